@@ -1,0 +1,200 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Paths from the environment and from configure; the trust decision of a
+ * client.
+ */
+#include "wire/address.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef MAILTOKEN_SYSTEM_SOCKET
+#error "configure defines MAILTOKEN_SYSTEM_SOCKET, _KEYRING and _CONFIG"
+#endif
+
+static enum fault join(char *out, size_t out_bytes, const char *base,
+    const char *rest)
+{
+	int n = snprintf(out, out_bytes, "%s%s", base, rest);
+
+	if (n < 0 || (size_t)n >= out_bytes) {
+		out[0] = '\0';
+		return FAULT_TOO_BIG;
+	}
+	return FAULT_NONE;
+}
+
+enum fault address_set(enum address_kind kind, const char *path,
+    struct address *address_out)
+{
+	if (path[0] != '/')
+		return FAULT_GRAMMAR;
+	if (strlen(path) >= sizeof(address_out->path))
+		return FAULT_TOO_BIG;
+	address_out->kind = kind;
+	memcpy(address_out->path, path, strlen(path) + 1);
+	return FAULT_NONE;
+}
+
+/* A setuid or setgid program must not follow its caller's environment. */
+static bool is_plain_process(void)
+{
+	return getuid() == geteuid() && getgid() == getegid();
+}
+
+/* XDG Base Directory Specification: a relative path is as if unset. */
+static const char *directory_from_env(const char *name)
+{
+	const char *value = secure_getenv(name);
+
+	return value != NULL && value[0] == '/' ? value : NULL;
+}
+
+static enum fault xdg_path(const char *name, const char *below_home,
+    const char *rest, char *out)
+{
+	char base[ADDRESS_FILE_MAX_BYTES];
+	const char *dir = directory_from_env(name);
+	const char *home = directory_from_env("HOME");
+
+	if (!is_plain_process() || (dir == NULL && home == NULL))
+		return FAULT_NOT_FOUND;
+	if (dir == NULL) {
+		if (join(base, sizeof(base), home, below_home) != FAULT_NONE)
+			return FAULT_TOO_BIG;
+		dir = base;
+	}
+	return join(out, ADDRESS_FILE_MAX_BYTES, dir, rest);
+}
+
+enum fault address_user_keyring(char *out)
+{
+	return xdg_path("XDG_STATE_HOME", "/.local/state",
+	    "/mailtoken/keyring", out);
+}
+
+enum fault address_user_config(char *out)
+{
+	return xdg_path("XDG_CONFIG_HOME", "/.config",
+	    "/mailtoken/mailtoken.conf", out);
+}
+
+enum fault address_user_socket(struct address *address_out)
+{
+	const char *runtime = directory_from_env("XDG_RUNTIME_DIR");
+	char path[ADDRESS_FILE_MAX_BYTES];
+	struct address address;
+	enum fault fault;
+
+	if (!is_plain_process())
+		return FAULT_NOT_FOUND;
+	if (runtime == NULL) {
+		(void)snprintf(path, sizeof(path), "/run/user/%lu",
+		    (unsigned long)getuid());
+		runtime = access(path, F_OK) == 0 ? path : NULL;
+	}
+	address.kind = ADDRESS_USER;
+	if (runtime != NULL) {
+		fault = join(address.path, sizeof(address.path), runtime,
+		    "/mailtoken/socket");
+	} else {
+		fault = xdg_path("XDG_STATE_HOME", "/.local/state",
+		    "/mailtoken/socket", path);
+		if (fault == FAULT_NONE)
+			fault = join(address.path, sizeof(address.path),
+			    path, "");
+	}
+	if (fault == FAULT_NONE)
+		*address_out = address;
+	return fault;
+}
+
+void address_system_socket(struct address *address_out)
+{
+	_Static_assert(sizeof(MAILTOKEN_SYSTEM_SOCKET) <=
+	    ADDRESS_SOCKET_MAX_BYTES, "--with-socket is too long");
+
+	address_out->kind = ADDRESS_SYSTEM;
+	memcpy(address_out->path, MAILTOKEN_SYSTEM_SOCKET,
+	    sizeof(MAILTOKEN_SYSTEM_SOCKET));
+}
+
+enum fault address_candidates(struct addresses *addresses_out)
+{
+	const char *named = secure_getenv(ADDRESS_SOCKET_ENV);
+	struct addresses addresses = { .n = 0 };
+	enum fault fault;
+
+	if (named != NULL) {
+		fault = address_set(ADDRESS_NAMED, named, &addresses.at[0]);
+		if (fault != FAULT_NONE)
+			return fault;
+		addresses.n = 1;
+		*addresses_out = addresses;
+		return FAULT_NONE;
+	}
+	if (getuid() != 0 &&
+	    address_user_socket(&addresses.at[0]) == FAULT_NONE)
+		addresses.n++;
+	address_system_socket(&addresses.at[addresses.n++]);
+	*addresses_out = addresses;
+	return FAULT_NONE;
+}
+
+const char *address_system_keyring(void)
+{
+	return MAILTOKEN_SYSTEM_KEYRING;
+}
+
+const char *address_system_config(void)
+{
+	return MAILTOKEN_SYSTEM_CONFIG;
+}
+
+enum fault address_owner(const struct address *address, uid_t *owner_out,
+    struct why *why)
+{
+	char dir[ADDRESS_SOCKET_MAX_BYTES];
+	struct stat st;
+	char *slash;
+	int err;
+
+	memcpy(dir, address->path, sizeof(dir));
+	slash = strrchr(dir, '/');
+	if (slash == dir)
+		slash++;
+	*slash = '\0';
+	if (stat(dir, &st) != 0) {
+		err = errno;
+		why_set(why, err, "%s", dir);
+		return err == ENOENT ? FAULT_NOT_FOUND : FAULT_IO;
+	}
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		why_set(why, 0, "group or others may write to %s: "
+		    "chmod go-w %s", dir, dir);
+		return FAULT_UNTRUSTED;
+	}
+	*owner_out = st.st_uid;
+	return FAULT_NONE;
+}
+
+enum fault address_check_peer(int fd, uid_t owner, struct why *why)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0) {
+		why_set(why, errno, "SO_PEERCRED");
+		return FAULT_IO;
+	}
+	if (peer.uid == 0 || peer.uid == geteuid() || peer.uid == owner)
+		return FAULT_NONE;
+	why_set(why, 0, "uid %lu listens there, not the helper",
+	    (unsigned long)peer.uid);
+	return FAULT_UNTRUSTED;
+}

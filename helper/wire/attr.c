@@ -1,0 +1,375 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Reader and writer of attribute lists.
+ */
+#include "wire/attr.h"
+
+static const char *const list_names[] = {
+	"data", "defaults", "sealed",
+	ATTR_CHANGED, ATTR_NEEDS_RESTART, ATTR_WARNING,
+};
+
+static bool is_list_name(struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(list_names) / sizeof(list_names[0]); i++)
+		if (span_is(name, list_names[i]))
+			return true;
+	return false;
+}
+
+static bool is_name(struct span name)
+{
+	size_t i;
+
+	if (name.n < 1 || name.n > WIRE_NAME_MAX_BYTES)
+		return false;
+	for (i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+		    c == '-'))
+			return false;
+	}
+	return true;
+}
+
+static bool is_value(struct span value)
+{
+	return value.n == 0 || (memchr(value.p, '\0', value.n) == NULL &&
+	    memchr(value.p, '\n', value.n) == NULL &&
+	    memchr(value.p, '\r', value.n) == NULL);
+}
+
+enum fault attr_length(struct span bytes, size_t *list_out)
+{
+	size_t line = 0, lines = 0;
+	const char *lf;
+
+	for (;;) {
+		size_t left = bytes.n - line;
+
+		lf = left > 0 ? memchr(bytes.p + line, '\n', left) : NULL;
+		if (lf == NULL) {
+			if (left > WIRE_LINE_MAX_BYTES ||
+			    bytes.n >= WIRE_LIST_MAX_BYTES)
+				return FAULT_TOO_BIG;
+			*list_out = 0;
+			return FAULT_NONE;
+		}
+		left = (size_t)(lf - (bytes.p + line));
+		if (left > WIRE_LINE_MAX_BYTES)
+			return FAULT_TOO_BIG;
+		line += left + 1;
+		if (line > WIRE_LIST_MAX_BYTES)
+			return FAULT_TOO_BIG;
+		if (left == 0) {
+			*list_out = line;
+			return FAULT_NONE;
+		}
+		if (++lines > WIRE_LINES_MAX)
+			return FAULT_TOO_BIG;
+	}
+}
+
+/* attribute = name "=" value LF; line is without the LF */
+static enum fault parse_line(struct span line, struct attrs *attrs)
+{
+	struct attr attr;
+	const char *eq;
+
+	if (attrs->n == WIRE_LINES_MAX)
+		return FAULT_TOO_BIG;
+	eq = memchr(line.p, '=', line.n);
+	if (eq == NULL)
+		return FAULT_GRAMMAR;
+	attr.name.p = line.p;
+	attr.name.n = (size_t)(eq - line.p);
+	attr.value.p = eq + 1;
+	attr.value.n = line.n - attr.name.n - 1;
+	if (!is_name(attr.name) || !is_value(attr.value))
+		return FAULT_GRAMMAR;
+	attrs->at[attrs->n++] = attr;
+	return FAULT_NONE;
+}
+
+static bool has_repeat(const struct attrs *attrs)
+{
+	size_t i, j;
+
+	for (i = 0; i < attrs->n; i++) {
+		struct span a = attrs->at[i].name;
+
+		if (is_list_name(a))
+			continue;
+		for (j = 0; j < i; j++) {
+			struct span b = attrs->at[j].name;
+
+			if (a.n == b.n && memcmp(a.p, b.p, a.n) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+enum fault attr_parse(struct span list, const char *first,
+    struct attrs *attrs_out)
+{
+	struct attrs attrs = { .n = 0 };
+	size_t length, at = 0;
+	enum fault fault;
+
+	fault = attr_length(list, &length);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (length == 0 || length != list.n)
+		return FAULT_GRAMMAR;
+
+	while (at < list.n - 1) {
+		const char *lf = memchr(list.p + at, '\n', list.n - at);
+		struct span line = { list.p + at,
+		    (size_t)(lf - (list.p + at)) };
+
+		fault = parse_line(line, &attrs);
+		if (fault != FAULT_NONE)
+			return fault;
+		at += line.n + 1;
+	}
+	if (attrs.n == 0 || !span_is(attrs.at[0].name, first) ||
+	    !span_is(attrs.at[0].value, WIRE_VERSION) || has_repeat(&attrs))
+		return FAULT_GRAMMAR;
+	*attrs_out = attrs;
+	return FAULT_NONE;
+}
+
+static const struct attr *attr_find(const struct attrs *attrs,
+    const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < attrs->n; i++)
+		if (span_is(attrs->at[i].name, name))
+			return &attrs->at[i];
+	return NULL;
+}
+
+bool attr_has(const struct attrs *attrs, const char *name)
+{
+	return attr_find(attrs, name) != NULL;
+}
+
+struct span attr_get(const struct attrs *attrs, const char *name)
+{
+	const struct attr *attr = attr_find(attrs, name);
+
+	return attr != NULL ? attr->value : (struct span){ NULL, 0 };
+}
+
+bool attr_is(const struct attrs *attrs, const char *name, const char *value)
+{
+	return attr_has(attrs, name) && span_is(attr_get(attrs, name), value);
+}
+
+enum fault attr_number(struct span text, int64_t min, int64_t max,
+    int64_t *number_out)
+{
+	bool negative = text.n > 0 && text.p[0] == '-';
+	int64_t number = 0;
+	size_t i = negative ? 1 : 0;
+
+	if (text.n == i || text.n - i > 19)
+		return FAULT_GRAMMAR;
+	for (; i < text.n; i++) {
+		int digit = text.p[i] - '0';
+
+		if (digit < 0 || digit > 9 ||
+		    number > (INT64_MAX - digit) / 10)
+			return FAULT_GRAMMAR;
+		number = number * 10 + digit;
+	}
+	if (negative)
+		number = -number;
+	if (number < min || number > max)
+		return FAULT_GRAMMAR;
+	*number_out = number;
+	return FAULT_NONE;
+}
+
+enum fault attr_get_int(const struct attrs *attrs, const char *name,
+    int64_t min, int64_t max, int64_t *number_out)
+{
+	if (!attr_has(attrs, name))
+		return FAULT_NOT_FOUND;
+	return attr_number(attr_get(attrs, name), min, max, number_out);
+}
+
+void attr_begin(struct attr_writer *writer, struct buf *buf, const char *first)
+{
+	writer->buf = buf;
+	writer->start = buf->n;
+	writer->first = first;
+	attr_put_str(writer, first, WIRE_VERSION);
+}
+
+void attr_put(struct attr_writer *writer, const char *name, struct span value)
+{
+	/* A line break inside would otherwise become a line of its own. */
+	if (!is_value(value) && writer->buf->fault == FAULT_NONE)
+		writer->buf->fault = FAULT_GRAMMAR;
+	buf_add_str(writer->buf, name);
+	buf_add_lit(writer->buf, "=");
+	buf_add(writer->buf, value);
+	buf_add_lit(writer->buf, "\n");
+}
+
+void attr_put_str(struct attr_writer *writer, const char *name,
+    const char *value)
+{
+	attr_put(writer, name, span_of(value));
+}
+
+void attr_put_int(struct attr_writer *writer, const char *name, int64_t number)
+{
+	buf_add_str(writer->buf, name);
+	buf_add_lit(writer->buf, "=");
+	buf_add_int(writer->buf, number);
+	buf_add_lit(writer->buf, "\n");
+}
+
+void attr_put_secret(struct attr_writer *writer, const char *name,
+    const struct secret *secret)
+{
+	attr_put(writer, name, secret_reveal(secret, "written to a list"));
+}
+
+enum fault attr_end(struct attr_writer *writer)
+{
+	struct buf *buf = writer->buf;
+	struct attrs attrs;
+	struct span list;
+	enum fault fault;
+
+	buf_add_lit(buf, "\n");
+	fault = buf_fault(buf);
+	if (fault == FAULT_NONE) {
+		list.p = buf->p + writer->start;
+		list.n = buf->n - writer->start;
+		fault = attr_parse(list, writer->first, &attrs);
+	}
+	if (fault != FAULT_NONE) {
+		if (buf->p != NULL) {
+			secret_wipe(buf->p + writer->start,
+			    buf->n - writer->start);
+			buf->n = writer->start;
+		}
+		buf->fault = fault;
+	}
+	return fault;
+}
+
+bool attr_is_token(struct span text, size_t max_bytes)
+{
+	size_t i;
+
+	if (text.n < 1 || text.n > max_bytes)
+		return false;
+	for (i = 0; i < text.n; i++)
+		if (text.p[i] < 0x21 || text.p[i] > 0x7e)
+			return false;
+	return true;
+}
+
+bool attr_is_host(struct span text)
+{
+	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:_";
+	size_t i;
+
+	if (text.n < 1 || text.n > SERVER_MAX_BYTES)
+		return false;
+	for (i = 0; i < text.n; i++)
+		if (text.p[i] == '\0' || strchr(legal, text.p[i]) == NULL)
+			return false;
+	return true;
+}
+
+size_t attr_utf8_bytes(const unsigned char *p, size_t n)
+{
+	static const struct {
+		unsigned char lead_min, lead_max, next_min, next_max, bytes;
+	} rows[] = {
+		{ 0x00, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+	size_t i, j;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (p[0] < rows[i].lead_min || p[0] > rows[i].lead_max)
+			continue;
+		if (rows[i].bytes > n)
+			return 0;
+		if (rows[i].bytes > 1 &&
+		    (p[1] < rows[i].next_min || p[1] > rows[i].next_max))
+			return 0;
+		for (j = 2; j < rows[i].bytes; j++)
+			if ((p[j] & 0xc0) != 0x80)
+				return 0;
+		return rows[i].bytes;
+	}
+	return 0;
+}
+
+bool attr_is_account(struct span text)
+{
+	const unsigned char *p = (const unsigned char *)text.p;
+	size_t i = 0, bytes;
+
+	if (text.n < 1 || text.n > ACCOUNT_MAX_BYTES)
+		return false;
+	while (i < text.n) {
+		bytes = attr_utf8_bytes(p + i, text.n - i);
+		if (bytes == 0 || p[i] < 0x20 || p[i] == 0x7f ||
+		    (p[i] == 0xc2 && p[i + 1] < 0xa0))
+			return false;
+		i += bytes;
+	}
+	return true;
+}
+
+static size_t plain_bytes(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '\\' ? 1 : 4;
+}
+
+void attr_plain(struct span text, char *out, size_t out_bytes)
+{
+	static const char hex[] = "0123456789abcdef";
+	const unsigned char *p = (const unsigned char *)text.p;
+	size_t i, n = 0, whole = 1, room = out_bytes;
+
+	for (i = 0; i < text.n; i++)
+		whole += plain_bytes(p[i]);
+	if (whole > room)
+		room -= 3;	/* for "..." */
+	for (i = 0; i < text.n; i++) {
+		if (n + plain_bytes(p[i]) + 1 > room) {
+			memcpy(out + n, "...", 3);
+			n += 3;
+			break;
+		}
+		if (plain_bytes(p[i]) == 1) {
+			out[n++] = (char)p[i];
+			continue;
+		}
+		out[n++] = '\\';
+		out[n++] = 'x';
+		out[n++] = hex[p[i] >> 4];
+		out[n++] = hex[p[i] & 15];
+	}
+	out[n] = '\0';
+}

@@ -1,0 +1,129 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * attr - attribute lists: the one grammar of sockets and keyring files
+ *
+ *	list      = first *attribute LF
+ *	first     = ("mailtoken" / "mailtoken-entry") "=1" LF
+ *	attribute = name "=" value LF
+ *	name      = 1*32(%x61-7A / DIGIT / "-")
+ *	value     = *(any byte but NUL, LF, CR)
+ *
+ * Owns every check of legal bytes, lengths and repeats (limits: words.h,
+ * mailtoken-protocol(7)).  A parsed list points into the bytes it was parsed
+ * from and owns nothing.  The writer refuses what the reader would.
+ */
+#ifndef MAILTOKEN_WIRE_ATTR_H
+#define MAILTOKEN_WIRE_ATTR_H
+
+#include "wire/buf.h"
+#include "wire/secret.h"
+#include "wire/words.h"
+
+struct attr {
+	struct span name;
+	struct span value;
+};
+
+struct attrs {
+	size_t n;
+	struct attr at[WIRE_LINES_MAX];
+};
+
+/*
+ * attr_length - where the first list in bytes ends
+ *
+ * bytes     in: what has arrived so far
+ * list_out  out: its length with the empty line; 0 while it is incomplete
+ *
+ * FAULT_NONE; FAULT_TOO_BIG when it can no longer become a legal list.
+ */
+enum fault attr_length(struct span bytes, size_t *list_out) MUST_CHECK;
+
+/*
+ * attr_parse - take one whole list apart
+ *
+ * list   in: exactly one list, with its empty line
+ * first  in: WIRE_FIRST or WIRE_FIRST_ENTRY, the name that must come first
+ *
+ * FAULT_NONE; FAULT_GRAMMAR for anything the grammar above does not allow,
+ * another version, or a name that stands twice and is no list (data,
+ * defaults, sealed, changed, needs-restart, warning); FAULT_TOO_BIG.
+ */
+enum fault attr_parse(struct span list, const char *first,
+    struct attrs *attrs_out) MUST_CHECK;
+
+/* attr_has - whether the name stands in the list. */
+bool attr_has(const struct attrs *attrs, const char *name);
+
+/* attr_get - its (first) value; the empty span when it is absent. */
+struct span attr_get(const struct attrs *attrs, const char *name);
+
+/* attr_is - whether its value is exactly this. */
+bool attr_is(const struct attrs *attrs, const char *name, const char *value);
+
+/*
+ * attr_get_int - its value as a decimal number, min..max
+ *
+ * FAULT_NOT_FOUND when absent, FAULT_GRAMMAR when it is not 1..19 digits
+ * with an optional minus sign or lies outside; *number_out is untouched then.
+ */
+enum fault attr_get_int(const struct attrs *attrs, const char *name,
+    int64_t min, int64_t max, int64_t *number_out) MUST_CHECK;
+
+/*
+ * attr_number - the checked number parser itself, for any text.
+ */
+enum fault attr_number(struct span text, int64_t min, int64_t max,
+    int64_t *number_out) MUST_CHECK;
+
+/*
+ * Writing.  A writer appends one list to a buf whose faults are sticky;
+ * attr_end() closes the list, reads it back with the reader's own rules and
+ * returns the first fault (FAULT_GRAMMAR, FAULT_TOO_BIG, FAULT_NOMEM).  On a
+ * fault the buf holds no byte of the list.
+ */
+struct attr_writer {
+	struct buf *buf;
+	size_t start;
+	const char *first;
+};
+
+void attr_begin(struct attr_writer *writer, struct buf *buf,
+    const char *first);
+void attr_put(struct attr_writer *writer, const char *name,
+    struct span value);
+void attr_put_str(struct attr_writer *writer, const char *name,
+    const char *value);
+void attr_put_int(struct attr_writer *writer, const char *name,
+    int64_t number);
+void attr_put_secret(struct attr_writer *writer, const char *name,
+    const struct secret *secret);
+enum fault attr_end(struct attr_writer *writer) MUST_CHECK;
+
+/*
+ * Legal bytes that more than one room must agree on.
+ *
+ * attr_is_token    1..max bytes of printable ASCII without blanks
+ * attr_is_account  1..254 bytes of UTF-8 without control bytes (C0, DEL, C1)
+ * attr_is_host     1..255 bytes of letters, digits, '.', '-', ':', '_'
+ */
+bool attr_is_token(struct span text, size_t max_bytes);
+bool attr_is_account(struct span text);
+bool attr_is_host(struct span text);
+
+/*
+ * attr_utf8_bytes - length of the UTF-8 character at p (RFC 3629 section 4),
+ * 0 when the n bytes there (at least 1) do not begin with one.
+ */
+size_t attr_utf8_bytes(const unsigned char *p, size_t n);
+
+/*
+ * attr_plain - copy text that a stranger chose into out (with a NUL), control
+ * bytes, backslashes and bytes above 0x7e as \xHH, cut with "..." to fit.
+ *
+ * out_bytes  in: room in out, at least 8
+ */
+void attr_plain(struct span text, char *out, size_t out_bytes);
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Growth by a new block, a copy and a wipe: realloc would leave the old bytes
+ * behind.
+ */
+#include "wire/buf.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire/secret.h"
+
+#define BUF_FIRST_BYTES 256
+
+void buf_init(struct buf *buf, size_t max_bytes)
+{
+	*buf = (struct buf)BUF_INIT(max_bytes);
+}
+
+void buf_drop(struct buf *buf)
+{
+	if (buf == NULL)
+		return;
+	secret_wipe(buf->p, buf->room);
+	free(buf->p);
+	buf_init(buf, buf->max_bytes);
+}
+
+/* Room for n bytes in all and the NUL; n is at most max_bytes. */
+static void buf_grow(struct buf *buf, size_t n)
+{
+	size_t room = buf->room > 0 ? buf->room : BUF_FIRST_BYTES;
+	char *p;
+
+	if (n < buf->room)
+		return;
+	while (room <= n)
+		room *= 2;
+	p = malloc(room);
+	if (p == NULL) {
+		buf->fault = FAULT_NOMEM;
+		return;
+	}
+	if (buf->n > 0)
+		memcpy(p, buf->p, buf->n);
+	secret_wipe(buf->p, buf->room);
+	free(buf->p);
+	buf->p = p;
+	buf->room = room;
+}
+
+void buf_add(struct buf *buf, struct span bytes)
+{
+	if (buf->fault != FAULT_NONE)
+		return;
+	if (bytes.n > buf->max_bytes - buf->n) {
+		buf->fault = FAULT_TOO_BIG;
+		return;
+	}
+	buf_grow(buf, buf->n + bytes.n);
+	if (buf->fault != FAULT_NONE)
+		return;
+	if (bytes.n > 0)
+		memcpy(buf->p + buf->n, bytes.p, bytes.n);
+	buf->n += bytes.n;
+	buf->p[buf->n] = '\0';
+}
+
+void buf_add_str(struct buf *buf, const char *s)
+{
+	buf_add(buf, span_of(s));
+}
+
+void buf_add_int(struct buf *buf, int64_t number)
+{
+	char digits[24];
+
+	(void)snprintf(digits, sizeof(digits), "%lld", (long long)number);
+	buf_add_str(buf, digits);
+}
+
+char *buf_space(struct buf *buf, size_t want, size_t *got_out)
+{
+	size_t left = buf->max_bytes - buf->n;
+
+	if (buf->fault != FAULT_NONE)
+		return NULL;
+	if (left == 0) {
+		buf->fault = FAULT_TOO_BIG;
+		return NULL;
+	}
+	if (want > left)
+		want = left;
+	buf_grow(buf, buf->n + want);
+	if (buf->fault != FAULT_NONE)
+		return NULL;
+	*got_out = want;
+	return buf->p + buf->n;
+}
+
+void buf_used(struct buf *buf, size_t filled)
+{
+	assert(buf->n + filled < buf->room || filled == 0);
+	buf->n += filled;
+	if (buf->p != NULL)
+		buf->p[buf->n] = '\0';
+}
+
+void buf_consume(struct buf *buf, size_t n)
+{
+	assert(n <= buf->n);
+	if (n == 0)
+		return;
+	memmove(buf->p, buf->p + n, buf->n - n);
+	secret_wipe(buf->p + buf->n - n, n);
+	buf->n -= n;
+	buf->p[buf->n] = '\0';
+}
+
+enum fault buf_fault(const struct buf *buf)
+{
+	return buf->fault;
+}
+
+struct span buf_span(const struct buf *buf)
+{
+	struct span span = { buf->p, buf->n };
+
+	return span;
+}

@@ -1,0 +1,64 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * buf - bytes that grow up to a limit
+ *
+ * Owns its storage; whatever is given back is wiped first, old storage of a
+ * growth included, so a buf may hold secrets.  The first fault sticks: all
+ * later additions do nothing, and the caller asks once, at the end.
+ * Storage of the struct is the caller's; BUF_INIT needs no drop until bytes
+ * were added.
+ */
+#ifndef MAILTOKEN_WIRE_BUF_H
+#define MAILTOKEN_WIRE_BUF_H
+
+#include "wire/fault.h"
+
+struct buf {
+	char *p;
+	size_t n;		/* bytes in use; a NUL follows them */
+	size_t room;		/* bytes allocated */
+	size_t max_bytes;	/* n never exceeds it */
+	enum fault fault;
+};
+
+#define BUF_INIT(max) { NULL, 0, 0, (max), FAULT_NONE }
+
+/* buf_init - the same at run time. */
+void buf_init(struct buf *buf, size_t max_bytes);
+
+/* buf_drop - wipe, free, and be as after buf_init(); NULL is allowed. */
+void buf_drop(struct buf *buf);
+
+/*
+ * buf_add, buf_add_str - append.  Sticky faults: FAULT_TOO_BIG over the
+ * limit, FAULT_NOMEM.  A failed addition appends nothing.
+ */
+void buf_add(struct buf *buf, struct span bytes);
+void buf_add_str(struct buf *buf, const char *s);
+
+#define buf_add_lit(buf, literal) \
+	buf_add((buf), (struct span){ (literal), sizeof(literal) - 1 })
+
+/* buf_add_int - append a decimal number. */
+void buf_add_int(struct buf *buf, int64_t number);
+
+/*
+ * buf_space - make room for up to want more bytes and give the address of
+ * the first; *got_out is how many there really are (less near the limit, 0
+ * at it: then the sticky fault is FAULT_TOO_BIG).  NULL on a fault.
+ * buf_used() then says how many of them were filled.
+ */
+char *buf_space(struct buf *buf, size_t want, size_t *got_out);
+void buf_used(struct buf *buf, size_t filled);
+
+/* buf_consume - remove the first n bytes; what was moved away is wiped. */
+void buf_consume(struct buf *buf, size_t n);
+
+/* buf_fault - the first fault, or FAULT_NONE. */
+enum fault buf_fault(const struct buf *buf) MUST_CHECK;
+
+/* buf_span - the bytes; valid until the next change. */
+struct span buf_span(const struct buf *buf);
+
+#endif

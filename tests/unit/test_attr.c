@@ -1,0 +1,577 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The grammar of mailtoken-protocol(7), with each limit at and one over.
+ */
+#include "wire/attr.h"
+
+#include <stdlib.h>
+
+#include "failing_malloc.h"
+#include "test.h"
+
+#define HEAD "mailtoken=1\n"
+
+/* 32 bytes, the longest name. */
+#define NAME32 "abcdefghijklmnopqrstuvwxyz-01234"
+
+static enum fault parse(struct span list, struct attrs *attrs)
+{
+	return attr_parse(list, WIRE_FIRST, attrs);
+}
+
+static void fill(struct buf *buf, size_t n)
+{
+	size_t got = 0;
+	char *p = n > 0 ? buf_space(buf, n, &got) : NULL;
+
+	assert_int_equal(got, n);
+	if (n > 0)
+		memset(p, 'x', n);
+	buf_used(buf, n);
+}
+
+static void lists_are_taken_apart(void **state)
+{
+	struct attrs attrs;
+
+	(void)state;
+	assert_int_equal(parse(BYTES(HEAD
+	    "verb=token\n"
+	    "empty=\n"
+	    "equals=a=b\n"
+	    "bytes=\001\377 \t\n"
+	    "\n"), &attrs), FAULT_NONE);
+	assert_int_equal(attrs.n, 5);
+	assert_span(attr_get(&attrs, "mailtoken"), "1");
+	assert_span(attr_get(&attrs, "verb"), "token");
+	assert_span(attr_get(&attrs, "equals"), "a=b");
+	assert_span(attr_get(&attrs, "bytes"), "\001\377 \t");
+	assert_true(attr_has(&attrs, "empty"));
+	assert_int_equal(attr_get(&attrs, "empty").n, 0);
+	assert_false(attr_has(&attrs, "absent"));
+	assert_null(attr_get(&attrs, "absent").p);
+	assert_true(attr_is(&attrs, "verb", "token"));
+	assert_false(attr_is(&attrs, "verb", "toke"));
+	assert_false(attr_is(&attrs, "absent", ""));
+}
+
+static void what_is_no_list_is_refused(void **state)
+{
+	static const struct span lists[] = {
+		{ "", 0 }, { "\n", 1 },
+#define L(s) { s, sizeof(s) - 1 }
+		L(HEAD), L(HEAD "a=b"), L(HEAD "a=b\n"), L(HEAD "a=b\n\n\n"),
+		L(HEAD "\na=b\n\n"), L("mailtoken=2\n\n"),
+		L("mailtoken=\n\n"), L("mailtoken=01\n\n"),
+		L("mailtoken-entry=1\n\n"), L("a=b\n" HEAD "\n"),
+		L(HEAD "noequals\n\n"), L(HEAD "=value\n\n"),
+		L(HEAD "Verb=x\n\n"), L(HEAD "a b=x\n\n"),
+		L(HEAD "a_b=x\n\n"), L(HEAD " a=x\n\n"), L(HEAD "a\0=x\n\n"),
+		L(HEAD "\303\244=x\n\n"), L(HEAD "a=\0\n\n"),
+		L(HEAD "a=x\0y\n\n"), L(HEAD "a=x\r\n\n"),
+		L(HEAD "a=x\ry\n\n"), L("mailtoken=1\r\n\r\n"),
+		L(HEAD "mailtoken=1\n\n"), L(HEAD "a=1\na=1\n\n"),
+		L(HEAD "a=1\nb=2\na=3\n\n"), L(HEAD NAME32 "5=x\n\n"),
+#undef L
+	};
+	struct attrs attrs = { .n = 99 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(lists); i++) {
+		if (parse(lists[i], &attrs) != FAULT_GRAMMAR)
+			fail_msg("list %zu was not refused", i);
+		assert_int_equal(attrs.n, 99);
+	}
+	assert_int_equal(parse(BYTES(HEAD NAME32 "=x\n\n"), &attrs),
+	    FAULT_NONE);
+}
+
+static void only_lists_may_repeat(void **state)
+{
+	struct attrs attrs;
+
+	(void)state;
+	assert_int_equal(parse(BYTES(HEAD "data=1\ndata=2\ndefaults=1\n"
+	    "defaults=1\nsealed=1\nsealed=2\nchanged=a\nchanged=b\n"
+	    "needs-restart=a\nneeds-restart=b\nwarning=a\nwarning=b\n\n"),
+	    &attrs), FAULT_NONE);
+	assert_int_equal(attrs.n, 13);
+	assert_span(attr_get(&attrs, "data"), "1");
+}
+
+static void length_waits_for_the_empty_line(void **state)
+{
+	static const char bytes[] = HEAD "a=b\n\nmailtoken=1\n";
+	size_t i, length;
+
+	(void)state;
+	for (i = 0; i < sizeof(bytes); i++) {
+		struct span part = { bytes, i };
+
+		length = 99;
+		assert_int_equal(attr_length(part, &length), FAULT_NONE);
+		assert_int_equal(length, i < 17 ? 0 : 17);
+	}
+	assert_int_equal(attr_length(BYTES("\n"), &length), FAULT_NONE);
+	assert_int_equal(length, 1);
+}
+
+/* A list of one line of n bytes after the first. */
+static void line_of(struct buf *buf, size_t n)
+{
+	buf_add_lit(buf, HEAD "a=");
+	fill(buf, n - 2);
+	buf_add_lit(buf, "\n\n");
+	assert_int_equal(buf_fault(buf), FAULT_NONE);
+}
+
+static void a_line_may_have_65536_bytes(void **state)
+{
+	struct buf buf = BUF_INIT(200000);
+	struct span cut;
+	struct attrs attrs;
+	size_t length;
+
+	(void)state;
+	line_of(&buf, 65536);
+	assert_int_equal(attr_length(buf_span(&buf), &length), FAULT_NONE);
+	assert_int_equal(length, buf.n);
+	assert_int_equal(parse(buf_span(&buf), &attrs), FAULT_NONE);
+	assert_int_equal(attr_get(&attrs, "a").n, 65534);
+	buf_drop(&buf);
+
+	line_of(&buf, 65537);
+	assert_int_equal(attr_length(buf_span(&buf), &length), FAULT_TOO_BIG);
+	assert_int_equal(parse(buf_span(&buf), &attrs), FAULT_TOO_BIG);
+	/* It is known before the line ends. */
+	cut.p = buf.p;
+	cut.n = 12 + 65537;
+	assert_int_equal(attr_length(cut, &length), FAULT_TOO_BIG);
+	cut.n--;
+	assert_int_equal(attr_length(cut, &length), FAULT_NONE);
+	assert_int_equal(length, 0);
+	buf_drop(&buf);
+}
+
+static void a_list_may_have_131072_bytes(void **state)
+{
+	struct buf buf = BUF_INIT(200000);
+	struct attrs attrs;
+	struct span cut;
+	size_t length;
+
+	(void)state;
+	/* Two lines of at most 65,536 and the rest cannot make it: three. */
+	buf_add_lit(&buf, HEAD "a=");
+	fill(&buf, 65000);
+	buf_add_lit(&buf, "\nb=");
+	fill(&buf, 65000);
+	buf_add_lit(&buf, "\nc=");
+	fill(&buf, 131072 - buf.n - 2);
+	buf_add_lit(&buf, "\n\n");
+	assert_int_equal(buf.n, 131072);
+	assert_int_equal(attr_length(buf_span(&buf), &length), FAULT_NONE);
+	assert_int_equal(length, 131072);
+	assert_int_equal(parse(buf_span(&buf), &attrs), FAULT_NONE);
+	/* What follows is another list's. */
+	buf_add_lit(&buf, "m");
+	assert_int_equal(attr_length(buf_span(&buf), &length), FAULT_NONE);
+	assert_int_equal(length, 131072);
+
+	/* One more byte before the end. */
+	buf.n -= 3;
+	buf_add_lit(&buf, "x\n\n");
+	assert_int_equal(buf.n, 131073);
+	assert_int_equal(attr_length(buf_span(&buf), &length), FAULT_TOO_BIG);
+	assert_int_equal(parse(buf_span(&buf), &attrs), FAULT_TOO_BIG);
+	cut.p = buf.p;
+	cut.n = 131072;
+	assert_int_equal(attr_length(cut, &length), FAULT_TOO_BIG);
+	cut.n--;
+	assert_int_equal(attr_length(cut, &length), FAULT_NONE);
+	assert_int_equal(length, 0);
+	buf_drop(&buf);
+}
+
+static void lines_of(struct buf *buf, int n)
+{
+	int i;
+
+	buf_add_lit(buf, HEAD);
+	for (i = 1; i < n; i++) {
+		buf_add_lit(buf, "a");
+		buf_add_int(buf, i);
+		buf_add_lit(buf, "=x\n");
+	}
+	buf_add_lit(buf, "\n");
+}
+
+static void a_list_may_have_64_lines(void **state)
+{
+	struct buf buf = BUF_INIT(200000);
+	struct attrs attrs;
+	size_t length;
+
+	(void)state;
+	lines_of(&buf, 64);
+	assert_int_equal(parse(buf_span(&buf), &attrs), FAULT_NONE);
+	assert_int_equal(attrs.n, 64);
+	buf_drop(&buf);
+	lines_of(&buf, 65);
+	assert_int_equal(attr_length(buf_span(&buf), &length), FAULT_TOO_BIG);
+	assert_int_equal(parse(buf_span(&buf), &attrs), FAULT_TOO_BIG);
+	buf_drop(&buf);
+}
+
+static void numbers_are_decimal_and_bounded(void **state)
+{
+	static const char *const good[] = {
+		"0", "-0", "1", "-1", "007", "9223372036854775807",
+		"-9223372036854775807",
+	};
+	static const int64_t want[] = {
+		0, 0, 1, -1, 7, INT64_MAX, -INT64_MAX,
+	};
+	static const char *const bad[] = {
+		"", "-", "+1", " 1", "1 ", "1x", "0x1", "--1", "1-",
+		"9223372036854775808", "00000000000000000000", "1.0", "1e3",
+		"-9223372036854775808", "99999999999999999999",
+	};
+	int64_t number;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(good); i++) {
+		number = 42;
+		assert_int_equal(attr_number(span_of(good[i]), INT64_MIN,
+		    INT64_MAX, &number), FAULT_NONE);
+		assert_true(number == want[i]);
+	}
+	number = 42;
+	for (i = 0; i < COUNT(bad); i++)
+		assert_int_equal(attr_number(span_of(bad[i]), INT64_MIN,
+		    INT64_MAX, &number), FAULT_GRAMMAR);
+	assert_int_equal(attr_number(BYTES("1\0"), 0, 9, &number),
+	    FAULT_GRAMMAR);
+	assert_int_equal(attr_number(BYTES("9"), 10, 20, &number),
+	    FAULT_GRAMMAR);
+	assert_int_equal(attr_number(BYTES("21"), 10, 20, &number),
+	    FAULT_GRAMMAR);
+	assert_true(number == 42);
+	assert_int_equal(attr_number(BYTES("10"), 10, 20, &number),
+	    FAULT_NONE);
+	assert_int_equal(attr_number(BYTES("20"), 10, 20, &number),
+	    FAULT_NONE);
+}
+
+static void numbers_in_lists_may_be_absent(void **state)
+{
+	struct attrs attrs;
+	int64_t number = 42;
+
+	(void)state;
+	assert_int_equal(parse(BYTES(HEAD "a=5\nb=x\n\n"), &attrs),
+	    FAULT_NONE);
+	assert_int_equal(attr_get_int(&attrs, "c", 0, 9, &number),
+	    FAULT_NOT_FOUND);
+	assert_int_equal(attr_get_int(&attrs, "b", 0, 9, &number),
+	    FAULT_GRAMMAR);
+	assert_int_equal(number, 42);
+	assert_int_equal(attr_get_int(&attrs, "a", 0, 9, &number),
+	    FAULT_NONE);
+	assert_int_equal(number, 5);
+}
+
+static void writer_writes_the_grammar(void **state)
+{
+	struct buf buf = BUF_INIT(1000);
+	struct attr_writer writer;
+	struct secret *secret;
+
+	(void)state;
+	assert_int_equal(secret_new(BYTES("s"), &secret), FAULT_NONE);
+	buf_add_lit(&buf, "before");
+	attr_begin(&writer, &buf, WIRE_FIRST_ENTRY);
+	attr_put_str(&writer, "verb", "token");
+	attr_put(&writer, "empty", span_of(NULL));
+	attr_put_int(&writer, "n", -5);
+	attr_put_secret(&writer, "token", secret);
+	assert_int_equal(attr_end(&writer), FAULT_NONE);
+	assert_span(buf_span(&buf), "before"
+	    "mailtoken-entry=1\nverb=token\nempty=\nn=-5\ntoken=s\n\n");
+	secret_free(secret);
+	buf_drop(&buf);
+}
+
+/* Nothing of the list stays, what stood before does. */
+static void refused(struct attr_writer *writer, enum fault fault)
+{
+	assert_int_equal(attr_end(writer), fault);
+	assert_int_equal(buf_fault(writer->buf), fault);
+	assert_int_equal(writer->buf->n, 6);
+	assert_memory_equal(writer->buf->p, "before\0", 7);
+	buf_drop(writer->buf);
+}
+
+static void begin(struct attr_writer *writer, struct buf *buf)
+{
+	buf_add_lit(buf, "before");
+	attr_begin(writer, buf, WIRE_FIRST);
+}
+
+static void writer_refuses_what_the_reader_would(void **state)
+{
+	static const struct {
+		const char *name;
+		struct span value;
+	} bad[] = {
+		{ "a", { "x\ny", 3 } }, { "a", { "x\n", 2 } },
+		{ "a", { "\r", 1 } }, { "a", { "x\0y", 3 } },
+		{ "", { "x", 1 } }, { "A", { "x", 1 } },
+		{ "a\nb", { "x", 1 } }, { "a b", { "x", 1 } },
+		{ NAME32 "5", { "x", 1 } }, { "mailtoken", { "1", 1 } },
+		{ "a", { "x\n\nverb=x", 9 } },
+	};
+	struct buf buf = BUF_INIT(200000);
+	struct attr_writer writer;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(bad); i++) {
+		begin(&writer, &buf);
+		attr_put(&writer, bad[i].name, bad[i].value);
+		attr_put_str(&writer, "after", "x");
+		refused(&writer, FAULT_GRAMMAR);
+	}
+	begin(&writer, &buf);
+	attr_put_str(&writer, "a", "1");
+	attr_put_str(&writer, "a", "2");
+	refused(&writer, FAULT_GRAMMAR);
+}
+
+static void writer_keeps_the_limits(void **state)
+{
+	struct buf buf = BUF_INIT(200000), value = BUF_INIT(70000);
+	struct attr_writer writer;
+	char name[] = "aa";
+	int i;
+
+	(void)state;
+	fill(&value, 65534);
+	begin(&writer, &buf);
+	attr_put(&writer, "a", buf_span(&value));
+	assert_int_equal(attr_end(&writer), FAULT_NONE);
+	buf_drop(&buf);
+	begin(&writer, &buf);
+	attr_put(&writer, "ab", buf_span(&value));
+	refused(&writer, FAULT_TOO_BIG);
+
+	begin(&writer, &buf);
+	attr_put(&writer, "a", buf_span(&value));
+	attr_put(&writer, "b", buf_span(&value));
+	refused(&writer, FAULT_TOO_BIG);
+
+	begin(&writer, &buf);
+	for (i = 0; i < 64; i++) {
+		name[0] = (char)('a' + i / 26);
+		name[1] = (char)('a' + i % 26);
+		attr_put_str(&writer, name, "");
+	}
+	refused(&writer, FAULT_TOO_BIG);
+
+	buf.max_bytes = 30;
+	begin(&writer, &buf);
+	attr_put_str(&writer, "name", "0123456789");
+	refused(&writer, FAULT_TOO_BIG);
+	buf_drop(&value);
+}
+
+static void tokens_are_printable_without_blanks(void **state)
+{
+	char byte;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 256; i++) {
+		struct span span = { &byte, 1 };
+
+		byte = (char)i;
+		assert_int_equal(attr_is_token(span, 9), i > 0x20 && i < 0x7f);
+	}
+	assert_false(attr_is_token(BYTES(""), 9));
+	assert_true(attr_is_token(BYTES("012345678"), 9));
+	assert_false(attr_is_token(BYTES("0123456789"), 9));
+	assert_false(attr_is_token(BYTES("a b"), 9));
+}
+
+static void hosts_are_names_and_addresses(void **state)
+{
+	char text[257];
+	struct span span = { text, 255 };
+
+	(void)state;
+	assert_true(attr_is_host(BYTES("smtp.Office365.com")));
+	assert_true(attr_is_host(BYTES("::1")));
+	assert_true(attr_is_host(BYTES("a_b-c.d")));
+	assert_false(attr_is_host(BYTES("")));
+	assert_false(attr_is_host(BYTES("a b")));
+	assert_false(attr_is_host(BYTES("a/b")));
+	assert_false(attr_is_host(BYTES("a\0b")));
+	assert_false(attr_is_host(BYTES("*.a")));
+	assert_false(attr_is_host(BYTES("b\303\274cher.example")));
+	memset(text, 'a', sizeof(text));
+	assert_true(attr_is_host(span));
+	span.n++;
+	assert_false(attr_is_host(span));
+}
+
+static void accounts_are_utf8_without_controls(void **state)
+{
+	static const struct span good[] = {
+#define L(s) { s, sizeof(s) - 1 }
+		L("a"), L("me@example.com"), L("a b"), L("%"), L("\\"),
+		L("~"), L("\302\240"), L("\303\274"), L("\337\277"),
+		L("\340\240\200"), L("\355\237\277"), L("\356\200\200"),
+		L("\357\277\277"), L("\360\220\200\200"),
+		L("\364\217\277\277"), L("\342\202\254x"),
+	};
+	static const struct span bad[] = {
+		L(""), L("\0"), L("a\0"), L("a\n"), L("\r"), L("\t"),
+		L("\037"), L("\177"),
+		/* C1 control characters */
+		L("\302\200"), L("\302\205"), L("\302\237"), L("a\302\233m"),
+		/* lone and missing continuation bytes */
+		L("\200"), L("\277"), L("\302"), L("a\303"), L("\342\202"),
+		L("\360\220\200"), L("\303a"), L("\342a\254"),
+		L("\342\202a"), L("\360\220\200a"), L("\302\300"),
+		/* overlong forms */
+		L("\300\200"), L("\300\257"), L("\301\277"),
+		L("\340\200\257"), L("\340\237\277"), L("\360\200\200\257"),
+		L("\360\217\277\277"),
+		/* surrogates */
+		L("\355\240\200"), L("\355\257\277"), L("\355\277\277"),
+		L("\355\240\275\355\270\200"),
+		/* above U+10FFFF */
+		L("\364\220\200\200"), L("\365\200\200\200"),
+		L("\370\210\200\200\200"), L("\376"), L("\377"),
+#undef L
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(good); i++)
+		if (!attr_is_account(good[i]))
+			fail_msg("good account %zu was refused", i);
+	for (i = 0; i < COUNT(bad); i++)
+		if (attr_is_account(bad[i]))
+			fail_msg("bad account %zu was accepted", i);
+}
+
+static void an_account_may_have_254_bytes(void **state)
+{
+	char text[256];
+	struct span span = { text, 254 };
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	assert_true(attr_is_account(span));
+	span.n++;
+	assert_false(attr_is_account(span));
+	/* A character that the end cuts in two. */
+	span.n = 254;
+	text[253] = '\303';
+	assert_false(attr_is_account(span));
+}
+
+static void plain_text_escapes_and_fits(void **state)
+{
+	static const struct {
+		struct span text;
+		size_t room;
+		const char *want;
+	} rows[] = {
+#define L(s) { s, sizeof(s) - 1 }
+		{ L(""), 8, "" },
+		{ L("abc"), 8, "abc" },
+		{ L("a\nb"), 20, "a\\x0ab" },
+		{ L("\0"), 20, "\\x00" },
+		{ L("\177\200\377"), 20, "\\x7f\\x80\\xff" },
+		{ L("a\\b"), 20, "a\\x5cb" },
+		{ L("a ~!"), 20, "a ~!" },
+		{ L("1234567"), 8, "1234567" },
+		{ L("12345678"), 8, "1234..." },
+		{ L("123456789"), 8, "1234..." },
+		{ L("123\n"), 8, "123\\x0a" },
+		{ L("1234\n"), 8, "1234..." },
+		{ L("\n\n"), 8, "\\x0a..." },
+		{ L("\n\n"), 9, "\\x0a\\x0a" },
+		{ L("\n\n\n"), 9, "\\x0a..." },
+		{ L("a\n\n"), 8, "a..." },
+#undef L
+	};
+	char out[32];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		memset(out, '#', sizeof(out));
+		attr_plain(rows[i].text, out, rows[i].room);
+		assert_string_equal(out, rows[i].want);
+		assert_int_equal(out[rows[i].room], '#');
+	}
+	attr_plain(span_of(NULL), out, 8);
+	assert_string_equal(out, "");
+}
+
+static enum fault write_list(void *ctx)
+{
+	struct buf buf = BUF_INIT(4000);
+	struct attr_writer writer;
+	enum fault fault;
+	char value[500];
+
+	(void)ctx;
+	memset(value, 'x', sizeof(value));
+	attr_begin(&writer, &buf, WIRE_FIRST);
+	attr_put(&writer, "a", (struct span){ value, sizeof(value) });
+	attr_put(&writer, "b", (struct span){ value, sizeof(value) });
+	attr_put(&writer, "c", (struct span){ value, sizeof(value) });
+	fault = attr_end(&writer);
+	assert_true(fault == FAULT_NONE || buf.n == 0);
+	buf_drop(&buf);
+	return fault;
+}
+
+static void no_memory_writes_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(failing_malloc_each(write_list, NULL), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lists_are_taken_apart),
+		cmocka_unit_test(what_is_no_list_is_refused),
+		cmocka_unit_test(only_lists_may_repeat),
+		cmocka_unit_test(length_waits_for_the_empty_line),
+		cmocka_unit_test(a_line_may_have_65536_bytes),
+		cmocka_unit_test(a_list_may_have_131072_bytes),
+		cmocka_unit_test(a_list_may_have_64_lines),
+		cmocka_unit_test(numbers_are_decimal_and_bounded),
+		cmocka_unit_test(numbers_in_lists_may_be_absent),
+		cmocka_unit_test(writer_writes_the_grammar),
+		cmocka_unit_test(writer_refuses_what_the_reader_would),
+		cmocka_unit_test(writer_keeps_the_limits),
+		cmocka_unit_test(tokens_are_printable_without_blanks),
+		cmocka_unit_test(hosts_are_names_and_addresses),
+		cmocka_unit_test(accounts_are_utf8_without_controls),
+		cmocka_unit_test(an_account_may_have_254_bytes),
+		cmocka_unit_test(plain_text_escapes_and_fits),
+		cmocka_unit_test(no_memory_writes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
