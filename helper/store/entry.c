@@ -1,0 +1,377 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One table says what a record holds; reading, writing, copying and freeing
+ * walk it, so none of them can forget a field.  Its order is the order in
+ * the file.
+ */
+#include "store/entry.h"
+
+#include <stdlib.h>
+
+#define CLIENT_SECRET_MAX_BYTES	4096
+#define NUMBER_MAX (INT64_MAX / 2)	/* sums of two do not overflow */
+
+enum kind {
+	KIND_STRING,
+	KIND_SECRET,
+	KIND_NUMBER,
+	KIND_STATE
+};
+
+struct field {
+	const char *name;
+	enum kind kind;
+	size_t at;
+	bool (*is_legal)(struct span text); /* NULL: what a list can carry */
+};
+
+static bool is_some(struct span text)
+{
+	return text.n > 0;
+}
+
+/* What goes into user= must not be able to end it. */
+static bool is_login(struct span text)
+{
+	size_t i;
+
+	if (text.n < 1 || text.n > LOGIN_MAX_BYTES)
+		return false;
+	for (i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_serial(struct span text)
+{
+	size_t i;
+
+	if (text.n < 1 || text.n > SERIAL_MAX_BYTES)
+		return false;
+	for (i = 0; i < text.n; i++)
+		if (!((text.p[i] >= '0' && text.p[i] <= '9') ||
+		    (text.p[i] >= 'a' && text.p[i] <= 'f')))
+			return false;
+	return true;
+}
+
+static bool is_refresh_token(struct span text)
+{
+	return attr_is_token(text, REFRESH_TOKEN_MAX_BYTES);
+}
+
+static bool is_access_token(struct span text)
+{
+	return attr_is_token(text, ACCESS_TOKEN_MAX_BYTES);
+}
+
+/* client-secret = *VSCHAR (RFC 6749 appendix A.2): blanks are legal */
+static bool is_client_secret(struct span text)
+{
+	size_t i;
+
+	if (text.n < 1 || text.n > CLIENT_SECRET_MAX_BYTES)
+		return false;
+	for (i = 0; i < text.n; i++)
+		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+			return false;
+	return true;
+}
+
+#define STRING(name, member, is_legal) \
+	{ name, KIND_STRING, offsetof(struct entry, member), is_legal }
+#define SECRET(name, member, is_legal) \
+	{ name, KIND_SECRET, offsetof(struct entry, member), is_legal }
+#define NUMBER(name, member) \
+	{ name, KIND_NUMBER, offsetof(struct entry, member), NULL }
+
+static const struct field fields[] = {
+	STRING(ATTR_ACCOUNT, account, attr_is_account),
+	STRING(ATTR_LOGIN, login, is_login),
+	STRING(ATTR_PROVIDER, provider, is_some),
+	STRING(ATTR_FLOW, flow, NULL),
+	STRING("issuer", issuer, NULL),
+	STRING("token-host", token_host, NULL),
+	STRING("tenant", tenant, NULL),
+	STRING("client-id", client_id, NULL),
+	STRING(ATTR_SERVERS, servers, NULL),
+	STRING("token-endpoint", token_endpoint, NULL),
+	STRING("device-authorization-endpoint",
+	    device_authorization_endpoint, NULL),
+	STRING(ATTR_SCOPE, scope, NULL),
+	STRING("granted-scope", granted_scope, NULL),
+	STRING(ATTR_IDENTITY, identity, NULL),
+	STRING(ATTR_SERIAL, serial, is_serial),
+	STRING("rejected-serial", rejected_serial, is_serial),
+	STRING(ATTR_TEXT, text, NULL),
+	STRING("user-name", user_name, NULL),
+	STRING("proxy", proxy, NULL),
+	STRING("ca-file", ca_file, NULL),
+	SECRET("refresh-token", refresh_token, is_refresh_token),
+	SECRET("access-token", access_token, is_access_token),
+	SECRET("client-secret", client_secret, is_client_secret),
+	NUMBER(ATTR_EXPIRES, expires_s),
+	NUMBER("granted", granted_s),
+	NUMBER("refresh-in", refresh_in_s),
+	NUMBER(ATTR_REFRESHED, refreshed_s),
+	NUMBER(ATTR_GRANT_EXPIRES, grant_expires_s),
+	NUMBER("signed-in", signed_in_s),
+	NUMBER("asked", asked_s),
+	NUMBER("margin", margin_s),
+	{ ATTR_STATE, KIND_STATE, offsetof(struct entry, state), NULL },
+};
+
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+static void *slot(struct entry *entry, const struct field *field)
+{
+	return (char *)entry + field->at;
+}
+
+static const void *look(const struct entry *entry, const struct field *field)
+{
+	return (const char *)entry + field->at;
+}
+
+enum fault entry_new(struct entry **entry_out)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+
+	if (entry == NULL)
+		return FAULT_NOMEM;
+	*entry_out = entry;
+	return FAULT_NONE;
+}
+
+void entry_free(struct entry *entry)
+{
+	size_t i;
+
+	if (entry == NULL)
+		return;
+	for (i = 0; i < FIELDS; i++) {
+		if (fields[i].kind == KIND_STRING) {
+			char **string = slot(entry, &fields[i]);
+
+			free(*string);
+		} else if (fields[i].kind == KIND_SECRET) {
+			struct secret **secret = slot(entry, &fields[i]);
+
+			secret_free(*secret);
+		}
+	}
+	secret_wipe(entry, sizeof(*entry));
+	free(entry);
+}
+
+enum fault entry_set(char **slot, struct span text)
+{
+	char *copy = NULL;
+
+	if (text.p != NULL) {
+		copy = malloc(text.n + 1);
+		if (copy == NULL)
+			return FAULT_NOMEM;
+		memcpy(copy, text.p, text.n);
+		copy[text.n] = '\0';
+	}
+	free(*slot);
+	*slot = copy;
+	return FAULT_NONE;
+}
+
+static enum fault copy_field(const struct entry *from,
+    const struct field *field, struct entry *to)
+{
+	switch (field->kind) {
+	case KIND_STRING: {
+		char *const *string = look(from, field);
+
+		return entry_set(slot(to, field), span_of(*string));
+	}
+	case KIND_SECRET: {
+		struct secret *const *secret = look(from, field);
+
+		if (*secret == NULL)
+			return FAULT_NONE;
+		return secret_copy(*secret, slot(to, field));
+	}
+	case KIND_NUMBER:
+		memcpy(slot(to, field), look(from, field), sizeof(int64_t));
+		return FAULT_NONE;
+	case KIND_STATE:
+		to->state = from->state;
+		return FAULT_NONE;
+	}
+	return FAULT_INTERNAL;
+}
+
+enum fault entry_copy(const struct entry *entry, struct entry **entry_out)
+{
+	struct entry *copy;
+	enum fault fault;
+	size_t i;
+
+	fault = entry_new(&copy);
+	if (fault != FAULT_NONE)
+		return fault;
+	for (i = 0; i < FIELDS && fault == FAULT_NONE; i++)
+		fault = copy_field(entry, &fields[i], copy);
+	if (fault != FAULT_NONE) {
+		entry_free(copy);
+		return fault;
+	}
+	*entry_out = copy;
+	return FAULT_NONE;
+}
+
+static void put_text(struct attr_writer *writer, const struct field *field,
+    struct span text)
+{
+	if (field->is_legal != NULL && !field->is_legal(text) &&
+	    writer->buf->fault == FAULT_NONE)
+		writer->buf->fault = FAULT_GRAMMAR;
+	attr_put(writer, field->name, text);
+}
+
+static void put_number(struct attr_writer *writer, const struct field *field,
+    int64_t number)
+{
+	if (number == 0)
+		return;
+	if ((number < 0 || number > NUMBER_MAX) &&
+	    writer->buf->fault == FAULT_NONE)
+		writer->buf->fault = FAULT_GRAMMAR;
+	attr_put_int(writer, field->name, number);
+}
+
+static void put_field(struct attr_writer *writer, const struct entry *entry,
+    const struct field *field)
+{
+	switch (field->kind) {
+	case KIND_STRING: {
+		char *const *string = look(entry, field);
+
+		if (*string != NULL)
+			put_text(writer, field, span_of(*string));
+		return;
+	}
+	case KIND_SECRET: {
+		struct secret *const *secret = look(entry, field);
+
+		if (*secret != NULL)
+			put_text(writer, field,
+			    secret_reveal(*secret, "kept in the keyring"));
+		return;
+	}
+	case KIND_NUMBER: {
+		const int64_t *number = look(entry, field);
+
+		put_number(writer, field, *number);
+		return;
+	}
+	case KIND_STATE:
+		attr_put_str(writer, field->name,
+		    entry_state_word(entry->state));
+		return;
+	}
+}
+
+enum fault entry_encode(const struct entry *entry, struct buf *buf)
+{
+	struct attr_writer writer;
+	enum fault fault;
+	size_t i;
+
+	if (entry->account == NULL || entry->provider == NULL)
+		return FAULT_GRAMMAR;
+	attr_begin(&writer, buf, WIRE_FIRST_ENTRY);
+	for (i = 0; i < FIELDS; i++)
+		put_field(&writer, entry, &fields[i]);
+	fault = attr_end(&writer);
+	if (fault == FAULT_NONE && buf->n - writer.start > ENTRY_MAX_BYTES) {
+		secret_wipe(buf->p + writer.start, buf->n - writer.start);
+		buf->n = writer.start;
+		buf->fault = fault = FAULT_TOO_BIG;
+	}
+	return fault;
+}
+
+static enum fault take_field(const struct attrs *attrs,
+    const struct field *field, struct entry *entry)
+{
+	struct span text = attr_get(attrs, field->name);
+
+	if (!attr_has(attrs, field->name))
+		return FAULT_NONE;
+	if (field->is_legal != NULL && !field->is_legal(text))
+		return FAULT_GRAMMAR;
+	switch (field->kind) {
+	case KIND_STRING:
+		return entry_set(slot(entry, field), text);
+	case KIND_SECRET:
+		return secret_new(text, slot(entry, field));
+	case KIND_NUMBER:
+		return attr_number(text, 0, NUMBER_MAX, slot(entry, field));
+	case KIND_STATE:
+		return entry_state_from_word(text, &entry->state);
+	}
+	return FAULT_INTERNAL;
+}
+
+enum fault entry_decode(struct span list, struct entry **entry_out)
+{
+	struct entry *entry = NULL;
+	struct attrs attrs;
+	enum fault fault;
+	size_t i;
+
+	if (list.n > ENTRY_MAX_BYTES)
+		return FAULT_TOO_BIG;
+	fault = attr_parse(list, WIRE_FIRST_ENTRY, &attrs);
+	if (fault != FAULT_NONE)
+		goto out;
+	fault = entry_new(&entry);
+	for (i = 0; i < FIELDS && fault == FAULT_NONE; i++)
+		fault = take_field(&attrs, &fields[i], entry);
+	if (fault != FAULT_NONE)
+		goto out;
+	if (entry->account == NULL || entry->provider == NULL) {
+		fault = FAULT_GRAMMAR;
+		goto out;
+	}
+
+	*entry_out = entry;
+	entry = NULL;
+out:
+	entry_free(entry);
+	return fault;
+}
+
+const char *entry_state_word(enum entry_state state)
+{
+	switch (state) {
+	case ENTRY_ACTIVE:		return "active";
+	case ENTRY_LOGIN_NEEDED:	return "login-needed";
+	case ENTRY_CONFIG_ERROR:	return "config-error";
+	}
+	return "active";
+}
+
+enum fault entry_state_from_word(struct span word, enum entry_state *state_out)
+{
+	static const enum entry_state states[] = {
+		ENTRY_ACTIVE, ENTRY_LOGIN_NEEDED, ENTRY_CONFIG_ERROR,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (span_is(word, entry_state_word(states[i]))) {
+			*state_out = states[i];
+			return FAULT_NONE;
+		}
+	}
+	return FAULT_GRAMMAR;
+}

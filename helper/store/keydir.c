@@ -1,0 +1,175 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One descriptor a step: what is made is made below the directory that was
+ * looked at, not below whatever has its name by then.
+ */
+#include "store/keydir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "wire/attr.h"
+
+#define PATH_MAX_BYTES	1024	/* with the NUL */
+#define SHOWN_BYTES	400
+
+static enum fault check(const struct stat *st, const char *path,
+    struct why *why)
+{
+	char shown[SHOWN_BYTES];
+
+	attr_plain(span_of(path), shown, sizeof(shown));
+	if (S_ISLNK(st->st_mode))
+		why_set(why, 0, "the keyring is a symbolic link, name its "
+		    "target or: rm %s", shown);
+	else if (!S_ISDIR(st->st_mode))
+		why_set(why, 0, "the keyring is not a directory: rm %s",
+		    shown);
+	else if (st->st_uid != geteuid())
+		why_set(why, 0, "the keyring belongs to uid %lu: "
+		    "chown %lu %s", (unsigned long)st->st_uid,
+		    (unsigned long)geteuid(), shown);
+	else if ((st->st_mode & 077) != 0)
+		why_set(why, 0, "the keyring has mode %04o: chmod 700 %s",
+		    (unsigned int)(st->st_mode & 07777), shown);
+	else
+		return FAULT_NONE;
+	return FAULT_UNSAFE;
+}
+
+static enum fault cannot(int err, const char *path, struct why *why)
+{
+	char shown[SHOWN_BYTES];
+
+	attr_plain(span_of(path), shown, sizeof(shown));
+	why_set(why, err, "%s", shown);
+	return FAULT_IO;
+}
+
+/* A new directory lasts when its parent has been written. */
+static int sync_parent(int parent)
+{
+	int fd, err = 0;
+
+	fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	if (fsync(fd) != 0 && errno != EINVAL)
+		err = errno;
+	(void)close(fd);
+	return err;
+}
+
+/* In somebody else's directory a name is not ours for longer than he likes. */
+static enum fault make(int parent, const char *name, const char *path,
+    struct why *why)
+{
+	char shown[SHOWN_BYTES];
+	struct stat st;
+	int err;
+
+	if (fstat(parent, &st) != 0)
+		return cannot(errno, path, why);
+	if (st.st_uid != geteuid()) {
+		attr_plain(span_of(path), shown, sizeof(shown));
+		why_set(why, 0, "the keyring is missing and its parent is not "
+		    "ours: install -d -m 700 -o %lu %s",
+		    (unsigned long)geteuid(), shown);
+		return FAULT_UNSAFE;
+	}
+	if (mkdirat(parent, name, 0700) != 0)
+		return errno == EEXIST ? FAULT_NONE :
+		    cannot(errno, path, why);
+	err = sync_parent(parent);
+	return err == 0 ? FAULT_NONE : cannot(err, path, why);
+}
+
+/* From parent to name, which is made where it is missing. */
+static enum fault step(int parent, const char *name, const char *path,
+    int *fd_out, struct why *why)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+	enum fault fault;
+	int fd;
+
+	fd = openat(parent, name, flags);
+	if (fd < 0 && errno == ENOENT) {
+		fault = make(parent, name, path, why);
+		if (fault != FAULT_NONE)
+			return fault;
+		fd = openat(parent, name, flags | O_NOFOLLOW);
+	}
+	if (fd < 0)
+		return cannot(errno, path, why);
+	*fd_out = fd;
+	return FAULT_NONE;
+}
+
+static enum fault open_last(int parent, const char *name, const char *path,
+    int *fd_out, struct why *why)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	enum fault fault;
+	struct stat st;
+	int fd, err;
+
+	fd = openat(parent, name, flags);
+	if (fd < 0 && errno == ENOENT &&
+	    fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		fault = make(parent, name, path, why);
+		if (fault != FAULT_NONE)
+			return fault;
+		fd = openat(parent, name, flags);
+	}
+	if (fd < 0) {
+		err = errno;
+		if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    check(&st, path, why) != FAULT_NONE)
+			return FAULT_UNSAFE;
+		return cannot(err, path, why);
+	}
+	fault = fstat(fd, &st) != 0 ? cannot(errno, path, why) :
+	    check(&st, path, why);
+	if (fault != FAULT_NONE) {
+		(void)close(fd);
+		return fault;
+	}
+	*fd_out = fd;
+	return FAULT_NONE;
+}
+
+enum fault keydir_open(const char *path, int *fd_out, struct why *why)
+{
+	char parts[PATH_MAX_BYTES];
+	size_t n = strlen(path);
+	char *part, *slash;
+	enum fault fault;
+	int at, next;
+
+	if (n == 0 || n >= sizeof(parts))
+		return cannot(n == 0 ? ENOENT : ENAMETOOLONG, path, why);
+	memcpy(parts, path, n + 1);
+	while (n > 1 && parts[n - 1] == '/')
+		parts[--n] = '\0';
+	at = open(parts[0] == '/' ? "/" : ".",
+	    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return cannot(errno, path, why);
+
+	part = parts + strspn(parts, "/");
+	while ((slash = strchr(part, '/')) != NULL) {
+		*slash = '\0';
+		fault = step(at, part, path, &next, why);
+		(void)close(at);
+		if (fault != FAULT_NONE)
+			return fault;
+		at = next;
+		part = slash + 1 + strspn(slash + 1, "/");
+	}
+	fault = open_last(at, *part != '\0' ? part : ".", path, fd_out, why);
+	(void)close(at);
+	return fault;
+}

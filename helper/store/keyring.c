@@ -1,0 +1,410 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Records by account name.  Names and bytes are judged here; descriptors and
+ * renames are safefile's.
+ */
+#include "store/keyring.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "store/keydir.h"
+#include "store/lock.h"
+#include "store/safefile.h"
+#include "store/seal.h"
+
+#define TMP_PREFIX		".tmp-"
+#define NAMES_MAX_BYTES		33554432	/* of all files together */
+#define RECORD_MAX_BYTES	WIRE_LIST_MAX_BYTES	/* sealed ones too */
+
+struct keyring {
+	int dirfd;
+	char *path;
+	struct lock lock;
+	const struct seal_key *key;
+};
+
+struct keyring_stage {
+	const struct keyring *keyring;
+	struct safefile_tmp tmp;
+	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
+};
+
+static enum fault no_memory(struct why *why)
+{
+	why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
+	return FAULT_NOMEM;
+}
+
+enum fault keyring_open(const char *path, struct keyring **keyring_out,
+    struct why *why)
+{
+	struct keyring *keyring = calloc(1, sizeof(*keyring));
+	enum fault fault;
+
+	if (keyring == NULL)
+		return no_memory(why);
+	keyring->dirfd = -1;
+	keyring->lock.fd = -1;
+	keyring->path = strdup(path);
+	fault = keyring->path != NULL ?
+	    keydir_open(path, &keyring->dirfd, why) : no_memory(why);
+	if (fault != FAULT_NONE) {
+		keyring_close(keyring);
+		return fault;
+	}
+	*keyring_out = keyring;
+	return FAULT_NONE;
+}
+
+void keyring_close(struct keyring *keyring)
+{
+	if (keyring == NULL)
+		return;
+	lock_drop(&keyring->lock);
+	if (keyring->dirfd >= 0)
+		(void)close(keyring->dirfd);
+	free(keyring->path);
+	free(keyring);
+}
+
+enum fault keyring_lock(struct keyring *keyring, struct why *why)
+{
+	if (keyring->lock.fd >= 0)
+		return FAULT_NONE;
+	return lock_take(keyring->dirfd, keyring->path, &keyring->lock, why);
+}
+
+int keyring_fd(const struct keyring *keyring)
+{
+	return keyring->dirfd;
+}
+
+const char *keyring_path(const struct keyring *keyring)
+{
+	return keyring->path;
+}
+
+void keyring_seal_with(struct keyring *keyring, const struct seal_key *key)
+{
+	keyring->key = key;
+}
+
+static enum fault name_file(struct span account, char *leaf, struct why *why)
+{
+	enum fault fault = keyring_leaf(account, leaf);
+
+	if (fault == FAULT_GRAMMAR)
+		why_set(why, 0, "not an account name");
+	else if (fault == FAULT_TOO_BIG)
+		why_set(why, 0, "the account name is too long for a file");
+	return fault;
+}
+
+/* Reasons that come from the bytes alone, told of the file they are in. */
+static void explain(const struct keyring *keyring, const char *leaf,
+    enum fault fault, struct why *why)
+{
+	char path[SAFEFILE_SHOWN_BYTES];
+
+	safefile_shown(keyring->path, leaf, path);
+	switch (fault) {
+	case FAULT_GRAMMAR:
+		why_set(why, 0, "damaged, or another account's: %s", path);
+		break;
+	case FAULT_CONFIG_ERROR:
+		why_set(why, 0, "sealed with a key that is not here: %s",
+		    path);
+		break;
+	case FAULT_UNSAFE:
+		why_set(why, 0, "larger than %d bytes, so not ours: rm %s",
+		    ENTRY_MAX_BYTES, path);
+		break;
+	default:
+		why_set(why, 0, "%s: %s", fault_text(fault), path);
+		break;
+	}
+}
+
+static enum fault open_record(const struct keyring *keyring,
+    const char *folded, struct span bytes, struct entry **entry_out)
+{
+	struct buf plain = BUF_INIT(ENTRY_MAX_BYTES);
+	struct attrs attrs;
+	enum fault fault;
+
+	fault = attr_parse(bytes, WIRE_FIRST_ENTRY, &attrs);
+	if (fault != FAULT_NONE)
+		return FAULT_GRAMMAR;
+	if (attr_has(&attrs, "sealed")) {
+		fault = unseal_entry(keyring->key, span_of(folded), &attrs,
+		    &plain);
+		if (fault != FAULT_NONE)
+			goto out;
+		bytes = buf_span(&plain);
+	} else if (bytes.n > ENTRY_MAX_BYTES) {
+		return FAULT_UNSAFE;
+	}
+	fault = entry_decode(bytes, entry_out);
+	if (fault == FAULT_TOO_BIG)
+		fault = FAULT_GRAMMAR;
+out:
+	buf_drop(&plain);
+	return fault;
+}
+
+enum fault keyring_load(struct keyring *keyring, struct span account,
+    struct entry **entry_out, struct why *why)
+{
+	struct buf bytes = BUF_INIT(RECORD_MAX_BYTES);
+	char leaf[KEYRING_LEAF_MAX_BYTES + 1], folded[ACCOUNT_MAX_BYTES + 1];
+	char inside[ACCOUNT_MAX_BYTES + 1];
+	struct entry *entry = NULL;
+	enum fault fault;
+
+	fault = name_file(account, leaf, why);
+	if (fault == FAULT_NONE)
+		fault = keyring_fold(account, folded);
+	if (fault != FAULT_NONE)
+		return fault;
+	fault = safefile_read(keyring->dirfd, keyring->path, leaf, &bytes,
+	    why);
+	if (fault != FAULT_NONE)
+		goto out;
+	fault = open_record(keyring, folded, buf_span(&bytes), &entry);
+	if (fault == FAULT_NONE) {
+		fault = keyring_fold(span_of(entry->account), inside);
+		if (fault == FAULT_NONE && strcmp(inside, folded) != 0)
+			fault = FAULT_GRAMMAR;
+	}
+	if (fault != FAULT_NONE) {
+		explain(keyring, leaf, fault, why);
+		goto out;
+	}
+
+	*entry_out = entry;
+	entry = NULL;
+out:
+	entry_free(entry);
+	buf_drop(&bytes);
+	return fault;
+}
+
+/* A rename would do away with what stands there; only a record may go. */
+static enum fault check_old(const struct keyring *keyring, const char *leaf,
+    struct why *why)
+{
+	struct stat st;
+
+	if (fstatat(keyring->dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return safefile_check(&st, keyring->path, leaf, why);
+	if (errno == ENOENT)
+		return FAULT_NOT_FOUND;
+	why_set(why, errno, "fstatat");
+	return FAULT_IO;
+}
+
+enum fault keyring_stage_new(struct keyring *keyring, struct span account,
+    struct keyring_stage **stage_out, struct why *why)
+{
+	struct keyring_stage *stage;
+	enum fault fault;
+
+	stage = calloc(1, sizeof(*stage));
+	if (stage == NULL)
+		return no_memory(why);
+	stage->keyring = keyring;
+	stage->tmp.fd = -1;
+	fault = name_file(account, stage->leaf, why);
+	if (fault == FAULT_NONE) {
+		fault = check_old(keyring, stage->leaf, why);
+		if (fault == FAULT_NOT_FOUND)
+			fault = FAULT_NONE;
+	}
+	if (fault == FAULT_NONE)
+		fault = safefile_make(keyring->dirfd, keyring->key != NULL ?
+		    RECORD_MAX_BYTES : ENTRY_MAX_BYTES, &stage->tmp, why);
+	if (fault != FAULT_NONE) {
+		keyring_stage_free(stage);
+		return fault;
+	}
+	*stage_out = stage;
+	return FAULT_NONE;
+}
+
+void keyring_stage_free(struct keyring_stage *stage)
+{
+	if (stage == NULL)
+		return;
+	safefile_abandon(stage->keyring->dirfd, &stage->tmp);
+	free(stage);
+}
+
+/* The bytes of the file: the record, sealed where there is a key. */
+static enum fault make_record(const struct keyring *keyring,
+    const struct entry *entry, struct buf *out)
+{
+	struct buf plain = BUF_INIT(ENTRY_MAX_BYTES);
+	char folded[ACCOUNT_MAX_BYTES + 1];
+	enum fault fault;
+
+	if (keyring->key == NULL)
+		return entry_encode(entry, out);
+	fault = entry_encode(entry, &plain);
+	if (fault == FAULT_NONE)
+		fault = keyring_fold(span_of(entry->account), folded);
+	if (fault == FAULT_NONE)
+		fault = seal_entry(keyring->key, span_of(folded),
+		    buf_span(&plain), out);
+	buf_drop(&plain);
+	return fault;
+}
+
+enum fault keyring_save(struct keyring *keyring, const struct entry *entry,
+    struct keyring_stage *stage, struct why *why)
+{
+	struct buf bytes = BUF_INIT(RECORD_MAX_BYTES);
+	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
+	enum fault fault;
+
+	fault = name_file(span_of(entry->account), leaf, why);
+	if (fault != FAULT_NONE)
+		goto out;
+	fault = make_record(keyring, entry, &bytes);
+	if (fault == FAULT_NONE && stage != NULL &&
+	    strcmp(stage->leaf, leaf) != 0)
+		fault = FAULT_GRAMMAR;
+	if (fault != FAULT_NONE) {
+		why_set(why, 0, "the record cannot be written: %s",
+		    fault_text(fault));
+		goto out;
+	}
+	if (stage == NULL)
+		fault = keyring_stage_new(keyring, span_of(entry->account),
+		    &stage, why);
+	else if (check_old(keyring, leaf, why) == FAULT_UNSAFE)
+		fault = FAULT_UNSAFE;
+	if (fault == FAULT_NONE)
+		fault = safefile_put(keyring->dirfd, &stage->tmp, leaf,
+		    buf_span(&bytes), why);
+out:
+	keyring_stage_free(stage);
+	buf_drop(&bytes);
+	return fault;
+}
+
+enum fault keyring_erase(struct keyring *keyring, struct span account,
+    struct why *why)
+{
+	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
+	enum fault fault;
+
+	fault = name_file(account, leaf, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	fault = check_old(keyring, leaf, why);
+	if (fault == FAULT_NOT_FOUND)
+		why_set(why, ENOENT, "no record of the account");
+	if (fault != FAULT_NONE)
+		return fault;
+	return safefile_remove(keyring->dirfd, leaf, why);
+}
+
+static bool is_tmp(const char *name)
+{
+	return strncmp(name, TMP_PREFIX, sizeof(TMP_PREFIX) - 1) == 0;
+}
+
+/* Every name with its NUL: what visit saves must not be met again. */
+static enum fault read_names(const struct keyring *keyring,
+    struct buf *names, struct why *why)
+{
+	const struct dirent *item;
+	DIR *dir = NULL;
+	int fd, err;
+
+	fd = openat(keyring->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	if (dir == NULL) {
+		err = errno;
+		if (fd >= 0)
+			(void)close(fd);
+		why_set(why, err, "cannot list the keyring");
+		return err == ENOMEM ? FAULT_NOMEM : FAULT_IO;
+	}
+	errno = 0;
+	while ((item = readdir(dir)) != NULL) {
+		struct span name = { item->d_name, strlen(item->d_name) + 1 };
+
+		buf_add(names, name);
+		errno = 0;
+	}
+	err = errno;
+	(void)closedir(dir);
+	if (err != 0 || buf_fault(names) == FAULT_TOO_BIG) {
+		why_set(why, err != 0 ? err : EFBIG,
+		    "cannot list the keyring");
+		return FAULT_IO;
+	}
+	return buf_fault(names) == FAULT_NONE ? FAULT_NONE : no_memory(why);
+}
+
+static void visit_name(const struct keyring *keyring, const char *name,
+    keyring_visit_fn *visit, void *ctx)
+{
+	char account[ACCOUNT_MAX_BYTES + 1], path[SAFEFILE_SHOWN_BYTES];
+	struct why why = { 0, "" };
+
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    strcmp(name, LOCK_LEAF) == 0 || is_tmp(name))
+		return;
+	if (keyring_unleaf(name, account) == FAULT_NONE) {
+		visit(ctx, account, &why);
+		return;
+	}
+	safefile_shown(keyring->path, name, path);
+	why_set(&why, 0, "not the file name of an account: %s", path);
+	visit(ctx, NULL, &why);
+}
+
+enum fault keyring_list(struct keyring *keyring, keyring_visit_fn *visit,
+    void *ctx, struct why *why)
+{
+	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
+	enum fault fault;
+	size_t at;
+
+	fault = read_names(keyring, &names, why);
+	if (fault == FAULT_NONE)
+		for (at = 0; at < names.n; at += strlen(names.p + at) + 1)
+			visit_name(keyring, names.p + at, visit, ctx);
+	buf_drop(&names);
+	return fault;
+}
+
+/* What cannot be removed does no harm but its size; no reason to stop. */
+void keyring_sweep(struct keyring *keyring)
+{
+	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
+	struct stat st;
+	size_t at;
+
+	if (keyring->lock.fd < 0 || keyring->lock.is_shared ||
+	    read_names(keyring, &names, NULL) != FAULT_NONE)
+		goto out;
+	for (at = 0; at < names.n; at += strlen(names.p + at) + 1) {
+		const char *name = names.p + at;
+
+		if (is_tmp(name) && fstatat(keyring->dirfd, name, &st,
+		    AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_uid == geteuid())
+			(void)unlinkat(keyring->dirfd, name, 0);
+	}
+out:
+	buf_drop(&names);
+}

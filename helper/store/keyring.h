@@ -1,0 +1,156 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * keyring - a directory with one file an account
+ *
+ * Owns the directory descriptor (checked once: owner is the effective uid,
+ * mode 0700, not a link), file names, the lock, and the rule that a file is
+ * either the old record or the new one: made under a temporary name with its
+ * largest size reserved, written, fsynced, renamed, directory fsynced.
+ * Foreign or unsafe files are refused, never mended or removed.
+ */
+#ifndef MAILTOKEN_STORE_KEYRING_H
+#define MAILTOKEN_STORE_KEYRING_H
+
+#include "store/entry.h"
+
+struct keyring;
+struct keyring_stage;
+struct seal_key;
+
+/* Of a file name: "%XX" may triple an account; longer ones are refused. */
+#define KEYRING_LEAF_MAX_BYTES	240
+
+/*
+ * keyring_fold - the lookup form of an account: ASCII letters in lower case
+ *
+ * account  in: attr_is_account()
+ * out      out: ACCOUNT_MAX_BYTES + 1 bytes, terminated
+ *
+ * FAULT_GRAMMAR when it is no account name.
+ */
+enum fault keyring_fold(struct span account, char *out) MUST_CHECK;
+
+/*
+ * keyring_leaf - the file name of an account (folded inside)
+ *
+ * out  out: KEYRING_LEAF_MAX_BYTES + 1 bytes, terminated: every byte outside
+ *      [a-z0-9@._+-], and a leading dot, as %XX (upper case hex)
+ *
+ * FAULT_GRAMMAR; FAULT_TOO_BIG over 240 bytes.
+ */
+enum fault keyring_leaf(struct span account, char *out) MUST_CHECK;
+
+/*
+ * keyring_unleaf - the account of a file name; only the form keyring_leaf()
+ * makes is accepted (FAULT_GRAMMAR).  out as keyring_fold().
+ */
+enum fault keyring_unleaf(const char *leaf, char *out) MUST_CHECK;
+
+/*
+ * keyring_open - open the directory, making it (0700) and missing parents
+ * (0700) when it is not there
+ *
+ * FAULT_NONE, on a read-only file system or directory too; FAULT_UNSAFE for
+ * wrong owner, mode or type, with the command that mends it in why;
+ * FAULT_IO; FAULT_NOMEM.
+ */
+enum fault keyring_open(const char *path, struct keyring **keyring_out,
+    struct why *why) MUST_CHECK;
+
+/* keyring_close - release the lock, close, free; NULL is allowed. */
+void keyring_close(struct keyring *keyring);
+
+/*
+ * keyring_lock - keep a second helper out; one try, never waits
+ *
+ * An OFD write lock on ".lock", whose content names host and pid.  Where the
+ * directory cannot be written a shared lock on an existing ".lock", or none.
+ *
+ * FAULT_NONE; FAULT_LOCKED, why naming the holder's host and pid;
+ * FAULT_UNSAFE when ".lock" is not ours; FAULT_IO, why saying so when the
+ * file system has no locks.  The pid is that of the caller: a process that
+ * means to fork locks afterwards.
+ */
+enum fault keyring_lock(struct keyring *keyring, struct why *why) MUST_CHECK;
+
+/* keyring_fd - the directory, for a sandbox rule; stays the keyring's. */
+int keyring_fd(const struct keyring *keyring);
+
+/* keyring_path - as opened; stays the keyring's. */
+const char *keyring_path(const struct keyring *keyring);
+
+/*
+ * keyring_seal_with - from now on entries are sealed with key when saved;
+ * sealed ones can be loaded.  The key stays the caller's and must outlive
+ * the keyring; NULL for plain entries.
+ */
+void keyring_seal_with(struct keyring *keyring, const struct seal_key *key);
+
+/*
+ * keyring_load - one account's record
+ *
+ * FAULT_NONE; FAULT_NOT_FOUND; FAULT_UNSAFE (owner, mode, type, links, size;
+ * why has the command that mends it); FAULT_GRAMMAR when the content is
+ * damaged or the name inside is another's; FAULT_CONFIG_ERROR when it is
+ * sealed with a key that is not here; FAULT_IO; FAULT_NOMEM.
+ */
+enum fault keyring_load(struct keyring *keyring, struct span account,
+    struct entry **entry_out, struct why *why) MUST_CHECK;
+
+/*
+ * keyring_stage_new - make the new file and reserve its largest size, before
+ * a refresh token is spent
+ *
+ * FAULT_NONE; FAULT_READ_ONLY (EROFS, EACCES, EPERM); FAULT_IO with
+ * why.err ENOSPC, EDQUOT, EFBIG and others (the process must ignore
+ * SIGXFSZ); FAULT_GRAMMAR, FAULT_TOO_BIG for the name; FAULT_UNSAFE when
+ * what has the name now is not a private file of ours; FAULT_NOMEM.
+ */
+enum fault keyring_stage_new(struct keyring *keyring, struct span account,
+    struct keyring_stage **stage_out, struct why *why) MUST_CHECK;
+
+/* keyring_stage_free - remove the unused file; NULL is allowed. */
+void keyring_stage_free(struct keyring_stage *stage);
+
+/*
+ * keyring_save - write entry and put it in place of the old record
+ *
+ * stage  in: of this account, or NULL to make one; used up (freed) in any
+ *        case, success or not
+ *
+ * When it returns FAULT_NONE the record has reached the disk.  Otherwise the
+ * old record is untouched: FAULT_READ_ONLY, FAULT_IO, FAULT_UNSAFE,
+ * FAULT_GRAMMAR, FAULT_TOO_BIG, FAULT_INTERNAL (OpenSSL), FAULT_NOMEM.  One
+ * exception: FAULT_IO from the fsync of the directory comes when the new
+ * record is in place and might not outlast a crash; saving again is right.
+ */
+enum fault keyring_save(struct keyring *keyring, const struct entry *entry,
+    struct keyring_stage *stage, struct why *why) MUST_CHECK;
+
+/* keyring_erase - delete a record for good.  FAULT_NOT_FOUND, FAULT_UNSAFE,
+ * FAULT_IO, FAULT_READ_ONLY. */
+enum fault keyring_erase(struct keyring *keyring, struct span account,
+    struct why *why) MUST_CHECK;
+
+/*
+ * keyring_list - call visit for each file that could be a record
+ *
+ * visit  account is the decoded name; for a file that is none of ours
+ *        account is NULL and why says what is wrong with which file.  It may
+ *        load and save but not erase.
+ *
+ * ".lock" and ".tmp-*" are passed over.  FAULT_IO, FAULT_NOMEM.
+ */
+typedef void keyring_visit_fn(void *ctx, const char *account,
+    const struct why *why);
+enum fault keyring_list(struct keyring *keyring, keyring_visit_fn *visit,
+    void *ctx, struct why *why) MUST_CHECK;
+
+/*
+ * keyring_sweep - remove ".tmp-*" files that a killed helper left; only
+ * while the lock is held.
+ */
+void keyring_sweep(struct keyring *keyring);
+
+#endif

@@ -1,0 +1,397 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Reading what fstat says is safe; replacing by way of a temporary file.
+ */
+#include "store/safefile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "wire/attr.h"
+
+#define SHOWN_DIR_BYTES	160
+#define NAME_TRIES	8
+
+void safefile_shown(const char *dir, const char *leaf, char *out)
+{
+	size_t n;
+
+	attr_plain(span_of(dir), out, SHOWN_DIR_BYTES);
+	n = strlen(out);
+	if (n == 0 || out[n - 1] != '/')
+		out[n++] = '/';
+	attr_plain(span_of(leaf), out + n, SAFEFILE_SHOWN_BYTES - n);
+}
+
+enum fault safefile_check(const struct stat *st, const char *dir,
+    const char *leaf, struct why *why)
+{
+	char path[SAFEFILE_SHOWN_BYTES];
+
+	safefile_shown(dir, leaf, path);
+	if (!S_ISREG(st->st_mode))
+		why_set(why, 0, "not a plain file: %s %s",
+		    S_ISDIR(st->st_mode) ? "rmdir" : "rm", path);
+	else if (st->st_uid != geteuid())
+		why_set(why, 0, "belongs to uid %lu: chown %lu %s",
+		    (unsigned long)st->st_uid, (unsigned long)geteuid(), path);
+	else if ((st->st_mode & 07777 & ~(mode_t)0600) != 0)
+		why_set(why, 0, "has mode %04o: chmod 600 %s",
+		    (unsigned int)(st->st_mode & 07777), path);
+	else if (st->st_nlink != 1)
+		why_set(why, 0, "has %lu links, keep one: "
+		    "find / -xdev -samefile %s",
+		    (unsigned long)st->st_nlink, path);
+	else
+		return FAULT_NONE;
+	return FAULT_UNSAFE;
+}
+
+/* n bytes of fd, no more; the buf has room for them. */
+static enum fault read_bytes(int fd, size_t n, struct buf *out,
+    struct why *why)
+{
+	size_t room;
+	ssize_t got;
+	char *p;
+
+	while (n > 0) {
+		p = buf_space(out, n, &room);
+		if (p == NULL) {
+			why_set(why, 0, "%s", fault_text(buf_fault(out)));
+			return buf_fault(out);
+		}
+		got = read(fd, p, room);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			why_set(why, got < 0 ? errno : 0, "cannot read the "
+			    "file to its end");
+			return FAULT_IO;
+		}
+		buf_used(out, (size_t)got);
+		n -= (size_t)got;
+	}
+	return FAULT_NONE;
+}
+
+/* open(2) said no; where the reason is what the file is, say that. */
+static enum fault cannot_open(int dirfd, const char *dir, const char *leaf,
+    struct why *why)
+{
+	char path[SAFEFILE_SHOWN_BYTES];
+	int err = errno;
+	struct stat st;
+
+	safefile_shown(dir, leaf, path);
+	if (err == ENOENT) {
+		why_set(why, err, "%s", path);
+		return FAULT_NOT_FOUND;
+	}
+	if (fstatat(dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (safefile_check(&st, dir, leaf, why) != FAULT_NONE)
+			return FAULT_UNSAFE;
+		if (err == EACCES && (st.st_mode & S_IRUSR) == 0) {
+			why_set(why, 0, "cannot be read: chmod 600 %s", path);
+			return FAULT_UNSAFE;
+		}
+	}
+	why_set(why, err, "%s", path);
+	return FAULT_IO;
+}
+
+enum fault safefile_read(int dirfd, const char *dir, const char *leaf,
+    struct buf *out, struct why *why)
+{
+	char path[SAFEFILE_SHOWN_BYTES];
+	enum fault fault;
+	struct stat st;
+	int fd;
+
+	/* Non-blocking: opening somebody's fifo must not wait. */
+	fd = openat(dirfd, leaf, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
+	    O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return cannot_open(dirfd, dir, leaf, why);
+	if (fstat(fd, &st) != 0) {
+		why_set(why, errno, "fstat");
+		fault = FAULT_IO;
+		goto out;
+	}
+	fault = safefile_check(&st, dir, leaf, why);
+	if (fault != FAULT_NONE)
+		goto out;
+	if ((uintmax_t)st.st_size > out->max_bytes) {
+		safefile_shown(dir, leaf, path);
+		why_set(why, 0, "larger than %zu bytes, so not ours: rm %s",
+		    out->max_bytes, path);
+		fault = FAULT_UNSAFE;
+		goto out;
+	}
+	fault = read_bytes(fd, (size_t)st.st_size, out, why);
+out:
+	if (fault != FAULT_NONE)
+		buf_drop(out);
+	(void)close(fd);
+	return fault;
+}
+
+/* Others: not the owner, not the group an administrator chose for it. */
+static enum fault check_outside(const struct stat *st, const char *path,
+    struct why *why)
+{
+	char shown[SAFEFILE_SHOWN_BYTES];
+
+	attr_plain(span_of(path), shown, sizeof(shown));
+	if (!S_ISREG(st->st_mode))
+		why_set(why, 0, "not a plain file: %s", shown);
+	else if (st->st_uid != 0 && st->st_uid != geteuid())
+		why_set(why, 0, "belongs to uid %lu: chown %lu %s",
+		    (unsigned long)st->st_uid, (unsigned long)geteuid(),
+		    shown);
+	else if ((st->st_mode & (S_IWGRP | S_IRWXO)) != 0)
+		why_set(why, 0, "has mode %04o: chmod g-w,o= %s",
+		    (unsigned int)(st->st_mode & 07777), shown);
+	else
+		return FAULT_NONE;
+	return FAULT_UNSAFE;
+}
+
+enum fault safefile_read_outside(const char *path, size_t max_bytes,
+    struct buf *out, struct why *why)
+{
+	char shown[SAFEFILE_SHOWN_BYTES];
+	enum fault fault;
+	struct stat st;
+	int fd, err;
+
+	attr_plain(span_of(path), shown, sizeof(shown));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		err = errno;
+		why_set(why, err, "%s", shown);
+		return err == ENOENT ? FAULT_NOT_FOUND : FAULT_IO;
+	}
+	if (fstat(fd, &st) != 0) {
+		why_set(why, errno, "%s", shown);
+		fault = FAULT_IO;
+		goto out;
+	}
+	fault = check_outside(&st, path, why);
+	if (fault != FAULT_NONE)
+		goto out;
+	if ((uintmax_t)st.st_size > max_bytes) {
+		why_set(why, 0, "%s is larger than %zu bytes", shown,
+		    max_bytes);
+		fault = FAULT_TOO_BIG;
+		goto out;
+	}
+	fault = read_bytes(fd, (size_t)st.st_size, out, why);
+out:
+	if (fault != FAULT_NONE)
+		buf_drop(out);
+	(void)close(fd);
+	return fault;
+}
+
+enum fault safefile_read_secret(const char *path, size_t max_bytes,
+    struct buf *out, struct why *why)
+{
+	struct buf whole = BUF_INIT(max_bytes + 2);
+	struct span text;
+	enum fault fault;
+
+	fault = safefile_read_outside(path, max_bytes + 2, &whole, why);
+	if (fault != FAULT_NONE)
+		goto out;
+	text = buf_span(&whole);
+	if (text.n > 0 && text.p[text.n - 1] == '\n')
+		text.n--;
+	if (text.n > 0 && text.n < whole.n && text.p[text.n - 1] == '\r')
+		text.n--;
+	if (text.n > max_bytes)
+		fault = FAULT_TOO_BIG;
+	if (fault == FAULT_NONE) {
+		buf_add(out, text);
+		fault = buf_fault(out);
+	}
+	if (fault != FAULT_NONE) {
+		why_set(why, 0, "%s", fault_text(fault));
+		buf_drop(out);
+	}
+out:
+	buf_drop(&whole);
+	return fault;
+}
+
+/* What a failing change of the directory means. */
+static enum fault failed(int err, const char *call, struct why *why)
+{
+	why_set(why, err, "%s", call);
+	return err == EROFS || err == EACCES || err == EPERM ?
+	    FAULT_READ_ONLY : FAULT_IO;
+}
+
+/* 0 or an errno. */
+static int write_bytes(int fd, struct span bytes, off_t at)
+{
+	ssize_t n;
+
+	while (bytes.n > 0) {
+		n = pwrite(fd, bytes.p, bytes.n, at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? errno : EIO;
+		bytes.p += n;
+		bytes.n -= (size_t)n;
+		at += n;
+	}
+	return 0;
+}
+
+/* 0 or an errno; where the file system cannot reserve, zeros are written. */
+static int reserve(int fd, off_t size)
+{
+	static const char zeros[4096];
+	off_t at = 0;
+	int err;
+
+	do
+		err = posix_fallocate(fd, 0, size);
+	while (err == EINTR);
+	if (err != EOPNOTSUPP && err != EINVAL)
+		return err;
+	for (err = 0; err == 0 && at < size; at += (off_t)sizeof(zeros)) {
+		struct span chunk = { zeros, sizeof(zeros) };
+
+		if (size - at < (off_t)sizeof(zeros))
+			chunk.n = (size_t)(size - at);
+		err = write_bytes(fd, chunk, at);
+	}
+	return err;
+}
+
+/* A new file under a name nobody can have guessed; -1 and errno. */
+static int make_file(int dirfd, struct safefile_tmp *tmp)
+{
+	uint64_t random;
+	int fd = -1, tries;
+
+	for (tries = 0; fd < 0 && tries < NAME_TRIES; tries++) {
+		if (getrandom(&random, sizeof(random), 0) !=
+		    (ssize_t)sizeof(random))
+			return -1;
+		(void)snprintf(tmp->leaf, sizeof(tmp->leaf), ".tmp-%016llx",
+		    (unsigned long long)random);
+		/* For reading too: glibc's own way to reserve wants that. */
+		fd = openat(dirfd, tmp->leaf, O_RDWR | O_CREAT | O_EXCL |
+		    O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0 && errno != EEXIST)
+			return -1;
+	}
+	return fd;
+}
+
+enum fault safefile_make(int dirfd, off_t size, struct safefile_tmp *tmp_out,
+    struct why *why)
+{
+	struct safefile_tmp tmp = { .fd = -1 };
+	enum fault fault;
+	int err;
+
+	tmp.fd = make_file(dirfd, &tmp);
+	if (tmp.fd < 0)
+		return failed(errno, "cannot make a file", why);
+	if (fchmod(tmp.fd, 0600) != 0) {
+		fault = failed(errno, "fchmod", why);
+		goto out;
+	}
+	err = size > 0 ? reserve(tmp.fd, size) : 0;
+	if (err != 0) {
+		why_set(why, err, "cannot reserve %lld bytes",
+		    (long long)size);
+		fault = FAULT_IO;
+		goto out;
+	}
+	*tmp_out = tmp;
+	tmp.fd = -1;
+	fault = FAULT_NONE;
+out:
+	safefile_abandon(dirfd, &tmp);
+	return fault;
+}
+
+/* Some file systems have no fsync for directories and say EINVAL. */
+static enum fault sync_dir(int dirfd, struct why *why)
+{
+	if (fsync(dirfd) == 0 || errno == EINVAL)
+		return FAULT_NONE;
+	return failed(errno, "fsync of the directory", why);
+}
+
+/* Everything that must be on the disk before the name points to it. */
+static enum fault finish(struct safefile_tmp *tmp, struct span bytes,
+    struct why *why)
+{
+	int err, fd = tmp->fd;
+
+	err = write_bytes(fd, bytes, 0);
+	if (err != 0)
+		return failed(err, "write", why);
+	if (ftruncate(fd, (off_t)bytes.n) != 0)
+		return failed(errno, "ftruncate", why);
+	if (fsync(fd) != 0)
+		return failed(errno, "fsync", why);
+	/* Whatever close says, the descriptor is gone. */
+	tmp->fd = -1;
+	if (close(fd) != 0)
+		return failed(errno, "close", why);
+	return FAULT_NONE;
+}
+
+enum fault safefile_put(int dirfd, struct safefile_tmp *tmp, const char *leaf,
+    struct span bytes, struct why *why)
+{
+	char name[sizeof(tmp->leaf)];
+	enum fault fault;
+
+	memcpy(name, tmp->leaf, sizeof(name));
+	fault = finish(tmp, bytes, why);
+	if (fault == FAULT_NONE && renameat(dirfd, name, dirfd, leaf) != 0)
+		fault = failed(errno, "rename", why);
+	if (fault != FAULT_NONE) {
+		(void)unlinkat(dirfd, name, 0);
+		tmp->leaf[0] = '\0';
+		safefile_abandon(dirfd, tmp);
+		return fault;
+	}
+	tmp->leaf[0] = '\0';
+	return sync_dir(dirfd, why);
+}
+
+void safefile_abandon(int dirfd, struct safefile_tmp *tmp)
+{
+	if (tmp->fd < 0)
+		return;
+	(void)close(tmp->fd);
+	tmp->fd = -1;
+	if (tmp->leaf[0] != '\0')
+		(void)unlinkat(dirfd, tmp->leaf, 0);
+	tmp->leaf[0] = '\0';
+}
+
+enum fault safefile_remove(int dirfd, const char *leaf, struct why *why)
+{
+	if (unlinkat(dirfd, leaf, 0) != 0) {
+		if (errno != ENOENT)
+			return failed(errno, "unlink", why);
+		why_set(why, ENOENT, "unlink");
+		return FAULT_NOT_FOUND;
+	}
+	return sync_dir(dirfd, why);
+}

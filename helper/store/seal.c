@@ -1,0 +1,369 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The sealed bytes are ciphertext and tag, in this order (RFC 5116 section
+ * 5.2), then base64 in pieces that fit a line.  Keys and plain text stand in
+ * wiping storage only.
+ */
+#include "store/seal.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+#include "store/safefile.h"
+
+#define KEY_BYTES	32
+#define KEY_FILE_MAX	(2 * KEY_BYTES + 2)
+#define ID_BYTES	8
+#define NONCE_BYTES	12
+#define TAG_BYTES	16
+#define RAW_MAX_BYTES	(ENTRY_MAX_BYTES + TAG_BYTES)
+#define PIECE_BYTES	64000
+#define BASE64_BYTES(n)	(((n) + 2) / 3 * 4)
+
+struct seal_key {
+	unsigned char key[KEY_BYTES];
+	char id[2 * ID_BYTES + 1];
+};
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static enum fault key_from_bytes(struct span file, unsigned char *key)
+{
+	size_t i;
+
+	if (file.n == KEY_BYTES) {
+		memcpy(key, file.p, KEY_BYTES);
+		return FAULT_NONE;
+	}
+	if (file.n > 0 && file.p[file.n - 1] == '\n') {
+		file.n--;
+		if (file.n > 0 && file.p[file.n - 1] == '\r')
+			file.n--;
+	}
+	if (file.n != (size_t)2 * KEY_BYTES)
+		return FAULT_GRAMMAR;
+	for (i = 0; i < KEY_BYTES; i++) {
+		int high = hex_digit(file.p[2 * i]);
+		int low = hex_digit(file.p[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return FAULT_GRAMMAR;
+		key[i] = (unsigned char)(high << 4 | low);
+	}
+	return FAULT_NONE;
+}
+
+static enum fault name_key(struct seal_key *key)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int n;
+	size_t i;
+
+	if (EVP_Digest(key->key, sizeof(key->key), digest, &n, EVP_sha256(),
+	    NULL) != 1)
+		return FAULT_INTERNAL;
+	for (i = 0; i < ID_BYTES; i++) {
+		key->id[2 * i] = hex[digest[i] >> 4];
+		key->id[2 * i + 1] = hex[digest[i] & 15];
+	}
+	return FAULT_NONE;
+}
+
+enum fault seal_key_read(const char *path, struct seal_key **key_out,
+    struct why *why)
+{
+	struct buf file = BUF_INIT(KEY_FILE_MAX);
+	struct seal_key *key = NULL;
+	enum fault fault;
+
+	fault = safefile_read_outside(path, KEY_FILE_MAX, &file, why);
+	if (fault == FAULT_TOO_BIG || fault == FAULT_NONE) {
+		why_set(why, 0, "a key file holds 32 bytes or 64 hex digits");
+		fault = fault == FAULT_NONE ? FAULT_NONE : FAULT_GRAMMAR;
+	} else if (fault == FAULT_NOT_FOUND) {
+		fault = FAULT_IO;
+	}
+	if (fault != FAULT_NONE)
+		goto out;
+	key = calloc(1, sizeof(*key));
+	if (key == NULL) {
+		why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
+		fault = FAULT_NOMEM;
+		goto out;
+	}
+	fault = key_from_bytes(buf_span(&file), key->key);
+	if (fault == FAULT_NONE)
+		fault = name_key(key);
+	if (fault != FAULT_NONE)
+		goto out;
+
+	*key_out = key;
+	key = NULL;
+out:
+	seal_key_free(key);
+	buf_drop(&file);
+	return fault;
+}
+
+void seal_key_free(struct seal_key *key)
+{
+	if (key == NULL)
+		return;
+	secret_wipe(key, sizeof(*key));
+	free(key);
+}
+
+const char *seal_key_id(const struct seal_key *key)
+{
+	return key->id;
+}
+
+/* Room for n bytes in an empty buf, or NULL with its fault set. */
+static unsigned char *room_for(struct buf *buf, size_t n)
+{
+	size_t got = 0;
+	char *p = buf_space(buf, n, &got);
+
+	if (p != NULL && got < n) {
+		buf->fault = FAULT_TOO_BIG;
+		return NULL;
+	}
+	return (unsigned char *)p;
+}
+
+static enum fault to_base64(struct span raw, struct buf *text)
+{
+	/* EVP_EncodeBlock adds a NUL. */
+	unsigned char *p = room_for(text, BASE64_BYTES(raw.n) + 1);
+
+	if (p == NULL)
+		return buf_fault(text);
+	buf_used(text, (size_t)EVP_EncodeBlock(p,
+	    (const unsigned char *)raw.p, (int)raw.n));
+	return FAULT_NONE;
+}
+
+/* EVP_DecodeBlock lets blanks pass and counts the padding as bytes. */
+static enum fault from_base64(struct span text, struct buf *raw)
+{
+	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t i, body = text.n, bytes;
+	unsigned char *p;
+	ptrdiff_t last = 0;
+
+	if (text.n == 0 || text.n % 4 != 0)
+		return FAULT_GRAMMAR;
+	while (body > text.n - 2 && text.p[body - 1] == '=')
+		body--;
+	for (i = 0; i < body; i++) {
+		const char *digit = text.p[i] != '\0' ?
+		    strchr(legal, text.p[i]) : NULL;
+
+		if (digit == NULL)
+			return FAULT_GRAMMAR;
+		last = digit - legal;
+	}
+	/* Bits that no byte takes must be 0, so that one form is left. */
+	if (((text.n - body == 1) && (last & 3) != 0) ||
+	    ((text.n - body == 2) && (last & 15) != 0))
+		return FAULT_GRAMMAR;
+	bytes = text.n / 4 * 3;
+	p = room_for(raw, bytes);
+	if (p == NULL)
+		return buf_fault(raw) == FAULT_NOMEM ?
+		    FAULT_NOMEM : FAULT_GRAMMAR;
+	if (EVP_DecodeBlock(p, (const unsigned char *)text.p,
+	    (int)text.n) != (int)bytes)
+		return FAULT_GRAMMAR;
+	buf_used(raw, bytes - (text.n - body));
+	return FAULT_NONE;
+}
+
+static bool encrypt(EVP_CIPHER_CTX *ctx, struct span account,
+    struct span plain, unsigned char *out)
+{
+	int n;
+
+	return EVP_EncryptUpdate(ctx, NULL, &n,
+	    (const unsigned char *)account.p, (int)account.n) == 1 &&
+	    EVP_EncryptUpdate(ctx, out, &n, (const unsigned char *)plain.p,
+	    (int)plain.n) == 1 && n == (int)plain.n &&
+	    EVP_EncryptFinal_ex(ctx, out + n, &n) == 1 && n == 0 &&
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES,
+	    out + plain.n) == 1;
+}
+
+static bool decrypt(EVP_CIPHER_CTX *ctx, struct span account,
+    struct span raw, unsigned char *out)
+{
+	int n, plain = (int)raw.n - TAG_BYTES;
+	unsigned char tag[TAG_BYTES];
+
+	memcpy(tag, raw.p + plain, sizeof(tag));
+	return EVP_DecryptUpdate(ctx, NULL, &n,
+	    (const unsigned char *)account.p, (int)account.n) == 1 &&
+	    EVP_DecryptUpdate(ctx, out, &n, (const unsigned char *)raw.p,
+	    plain) == 1 && n == plain &&
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES,
+	    tag) == 1 &&
+	    EVP_DecryptFinal_ex(ctx, out + plain, &n) == 1 && n == 0;
+}
+
+static enum fault seal_bytes(const struct seal_key *key, struct span account,
+    struct span plain, const unsigned char *nonce, struct buf *raw)
+{
+	unsigned char *p = room_for(raw, plain.n + TAG_BYTES);
+	EVP_CIPHER_CTX *ctx;
+	bool done;
+
+	if (p == NULL)
+		return buf_fault(raw);
+	ctx = EVP_CIPHER_CTX_new();
+	done = ctx != NULL && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(),
+	    NULL, key->key, nonce) == 1 && encrypt(ctx, account, plain, p);
+	EVP_CIPHER_CTX_free(ctx);
+	if (!done)
+		return FAULT_INTERNAL;
+	buf_used(raw, plain.n + TAG_BYTES);
+	return FAULT_NONE;
+}
+
+static void put_sealed(struct attr_writer *writer, struct span text)
+{
+	struct span piece;
+
+	while (text.n > 0) {
+		piece.p = text.p;
+		piece.n = text.n < PIECE_BYTES ? text.n : PIECE_BYTES;
+		attr_put(writer, "sealed", piece);
+		text.p += piece.n;
+		text.n -= piece.n;
+	}
+}
+
+enum fault seal_entry(const struct seal_key *key, struct span account,
+    struct span plain, struct buf *out)
+{
+	struct buf raw = BUF_INIT(RAW_MAX_BYTES);
+	struct buf text = BUF_INIT(BASE64_BYTES(RAW_MAX_BYTES) + 1);
+	struct buf nonce_text = BUF_INIT(BASE64_BYTES(NONCE_BYTES) + 1);
+	unsigned char nonce[NONCE_BYTES];
+	struct span nonce_span = { (const char *)nonce, sizeof(nonce) };
+	struct attr_writer writer;
+	enum fault fault;
+
+	if (plain.n > ENTRY_MAX_BYTES)
+		return FAULT_TOO_BIG;
+	if (!attr_is_account(account))
+		return FAULT_GRAMMAR;
+	if (RAND_bytes(nonce, NONCE_BYTES) != 1)
+		return FAULT_INTERNAL;
+	fault = seal_bytes(key, account, plain, nonce, &raw);
+	if (fault == FAULT_NONE)
+		fault = to_base64(buf_span(&raw), &text);
+	if (fault == FAULT_NONE)
+		fault = to_base64(nonce_span, &nonce_text);
+	if (fault != FAULT_NONE)
+		goto out;
+
+	attr_begin(&writer, out, WIRE_FIRST_ENTRY);
+	attr_put(&writer, ATTR_ACCOUNT, account);
+	attr_put_str(&writer, "key-id", key->id);
+	attr_put(&writer, "nonce", buf_span(&nonce_text));
+	put_sealed(&writer, buf_span(&text));
+	fault = attr_end(&writer);
+out:
+	buf_drop(&nonce_text);
+	buf_drop(&text);
+	buf_drop(&raw);
+	return fault;
+}
+
+/* The pieces, joined in order, as bytes. */
+static enum fault join_sealed(const struct attrs *sealed, struct buf *raw)
+{
+	struct buf text = BUF_INIT(BASE64_BYTES(RAW_MAX_BYTES));
+	enum fault fault;
+	size_t i;
+
+	for (i = 0; i < sealed->n; i++)
+		if (span_is(sealed->at[i].name, "sealed"))
+			buf_add(&text, sealed->at[i].value);
+	fault = buf_fault(&text);
+	if (fault == FAULT_TOO_BIG)
+		fault = FAULT_GRAMMAR;
+	if (fault == FAULT_NONE)
+		fault = from_base64(buf_span(&text), raw);
+	if (fault == FAULT_NONE && raw->n < TAG_BYTES)
+		fault = FAULT_GRAMMAR;
+	buf_drop(&text);
+	return fault;
+}
+
+static enum fault unseal_bytes(const struct seal_key *key,
+    struct span account, struct span nonce, struct span raw,
+    struct buf *plain)
+{
+	unsigned char *p = room_for(plain, raw.n);
+	EVP_CIPHER_CTX *ctx;
+	bool done;
+
+	if (p == NULL)
+		return buf_fault(plain);
+	ctx = EVP_CIPHER_CTX_new();
+	if (ctx == NULL)
+		return FAULT_NOMEM;
+	done = EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key,
+	    (const unsigned char *)nonce.p) == 1 &&
+	    decrypt(ctx, account, raw, p);
+	EVP_CIPHER_CTX_free(ctx);
+	if (!done)
+		return FAULT_GRAMMAR;
+	buf_used(plain, raw.n - TAG_BYTES);
+	return FAULT_NONE;
+}
+
+enum fault unseal_entry(const struct seal_key *key, struct span account,
+    const struct attrs *sealed, struct buf *out)
+{
+	struct buf raw = BUF_INIT(RAW_MAX_BYTES + 2);
+	struct buf plain = BUF_INIT(RAW_MAX_BYTES);
+	struct buf nonce = BUF_INIT(BASE64_BYTES(NONCE_BYTES));
+	struct span whose = attr_get(sealed, ATTR_ACCOUNT);
+	enum fault fault;
+
+	if (whose.n != account.n || whose.n == 0 ||
+	    memcmp(whose.p, account.p, whose.n) != 0)
+		return FAULT_GRAMMAR;
+	if (key == NULL || !attr_is(sealed, "key-id", key->id))
+		return FAULT_CONFIG_ERROR;
+	fault = from_base64(attr_get(sealed, "nonce"), &nonce);
+	if (fault == FAULT_NONE && nonce.n != NONCE_BYTES)
+		fault = FAULT_GRAMMAR;
+	if (fault == FAULT_NONE)
+		fault = join_sealed(sealed, &raw);
+	if (fault == FAULT_NONE)
+		fault = unseal_bytes(key, account, buf_span(&nonce),
+		    buf_span(&raw), &plain);
+	if (fault == FAULT_NONE) {
+		buf_add(out, buf_span(&plain));
+		fault = buf_fault(out);
+	}
+	buf_drop(&nonce);
+	buf_drop(&plain);
+	buf_drop(&raw);
+	return fault;
+}
