@@ -1,0 +1,172 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The rules over the tables of advice_data.c.
+ */
+#include "oauth/advice.h"
+
+#include <stdio.h>
+
+#include "oauth/advice_data.h"
+#include "wire/attr.h"
+
+static bool is_one_of(const char *word, const char *const *words, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A server in trouble may say anything; its status goes before its words. */
+static bool is_passing(long status)
+{
+	return status == 408 || status == 425 || status == 429 ||
+	    (status >= 500 && status <= 599);
+}
+
+enum advice_class advice_class(long status, const char *error)
+{
+	static const char *const login[] = {
+		"invalid_grant", "interaction_required", "consent_required",
+		"login_required",
+	};
+	static const char *const config[] = {
+		"invalid_client", "unauthorized_client", "invalid_scope",
+		"unsupported_grant_type", "invalid_request",
+		"invalid_resource", "org_internal", "disabled_client",
+		"deleted_client", "admin_policy_enforced",
+	};
+
+	if (is_passing(status))
+		return ADVICE_TRANSIENT;
+	if (is_one_of(error, login, sizeof(login) / sizeof(login[0])))
+		return ADVICE_LOGIN_NEEDED;
+	if (is_one_of(error, config, sizeof(config) / sizeof(config[0])))
+		return ADVICE_CONFIG;
+	return ADVICE_TRANSIENT;
+}
+
+static const char *text_of_codes(const struct reply_error *error)
+{
+	size_t i, j;
+
+	for (i = 0; i < error->n_codes; i++)
+		for (j = 0; j < advice_n_codes; j++)
+			if (advice_codes[j].code == error->codes[i])
+				return advice_codes[j].text;
+	return NULL;
+}
+
+static const char *text_of_word(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < advice_n_words; i++)
+		if (strcmp(advice_words[i].word, word) == 0)
+			return advice_words[i].text;
+	return NULL;
+}
+
+static const char *text_of_status(long status)
+{
+	switch (status) {
+	case 401:
+	case 403:
+		return "the provider refused without a reason: check "
+		    "client_id and the client secret";
+	case 404:
+	case 405:
+	case 410:
+		return "that is not the right address: check the endpoints "
+		    "and tenant";
+	case 407:
+		return "a proxy wants a name and a password: write them into "
+		    "proxy";
+	case 429:
+		return "the provider is asked too often: wait";
+	default:
+		break;
+	}
+	if (is_passing(status))
+		return "the provider has a passing fault: it is tried again "
+		    "by itself";
+	return "the provider gave no reason that is known";
+}
+
+/*
+ * A description may quote what was sent.  One with a word as long as a
+ * secret is not repeated.
+ */
+static bool may_be_shown(const char *description)
+{
+	const char *p = description;
+	size_t n;
+
+	if (*p == '\0')
+		return false;
+	for (; *p != '\0'; p += n) {
+		p += strspn(p, " ");
+		n = strcspn(p, " ");
+		if (n > 15)
+			return false;
+	}
+	return true;
+}
+
+static void text_described(const struct reply_error *error, char *out,
+    size_t out_bytes)
+{
+	char plain[100];
+
+	if (!may_be_shown(error->description))
+		return;
+	attr_plain(span_of(error->description), plain, sizeof(plain));
+	(void)snprintf(out, out_bytes, " (\"%s\")", plain);
+}
+
+static void text_unknown(long status, const struct reply_error *error,
+    char *out, size_t out_bytes)
+{
+	if (error->error[0] == '\0')
+		(void)snprintf(out, out_bytes, "%s", text_of_status(status));
+	else
+		(void)snprintf(out, out_bytes, "its reason is '%s'",
+		    error->error);
+}
+
+/* No number says it better than the word. */
+static bool is_persons_no(const char *word)
+{
+	return strcmp(word, "authorization_declined") == 0 ||
+	    strcmp(word, "access_denied") == 0;
+}
+
+void advice_text(const struct provider *provider, long status,
+    const struct reply_error *error, char *out, size_t out_bytes)
+{
+	const char *text = NULL;
+	size_t n;
+
+	if (provider->family == PROVIDER_MICROSOFT &&
+	    !is_persons_no(error->error))
+		text = text_of_codes(error);
+	if (text != NULL) {
+		(void)snprintf(out, out_bytes, "%s", text);
+		return;
+	}
+	text = text_of_word(error->error);
+	if (text != NULL)
+		(void)snprintf(out, out_bytes, "%s", text);
+	else
+		text_unknown(status, error, out, out_bytes);
+	n = strlen(out);
+	if (provider->family == PROVIDER_STANDARD)
+		text_described(error, out + n, out_bytes - n);
+	else if (error->n_codes > 0)
+		(void)snprintf(out + n, out_bytes - n, " (see https://"
+		    "login.microsoftonline.com/error?code=%lld)",
+		    (long long)error->codes[0]);
+}

@@ -1,0 +1,325 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The device grant, RFC 8628: ask for a code, show it, poll until somebody
+ * has used it.  Two timers: the next poll, and the end of the code's life.
+ * The flow reads no clock; both run on the event loop's.
+ */
+#include "oauth/flow.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "oauth/flow_impl.h"
+#include "oauth/form.h"
+
+#define DEVICE_GRANT "urn:ietf:params:oauth:grant-type:device_code"
+
+/* RFC 8628 section 3.5: this many more seconds, from now on. */
+#define DEVICE_SLOW_DOWN_S	5
+#define DEVICE_INTERVAL_MAX_S	300
+#define DEVICE_LATE_US		100000
+
+struct flow_device {
+	struct flow flow;
+	struct reply_device reply;
+	struct event *poll;
+	struct event *end;
+	bool polling;		/* the token endpoint is asked, not the other */
+};
+
+static struct flow_device *device_of(struct flow *flow)
+{
+	return (struct flow_device *)(void *)flow;
+}
+
+/* Seconds until the code expires, by the event loop's clock. */
+static int64_t left_s(const struct flow_device *device)
+{
+	struct timeval end, now, left;
+
+	if (!evtimer_pending(device->end, &end) ||
+	    event_base_gettimeofday_cached(device->flow.target.base, &now))
+		return 0;
+	if (evutil_timercmp(&end, &now, <=))
+		return 0;
+	evutil_timersub(&end, &now, &left);
+	return (int64_t)left.tv_sec + (left.tv_usec > 0 ? 1 : 0);
+}
+
+/*
+ * The words that end a sign-in; to a human, all of them mean to start again
+ * (advice_class() is about refreshing, where they do not occur).
+ */
+static bool is_end_word(const char *word)
+{
+	return strcmp(word, "access_denied") == 0 ||
+	    strcmp(word, "authorization_declined") == 0 ||
+	    strcmp(word, "expired_token") == 0 ||
+	    strcmp(word, "bad_verification_code") == 0;
+}
+
+static void tell_expired(struct flow_device *device, const char *last)
+{
+	struct flow_failure failure = {
+		.class = ADVICE_LOGIN_NEEDED,
+		.error = "expired_token",
+		.retry_after_s = -1,
+	};
+
+	(void)evtimer_del(device->end);
+	(void)snprintf(failure.text, sizeof(failure.text), "the code expired "
+	    "before the sign-in was finished: start it again%s%s%s",
+	    last != NULL ? " (" : "", last != NULL ? last : "",
+	    last != NULL ? ")" : "");
+	flow_tell_failed(&device->flow, &failure);
+}
+
+static void device_poll(evutil_socket_t fd, short what, void *ctx)
+{
+	struct flow_device *device = ctx;
+	struct flow *flow = &device->flow;
+	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
+	enum fault fault;
+
+	(void)fd;
+	(void)what;
+	form_add(&form, "grant_type", span_of(DEVICE_GRANT));
+	form_add(&form, "device_code",
+	    secret_reveal(device->reply.device_code, "grant device_code"));
+	flow_add_client(flow, FLOW_WITH_SECRET, &form);
+	fault = flow_post(flow, "token endpoint",
+	    flow->target.provider->token_endpoint, &form);
+	buf_drop(&form);
+	if (fault) {
+		(void)evtimer_del(device->end);
+		flow_tell_fault(flow, fault);
+	}
+}
+
+/* With a poll on its way, its answer decides. */
+static void device_end(evutil_socket_t fd, short what, void *ctx)
+{
+	struct flow_device *device = ctx;
+
+	(void)fd;
+	(void)what;
+	if (device->flow.exchange != NULL)
+		return;
+	(void)evtimer_del(device->poll);
+	tell_expired(device, NULL);
+}
+
+/*
+ * The loop's clock is coarse and was read before its last events; a server
+ * calls a poll that comes a moment early too fast.
+ */
+static enum fault set_timer(struct flow_device *device, struct event *timer,
+    int64_t seconds)
+{
+	struct timeval wait = { (time_t)seconds, DEVICE_LATE_US };
+
+	(void)event_base_update_cache_time(device->flow.target.base);
+	return evtimer_add(timer, &wait) == 0 ? FAULT_NONE : FAULT_NOMEM;
+}
+
+/* Poll once more, after at least this long, and say so. */
+static void poll_again(struct flow_device *device, int64_t at_least_s,
+    const char *last)
+{
+	struct flow_event event = { .kind = FLOW_WAITING };
+	int64_t wait_s = device->reply.interval_s;
+
+	event.left_s = left_s(device);
+	if (event.left_s == 0) {
+		tell_expired(device, last);
+		return;
+	}
+	if (wait_s < at_least_s)
+		wait_s = at_least_s;
+	if (set_timer(device, device->poll, wait_s)) {
+		(void)evtimer_del(device->end);
+		flow_tell_fault(&device->flow, FAULT_NOMEM);
+		return;
+	}
+	flow_tell(&device->flow, &event);
+}
+
+/*
+ * RFC 8628 section 3.5: on a connection timeout, poll less often; doubling
+ * the interval is what it recommends.
+ */
+static void poll_less(struct flow_device *device)
+{
+	int64_t doubled = device->reply.interval_s * 2;
+
+	if (doubled > DEVICE_INTERVAL_MAX_S)
+		doubled = DEVICE_INTERVAL_MAX_S;
+	if (doubled > device->reply.interval_s)
+		device->reply.interval_s = doubled;
+}
+
+static void poll_refused(struct flow_device *device,
+    const struct http_answer *answer, const struct reply_error *error)
+{
+	struct flow_failure failure;
+
+	flow_failure_from(&device->flow, answer, error, &failure);
+	if (failure.class == ADVICE_TRANSIENT && !answer->redirect &&
+	    (answer->status >= 500 || answer->status == 408 ||
+	    answer->status == 425 || answer->status == 429 ||
+	    strcmp(failure.error, "temporarily_unavailable") == 0)) {
+		poll_again(device, answer->retry_after_s, failure.text);
+		return;
+	}
+	if (is_end_word(failure.error))
+		failure.class = ADVICE_LOGIN_NEEDED;
+	(void)evtimer_del(device->end);
+	flow_tell_failed(&device->flow, &failure);
+}
+
+static void poll_answered(struct flow_device *device,
+    const struct http_answer *answer)
+{
+	struct reply_error error;
+
+	if (answer->trouble != HTTP_ANSWERED &&
+	    answer->trouble != HTTP_LOCAL) {
+		poll_less(device);
+		poll_again(device, 0, answer->text);
+		return;
+	}
+	if (answer->trouble == HTTP_ANSWERED &&
+	    reply_error_parse(answer->body, &error) == FAULT_NONE) {
+		if (strcmp(error.error, "slow_down") == 0)
+			device->reply.interval_s += DEVICE_SLOW_DOWN_S;
+		if (strcmp(error.error, "slow_down") == 0 ||
+		    strcmp(error.error, "authorization_pending") == 0)
+			poll_again(device, answer->retry_after_s, NULL);
+		else
+			poll_refused(device, answer, &error);
+		return;
+	}
+	if (answer->status != 200) {
+		poll_refused(device, answer, NULL);
+		return;
+	}
+	(void)evtimer_del(device->end);
+	flow_tell_tokens(&device->flow, answer);
+}
+
+static void code_answered(struct flow_device *device,
+    const struct http_answer *answer)
+{
+	struct flow_event event = {
+		.kind = FLOW_SHOW_CODE,
+		.device = &device->reply,
+	};
+	struct flow_failure failure;
+	struct reply_error error;
+	struct why why = { 0, "" };
+	enum fault fault;
+
+	if (answer->status != 200 ||
+	    reply_error_parse(answer->body, &error) == FAULT_NONE) {
+		bool said = answer->trouble == HTTP_ANSWERED &&
+		    reply_error_parse(answer->body, &error) == FAULT_NONE;
+
+		flow_failure_from(&device->flow, answer,
+		    said ? &error : NULL, &failure);
+		flow_tell_failed(&device->flow, &failure);
+		return;
+	}
+	fault = reply_device_parse(answer->body, &device->reply, &why);
+	if (!fault)
+		fault = set_timer(device, device->end,
+		    device->reply.expires_in_s);
+	if (!fault)
+		fault = set_timer(device, device->poll,
+		    device->reply.interval_s);
+	if (fault) {
+		(void)evtimer_del(device->end);
+		flow_tell_unusable(&device->flow, answer, fault, &why);
+		return;
+	}
+	device->polling = true;
+	event.left_s = device->reply.expires_in_s;
+	flow_tell(&device->flow, &event);
+}
+
+static void device_answered(struct flow *flow,
+    const struct http_answer *answer)
+{
+	struct flow_device *device = device_of(flow);
+
+	if (device->polling)
+		poll_answered(device, answer);
+	else
+		code_answered(device, answer);
+}
+
+static void device_drop(struct flow *flow)
+{
+	struct flow_device *device = device_of(flow);
+
+	if (device->poll != NULL)
+		event_free(device->poll);
+	if (device->end != NULL)
+		event_free(device->end);
+	reply_device_drop(&device->reply);
+}
+
+static const struct flow_grant device_grant = {
+	.answered = device_answered,
+	.drop = device_drop,
+};
+
+/*
+ * login_hint is OpenID Connect's; Microsoft's endpoint does not document it
+ * and wants no secret here.
+ */
+static enum fault device_ask(struct flow_device *device, const char *scope,
+    const char *account)
+{
+	const struct provider *provider = device->flow.target.provider;
+	bool standard = provider->family == PROVIDER_STANDARD;
+	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
+	enum fault fault;
+
+	if (scope != NULL && scope[0] != '\0')
+		form_add(&form, "scope", span_of(scope));
+	if (standard && account != NULL && scope != NULL &&
+	    strncmp(scope, "openid", 6) == 0)
+		form_add(&form, "login_hint", span_of(account));
+	flow_add_client(&device->flow,
+	    standard ? FLOW_WITH_SECRET : FLOW_WITHOUT_SECRET, &form);
+	fault = flow_post(&device->flow, "device authorization endpoint",
+	    provider->device_authorization_endpoint, &form);
+	buf_drop(&form);
+	return fault;
+}
+
+enum fault flow_device_start(const struct flow_target *target,
+    const char *scope, const char *account, struct flow **flow_out)
+{
+	struct flow_device *device;
+	enum fault fault = FAULT_NOMEM;
+
+	if (target->provider->device_authorization_endpoint == NULL)
+		return FAULT_CONFIG_ERROR;
+	device = calloc(1, sizeof(*device));
+	if (device == NULL)
+		return FAULT_NOMEM;
+	flow_init(&device->flow, &device_grant, target);
+	device->poll = evtimer_new(target->base, device_poll, device);
+	device->end = evtimer_new(target->base, device_end, device);
+	if (device->poll != NULL && device->end != NULL)
+		fault = device_ask(device, scope, account);
+	if (fault) {
+		flow_free(&device->flow);
+		return fault == FAULT_NOMEM ? fault : FAULT_INTERNAL;
+	}
+	*flow_out = &device->flow;
+	return FAULT_NONE;
+}

@@ -1,0 +1,80 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * flow_impl - what every grant has, and what it must bring
+ *
+ * Included by flow*.c only.  A grant's own struct begins with struct flow.
+ * After flow_tell_*() of the last event the flow may be gone: each of them
+ * is the last thing a function does.
+ */
+#ifndef MAILTOKEN_OAUTH_FLOW_IMPL_H
+#define MAILTOKEN_OAUTH_FLOW_IMPL_H
+
+#include "oauth/flow.h"
+
+#define FLOW_FORM_MAX_BYTES 131072
+
+struct flow_grant {
+	/* an answer of the endpoint that was asked last */
+	void (*answered)(struct flow *flow, const struct http_answer *answer);
+	/* wipe and free what is the grant's own, not the flow itself */
+	void (*drop)(struct flow *flow);
+};
+
+struct flow {
+	const struct flow_grant *grant;
+	struct flow_target target;
+	struct http_exchange *exchange;
+	const char *endpoint;	/* what is asked, in words */
+	char *host;		/* its host */
+};
+
+/* flow_init - take a share of the provider; cannot fail. */
+void flow_init(struct flow *flow, const struct flow_grant *grant,
+    const struct flow_target *target);
+
+/*
+ * flow_add_client - the client's own fields: client_id, client_secret if it
+ * has one and may send it, and the provider's extra ones
+ */
+enum flow_secret {
+	FLOW_WITH_SECRET,
+	FLOW_WITHOUT_SECRET
+};
+void flow_add_client(const struct flow *flow, enum flow_secret with,
+    struct buf *form);
+
+/*
+ * flow_post - send form to url, called endpoint in sentences; grant.answered
+ * is called in the end
+ *
+ * The fault of form, or of http_post().
+ */
+enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
+    const struct buf *form) MUST_CHECK;
+
+/* flow_tell - one event. */
+void flow_tell(struct flow *flow, const struct flow_event *event);
+
+/* flow_tell_failed - the last event: why, with only that filled in. */
+void flow_tell_failed(struct flow *flow, const struct flow_failure *failure);
+
+/* flow_tell_fault - the last event: a fault of this machine. */
+void flow_tell_fault(struct flow *flow, enum fault fault);
+
+/* flow_tell_tokens - the last event, from the answer of a token endpoint. */
+void flow_tell_tokens(struct flow *flow, const struct http_answer *answer);
+
+/* flow_tell_unusable - the last event: 200, but with a body we refuse. */
+void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
+    enum fault fault, const struct why *why);
+
+/*
+ * flow_failure_from - what an answer other than success means; error may be
+ * NULL when the body was not one.
+ */
+void flow_failure_from(const struct flow *flow,
+    const struct http_answer *answer, const struct reply_error *error,
+    struct flow_failure *failure_out);
+
+#endif

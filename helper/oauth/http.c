@@ -1,0 +1,366 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Exchanges: made, started, finished, cancelled.  An exchange is in the list
+ * of its http from http_post() until its done function is called or it is
+ * cancelled; callbacks may post and cancel, so the list is never walked
+ * across one.
+ */
+#include "oauth/http.h"
+
+#include <stdlib.h>
+
+#include "oauth/http_impl.h"
+#include "oauth/provider.h"
+
+#ifndef MAILTOKEN_VERSION
+#define MAILTOKEN_VERSION "0"
+#endif
+
+#define HTTP_FORM_MAX_BYTES 131072
+
+#if LIBCURL_VERSION_NUM >= 0x075500
+static CURLcode allow_https_only(CURL *easy)
+{
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+}
+#else
+static CURLcode allow_https_only(CURL *easy)
+{
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+	    (long)CURLPROTO_HTTPS);
+}
+#endif
+
+static void exchange_link(struct http_exchange *exchange)
+{
+	struct http *http = exchange->http;
+
+	exchange->prev = NULL;
+	exchange->next = http->first;
+	if (http->first != NULL)
+		http->first->prev = exchange;
+	http->first = exchange;
+}
+
+static void exchange_unlink(struct http_exchange *exchange)
+{
+	if (exchange->prev != NULL)
+		exchange->prev->next = exchange->next;
+	else
+		exchange->http->first = exchange->next;
+	if (exchange->next != NULL)
+		exchange->next->prev = exchange->prev;
+}
+
+static void exchange_free(struct http_exchange *exchange)
+{
+	if (exchange == NULL)
+		return;
+	/* Before the form, which curl reads without a copy of its own. */
+	if (exchange->easy != NULL)
+		curl_easy_cleanup(exchange->easy);
+	curl_slist_free_all(exchange->headers);
+	buf_drop(&exchange->form);
+	buf_drop(&exchange->body);
+	free(exchange->host);
+	free(exchange);
+}
+
+static size_t body_cb(char *p, size_t one, size_t n, void *ctx)
+{
+	struct http_exchange *exchange = ctx;
+
+	buf_add(&exchange->body, (struct span){ p, one * n });
+	return buf_fault(&exchange->body) == FAULT_NONE ? one * n : 0;
+}
+
+static CURLcode set_safety(CURL *easy)
+{
+	CURLcode code = allow_https_only(easy);
+
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+		    (long)CURL_SSLVERSION_TLSv1_2);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_NETRC,
+		    (long)CURL_NETRC_IGNORED);
+	if (!code)
+		code = curl_easy_setopt(easy,
+		    CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	return code;
+}
+
+static CURLcode set_bounds(CURL *easy)
+{
+	CURLcode code;
+
+	code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+	    (long)HTTP_CONNECT_MAX_MS);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+		    (long)HTTP_TOTAL_MAX_MS);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
+		    (curl_off_t)HTTP_BODY_MAX_BYTES);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	return code;
+}
+
+/*
+ * Who names authorities names all of them: the built-in file or folder must
+ * not stay beside.
+ */
+static CURLcode set_trust(CURL *easy, const struct http_request *request)
+{
+	CURLcode code = CURLE_OK;
+
+	if (request->ca_file != NULL || request->ca_path != NULL) {
+		code = curl_easy_setopt(easy, CURLOPT_CAINFO,
+		    request->ca_file);
+		if (!code)
+			code = curl_easy_setopt(easy, CURLOPT_CAPATH,
+			    request->ca_path);
+	}
+	if (!code && request->proxy != NULL)
+		code = curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
+	if (!code)
+		code = curl_easy_setopt(easy,
+		    CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	return code;
+}
+
+static CURLcode set_callbacks(struct http_exchange *exchange)
+{
+	CURL *easy = exchange->easy;
+	CURLcode code;
+
+	code = curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_cb);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION,
+		    http_header_cb);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER,
+		    exchange->reason);
+	return code;
+}
+
+static enum fault add_header(struct http_exchange *exchange, const char *line)
+{
+	struct curl_slist *longer;
+
+	longer = curl_slist_append(exchange->headers, line);
+	if (longer == NULL)
+		return FAULT_NOMEM;
+	exchange->headers = longer;
+	return FAULT_NONE;
+}
+
+static CURLcode set_post(struct http_exchange *exchange, const char *url)
+{
+	CURL *easy = exchange->easy;
+	CURLcode code;
+
+	code = curl_easy_setopt(easy, CURLOPT_URL, url);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_USERAGENT,
+		    "mailtoken/" MAILTOKEN_VERSION);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
+		    exchange->headers);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)exchange->form.n);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+		    exchange->form.p);
+	return code;
+}
+
+static enum fault exchange_prepare(struct http_exchange *exchange,
+    const struct http_request *request)
+{
+	CURLcode code;
+
+	buf_add(&exchange->form, request->form);
+	if (buf_fault(&exchange->form))
+		return buf_fault(&exchange->form);
+	exchange->easy = curl_easy_init();
+	if (exchange->easy == NULL ||
+	    add_header(exchange, "Accept: application/json") ||
+	    add_header(exchange,
+	    "Content-Type: application/x-www-form-urlencoded") ||
+	    add_header(exchange, "Expect:"))
+		return FAULT_NOMEM;
+
+	code = set_safety(exchange->easy);
+	if (!code)
+		code = set_bounds(exchange->easy);
+	if (!code)
+		code = set_trust(exchange->easy, request);
+	if (!code)
+		code = set_callbacks(exchange);
+	if (!code)
+		code = set_post(exchange, request->url);
+	if (code == CURLE_OUT_OF_MEMORY)
+		return FAULT_NOMEM;
+	return code == CURLE_OK ? FAULT_NONE : FAULT_INTERNAL;
+}
+
+enum fault http_post(struct http *http, const struct http_request *request,
+    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
+{
+	struct http_exchange *exchange;
+	enum fault fault;
+
+	exchange = calloc(1, sizeof(*exchange));
+	if (exchange == NULL)
+		return FAULT_NOMEM;
+	exchange->http = http;
+	exchange->done = done;
+	exchange->ctx = ctx;
+	buf_init(&exchange->form, HTTP_FORM_MAX_BYTES);
+	buf_init(&exchange->body, HTTP_BODY_MAX_BYTES);
+
+	fault = provider_url_host(request->url, &exchange->host);
+	if (!fault)
+		fault = exchange_prepare(exchange, request);
+	if (!fault && curl_multi_add_handle(http->multi, exchange->easy))
+		fault = FAULT_INTERNAL;
+	if (fault) {
+		exchange_free(exchange);
+		return fault;
+	}
+	exchange_link(exchange);
+	*exchange_out = exchange;
+	return FAULT_NONE;
+}
+
+void http_cancel(struct http_exchange *exchange)
+{
+	if (exchange == NULL)
+		return;
+	exchange_unlink(exchange);
+	(void)curl_multi_remove_handle(exchange->http->multi, exchange->easy);
+	exchange_free(exchange);
+}
+
+static void exchange_finish(struct http_exchange *exchange, CURLcode code)
+{
+	struct http_answer answer;
+
+	http_answer_make(exchange, code, &answer);
+	exchange_unlink(exchange);
+	(void)curl_multi_remove_handle(exchange->http->multi, exchange->easy);
+	exchange->done(exchange->ctx, &answer);
+	exchange_free(exchange);
+}
+
+static struct http_exchange *find_broken(const struct http *http)
+{
+	struct http_exchange *exchange = http->first;
+
+	while (exchange != NULL && !exchange->broken)
+		exchange = exchange->next;
+	return exchange;
+}
+
+void http_reap(struct http *http, CURLMcode code)
+{
+	struct http_exchange *exchange;
+	CURLMsg *message;
+	void *of;
+	int left;
+
+	if (code != CURLM_OK)
+		for (exchange = http->first; exchange != NULL;
+		    exchange = exchange->next)
+			exchange->broken = true;
+	while ((exchange = find_broken(http)) != NULL)
+		exchange_finish(exchange, CURLE_OUT_OF_MEMORY);
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+		if (message->msg != CURLMSG_DONE ||
+		    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+		    &of) != CURLE_OK)
+			continue;
+		exchange_finish(of, message->data.result);
+	}
+}
+
+static CURLMcode http_set_up(struct http *http)
+{
+	CURLM *multi = http->multi;
+	CURLMcode code;
+
+	code = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+	    http_socket_cb);
+	if (!code)
+		code = curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http);
+	if (!code)
+		code = curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
+		    http_timer_cb);
+	if (!code)
+		code = curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
+	if (!code)
+		code = curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+		    (long)HTTP_IDLE_CONNECTIONS_MAX);
+	return code;
+}
+
+enum fault http_new(struct event_base *base, struct http **http_out)
+{
+	struct http *http;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return FAULT_INTERNAL;
+	http = calloc(1, sizeof(*http));
+	if (http == NULL) {
+		curl_global_cleanup();
+		return FAULT_NOMEM;
+	}
+	http->base = base;
+	http->timer = evtimer_new(base, http_timer_event, http);
+	http->multi = curl_multi_init();
+	if (http->timer == NULL || http->multi == NULL) {
+		http_free(http);
+		return FAULT_NOMEM;
+	}
+	if (http_set_up(http) != CURLM_OK) {
+		http_free(http);
+		return FAULT_INTERNAL;
+	}
+	*http_out = http;
+	return FAULT_NONE;
+}
+
+void http_free(struct http *http)
+{
+	if (http == NULL)
+		return;
+	while (http->first != NULL)
+		http_cancel(http->first);
+	/* It closes idle connections, and says so to the socket callback. */
+	if (http->multi != NULL)
+		(void)curl_multi_cleanup(http->multi);
+	if (http->timer != NULL)
+		event_free(http->timer);
+	free(http);
+	curl_global_cleanup();
+}

@@ -1,0 +1,84 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * http - bounded HTTPS exchanges on a curl multi handle
+ *
+ * Owns the multi handle and its timers and sockets on the event loop;
+ * connections are kept for reuse.  https only, verified, TLS 1.2 or newer,
+ * no redirects, 10 s to connect, 20 s in all, bodies up to HTTP_BODY_MAX_BYTES.
+ * Request and answer bodies are wiped; curl's own buffers cannot be.
+ */
+#ifndef MAILTOKEN_OAUTH_HTTP_H
+#define MAILTOKEN_OAUTH_HTTP_H
+
+#include "wire/buf.h"
+
+struct event_base;
+struct http;
+struct http_exchange;
+
+#define HTTP_BODY_MAX_BYTES	262144
+#define HTTP_CONNECT_MAX_MS	10000
+#define HTTP_TOTAL_MAX_MS	20000
+
+/* Why there is no status; each has its own sentence. */
+enum http_trouble {
+	HTTP_ANSWERED,		/* status is set */
+	HTTP_DNS,
+	HTTP_CONNECT,
+	HTTP_TLS,
+	HTTP_CERTIFICATE,
+	HTTP_TIMEOUT,
+	HTTP_TOO_BIG,
+	HTTP_CUT,		/* closed before or inside the answer */
+	HTTP_LOCAL		/* no memory, unreadable CA file, ... */
+};
+
+struct http_request {
+	const char *url;	/* https; copied */
+	struct span form;	/* the body; copied into a wiping buffer */
+	const char *ca_file;	/* NULL: the system's */
+	const char *ca_path;
+	const char *proxy;	/* NULL: from the environment; "" for none */
+};
+
+struct http_answer {
+	enum http_trouble trouble;
+	long status;		/* 0 unless HTTP_ANSWERED */
+	struct span body;	/* until the callback returns */
+	int64_t retry_after_s;	/* -1: not said; a date is seconds from Date */
+	bool redirect;		/* 3xx; text names the target host only */
+	char text[256];		/* one sentence, free of secrets */
+};
+
+/*
+ * Called once for each exchange, from the event loop, never from inside
+ * http_post(); the exchange is gone when it returns.
+ */
+typedef void http_done_fn(void *ctx, const struct http_answer *answer);
+
+/*
+ * http_new - FAULT_NOMEM, FAULT_INTERNAL.  http_free cancels all; not from
+ * inside a done function.
+ */
+enum fault http_new(struct event_base *base, struct http **http_out)
+    MUST_CHECK;
+void http_free(struct http *http);
+
+/*
+ * http_post - start a POST of a form (application/x-www-form-urlencoded,
+ * Accept: application/json)
+ *
+ * exchange_out  out: for http_cancel(); owned by http
+ *
+ * FAULT_GRAMMAR unless url begins with https://; FAULT_NOMEM;
+ * FAULT_INTERNAL.
+ */
+enum fault http_post(struct http *http, const struct http_request *request,
+    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
+    MUST_CHECK;
+
+/* http_cancel - forget it; done is not called. */
+void http_cancel(struct http_exchange *exchange);
+
+#endif

@@ -1,0 +1,298 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What came of an exchange.  Sentences name the host of our own URL, or the
+ * proxy that was configured; of what a stranger sent, only the host of a
+ * redirect, and only if it is one.
+ */
+#include "oauth/http_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "wire/attr.h"
+
+/* Copy the value of a header field if line is that field. */
+static void keep_field(struct span line, const char *name, char *value,
+    size_t value_bytes)
+{
+	size_t n = strlen(name);
+
+	if (line.n <= n || line.p[n] != ':' ||
+	    strncasecmp(line.p, name, n) != 0)
+		return;
+	line.p += n + 1;
+	line.n -= n + 1;
+	while (line.n > 0 && strchr(" \t", line.p[0]) != NULL) {
+		line.p++;
+		line.n--;
+	}
+	while (line.n > 0 && strchr(" \t\r\n", line.p[line.n - 1]) != NULL)
+		line.n--;
+	if (line.n >= value_bytes)
+		return;
+	memcpy(value, line.p, line.n);
+	value[line.n] = '\0';
+}
+
+size_t http_header_cb(char *p, size_t one, size_t n, void *ctx)
+{
+	struct http_exchange *exchange = ctx;
+	struct span line = { p, one * n };
+
+	/* A status line begins the fields of another answer. */
+	if (line.n >= 5 && memcmp(line.p, "HTTP/", 5) == 0) {
+		exchange->retry_after[0] = '\0';
+		exchange->date[0] = '\0';
+	}
+	keep_field(line, "retry-after", exchange->retry_after,
+	    sizeof(exchange->retry_after));
+	keep_field(line, "date", exchange->date, sizeof(exchange->date));
+	return line.n;
+}
+
+/* Retry-After = HTTP-date / delay-seconds (RFC 9110 section 10.2.3) */
+static int64_t retry_after_s(const struct http_exchange *exchange)
+{
+	int64_t seconds;
+	time_t when, now;
+
+	if (exchange->retry_after[0] == '\0')
+		return -1;
+	if (attr_number(span_of(exchange->retry_after), 0, INT32_MAX,
+	    &seconds) == FAULT_NONE)
+		return seconds;
+	/* The server's clock, not ours, or no clock at all. */
+	when = curl_getdate(exchange->retry_after, NULL);
+	now = curl_getdate(exchange->date, NULL);
+	if (when == -1 || now == -1)
+		return -1;
+	return when > now ? (int64_t)(when - now) : 0;
+}
+
+/* The host a redirect leads to, or words if it is none. */
+static void redirect_host(CURL *easy, char *out, size_t out_bytes)
+{
+	CURLU *url = curl_url();
+	char *target = NULL, *host = NULL;
+
+	(void)snprintf(out, out_bytes, "another place");
+	if (url != NULL && curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL,
+	    &target) == CURLE_OK && target != NULL &&
+	    curl_url_set(url, CURLUPART_URL, target, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    attr_is_host(span_of(host)))
+		attr_plain(span_of(host), out, out_bytes);
+	curl_free(host);
+	curl_url_cleanup(url);
+}
+
+static void answered(const struct http_exchange *exchange,
+    struct http_answer *answer)
+{
+	char target[96];
+
+	answer->trouble = HTTP_ANSWERED;
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE,
+	    &answer->status);
+	answer->body = buf_span(&exchange->body);
+	answer->retry_after_s = retry_after_s(exchange);
+	answer->redirect = answer->status >= 300 && answer->status < 400;
+	if (!answer->redirect) {
+		(void)snprintf(answer->text, sizeof(answer->text),
+		    "%s answered with status %ld", exchange->host,
+		    answer->status);
+		return;
+	}
+	redirect_host(exchange->easy, target, sizeof(target));
+	(void)snprintf(answer->text, sizeof(answer->text),
+	    "%.100s answered with a redirect to %s, which is not followed",
+	    exchange->host, target);
+}
+
+static enum http_trouble trouble_of(CURLcode code)
+{
+	switch ((int)code) {
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return HTTP_DNS;
+	case CURLE_COULDNT_CONNECT:
+		return HTTP_CONNECT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_USE_SSL_FAILED:
+		return HTTP_TLS;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return HTTP_CERTIFICATE;
+	case CURLE_OPERATION_TIMEDOUT:
+		return HTTP_TIMEOUT;
+	case CURLE_FILESIZE_EXCEEDED:
+		return HTTP_TOO_BIG;
+	case CURLE_OUT_OF_MEMORY:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CRL_BADFILE:
+	case CURLE_SSL_ENGINE_INITFAILED:
+	case CURLE_SSL_CIPHER:
+	case CURLE_FAILED_INIT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_URL_MALFORMAT:
+	case CURLE_NOT_BUILT_IN:
+	case CURLE_BAD_FUNCTION_ARGUMENT:
+		return HTTP_LOCAL;
+	default:
+		return HTTP_CUT;
+	}
+}
+
+/*
+ * Why a certificate is refused, in the words of the TLS library about the
+ * chain; what stands in the certificate itself is not repeated.
+ */
+static void certificate_reason(const char *reason, char *out, size_t out_bytes)
+{
+	static const char chain[] = "SSL certificate problem: ";
+	char plain[72];
+
+	out[0] = '\0';
+	if (strncmp(reason, chain, sizeof(chain) - 1) == 0) {
+		attr_plain(span_of(reason + sizeof(chain) - 1), plain,
+		    sizeof(plain));
+		(void)snprintf(out, out_bytes, " (%s)", plain);
+	} else if (strstr(reason, "subject name") != NULL) {
+		(void)snprintf(out, out_bytes, " (it is for another name)");
+	}
+}
+
+static void certificate_text(const struct http_exchange *exchange, char *out,
+    size_t out_bytes)
+{
+	char reason[80];
+
+	certificate_reason(exchange->reason, reason, sizeof(reason));
+	(void)snprintf(out, out_bytes,
+	    "the certificate of %.64s is not accepted%s: check ca_file, a "
+	    "TLS-inspecting proxy, and the clock of this machine",
+	    exchange->host, reason);
+}
+
+static void connect_text(const struct http_exchange *exchange, char *out,
+    size_t out_bytes)
+{
+	struct why why = { 0, "" };
+	long os = 0, proxy = 0;
+
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &os);
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE,
+	    &proxy);
+	if (proxy != 0) {
+		(void)snprintf(out, out_bytes, "the proxy refused to connect "
+		    "to %.100s (status %ld)", exchange->host, proxy);
+		return;
+	}
+	why_set(&why, (int)os, "cannot connect to %.100s", exchange->host);
+	attr_plain(span_of(why.text), out, out_bytes);
+}
+
+static void timeout_text(const struct http_exchange *exchange, char *out,
+    size_t out_bytes)
+{
+	curl_off_t secured_us = 0;
+
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_APPCONNECT_TIME_T,
+	    &secured_us);
+	if (secured_us == 0)
+		(void)snprintf(out, out_bytes,
+		    "no connection to %.100s within %d seconds",
+		    exchange->host, HTTP_CONNECT_MAX_MS / 1000);
+	else
+		(void)snprintf(out, out_bytes,
+		    "%.100s did not answer within %d seconds",
+		    exchange->host, HTTP_TOTAL_MAX_MS / 1000);
+}
+
+static void local_text(const struct http_exchange *exchange, CURLcode code,
+    char *out, size_t out_bytes)
+{
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		(void)snprintf(out, out_bytes, "the certificates that "
+		    "ca_file or ca_path names cannot be read, so %.100s "
+		    "cannot be asked", exchange->host);
+	else if (code == CURLE_OUT_OF_MEMORY)
+		(void)snprintf(out, out_bytes,
+		    "out of memory while asking %.100s", exchange->host);
+	else
+		(void)snprintf(out, out_bytes, "libcurl on this machine "
+		    "cannot ask %.100s (curl error %d)", exchange->host,
+		    (int)code);
+}
+
+static void trouble_text(const struct http_exchange *exchange, CURLcode code,
+    enum http_trouble trouble, struct http_answer *answer)
+{
+	char *out = answer->text;
+	size_t out_bytes = sizeof(answer->text);
+	const char *host = exchange->host;
+
+	switch (trouble) {
+	case HTTP_DNS:
+		if (code == CURLE_COULDNT_RESOLVE_PROXY)
+			(void)snprintf(out, out_bytes, "the name of the proxy "
+			    "to %.100s could not be resolved", host);
+		else
+			(void)snprintf(out, out_bytes,
+			    "the name %.100s could not be resolved", host);
+		return;
+	case HTTP_CONNECT:
+		connect_text(exchange, out, out_bytes);
+		return;
+	case HTTP_TLS:
+		(void)snprintf(out, out_bytes, "no TLS connection with %.100s "
+		    "could be made: TLS 1.2 or newer is needed", host);
+		return;
+	case HTTP_CERTIFICATE:
+		certificate_text(exchange, out, out_bytes);
+		return;
+	case HTTP_TIMEOUT:
+		timeout_text(exchange, out, out_bytes);
+		return;
+	case HTTP_TOO_BIG:
+		(void)snprintf(out, out_bytes, "the answer of %.100s is longer "
+		    "than %d bytes", host, HTTP_BODY_MAX_BYTES);
+		return;
+	case HTTP_LOCAL:
+		local_text(exchange, code, out, out_bytes);
+		return;
+	case HTTP_ANSWERED:
+	case HTTP_CUT:
+		break;
+	}
+	(void)snprintf(out, out_bytes, "the connection to %.100s was closed "
+	    "before the whole answer had come", host);
+}
+
+void http_answer_make(const struct http_exchange *exchange, CURLcode code,
+    struct http_answer *answer_out)
+{
+	enum fault body = buf_fault(&exchange->body);
+	long proxy = 0;
+
+	memset(answer_out, 0, sizeof(*answer_out));
+	answer_out->retry_after_s = -1;
+	if (code == CURLE_OK) {
+		answered(exchange, answer_out);
+		return;
+	}
+	answer_out->trouble = trouble_of(code);
+	if (body == FAULT_TOO_BIG)
+		answer_out->trouble = HTTP_TOO_BIG;
+	else if (body != FAULT_NONE)
+		answer_out->trouble = HTTP_LOCAL;
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE,
+	    &proxy);
+	if (answer_out->trouble == HTTP_CUT && proxy != 0 && proxy != 200)
+		answer_out->trouble = HTTP_CONNECT;
+	trouble_text(exchange, body == FAULT_NOMEM ? CURLE_OUT_OF_MEMORY :
+	    code, answer_out->trouble, answer_out);
+}

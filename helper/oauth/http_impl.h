@@ -1,0 +1,62 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * http_impl - what the files of http share among themselves
+ *
+ * Included by http*.c only.  http.c drives exchanges, http_socket.c joins
+ * curl's multi handle and the event loop, http_answer.c says what came of
+ * an exchange.
+ */
+#ifndef MAILTOKEN_OAUTH_HTTP_IMPL_H
+#define MAILTOKEN_OAUTH_HTTP_IMPL_H
+
+#include <curl/curl.h>
+#include <event2/event.h>
+
+#include "oauth/http.h"
+
+#define HTTP_IDLE_CONNECTIONS_MAX	8
+#define HTTP_HEADER_MAX_BYTES		128
+
+struct http {
+	struct event_base *base;
+	CURLM *multi;
+	struct event *timer;
+	struct http_exchange *first;
+};
+
+struct http_exchange {
+	struct http *http;
+	struct http_exchange *next, *prev;
+	CURL *easy;
+	struct curl_slist *headers;
+	char *host;		/* of the URL, for sentences */
+	struct buf form;
+	struct buf body;
+	bool broken;		/* the event loop could not take its socket */
+	char retry_after[HTTP_HEADER_MAX_BYTES];
+	char date[HTTP_HEADER_MAX_BYTES];
+	char reason[CURL_ERROR_SIZE];
+	http_done_fn *done;
+	void *ctx;
+};
+
+/* http_socket_cb, http_timer_cb - for the multi handle. */
+int http_socket_cb(CURL *easy, curl_socket_t fd, int what, void *http,
+    void *socket);
+int http_timer_cb(CURLM *multi, long timeout_ms, void *http);
+
+/* http_timer_event - the event of http->timer. */
+void http_timer_event(evutil_socket_t fd, short what, void *http);
+
+/* http_reap - after curl worked: deliver what is finished. */
+void http_reap(struct http *http, CURLMcode code);
+
+/* http_header_cb - keeps the header fields that matter. */
+size_t http_header_cb(char *p, size_t one, size_t n, void *exchange);
+
+/* http_answer_make - what came of it, in numbers and in one sentence. */
+void http_answer_make(const struct http_exchange *exchange, CURLcode code,
+    struct http_answer *answer_out);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * presets - what is known about providers, as data
+ *
+ * Owns the rows; knows no rule.  Read by provider.c alone.  A row holds no
+ * client id: whoever runs the helper registers an application of his own.
+ * {tenant} in a URL stands for the profile's tenant.
+ */
+#ifndef MAILTOKEN_OAUTH_PRESETS_H
+#define MAILTOKEN_OAUTH_PRESETS_H
+
+#include "oauth/provider.h"
+
+#define PRESET_SERVERS_MAX 8
+
+/* All strings may be NULL but name and title. */
+struct preset {
+	const char *name;
+	const char *cloud_of;	/* the preset this is a cloud of */
+	const char *cloud;	/* its word there */
+	const char *title;
+	enum provider_family family;
+	enum flow_kind flow;
+	const char *tenant;	/* unless the profile names one */
+	const char *issuer;
+	const char *authorization_endpoint;
+	const char *token_endpoint;
+	const char *device_authorization_endpoint;
+	const char *revocation_endpoint;
+	const char *scope_smtp;
+	const char *scope_imap;
+	const char *scope_pop;
+	const char *scope_more;	/* refresh token and id_token */
+	const char *scope_app;	/* client credentials: instead of all these */
+	const char *servers[PRESET_SERVERS_MAX];
+	const char *sign_out_page;
+	int64_t min_validity_s;
+};
+
+/* preset_find - the row of that name, or NULL. */
+const struct preset *preset_find(const char *name);
+
+/*
+ * preset_in_cloud - the row for that cloud of a preset; "public" is the
+ * preset itself; NULL when it has no such cloud.
+ */
+const struct preset *preset_in_cloud(const struct preset *preset,
+    const char *cloud);
+
+#endif

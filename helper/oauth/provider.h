@@ -1,0 +1,155 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * provider - a checked, immutable profile of an authorization server
+ *
+ * Made in three steps: provider_new() copies a preset, provider_set() puts
+ * the administrator's values over it, provider_finish() fills in what follows
+ * from them and checks the whole.  From then on it is shared by counting and
+ * never changes, so that an exchange in flight ends with the profile it
+ * began with.  Presets are data (presets.c); no client id is among them.
+ */
+#ifndef MAILTOKEN_OAUTH_PROVIDER_H
+#define MAILTOKEN_OAUTH_PROVIDER_H
+
+#include "wire/secret.h"
+
+#define PROVIDER_SERVERS_MAX	32
+#define PROVIDER_EXTRA_MAX	16
+
+enum provider_family {
+	PROVIDER_STANDARD,	/* RFC 6749 and nothing else */
+	PROVIDER_MICROSOFT	/* AADSTS numbers, scope on refresh */
+};
+
+enum flow_kind {
+	FLOW_NONE,		/* not chosen yet */
+	FLOW_DEVICE,
+	FLOW_BROWSER,
+	FLOW_CLIENT_CREDENTIALS,
+	FLOW_SERVICE_ACCOUNT
+};
+
+struct provider_pair {
+	char *name;
+	char *value;
+};
+
+/* Read-only for all but provider.c; strings may be NULL. */
+struct provider {
+	unsigned users;
+	char *name;			/* of the profile */
+	char *preset;			/* NULL: defined by its endpoints */
+	char *title;			/* for humans */
+	enum provider_family family;
+	char *issuer;
+	char *authorization_endpoint;
+	char *token_endpoint;
+	char *device_authorization_endpoint;
+	char *revocation_endpoint;
+	char *client_id;
+	struct secret *client_secret;
+	char *tenant;
+	char *scope;			/* what a sign-in asks for */
+	char *protocols;		/* "smtp imap pop" or fewer */
+	enum flow_kind flow;
+	char *servers[PROVIDER_SERVERS_MAX]; /* names or "*.suffix" */
+	size_t n_servers;
+	struct provider_pair extra[PROVIDER_EXTRA_MAX];
+	size_t n_extra;
+	int64_t min_validity_s;		/* 0: the general rule */
+	char *ca_file;
+	char *ca_path;
+	char *proxy;
+	char *sign_out_page;		/* where a user can revoke by hand */
+	char *raw[8];			/* templates until provider_finish */
+};
+
+/* provider_known - whether a preset of that name is built in. */
+bool provider_known(const char *preset);
+
+/*
+ * provider_new - an unfinished profile
+ *
+ * name    in: its name
+ * preset  in: a built-in preset, or NULL when it is defined by endpoints
+ *
+ * FAULT_NOT_FOUND for an unknown preset; FAULT_NOMEM.
+ */
+enum fault provider_new(const char *name, const char *preset,
+    struct provider **provider_out) MUST_CHECK;
+
+/*
+ * provider_set - one key of mailtoken.conf(5) that has one value
+ * (authorization_endpoint, client_id, tenant, scope, protocols, flow,
+ * min_validity, ca_file, ca_path, proxy, issuer, cloud, ...)
+ *
+ * FAULT_NOT_FOUND for a key that is none of the provider's; FAULT_GRAMMAR
+ * for a value that cannot be, with the cure in why; FAULT_NOMEM.
+ */
+enum fault provider_set(struct provider *provider, const char *key,
+    const char *value, struct why *why) MUST_CHECK;
+
+/*
+ * provider_add_server, provider_add_extra - one more; the first server takes
+ * the place of all the preset's; FAULT_GRAMMAR for an illegal name,
+ * FAULT_TOO_BIG over the maximum, FAULT_NOMEM.
+ */
+enum fault provider_add_server(struct provider *provider, const char *server,
+    struct why *why) MUST_CHECK;
+enum fault provider_add_extra(struct provider *provider, const char *name,
+    const char *value, struct why *why) MUST_CHECK;
+
+/* provider_set_secret - takes a copy; an empty one is as none. */
+enum fault provider_set_secret(struct provider *provider,
+    const struct secret *secret) MUST_CHECK;
+
+/*
+ * provider_finish - expand {tenant} and {cloud}, derive the scope from
+ * protocols where none is given, check that endpoints are https, that a token
+ * endpoint and a client id are there, that the flow can work
+ *
+ * A profile defined by its endpoints alone asks for "openid email
+ * offline_access" unless scope says otherwise (scope = '' sends none): who
+ * signed in, and a refresh token; with client credentials for nothing.  With
+ * no protocols at all (default_protocols NULL) it is all three.  Without a
+ * flow it is the preset's, else device, browser or client-credentials,
+ * whichever first can work.
+ *
+ * FAULT_CONFIG_ERROR with one sentence in why that names the key and says
+ * what to write; FAULT_NOMEM.
+ */
+enum fault provider_finish(struct provider *provider,
+    const char *default_protocols, struct why *why) MUST_CHECK;
+
+/* provider_share - one more user of a finished profile; returns it. */
+struct provider *provider_share(struct provider *provider);
+
+/* provider_release - one user less; the last frees and wipes.  NULL ok. */
+void provider_release(struct provider *provider);
+
+/*
+ * provider_serves - whether a token of this provider may go to server: one of
+ * its servers, or, when it has none, account's domain or a name below that;
+ * extra_servers (separated by blanks, may be NULL) count as well.  Letters'
+ * case and one trailing dot do not matter; "*.x" never matches "x".
+ */
+bool provider_serves(const struct provider *provider, struct span account,
+    const char *extra_servers, struct span server);
+
+/*
+ * provider_token_host - host of the token endpoint, lower case, and its port
+ * unless 443 ("login.example", "localhost:8443").  FAULT_NOMEM.
+ */
+enum fault provider_token_host(const struct provider *provider,
+    char **host_out) MUST_CHECK;
+
+/* provider_url_host - the same for any https URL; FAULT_GRAMMAR. */
+enum fault provider_url_host(const char *url, char **host_out) MUST_CHECK;
+
+/* flow_kind_word, flow_kind_from_word - "device", "browser", ... */
+const char *flow_kind_word(enum flow_kind kind);
+enum fault flow_kind_from_word(struct span word, enum flow_kind *kind_out)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Hosts: of endpoints (RFC 3986 section 3.2), and of the mail servers that
+ * may see a token.
+ */
+#include "oauth/provider.h"
+
+#include <stdlib.h>
+
+#include "oauth/provider_impl.h"
+#include "wire/attr.h"
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool same_folded(struct span a, struct span b)
+{
+	size_t i;
+
+	if (a.n != b.n)
+		return false;
+	for (i = 0; i < a.n; i++)
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return false;
+	return true;
+}
+
+/* authority = host [ ":" port ]; a user name in front is refused. */
+static bool split_authority(struct span authority, struct span *host_out,
+    struct span *port_out)
+{
+	struct span host = authority, port = { "443", 3 };
+	int64_t number;
+	size_t i;
+
+	if (host.n > 0 && host.p[0] == '[') {
+		for (i = 1; i < host.n && host.p[i] != ']'; i++)
+			if (strchr("0123456789abcdefABCDEF:.", host.p[i]) ==
+			    NULL)
+				return false;
+		if (i < 3 || i == host.n)
+			return false;
+		i++;
+	} else {
+		for (i = 0; i < host.n && host.p[i] != ':'; i++)
+			;
+		if (!attr_is_host((struct span){ host.p, i }))
+			return false;
+	}
+	if (i < host.n) {
+		port = (struct span){ host.p + i + 1, host.n - i - 1 };
+		if (host.p[i] != ':' || port.n > 5 ||
+		    attr_number(port, 1, 65535, &number) != FAULT_NONE)
+			return false;
+		host.n = i;
+	}
+	*host_out = host;
+	*port_out = port;
+	return true;
+}
+
+enum fault provider_url_host(const char *url, char **host_out)
+{
+	static const char scheme[] = "https://";
+	struct span authority, host, port;
+	char *text;
+	size_t i;
+
+	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
+		return FAULT_GRAMMAR;
+	authority.p = url + sizeof(scheme) - 1;
+	authority.n = strcspn(authority.p, "/?#");
+	if (!split_authority(authority, &host, &port))
+		return FAULT_GRAMMAR;
+
+	text = calloc(1, authority.n + 1);
+	if (text == NULL)
+		return FAULT_NOMEM;
+	for (i = 0; i < (span_is(port, "443") ? host.n : authority.n); i++)
+		text[i] = lower(authority.p[i]);
+	*host_out = text;
+	return FAULT_NONE;
+}
+
+enum fault provider_token_host(const struct provider *provider,
+    char **host_out)
+{
+	return provider_url_host(provider->token_endpoint, host_out);
+}
+
+enum fault provider_url_check(const struct provider *provider,
+    const char *key, const char *url, struct why *why)
+{
+	char *host = NULL;
+	enum fault fault;
+
+	fault = provider_url_host(url, &host);
+	free(host);
+	if (fault == FAULT_NOMEM)
+		return fault;
+	if (fault == FAULT_NONE &&
+	    attr_is_token(span_of(url), PROVIDER_URL_MAX_BYTES) &&
+	    strchr(url, '#') == NULL)
+		return FAULT_NONE;
+	why_set(why, 0, "provider '%s': %s must be 'https://', a host and a "
+	    "path, without user name and fragment", provider->name, key);
+	return FAULT_GRAMMAR;
+}
+
+static struct span without_dot(struct span name)
+{
+	if (name.n > 1 && name.p[name.n - 1] == '.')
+		name.n--;
+	return name;
+}
+
+/* Whether server is below domain, which has no dot in front. */
+static bool is_below(struct span server, struct span domain)
+{
+	struct span tail;
+
+	if (domain.n == 0 || server.n < domain.n + 2)
+		return false;
+	tail = (struct span){ server.p + server.n - domain.n, domain.n };
+	return tail.p[-1] == '.' && same_folded(tail, domain);
+}
+
+static bool matches(struct span pattern, struct span server)
+{
+	pattern = without_dot(pattern);
+	if (pattern.n > 2 && memcmp(pattern.p, "*.", 2) == 0)
+		return is_below(server,
+		    (struct span){ pattern.p + 2, pattern.n - 2 });
+	return same_folded(pattern, server);
+}
+
+static bool in_list(const char *list, struct span server)
+{
+	size_t n;
+
+	for (; list != NULL && *list != '\0'; list += n) {
+		list += strspn(list, " ");
+		n = strcspn(list, " ");
+		if (n > 0 && matches((struct span){ list, n }, server))
+			return true;
+	}
+	return false;
+}
+
+static bool in_account_domain(struct span account, struct span server)
+{
+	size_t i;
+
+	for (i = account.n; i > 0; i--) {
+		struct span domain = { account.p + i, account.n - i };
+
+		if (account.p[i - 1] != '@')
+			continue;
+		domain = without_dot(domain);
+		return domain.n > 0 && (same_folded(domain, server) ||
+		    is_below(server, domain));
+	}
+	return false;
+}
+
+bool provider_serves(const struct provider *provider, struct span account,
+    const char *extra_servers, struct span server)
+{
+	size_t i;
+
+	server = without_dot(server);
+	if (!attr_is_host(server))
+		return false;
+	for (i = 0; i < provider->n_servers; i++)
+		if (matches(span_of(provider->servers[i]), server))
+			return true;
+	if (in_list(extra_servers, server))
+		return true;
+	return provider->n_servers == 0 && in_account_domain(account, server);
+}

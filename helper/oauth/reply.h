@@ -1,0 +1,81 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * reply - JSON bodies of token and device endpoints, checked
+ *
+ * RFC 6749 section 5, RFC 8628 section 3.2.  Duplicate members are refused,
+ * types and ranges checked, unknown members ignored; numbers may be numeric
+ * strings.  jansson gets wiping allocators (reply_setup).
+ */
+#ifndef MAILTOKEN_OAUTH_REPLY_H
+#define MAILTOKEN_OAUTH_REPLY_H
+
+#include "wire/secret.h"
+
+#define REPLY_EXPIRES_IN_DEFAULT_S	3600
+#define REPLY_EXPIRES_IN_MAX_S		(366 * 86400)
+#define REPLY_DEVICE_INTERVAL_DEFAULT_S	5
+#define REPLY_DEVICE_EXPIRES_IN_DEFAULT_S 600
+#define REPLY_ERRORS_MAX		8
+
+/* A successful token response. */
+struct reply_token {
+	struct secret *access_token;
+	struct secret *refresh_token;	/* NULL: keep the old one */
+	char *scope;			/* NULL: as asked */
+	char *identity;			/* names in an id_token (email,
+					   preferred_username, upn,
+					   unique_name), separated by blanks,
+					   each once; NULL: none */
+	int64_t expires_in_s;		/* 1..REPLY_EXPIRES_IN_MAX_S */
+	int64_t refresh_in_s;		/* 0: not said */
+	int64_t refresh_expires_in_s;	/* 0: not said */
+};
+
+/* A device authorization response. */
+struct reply_device {
+	struct secret *device_code;
+	char *user_code;		/* printable ASCII */
+	char *verification_uri;		/* https, printable ASCII */
+	char *verification_uri_complete; /* may be NULL */
+	int64_t expires_in_s;
+	int64_t interval_s;
+};
+
+/* An error response; all fields plain ASCII (attr_plain), cut to fit. */
+struct reply_error {
+	char error[64];			/* "" when there was none */
+	char description[256];
+	char suberror[64];
+	int64_t codes[REPLY_ERRORS_MAX]; /* Microsoft's error_codes, or the
+					    AADSTS number of the text */
+	size_t n_codes;
+	char correlation_id[64];
+	char trace_id[64];
+};
+
+/* reply_setup - give jansson wiping allocators; once, before any parse. */
+void reply_setup(void);
+
+/*
+ * reply_token_parse - FAULT_NONE; FAULT_GARBLED when body is not such an
+ * object, has no usable access token, another token_type than bearer, or an
+ * impossible life, why saying which; FAULT_NOMEM.
+ */
+enum fault reply_token_parse(struct span body, struct reply_token *token_out,
+    struct why *why) MUST_CHECK;
+void reply_token_drop(struct reply_token *token);
+
+/* reply_device_parse - likewise. */
+enum fault reply_device_parse(struct span body,
+    struct reply_device *device_out, struct why *why) MUST_CHECK;
+void reply_device_drop(struct reply_device *device);
+
+/*
+ * reply_error_parse - FAULT_NONE; FAULT_GARBLED when body is no JSON object
+ * with a string "error"; error_out is all empty then.
+ */
+enum fault reply_error_parse(struct span body, struct reply_error *error_out)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * reply_impl - what the files of reply share among themselves
+ *
+ * Included by reply*.c only.  reply_json.c owns the way from bytes to a
+ * checked JSON object and its members, reply_identity.c reads id_tokens,
+ * reply.c knows the answers.
+ */
+#ifndef MAILTOKEN_OAUTH_REPLY_IMPL_H
+#define MAILTOKEN_OAUTH_REPLY_IMPL_H
+
+#include <jansson.h>
+
+#include "oauth/reply.h"
+
+#define REPLY_BODY_MAX_BYTES	262144
+#define REPLY_DEPTH_MAX		16
+#define REPLY_URI_MAX_BYTES	2048
+#define REPLY_USER_CODE_MAX_BYTES 64
+#define REPLY_SCOPE_MAX_BYTES	8192
+#define REPLY_IDENTITY_MAX_BYTES 1100
+
+/*
+ * reply_object - body as a JSON object; the caller's, for json_decref()
+ *
+ * FAULT_GARBLED when it is none, too long or too deep, or has a member
+ * twice, why saying which; FAULT_NOMEM.
+ */
+enum fault reply_object(struct span body, json_t **object_out,
+    struct why *why) MUST_CHECK;
+
+/*
+ * reply_string - a string member; the empty span when it is absent, null or
+ * empty.  FAULT_GARBLED when it is none.  Valid as long as the object.
+ */
+enum fault reply_string(const json_t *object, const char *name,
+    struct span *text_out, struct why *why) MUST_CHECK;
+
+/*
+ * reply_number - a number member or a numeric string, min..max; other is its
+ * value when it is absent or null.  FAULT_GARBLED.
+ */
+struct reply_range {
+	int64_t min, max, other;
+};
+enum fault reply_number(const json_t *object, const char *name,
+    struct reply_range range, int64_t *number_out, struct why *why)
+    MUST_CHECK;
+
+/*
+ * reply_identity - the names in an id_token, as struct reply_token says; NULL
+ * when there is none or it cannot be read.  FAULT_NOMEM.
+ */
+enum fault reply_identity(struct span id_token, char **identity_out)
+    MUST_CHECK;
+
+#endif
