@@ -1,0 +1,358 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Up to two sockets are asked, the user's and the system's, against one
+ * deadline; then one of the two outcomes is the one that is told.
+ */
+#include "fetch.h"
+
+#include <errno.h>
+#include <sasl/sasl.h>
+#include <unistd.h>
+
+#include "response.h"
+#include "wire/ask.h"
+
+#define NAME_SHOWN_BYTES 64	/* so that the advice behind it still fits */
+#define TEXT_SHOWN_BYTES 160
+#define RETRY_AFTER_MAX_S 86400
+
+/* What came of asking one socket. */
+struct talk {
+	struct address address;
+	struct buf answer;
+	struct attrs attrs;	/* when it answered */
+	bool answered;
+	enum fault fault;
+	struct why why;
+};
+
+static enum fault write_question(const struct question *question,
+    struct buf *out)
+{
+	struct attr_writer list;
+
+	attr_begin(&list, out, WIRE_FIRST);
+	attr_put_str(&list, ATTR_VERB, VERB_TOKEN);
+	attr_put_str(&list, ATTR_ACCOUNT, question->account);
+	attr_put_str(&list, ATTR_SERVER, question->server);
+	attr_put_str(&list, ATTR_SERVICE, question->service);
+	attr_put_str(&list, ATTR_MECHANISM, question->mechanism);
+	return attr_end(&list);
+}
+
+static bool hung_up(const struct talk *talk)
+{
+	return talk->fault == FAULT_NO_HELPER && talk->why.err == 0;
+}
+
+static bool is_absent(const struct talk *talk)
+{
+	return talk->fault == FAULT_NO_HELPER && talk->why.err == ENOENT;
+}
+
+static void talk_once(struct talk *talk, struct span request,
+    int64_t deadline_ms, int64_t retry_ms)
+{
+	struct ask question = { .address = talk->address, .request = request,
+	    .deadline_ms = deadline_ms, .retry_ms = retry_ms };
+
+	buf_drop(&talk->answer);
+	talk->attrs.n = 0;
+	why_set(&talk->why, 0, "%s", "");
+	talk->fault = ask(&question, &talk->answer, &talk->attrs, &talk->why);
+	talk->answered = talk->fault == FAULT_NONE;
+	if (talk->answered)
+		talk->fault = ask_result(&talk->attrs);
+}
+
+/*
+ * A helper that is being restarted drops the connections it has not taken
+ * yet; the next one goes to its successor.
+ */
+static void talk_to(struct talk *talk, struct span request,
+    int64_t deadline_ms, int64_t retry_ms)
+{
+	talk_once(talk, request, deadline_ms, retry_ms);
+	if (hung_up(talk))
+		talk_once(talk, request, deadline_ms, retry_ms);
+}
+
+/* Whether the next helper should be asked as well. */
+static bool knows_nothing(const struct talk *talk)
+{
+	return talk->fault == FAULT_NO_HELPER ||
+	    talk->fault == FAULT_UNTRUSTED || talk->fault == FAULT_IO ||
+	    talk->fault == FAULT_UNKNOWN_ACCOUNT;
+}
+
+/*
+ * The system's helper after the user's.  Where the user's has answered, a
+ * socket that is not there means that nobody runs one, and nothing is gained
+ * by waiting for it.
+ */
+static void talk_second(struct talk *talks, struct span request,
+    int64_t deadline_ms)
+{
+	talk_to(&talks[1], request, deadline_ms,
+	    talks[0].answered ? 0 : CONNECT_RETRY_MAX_MS);
+	if (talks[0].answered && talks[1].fault == FAULT_NO_HELPER &&
+	    !is_absent(&talks[1]))
+		talk_to(&talks[1], request, deadline_ms,
+		    CONNECT_RETRY_MAX_MS);
+}
+
+/* Which outcome counts. */
+static struct talk *talk_all(struct talk *talks, size_t n, struct span request)
+{
+	int64_t deadline_ms = peerio_now_ms() + STEP_MAX_MS;
+
+	talk_to(&talks[0], request, deadline_ms,
+	    n > 1 ? 0 : CONNECT_RETRY_MAX_MS);
+	if (n == 1 || !knows_nothing(&talks[0]))
+		return &talks[0];
+	talk_second(talks, request, deadline_ms);
+	if (is_absent(&talks[1]) && !is_absent(&talks[0]))
+		return &talks[0];
+	return &talks[1];
+}
+
+/* An answer is used only when all of it is as the protocol says. */
+static enum fault take_answer(struct talk *talk,
+    const struct question *question, struct fetched *fetched_out)
+{
+	struct span token = attr_get(&talk->attrs, ATTR_TOKEN);
+	struct span login = attr_get(&talk->attrs, ATTR_LOGIN);
+	struct span serial = attr_get(&talk->attrs, ATTR_SERIAL);
+	struct fetched fetched = { .from = talk->address };
+	enum fault fault;
+
+	if (login.n == 0)
+		login = span_of(question->account);
+	if (!attr_is_token(token, ACCESS_TOKEN_MAX_BYTES) ||
+	    !response_is_user(login) || serial.n > SERIAL_MAX_BYTES) {
+		why_set(&talk->why, 0, "its token, login or serial is not "
+		    "one");
+		return FAULT_GARBLED;
+	}
+	fault = secret_new(token, &fetched.token);
+	if (fault != FAULT_NONE)
+		return fault;
+	memcpy(fetched.login, login.p, login.n);
+	if (serial.n > 0)
+		memcpy(fetched.serial, serial.p, serial.n);
+	*fetched_out = fetched;
+	return FAULT_NONE;
+}
+
+static unsigned long my_uid(void)
+{
+	return (unsigned long)geteuid();
+}
+
+/* Sentences for a helper that cannot be asked. */
+static void say_unreachable(const struct talk *talk, const char *other,
+    struct why *why)
+{
+	const char *path = talk->address.path;
+
+	if (talk->why.err == EACCES || talk->why.err == EPERM)
+		why_set(why, 0, "mailtoken: no permission for uid %lu to "
+		    "reach the helper at %s (%s): let this user in, see the "
+		    "modes of the socket and its directory", my_uid(), path,
+		    talk->why.text);
+	else if (talk->fault == FAULT_UNTRUSTED)
+		why_set(why, 0, "mailtoken: not trusting the helper at %s: "
+		    "%s", path, talk->why.text);
+	else if (talk->fault == FAULT_IO)
+		why_set(why, 0, "mailtoken: cannot ask the helper at %s: %s",
+		    path, talk->why.text);
+	else if (hung_up(talk))
+		why_set(why, 0, "mailtoken: the helper at %s hung up without "
+		    "an answer: see the log of mailtokend", path);
+	else
+		why_set(why, 0, "mailtoken: cannot reach the helper at %s%s%s "
+		    "(is mailtokend running? in a chroot the socket must be "
+		    "inside it)", talk->why.text,
+		    other[0] != '\0' ? ", nor at " : "", other);
+}
+
+/* Sentences for what an answer says. */
+static void say_answer(const struct talk *talk,
+    const struct question *question, struct why *why)
+{
+	char account[NAME_SHOWN_BYTES], server[NAME_SHOWN_BYTES];
+	char text[TEXT_SHOWN_BYTES];
+	struct span said = attr_get(&talk->attrs, ATTR_TEXT);
+	int64_t after_s;
+
+	if (said.n == 0)
+		said = span_of(fault_text(talk->fault));
+	attr_plain(said, text, sizeof(text));
+	attr_plain(span_of(question->account), account, sizeof(account));
+	attr_plain(span_of(question->server), server, sizeof(server));
+
+	if (talk->fault == FAULT_LOGIN_NEEDED)
+		why_set(why, 0, "mailtoken: %s must sign in again: run "
+		    "\"mailtoken login %s\" (%s)", account, account, text);
+	else if (talk->fault == FAULT_UNKNOWN_ACCOUNT)
+		why_set(why, 0, "mailtoken: no account \"%s\" for uid %lu: "
+		    "not signed in, or not allowed: run \"mailtoken login "
+		    "%s\", or name the user in allow of mailtoken.conf",
+		    account, my_uid(), account);
+	else if (talk->fault == FAULT_DENIED)
+		why_set(why, 0, "mailtoken: uid %lu may not use the helper at "
+		    "%s: %s", my_uid(), talk->address.path, text);
+	else if (talk->fault == FAULT_WRONG_SERVER)
+		why_set(why, 0, "mailtoken: no token of %s for %s: %s "
+		    "(\"mailtoken login --server\" adds a name)", account,
+		    server, text);
+	else if (attr_get_int(&talk->attrs, ATTR_RETRY_AFTER, 1,
+	    RETRY_AFTER_MAX_S, &after_s) == FAULT_NONE)
+		why_set(why, 0, "mailtoken: no token for %s: %s (next try in "
+		    "%d s)", account, text, (int)after_s);
+	else
+		why_set(why, 0, "mailtoken: no token for %s: %s (\"mailtoken "
+		    "status\" shows more)", account, text);
+}
+
+static void say(const struct talk *talk, const char *other,
+    const struct question *question, struct why *why)
+{
+	if (talk->fault == FAULT_GARBLED)
+		why_set(why, 0, "mailtoken: bad answer from the helper at "
+		    "%s: %s (is mailtokend of another version?)",
+		    talk->address.path, talk->why.text);
+	else if (talk->fault == FAULT_NOMEM)
+		why_set(why, 0, "mailtoken: the program is out of memory");
+	else if (talk->answered)
+		say_answer(talk, question, why);
+	else if (talk->fault == FAULT_TIMEOUT)
+		why_set(why, 0, "mailtoken: helper timed out: no answer from "
+		    "%s within %d s: see the log of mailtokend",
+		    talk->address.path, STEP_MAX_MS / 1000);
+	else
+		say_unreachable(talk, other, why);
+}
+
+static enum fault converse(const struct addresses *addresses,
+    const struct question *question, struct span request,
+    struct fetched *fetched_out, struct why *why)
+{
+	struct talk talks[2] = { 0 };
+	const char *other = "";
+	enum fault fault;
+	struct talk *talk;
+	size_t i;
+
+	for (i = 0; i < addresses->n; i++) {
+		talks[i].address = addresses->at[i];
+		buf_init(&talks[i].answer, WIRE_LIST_MAX_BYTES);
+	}
+	talk = talk_all(talks, addresses->n, request);
+	if (talk->fault == FAULT_NONE)
+		talk->fault = take_answer(talk, question, fetched_out);
+	fault = talk->fault;
+	if (talk == &talks[1] && is_absent(&talks[0]))
+		other = talks[0].address.path;
+	if (fault != FAULT_NONE)
+		say(talk, other, question, why);
+	if (fault == FAULT_UNKNOWN_ACCOUNT)
+		fetched_out->password_allowed =
+		    attr_is(&talks[0].attrs, ATTR_PASSWORD_AS_TOKEN, "yes") ||
+		    attr_is(&talks[1].attrs, ATTR_PASSWORD_AS_TOKEN, "yes");
+	buf_drop(&talks[0].answer);
+	buf_drop(&talks[1].answer);
+	return fault;
+}
+
+enum fault fetch_token(const struct question *question,
+    struct fetched *fetched_out, struct why *why)
+{
+	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	struct addresses addresses;
+	enum fault fault;
+
+	if (question->server == NULL || question->server[0] == '\0') {
+		why_set(why, 0, "mailtoken: the program names no server, and "
+		    "a token is given out for known servers only: configure "
+		    "the server by its host name");
+		return FAULT_WRONG_SERVER;
+	}
+	if (address_candidates(&addresses) != FAULT_NONE) {
+		why_set(why, 0, "mailtoken: " ADDRESS_SOCKET_ENV " must be "
+		    "an absolute path of at most %d bytes",
+		    ADDRESS_SOCKET_MAX_BYTES - 1);
+		return FAULT_CONFIG_ERROR;
+	}
+	fault = write_question(question, &request);
+	if (fault != FAULT_NONE)
+		why_set(why, 0, "mailtoken: the program's server or service "
+		    "name cannot be sent to the helper: %s",
+		    fault_text(fault));
+	else
+		fault = converse(&addresses, question, buf_span(&request),
+		    fetched_out, why);
+	buf_drop(&request);
+	return fault;
+}
+
+void fetch_rejected(const struct fetched *fetched, const char *account,
+    const char *challenge)
+{
+	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	struct buf answer = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	struct ask report = { .address = fetched->from };
+	struct attr_writer list;
+	struct attrs attrs;
+
+	attr_begin(&list, &request, WIRE_FIRST);
+	attr_put_str(&list, ATTR_VERB, VERB_REJECTED);
+	attr_put_str(&list, ATTR_ACCOUNT, account);
+	attr_put_str(&list, ATTR_SERIAL, fetched->serial);
+	attr_put_str(&list, ATTR_CHALLENGE, challenge);
+	if (attr_end(&list) == FAULT_NONE) {
+		report.request = buf_span(&request);
+		report.deadline_ms = peerio_now_ms() + REJECTED_MAX_MS;
+		/* Nothing depends on it: the server's verdict stands. */
+		if (ask(&report, &answer, &attrs, NULL) != FAULT_NONE)
+			buf_drop(&answer);
+	}
+	buf_drop(&request);
+	buf_drop(&answer);
+}
+
+void fetch_drop(struct fetched *fetched)
+{
+	secret_free(fetched->token);
+	secret_wipe(fetched, sizeof(*fetched));
+}
+
+int fetch_code(enum fault fault)
+{
+	switch (fault) {
+	case FAULT_NONE:		return SASL_OK;
+	case FAULT_LOGIN_NEEDED:	return SASL_EXPIRED;
+	case FAULT_UNKNOWN_ACCOUNT:	return SASL_NOUSER;
+	case FAULT_DENIED:		return SASL_DISABLED;
+	case FAULT_WRONG_SERVER:
+	case FAULT_CONFIG_ERROR:	return SASL_CONFIGERR;
+	case FAULT_BAD_REQUEST:
+	case FAULT_GRAMMAR:		return SASL_BADPARAM;
+	case FAULT_TOO_BIG:		return SASL_BUFOVER;
+	case FAULT_NOMEM:		return SASL_NOMEM;
+	case FAULT_TRY_LATER:
+	case FAULT_BUSY:
+	case FAULT_TIMEOUT:
+	case FAULT_INTERNAL:
+	case FAULT_NO_HELPER:
+	case FAULT_UNTRUSTED:
+	case FAULT_GARBLED:
+	case FAULT_IO:
+	case FAULT_UNSAFE:
+	case FAULT_NOT_FOUND:
+	case FAULT_LOCKED:
+	case FAULT_READ_ONLY:		return SASL_UNAVAIL;
+	}
+	return SASL_UNAVAIL;
+}

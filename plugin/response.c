@@ -1,0 +1,102 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Validate what goes in, append with a sticky fault, check once.
+ */
+#include "response.h"
+
+#include "wire/attr.h"
+
+#define SEP "\001"	/* octal: a hex escape would swallow the next letter */
+
+#define BEARER_MIN_BYTES 64	/* no password that a human chose */
+
+bool response_is_user(struct span user)
+{
+	size_t i;
+
+	if (user.n < 1 || user.n > LOGIN_MAX_BYTES)
+		return false;
+	for (i = 0; i < user.n; i++)
+		if ((unsigned char)user.p[i] < 0x20 || user.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
+bool response_is_bearer(struct span text)
+{
+	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/";
+	size_t n = text.n, i;
+
+	if (text.n < BEARER_MIN_BYTES || text.n > ACCESS_TOKEN_MAX_BYTES)
+		return false;
+	while (n > 0 && text.p[n - 1] == '=')
+		n--;
+	for (i = 0; i < n; i++)
+		if (text.p[i] == '\0' || strchr(legal, text.p[i]) == NULL)
+			return false;
+	return n > 0;
+}
+
+static bool can_carry(struct span user, struct span token)
+{
+	return response_is_user(user) &&
+	    attr_is_token(token, ACCESS_TOKEN_MAX_BYTES);
+}
+
+static enum fault finish(struct span token, struct buf *out)
+{
+	enum fault fault;
+
+	buf_add_lit(out, SEP "auth=Bearer ");
+	buf_add(out, token);
+	buf_add_lit(out, SEP SEP);
+
+	fault = buf_fault(out);
+	if (fault != FAULT_NONE)
+		buf_drop(out);
+	return fault;
+}
+
+enum fault response_xoauth2(struct span user, struct span token,
+    struct buf *out)
+{
+	if (!can_carry(user, token))
+		return FAULT_GRAMMAR;
+
+	buf_add_lit(out, "user=");
+	buf_add(out, user);
+	return finish(token, out);
+}
+
+/*
+ * saslname = 1*(UTF8-char-safe / "=2C" / "=3D")
+ *            ; not NUL, "," or "="
+ */
+static void add_saslname(struct buf *out, struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < name.n; i++) {
+		if (name.p[i] == ',')
+			buf_add_lit(out, "=2C");
+		else if (name.p[i] == '=')
+			buf_add_lit(out, "=3D");
+		else
+			buf_add(out, (struct span){ name.p + i, 1 });
+	}
+}
+
+enum fault response_oauthbearer(struct span user, struct span token,
+    struct buf *out)
+{
+	if (!can_carry(user, token))
+		return FAULT_GRAMMAR;
+
+	buf_add_lit(out, "n,a=");
+	add_saslname(out, user);
+	buf_add_lit(out, ",");
+	return finish(token, out);
+}
