@@ -1,0 +1,423 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The record of an account: loading, resting, saving, replacing, forgetting,
+ * and what the world is told of it.
+ */
+#include "daemon/account_impl.h"
+
+#include <stdlib.h>
+
+#include "daemon/grant.h"
+#include "daemon/watch.h"
+
+enum fault account_new(struct engine *engine, const char *name,
+    struct account **account_out)
+{
+	struct account *account = calloc(1, sizeof(*account));
+
+	if (account == NULL)
+		return FAULT_NOMEM;
+	account->name = strdup(name);
+	if (account->name == NULL) {
+		free(account);
+		return FAULT_NOMEM;
+	}
+	account->engine = engine;
+	account->last_try_ms = ACCOUNT_NEVER_MS;
+	account->forced_ms = ACCOUNT_NEVER_MS;
+	account->told_state = ACCOUNT_EMPTY;
+	*account_out = account;
+	return FAULT_NONE;
+}
+
+void account_free(struct account *account)
+{
+	struct account_answer answer = { .fault = FAULT_INTERNAL,
+		.text = fault_text(FAULT_INTERNAL) };
+
+	if (account == NULL)
+		return;
+	exchange_cancel(account);
+	asking_answer_all(account, &answer);
+	if (account->timer != NULL)
+		event_free(account->timer);
+	if (account->save_timer != NULL)
+		event_free(account->save_timer);
+	entry_free(account->entry);
+	free(account->text);
+	free(account->name);
+	free(account);
+}
+
+const char *account_name(const struct account *account)
+{
+	return account->name;
+}
+
+bool account_exists(const struct account *account)
+{
+	return account->exists;
+}
+
+bool account_busy(const struct account *account)
+{
+	return account->flow != NULL;
+}
+
+bool account_is_unsaved(const struct account *account)
+{
+	return account->unsaved;
+}
+
+/* The parts of the record that are needed while it is at rest. */
+static void note_record(struct account *account)
+{
+	const struct entry *entry = account->entry;
+
+	account->exists = true;
+	account->may_renew = entry->refresh_token != NULL;
+	account->refreshed_s = entry->refreshed_s;
+	if (entry->asked_s > account->asked_s)
+		account->asked_s = entry->asked_s;
+}
+
+void account_trouble(struct account *account, enum trouble trouble,
+    const char *text)
+{
+	free(account->text);
+	account->text = text != NULL ? strdup(text) : NULL;
+	account->trouble = trouble;
+	if (trouble == TROUBLE_NONE) {
+		account->failures = 0;
+		account->odd_status = 0;
+	}
+}
+
+bool account_was_refused(const struct account *account)
+{
+	const struct entry *entry = account->entry;
+
+	return entry != NULL && entry->serial != NULL &&
+	    entry->rejected_serial != NULL &&
+	    strcmp(entry->serial, entry->rejected_serial) == 0;
+}
+
+static void resume_state(struct account *account)
+{
+	const struct entry *entry = account->entry;
+
+	if (entry->state == ENTRY_LOGIN_NEEDED)
+		account_trouble(account, TROUBLE_LOGIN, entry->text);
+	if (entry->state == ENTRY_CONFIG_ERROR)
+		account_trouble(account, TROUBLE_CONFIG, entry->text);
+}
+
+/* What the record says of the token and of the last exchange. */
+static void resume(struct account *account)
+{
+	const struct entry *entry = account->entry;
+	struct now now = engine_now();
+
+	account->life = life_resume(entry->refreshed_s, entry->expires_s,
+	    entry->granted_s, &now);
+	if (entry->refresh_in_s < entry->granted_s)
+		account->life.refresh_in_s = entry->refresh_in_s;
+	resume_state(account);
+}
+
+enum fault account_wake(struct account *account, struct why *why)
+{
+	enum fault fault;
+
+	if (account->entry != NULL)
+		return FAULT_NONE;
+	fault = keyring_load(account->engine->keyring, span_of(account->name),
+	    &account->entry, why);
+	if (fault == FAULT_NOT_FOUND) {
+		account->exists = false;
+		return fault;
+	}
+	if (fault != FAULT_NONE) {
+		account->exists = true;
+		account_trouble(account, TROUBLE_RECORD, why->text);
+		return fault;
+	}
+	if (account->trouble == TROUBLE_RECORD) {
+		account_trouble(account, TROUBLE_NONE, NULL);
+		resume(account);	/* it was mended */
+	}
+	note_record(account);
+	return FAULT_NONE;
+}
+
+/* Does the configuration still name what the grant was issued by? */
+static void check_issuer(struct account *account)
+{
+	struct provider *provider;
+	struct why why = { .err = 0, .text = "" };
+
+	if (grant_provider(account->engine->config, account->entry,
+	    &provider, &why) == FAULT_CONFIG_ERROR) {
+		account_trouble(account, TROUBLE_ISSUER, why.text);
+	} else if (account->trouble == TROUBLE_ISSUER) {
+		account_trouble(account, TROUBLE_NONE, NULL);
+		resume_state(account);
+	}
+}
+
+enum fault account_load(struct account *account, bool spread)
+{
+	struct now now = engine_now();
+	struct why why = { .err = 0, .text = "" };
+	int64_t margin_ms;
+	uint32_t random;
+	enum fault fault;
+
+	fault = account_wake(account, &why);
+	if (fault == FAULT_NOT_FOUND || fault == FAULT_NOMEM)
+		return fault;
+	if (fault == FAULT_NONE) {
+		resume(account);
+		check_issuer(account);
+		if (spread) {
+			evutil_secure_rng_get_bytes(&random, sizeof(random));
+			margin_ms = account->entry->granted_s * 500;
+			account->not_before_ms = now.boot_ms +
+			    (margin_ms > 0 ? random % margin_ms : 0);
+		}
+	}
+	account->told_state = account_state(account);
+	exchange_arm(account);
+	return FAULT_NONE;
+}
+
+const struct entry *account_entry(struct account *account)
+{
+	struct why why;
+
+	return account_wake(account, &why) == FAULT_NONE ?
+	    account->entry : NULL;
+}
+
+enum account_state account_state(const struct account *account)
+{
+	if (!account->exists)
+		return ACCOUNT_EMPTY;
+	if (account->flow != NULL)
+		return ACCOUNT_REFRESHING;
+	switch (account->trouble) {
+	case TROUBLE_NONE:
+		return account->may_renew ?
+		    ACCOUNT_ACTIVE : ACCOUNT_LOGIN_NEEDED;
+	case TROUBLE_TRANSIENT:
+		return ACCOUNT_BACKOFF;
+	case TROUBLE_LOGIN:
+		return ACCOUNT_LOGIN_NEEDED;
+	case TROUBLE_CONFIG:
+	case TROUBLE_ISSUER:
+	case TROUBLE_RECORD:
+		return ACCOUNT_CONFIG_ERROR;
+	}
+	return ACCOUNT_CONFIG_ERROR;
+}
+
+const char *account_state_word(enum account_state state)
+{
+	switch (state) {
+	case ACCOUNT_EMPTY:		return "empty";
+	case ACCOUNT_ACTIVE:		return "active";
+	case ACCOUNT_REFRESHING:	return "refreshing";
+	case ACCOUNT_BACKOFF:		return "backoff";
+	case ACCOUNT_LOGIN_NEEDED:	return "login-needed";
+	case ACCOUNT_CONFIG_ERROR:	return "config-error";
+	}
+	return "empty";
+}
+
+/* A refresh that comes and goes is no news; its result is. */
+void account_tell(struct account *account)
+{
+	enum account_state state = account_state(account);
+	struct log_line line;
+
+	if (state == ACCOUNT_REFRESHING || (state == account->told_state &&
+	    account->unsaved == account->told_unsaved))
+		return;
+	log_start(&line, state == ACCOUNT_ACTIVE || state == ACCOUNT_EMPTY ?
+	    LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "state");
+	log_str(&line, "account", account->name);
+	log_str(&line, "from", account_state_word(account->told_state));
+	log_str(&line, "to", account_state_word(state));
+	log_str(&line, "unsaved", account->unsaved ? "yes" : NULL);
+	log_str(&line, "text", account->text);
+	log_end(&line);
+	account->told_state = state;
+	account->told_unsaved = account->unsaved;
+	watch_tell(account->engine->watchers, account);
+}
+
+static void try_again(evutil_socket_t fd, short events, void *ctx)
+{
+	(void)fd;
+	(void)events;
+	account_store(ctx, NULL);
+	account_tell(ctx);
+}
+
+static void arm_save(struct account *account)
+{
+	struct timeval delay;
+
+	if (account->save_timer == NULL)
+		account->save_timer = evtimer_new(account->engine->base,
+		    try_again, account);
+	if (account->save_timer == NULL)
+		return;
+	delay.tv_sec = account->save_delay_ms / 1000;
+	delay.tv_usec = account->save_delay_ms % 1000 * 1000;
+	(void)evtimer_add(account->save_timer, &delay);
+}
+
+/*
+ * Put the record on disk.  When that fails it stays in memory and is tried
+ * again: a token that was rotated away must not be lost to a full disk.
+ */
+void account_store(struct account *account, struct keyring_stage *stage)
+{
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
+
+	account->entry->asked_s = account->asked_s;
+	fault = keyring_save(account->engine->keyring, account->entry, stage,
+	    &why);
+	if (fault == FAULT_NONE) {
+		if (account->unsaved)
+			log_event(LOG_LEVEL_NOTICE, "saved",
+			    "%s: the record is on disk now", account->name);
+		account->unsaved = false;
+		account->save_delay_ms = 0;
+		return;
+	}
+	if (!account->unsaved || account->save_delay_ms ==
+	    ACCOUNT_SAVE_MAX_MS / 2)
+		log_event(LOG_LEVEL_ERROR, "unsaved", "%s: the newest record "
+		    "is in memory only, because %s; make room or make the "
+		    "keyring writable, and do not stop the helper before",
+		    account->name, why.text);
+	account->unsaved = true;
+	account->save_delay_ms = account->save_delay_ms == 0 ?
+	    ACCOUNT_SAVE_MIN_MS : account->save_delay_ms * 2;
+	if (account->save_delay_ms > ACCOUNT_SAVE_MAX_MS)
+		account->save_delay_ms = ACCOUNT_SAVE_MAX_MS;
+	arm_save(account);
+}
+
+void account_save_now(struct account *account)
+{
+	if (account->unsaved && account->entry != NULL)
+		account_store(account, NULL);
+}
+
+enum fault account_adopt(struct account *account, struct entry *entry,
+    struct why *why)
+{
+	struct now now = engine_now();
+
+	exchange_cancel(account);
+	entry_free(account->entry);
+	account->entry = entry;
+	account->life = life_begin(entry->granted_s, entry->refresh_in_s,
+	    &now);
+	account->asked_s = now.wall_s;
+	account->not_before_ms = 0;
+	account->stopped_for_disk = false;
+	note_record(account);
+	account_trouble(account, TROUBLE_NONE, NULL);
+	account_store(account, NULL);
+	asking_answer_token(account);
+	exchange_arm(account);
+	account_tell(account);
+	if (!account->unsaved)
+		return FAULT_NONE;
+	why_set(why, 0, "the keyring could not be written; the sign-in is in "
+	    "memory and storing it is tried again");
+	return FAULT_IO;
+}
+
+enum fault account_forget(struct account *account, struct why *why)
+{
+	struct account_answer answer = { .fault = FAULT_UNKNOWN_ACCOUNT,
+		.text = fault_text(FAULT_UNKNOWN_ACCOUNT) };
+	enum fault fault;
+
+	fault = keyring_erase(account->engine->keyring,
+	    span_of(account->name), why);
+	if (fault == FAULT_NOT_FOUND && account->exists && account->unsaved)
+		fault = FAULT_NONE;	/* it never reached the disk */
+	if (fault != FAULT_NONE)
+		return fault;
+	exchange_cancel(account);
+	entry_free(account->entry);
+	account->entry = NULL;
+	account->exists = false;
+	account->unsaved = false;
+	account->may_renew = false;
+	account->life = (struct life){ .granted_s = 0 };
+	account_trouble(account, TROUBLE_NONE, NULL);
+	if (account->save_timer != NULL)
+		(void)evtimer_del(account->save_timer);
+	exchange_arm(account);
+	asking_answer_all(account, &answer);
+	account_tell(account);
+	return FAULT_NONE;
+}
+
+bool account_is_due(struct account *account)
+{
+	const struct config *config = account->engine->config;
+	int64_t idle_s = clock_wall_s() - account->refreshed_s;
+
+	return account->exists && account->may_renew &&
+	    account->trouble != TROUBLE_LOGIN && config->renew_idle_s > 0 &&
+	    (idle_s >= config->renew_idle_s || idle_s < 0);
+}
+
+void account_reconsider(struct account *account, bool config_changed)
+{
+	if (config_changed && account_entry(account) != NULL) {
+		check_issuer(account);
+		if (account->trouble == TROUBLE_CONFIG) {
+			account->next_try_ms = 0;
+			account->not_before_ms = 0;
+		}
+	}
+	exchange_arm(account);
+	account_tell(account);
+}
+
+void account_describe(struct account *account, struct account_view *view_out)
+{
+	const struct entry *entry = account_entry(account);
+	struct account_view view = {
+		.account = account->name,
+		.state = account_state(account),
+		.unsaved = account->unsaved,
+		.text = account->text,
+	};
+	struct now now = engine_now();
+
+	if (entry != NULL) {
+		view.account = entry->account;
+		view.provider = entry->provider;
+		view.servers = entry->servers;
+		view.refreshed_s = entry->refreshed_s;
+		view.grant_expires_s = entry->grant_expires_s;
+		view.expires_s = now.wall_s +
+		    life_left_s(&account->life, &now);
+	}
+	if (account->trouble == TROUBLE_TRANSIENT)
+		view.next_try_s = now.wall_s +
+		    (account->next_try_ms - now.boot_ms) / 1000;
+	*view_out = view;
+}

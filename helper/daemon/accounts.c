@@ -1,0 +1,147 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * An index of names for look-up and a list for walking.
+ */
+#include "daemon/accounts.h"
+
+#include <stdlib.h>
+
+#include "daemon/index.h"
+
+struct node {
+	struct index_node index;	/* the account and its name */
+	struct node *next;
+};
+
+struct accounts {
+	struct engine *engine;
+	void *tree;
+	struct node *first;
+};
+
+static struct account *look_up(struct accounts *accounts, const char *name)
+{
+	return index_find(&accounts->tree, name);
+}
+
+static enum fault add(struct accounts *accounts, const char *name,
+    struct account **account_out)
+{
+	struct node *node = calloc(1, sizeof(*node));
+	struct account *account = NULL;
+	enum fault fault;
+
+	if (node == NULL)
+		return FAULT_NOMEM;
+	fault = account_new(accounts->engine, name, &account);
+	if (fault == FAULT_NONE) {
+		node->index.name = account_name(account);
+		node->index.value = account;
+		fault = index_add(&accounts->tree, &node->index);
+	}
+	if (fault != FAULT_NONE) {
+		account_free(account);
+		free(node);
+		return fault;
+	}
+	node->next = accounts->first;
+	accounts->first = node;
+	*account_out = account;
+	return FAULT_NONE;
+}
+
+enum fault accounts_make(struct accounts *accounts, const char *name,
+    struct account **account_out)
+{
+	struct account *account = look_up(accounts, name);
+
+	if (account == NULL)
+		return add(accounts, name, account_out);
+	*account_out = account;
+	return FAULT_NONE;
+}
+
+/* Only a name that has a file becomes an account: strangers may ask for any
+ * number of names. */
+static bool has_file(struct accounts *accounts, const char *name)
+{
+	struct entry *entry = NULL;
+	struct why why;
+	enum fault fault;
+
+	fault = keyring_load(accounts->engine->keyring, span_of(name),
+	    &entry, &why);
+	entry_free(entry);
+	return fault != FAULT_NOT_FOUND && fault != FAULT_TOO_BIG &&
+	    fault != FAULT_NOMEM;
+}
+
+struct account *accounts_find(struct accounts *accounts, const char *name)
+{
+	struct account *account = look_up(accounts, name);
+
+	if (account != NULL && account_exists(account))
+		return account;
+	if (!has_file(accounts, name))
+		return NULL;
+	if (account == NULL && add(accounts, name, &account) != FAULT_NONE)
+		return NULL;
+	return account_load(account, false) == FAULT_NONE ? account : NULL;
+}
+
+static void found(void *ctx, const char *name, const struct why *why)
+{
+	struct accounts *accounts = ctx;
+	struct account *account;
+
+	if (name == NULL) {
+		log_event(LOG_LEVEL_WARNING, "keyring", "%s", why->text);
+		return;
+	}
+	if (accounts_make(accounts, name, &account) != FAULT_NONE ||
+	    account_load(account, true) != FAULT_NONE)
+		log_event(LOG_LEVEL_ERROR, "keyring", "%s: not loaded", name);
+}
+
+enum fault accounts_new(struct engine *engine, struct accounts **accounts_out,
+    struct why *why)
+{
+	struct accounts *accounts = calloc(1, sizeof(*accounts));
+	enum fault fault;
+
+	if (accounts == NULL)
+		return FAULT_NOMEM;
+	accounts->engine = engine;
+	fault = keyring_list(engine->keyring, found, accounts, why);
+	if (fault != FAULT_NONE) {
+		accounts_free(accounts);
+		return fault;
+	}
+	*accounts_out = accounts;
+	return FAULT_NONE;
+}
+
+void accounts_free(struct accounts *accounts)
+{
+	struct node *node, *next;
+
+	if (accounts == NULL)
+		return;
+	for (node = accounts->first; node != NULL; node = next) {
+		next = node->next;
+		index_remove(&accounts->tree, &node->index);
+		account_free(node->index.value);
+		free(node);
+	}
+	free(accounts);
+}
+
+void accounts_each(struct accounts *accounts, accounts_visit_fn *visit,
+    void *ctx)
+{
+	struct node *node;
+
+	for (node = accounts->first; node != NULL; node = node->next)
+		visit(ctx, node->index.value);
+}

@@ -1,0 +1,38 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * accounts - all accounts of one keyring
+ */
+#ifndef MAILTOKEN_DAEMON_ACCOUNTS_H
+#define MAILTOKEN_DAEMON_ACCOUNTS_H
+
+#include "daemon/account.h"
+
+struct accounts;
+
+/*
+ * accounts_new - read the keyring of the engine; files that cannot be used
+ * are logged and left alone
+ *
+ * FAULT_IO, FAULT_NOMEM.
+ */
+enum fault accounts_new(struct engine *engine,
+    struct accounts **accounts_out, struct why *why) MUST_CHECK;
+void accounts_free(struct accounts *accounts);
+
+/*
+ * accounts_find - the account of a folded name, or NULL.  A record that was
+ * put into the keyring since the start is found as well.
+ */
+struct account *accounts_find(struct accounts *accounts, const char *name);
+
+/* accounts_make - the same, or a new one without a record.  FAULT_NOMEM. */
+enum fault accounts_make(struct accounts *accounts, const char *name,
+    struct account **account_out) MUST_CHECK;
+
+/* accounts_each - in no order; visit may not make or drop accounts. */
+typedef void accounts_visit_fn(void *ctx, struct account *account);
+void accounts_each(struct accounts *accounts, accounts_visit_fn *visit,
+    void *ctx);
+
+#endif

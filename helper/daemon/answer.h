@@ -1,0 +1,44 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * answer - the lists a helper sends; mailtoken-protocol(7)
+ *
+ * Each appends one list to a buf.  A list that cannot be written becomes
+ * "internal", so that a peer always hears something.
+ */
+#ifndef MAILTOKEN_DAEMON_ANSWER_H
+#define MAILTOKEN_DAEMON_ANSWER_H
+
+#include "daemon/account.h"
+#include "daemon/signin.h"
+
+void answer_ok(struct buf *out);
+
+/* answer_fault - text NULL: the fault's own; retry_after_s below 0: none. */
+struct answer_refusal {
+	enum fault fault;
+	const char *text;
+	int64_t retry_after_s;
+	bool password_as_token;
+};
+void answer_fault(struct buf *out, const struct answer_refusal *refusal);
+
+void answer_token(struct buf *out, const struct account_answer *answer,
+    struct span login);
+void answer_refreshed(struct buf *out, const char *account,
+    int64_t expires_s);
+void answer_due(struct buf *out, const char *account,
+    const struct account_answer *answer);
+void answer_forgotten(struct buf *out, const char *page);
+void answer_view(struct buf *out, const struct account_view *view,
+    const char *servers);
+void answer_watching(struct buf *out);
+void answer_version(struct buf *out, const char *keyring);
+void answer_signin(struct buf *out, const struct signin_event *event);
+
+/* answer_servers - a provider's servers and more, separated by blanks, for
+ * an account; at most out_bytes with the NUL, cut at a name. */
+void answer_servers(const struct provider *provider, const char *account,
+    const char *more, char *out, size_t out_bytes);
+
+#endif

@@ -1,0 +1,354 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Questions to an account: who is answered at once, who waits, and for how
+ * long.
+ */
+#include "daemon/account_impl.h"
+
+#include <stdlib.h>
+
+#include "daemon/grant.h"
+
+struct waiter {
+	struct account *account;
+	account_answer_fn *fn;
+	void *ctx;
+	struct event *timer;
+	struct waiter *next;
+};
+
+static void waiter_free(struct waiter *waiter)
+{
+	if (waiter->timer != NULL)
+		event_free(waiter->timer);
+	free(waiter);
+}
+
+void account_unwait(struct waiter *waiter)
+{
+	struct waiter **at;
+
+	for (at = &waiter->account->waiters; *at != NULL; at = &(*at)->next) {
+		if (*at == waiter) {
+			*at = waiter->next;
+			break;
+		}
+	}
+	waiter_free(waiter);
+}
+
+/* The list is taken first: an answer may bring the next question. */
+void asking_answer_all(struct account *account,
+    const struct account_answer *answer)
+{
+	struct waiter *waiter = account->waiters, *next;
+
+	account->waiters = NULL;
+	for (; waiter != NULL; waiter = next) {
+		next = waiter->next;
+		waiter->fn(waiter->ctx, answer);
+		waiter_free(waiter);
+	}
+}
+
+static void fill_token(const struct account *account,
+    struct account_answer *answer)
+{
+	*answer = (struct account_answer){
+		.fault = FAULT_NONE,
+		.token = account->entry->access_token,
+		.serial = account->entry->serial,
+		.expires_s = account->entry->expires_s,
+		.retry_after_s = -1,
+	};
+}
+
+/* A refused token that the provider gives again helps nobody. */
+static bool fill_refused(const struct account *account,
+    struct account_answer *answer)
+{
+	if (!account_was_refused(account))
+		return false;
+	*answer = (struct account_answer){
+		.fault = FAULT_TRY_LATER,
+		.text = "a mail server refused this token and the provider "
+		    "has given no other one yet",
+		.retry_after_s = LIFE_RENEWALS_APART_S,
+	};
+	return true;
+}
+
+/* Just fetched: served whatever its life is. */
+void asking_answer_token(struct account *account)
+{
+	struct account_answer answer;
+
+	if (account->waiters == NULL)
+		return;
+	if (!fill_refused(account, &answer))
+		fill_token(account, &answer);
+	asking_answer_all(account, &answer);
+}
+
+static void waited_long(evutil_socket_t fd, short events, void *ctx)
+{
+	struct waiter *waiter = ctx;
+	struct account_answer answer = {
+		.fault = FAULT_TIMEOUT,
+		.text = "the provider did not answer in time",
+		.retry_after_s = -1,
+	};
+	account_answer_fn *fn = waiter->fn;
+	void *fn_ctx = waiter->ctx;
+
+	(void)fd;
+	(void)events;
+	account_unwait(waiter);
+	fn(fn_ctx, &answer);
+}
+
+static enum fault wait_for_it(struct account *account,
+    const struct account_question *question, struct waiter **waiter_out)
+{
+	static const struct timeval limit = { ACCOUNT_WAIT_MAX_S, 0 };
+	struct waiter *waiter = calloc(1, sizeof(*waiter));
+
+	if (waiter == NULL)
+		return FAULT_NOMEM;
+	waiter->timer = evtimer_new(account->engine->base, waited_long,
+	    waiter);
+	if (waiter->timer == NULL || evtimer_add(waiter->timer, &limit) != 0) {
+		waiter_free(waiter);
+		return FAULT_NOMEM;
+	}
+	waiter->account = account;
+	waiter->fn = question->fn;
+	waiter->ctx = question->ctx;
+	waiter->next = account->waiters;
+	account->waiters = waiter;
+	*waiter_out = waiter;
+	return FAULT_NONE;
+}
+
+/* May a request start an exchange now?  If not, answer says why. */
+static bool may_try(struct account *account, const struct now *now,
+    struct account_answer *answer)
+{
+	int64_t since_ms = account->last_try_ms == ACCOUNT_NEVER_MS ?
+	    INT64_MAX : now->boot_ms - account->last_try_ms;
+
+	*answer = (struct account_answer){ .text = account->text,
+		.retry_after_s = -1 };
+	switch (account->trouble) {
+	case TROUBLE_LOGIN:
+		answer->fault = FAULT_LOGIN_NEEDED;
+		return since_ms >= ACCOUNT_RETRY_S * 1000;
+	case TROUBLE_CONFIG:
+		answer->fault = FAULT_CONFIG_ERROR;
+		return since_ms >= ACCOUNT_RETRY_S * 1000 ||
+		    account->next_try_ms == 0;
+	case TROUBLE_TRANSIENT:
+		answer->fault = FAULT_TRY_LATER;
+		answer->retry_after_s =
+		    (account->next_try_ms - now->boot_ms + 999) / 1000;
+		return now->boot_ms >= account->next_try_ms;
+	case TROUBLE_ISSUER:
+	case TROUBLE_RECORD:
+		answer->fault = FAULT_CONFIG_ERROR;
+		return false;
+	case TROUBLE_NONE:
+		break;
+	}
+	if (account_was_refused(account) &&
+	    account->forced_ms != ACCOUNT_NEVER_MS &&
+	    now->boot_ms - account->forced_ms < LIFE_RENEWALS_APART_S * 1000)
+		return !fill_refused(account, answer);
+	return true;
+}
+
+static void answer_now(const struct account_question *question,
+    struct account_answer *answer)
+{
+	if (answer->text == NULL && answer->fault != FAULT_NONE)
+		answer->text = fault_text(answer->fault);
+	question->fn(question->ctx, answer);
+}
+
+/* Start an exchange, or join the one in flight, and wait for its end. */
+static void ask_provider(struct account *account,
+    const struct account_question *question, struct waiter **waiter_out)
+{
+	struct account_answer answer = { .fault = FAULT_INTERNAL };
+
+	if (!account->may_renew) {
+		answer.fault = FAULT_LOGIN_NEEDED;
+		answer.text = "there is no refresh token: sign in again";
+		answer_now(question, &answer);
+		return;
+	}
+	if (account->engine->stopping && account->flow == NULL) {
+		answer.fault = FAULT_TRY_LATER;
+		answer.text = "the helper is stopping";
+		answer.retry_after_s = 1;
+		answer_now(question, &answer);
+		return;
+	}
+	if (account_was_refused(account) && account->flow == NULL)
+		account->forced_ms = clock_boot_ms();
+	if (wait_for_it(account, question, waiter_out) != FAULT_NONE) {
+		answer_now(question, &answer);
+		return;
+	}
+	exchange_want(account, true);
+	/* An exchange that could not even start has answered already. */
+	if (account->waiters == NULL)
+		*waiter_out = NULL;
+}
+
+/* FAULT_NONE when its record is here and may be used for that server. */
+static enum fault check(struct account *account, struct span server,
+    struct provider **provider_out, struct why *why)
+{
+	char name[SERVER_MAX_BYTES + 1];
+	enum fault fault;
+
+	fault = account_wake(account, why);
+	if (fault == FAULT_NOT_FOUND)
+		return FAULT_UNKNOWN_ACCOUNT;
+	if (fault == FAULT_NOMEM)
+		return FAULT_INTERNAL;
+	if (fault != FAULT_NONE)
+		return FAULT_CONFIG_ERROR;
+	fault = grant_provider(account->engine->config, account->entry,
+	    provider_out, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (server.n == 0 || grant_serves(account->engine->config,
+	    account->entry, *provider_out, server))
+		return FAULT_NONE;
+	attr_plain(server, name, sizeof(name));
+	why_set(why, 0, "%s is not a server of provider '%s': if it should "
+	    "be, add it to servers in %s", name, (*provider_out)->name,
+	    account->engine->config->path);
+	return FAULT_WRONG_SERVER;
+}
+
+static bool has_good_token(const struct account *account,
+    const struct now *now, int64_t min_validity_s, int64_t server_min_s)
+{
+	const struct entry *entry = account->entry;
+
+	if (entry->access_token == NULL || account_was_refused(account))
+		return false;
+	if (!life_usable(&account->life, now, min_validity_s, 0))
+		return false;
+	/* One that has just come: another would not live longer. */
+	return life_left_s(&account->life, now) >= server_min_s ||
+	    now->boot_ms - account->life.received_boot_ms <
+	    LIFE_RENEWALS_APART_S * 1000;
+}
+
+static bool should_renew(struct account *account, const struct now *now,
+    int64_t server_min_s)
+{
+	struct account_answer unused;
+
+	if (life_renew_in_ms(&account->life, now, server_min_s) > 0)
+		return false;
+	if (account->stopped_for_disk)
+		return false;		/* its timer looks again */
+	return may_try(account, now, &unused) && now->boot_ms -
+	    account->life.received_boot_ms >= LIFE_RENEWALS_APART_S * 1000;
+}
+
+void account_token(struct account *account,
+    const struct account_question *question, struct waiter **waiter_out)
+{
+	struct now now = engine_now();
+	bool was_idle = now.wall_s - account->asked_s >= ACCOUNT_ASKED_S;
+	struct account_answer answer;
+	struct provider *provider = NULL;
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
+
+	*waiter_out = NULL;
+	account->asked_s = now.wall_s;
+	fault = check(account, question->server, &provider, &why);
+	if (fault != FAULT_NONE) {
+		answer = (struct account_answer){ .fault = fault,
+			.text = why.text[0] != '\0' ? why.text : NULL,
+			.retry_after_s = -1 };
+		answer_now(question, &answer);
+		return;
+	}
+	if (has_good_token(account, &now, question->min_validity_s,
+	    provider->min_validity_s)) {
+		fill_token(account, &answer);
+		answer_now(question, &answer);
+		if (should_renew(account, &now, provider->min_validity_s))
+			exchange_want(account, false);
+		else if (was_idle)
+			exchange_arm(account);
+		return;
+	}
+	if (account->flow != NULL || may_try(account, &now, &answer))
+		ask_provider(account, question, waiter_out);
+	else
+		answer_now(question, &answer);
+}
+
+void account_refresh(struct account *account,
+    const struct account_question *question, struct waiter **waiter_out)
+{
+	struct account_answer answer = { .retry_after_s = -1 };
+	struct span any = { NULL, 0 };
+	struct provider *provider;
+	struct why why = { .err = 0, .text = "" };
+
+	*waiter_out = NULL;
+	answer.fault = check(account, any, &provider, &why);
+	if (answer.fault != FAULT_NONE) {
+		answer.text = why.text[0] != '\0' ? why.text : NULL;
+		answer_now(question, &answer);
+		return;
+	}
+	ask_provider(account, question, waiter_out);
+}
+
+void account_rejected(struct account *account, struct span serial)
+{
+	struct account_answer unused;
+	struct now now = engine_now();
+	struct entry *entry;
+	struct why why;
+
+	if (account_wake(account, &why) != FAULT_NONE)
+		return;
+	entry = account->entry;
+	if (entry->serial == NULL || !span_is(serial, entry->serial) ||
+	    account_was_refused(account))
+		return;
+	if (entry_set(&entry->rejected_serial, serial) != FAULT_NONE)
+		return;
+	log_event(LOG_LEVEL_WARNING, "rejected", "%s: a mail server refused "
+	    "the token %s; it is not served again", account->name,
+	    entry->serial);
+	account_store(account, NULL);
+	if (account->may_renew && may_try(account, &now, &unused)) {
+		account->forced_ms = now.boot_ms;
+		exchange_want(account, false);
+	}
+	account_tell(account);
+}
+
+void account_give_up(struct account *account)
+{
+	struct account_answer answer = { .fault = FAULT_TRY_LATER,
+		.text = "the helper is stopping", .retry_after_s = 1 };
+
+	if (account->flow != NULL)
+		return;
+	slots_done(account->engine->slots, &account->wish);
+	asking_answer_all(account, &answer);
+}

@@ -1,0 +1,35 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * clock - the only reader of clocks in the helper
+ *
+ * Wall time is what stands on disk; boot time (CLOCK_BOOTTIME) goes on during
+ * suspend and is never set.  clock.c is the real one; the tests' helper links
+ * tests/lib/clock_moved.c, whose clocks are moved through a socket.
+ */
+#ifndef MAILTOKEN_DAEMON_CLOCK_H
+#define MAILTOKEN_DAEMON_CLOCK_H
+
+#include "wire/fault.h"
+
+struct event_base;
+struct clock_watch;
+
+/* clock_wall_s - unix seconds. */
+int64_t clock_wall_s(void);
+
+/* clock_boot_ms - milliseconds of CLOCK_BOOTTIME. */
+int64_t clock_boot_ms(void);
+
+/*
+ * clock_watch_new - call jumped from the loop after each step of the wall
+ * clock (timerfd with TFD_TIMER_CANCEL_ON_SET)
+ *
+ * FAULT_IO, FAULT_NOMEM.
+ */
+typedef void clock_jumped_fn(void *ctx);
+enum fault clock_watch_new(struct event_base *base, clock_jumped_fn *jumped,
+    void *ctx, struct clock_watch **watch_out, struct why *why) MUST_CHECK;
+void clock_watch_free(struct clock_watch *watch);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * config - mailtoken.conf(5): file to providers, accounts, access
+ *
+ * Read whole before anything changes; immutable and shared by counting
+ * afterwards.  Unknown keys, duplicate keys and titles, wrong types are
+ * errors with file, line and cure.
+ */
+#ifndef MAILTOKEN_DAEMON_CONFIG_H
+#define MAILTOKEN_DAEMON_CONFIG_H
+
+#include "daemon/log.h"
+#include "daemon/peer.h"
+#include "oauth/provider.h"
+
+#define CONFIG_LISTEN_MAX	8
+#define CONFIG_NOTES_MAX	32
+#define CONFIG_FOLDERS_MAX	64
+
+struct config_account {
+	char *name;		/* folded; or "*@domain", or "*" */
+	char *provider;
+	char *login;
+	char *token_of;		/* folded */
+	char *servers;		/* separated by blanks */
+	bool has_allow;		/* then allow replaces the general one */
+	struct access_list allow;
+};
+
+struct config {
+	unsigned users;
+	char *path;
+	bool user_helper;
+	char *listen[CONFIG_LISTEN_MAX];
+	size_t n_listen;
+	char *keyring;
+	char *keyring_key;		/* NULL: entries are plain */
+	char *user;
+	struct access_list allow;
+	struct access_list admin;
+	int64_t renew_idle_s;
+	bool password_as_token;
+	enum log_level log_level;
+	struct provider **providers;	/* finished */
+	size_t n_providers;
+	struct config_account *accounts;
+	size_t n_accounts;
+	char *notes[CONFIG_NOTES_MAX];	/* warnings: names that do not exist */
+	size_t n_notes;
+	char *folders[CONFIG_FOLDERS_MAX]; /* of all files it names */
+	size_t n_folders;
+};
+
+struct config_source {
+	const char *path;
+	bool user_helper;	/* defaults of a user's own helper */
+	bool may_be_missing;	/* a user helper works without a file */
+};
+
+/*
+ * config_read - FAULT_NONE; FAULT_CONFIG_ERROR with "FILE:LINE: what; cure"
+ * in why (also for a file that is not there or cannot be read); FAULT_NOMEM
+ */
+enum fault config_read(const struct config_source *source,
+    struct config **config_out, struct why *why) MUST_CHECK;
+struct config *config_share(struct config *config);
+void config_release(struct config *config);
+
+/* config_provider - by name, or NULL. */
+struct provider *config_provider(const struct config *config,
+    const char *name);
+
+/* config_account - the block for a folded account: exact, *@domain, *; or
+ * NULL. */
+const struct config_account *config_account(const struct config *config,
+    const char *account);
+
+/* config_allows - whether peer may ask for account's tokens (design of
+ * access: mailtoken.conf(5), ACCESS).  config_is_known - whether it stands
+ * in any list; config_is_admin. */
+bool config_allows(const struct config *config, const char *account,
+    const struct peer *peer);
+bool config_is_known(const struct config *config, const struct peer *peer);
+bool config_is_admin(const struct config *config, const struct peer *peer);
+
+/*
+ * config_compare - say for each thing that differs its name ("provider
+ * microsoft", "allow", "listen") and whether only a restart changes it
+ */
+typedef void config_differs_fn(void *ctx, const char *what, bool restart);
+void config_compare(const struct config *old, const struct config *new,
+    config_differs_fn *differs, void *ctx);
+
+#endif

@@ -1,0 +1,429 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The one refresh in flight of an account: when it may start, what its end
+ * does, and the timer of the next one.
+ */
+#include "daemon/account_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/grant.h"
+
+#define ODD_STATUS_MAX_MS	(24 * 3600 * INT64_C(1000))
+#define DISK_RETRY_MS		60000
+
+static void wait_over(evutil_socket_t fd, short events, void *ctx);
+static void exchange_start(void *ctx);
+
+static int64_t server_min_s(const struct account *account)
+{
+	const struct provider *provider = account->entry == NULL ? NULL :
+	    config_provider(account->engine->config, account->entry->provider);
+
+	return provider != NULL ? provider->min_validity_s : 0;
+}
+
+static bool is_in_use(const struct account *account, const struct now *now)
+{
+	return account->asked_s > 0 &&
+	    now->wall_s - account->asked_s < ACCOUNT_ASKED_S;
+}
+
+/* When a grant that nobody uses is renewed, so that it does not lapse. */
+static int64_t idle_in_ms(const struct account *account,
+    const struct now *now)
+{
+	int64_t idle_s = account->engine->config->renew_idle_s;
+	int64_t left_s = account->refreshed_s + idle_s - now->wall_s;
+
+	if (idle_s == 0)
+		return -1;
+	/* Refreshed in the future: the clock was wrong then. */
+	return left_s > 0 && left_s <= idle_s ? left_s * 1000 : 0;
+}
+
+/* Milliseconds until the next thing to do without being asked; -1: none. */
+static int64_t next_in_ms(const struct account *account,
+    const struct now *now)
+{
+	int64_t in_ms, gate_ms = now->boot_ms;
+
+	if (!account->may_renew || account->trouble == TROUBLE_LOGIN ||
+	    account->trouble == TROUBLE_ISSUER ||
+	    account->trouble == TROUBLE_RECORD)
+		return -1;
+	if (account->trouble == TROUBLE_CONFIG)
+		in_ms = 0;		/* so that a cure shows */
+	else if (is_in_use(account, now))
+		in_ms = life_renew_in_ms(&account->life, now,
+		    server_min_s(account));
+	else
+		in_ms = idle_in_ms(account, now);
+	if (in_ms < 0)
+		return -1;
+	if (account->trouble == TROUBLE_TRANSIENT)
+		gate_ms = account->next_try_ms;
+	else if (account->trouble == TROUBLE_CONFIG)
+		gate_ms = account->last_try_ms == ACCOUNT_NEVER_MS ?
+		    now->boot_ms :
+		    account->last_try_ms + ACCOUNT_RETRY_S * 1000;
+	else if (account->stopped_for_disk)
+		gate_ms = account->room_try_ms;
+	else if (account->last_try_ms != ACCOUNT_NEVER_MS)
+		gate_ms = account->last_try_ms + LIFE_RENEWALS_APART_S * 1000;
+	if (account->trouble == TROUBLE_CONFIG && account->next_try_ms == 0)
+		gate_ms = now->boot_ms;
+	if (gate_ms < account->not_before_ms)
+		gate_ms = account->not_before_ms;
+	if (in_ms < gate_ms - now->boot_ms)
+		in_ms = gate_ms - now->boot_ms;
+	return in_ms;
+}
+
+void account_rest(struct account *account)
+{
+	struct now now = engine_now();
+
+	if (account->unsaved || account->wish.place != SLOT_IDLE ||
+	    account->waiters != NULL || is_in_use(account, &now))
+		return;
+	entry_free(account->entry);
+	account->entry = NULL;
+}
+
+void exchange_arm(struct account *account)
+{
+	struct now now = engine_now();
+	struct timeval delay;
+	int64_t in_ms;
+
+	account_rest(account);
+	if (account->timer != NULL)
+		(void)evtimer_del(account->timer);
+	if (account->engine->stopping || account->wish.place != SLOT_IDLE)
+		return;
+	in_ms = next_in_ms(account, &now);
+	if (in_ms < 0)
+		return;
+	if (account->timer == NULL)
+		account->timer = evtimer_new(account->engine->base, wait_over,
+		    account);
+	if (account->timer == NULL)
+		return;
+	delay.tv_sec = (time_t)(in_ms / 1000);
+	delay.tv_usec = (suseconds_t)(in_ms % 1000 * 1000);
+	(void)evtimer_add(account->timer, &delay);
+}
+
+static void wait_over(evutil_socket_t fd, short events, void *ctx)
+{
+	struct account *account = ctx;
+	struct now now = engine_now();
+
+	(void)fd;
+	(void)events;
+	/* The account may have gone idle since, or the clock have moved. */
+	if (next_in_ms(account, &now) == 0)
+		exchange_want(account, false);
+	else
+		exchange_arm(account);
+}
+
+void exchange_want(struct account *account, bool urgent)
+{
+	struct why why;
+
+	if (account->flow != NULL || account->engine->stopping)
+		return;
+	if (account_wake(account, &why) != FAULT_NONE)
+		return;
+	account->wish.start = exchange_start;
+	account->wish.ctx = account;
+	account->wish.urgent = account->wish.urgent || urgent;
+	account->wish.ends_s = account->life.expires_s;
+	slots_want(account->engine->slots, &account->wish);
+}
+
+static void release(struct account *account)
+{
+	flow_free(account->flow);
+	account->flow = NULL;
+	entry_free(account->next);
+	account->next = NULL;
+	keyring_stage_free(account->stage);
+	account->stage = NULL;
+	account->wish.urgent = false;
+}
+
+void exchange_cancel(struct account *account)
+{
+	release(account);
+	slots_done(account->engine->slots, &account->wish);
+}
+
+static void answer_fault(struct account *account, enum fault fault,
+    int64_t retry_after_s)
+{
+	struct account_answer answer = {
+		.fault = fault,
+		.text = account->text != NULL ? account->text :
+		    fault_text(fault),
+		.retry_after_s = retry_after_s,
+	};
+
+	asking_answer_all(account, &answer);
+}
+
+static void keep_state(struct account *account, enum entry_state state)
+{
+	struct entry *entry = account->entry;
+	struct why why;
+
+	if (entry->state == state)
+		return;
+	entry->state = state;
+	if (entry_set(&entry->text, span_of(account->text)) != FAULT_NONE ||
+	    account->unsaved)
+		return;
+	/* Only a note: the next failure says the same again. */
+	if (keyring_save(account->engine->keyring, entry, NULL, &why) !=
+	    FAULT_NONE)
+		log_event(LOG_LEVEL_WARNING, "unsaved",
+		    "%s: its state could not be stored, because %s",
+		    account->name, why.text);
+}
+
+/* 5 s doubling to 15 min, a fifth of it random; Retry-After up to an hour. */
+static int64_t backoff_ms(struct account *account, int64_t retry_after_s)
+{
+	int64_t delay_s = ACCOUNT_BACKOFF_MIN_S;
+	uint32_t random;
+	unsigned i;
+
+	for (i = 0; i < account->failures &&
+	    delay_s < ACCOUNT_BACKOFF_MAX_S; i++)
+		delay_s *= 2;
+	if (delay_s > ACCOUNT_BACKOFF_MAX_S)
+		delay_s = ACCOUNT_BACKOFF_MAX_S;
+	account->failures++;
+	evutil_secure_rng_get_bytes(&random, sizeof(random));
+	if (retry_after_s > ACCOUNT_RETRY_AFTER_MAX_S)
+		retry_after_s = ACCOUNT_RETRY_AFTER_MAX_S;
+	if (retry_after_s > delay_s)
+		return retry_after_s * 1000;
+	return delay_s * 1000 - random % (delay_s * 200);
+}
+
+static void fail_transient(struct account *account, int64_t retry_after_s,
+    const char *text)
+{
+	int64_t delay_ms;
+
+	if (account->trouble != TROUBLE_TRANSIENT)
+		account->failures = 0;
+	account_trouble(account, TROUBLE_TRANSIENT, text);
+	delay_ms = backoff_ms(account, retry_after_s);
+	account->next_try_ms = clock_boot_ms() + delay_ms;
+	answer_fault(account, FAULT_TRY_LATER, (delay_ms + 999) / 1000);
+}
+
+/*
+ * A 4xx that gives no reason may be a proxy's; after a day of the same one it
+ * is more likely a wrong address in the configuration.
+ */
+static bool is_odd_for_long(struct account *account,
+    const struct flow_failure *failure)
+{
+	int64_t now_ms = clock_boot_ms();
+
+	if (failure->status < 400 || failure->status >= 500 ||
+	    failure->status == 408 || failure->status == 425 ||
+	    failure->status == 429 || failure->error[0] != '\0') {
+		account->odd_status = 0;
+		return false;
+	}
+	if (account->odd_status != failure->status) {
+		account->odd_status = failure->status;
+		account->odd_since_ms = now_ms;
+	}
+	return now_ms - account->odd_since_ms >= ODD_STATUS_MAX_MS;
+}
+
+static void lose(struct account *account, const struct flow_failure *failure)
+{
+	account->last_try_ms = clock_boot_ms();
+	switch (failure->class) {
+	case ADVICE_LOGIN_NEEDED:
+		account_trouble(account, TROUBLE_LOGIN, failure->text);
+		keep_state(account, ENTRY_LOGIN_NEEDED);
+		answer_fault(account, FAULT_LOGIN_NEEDED, -1);
+		break;
+	case ADVICE_CONFIG:
+		account_trouble(account, TROUBLE_CONFIG, failure->text);
+		account->next_try_ms = 1;
+		keep_state(account, ENTRY_CONFIG_ERROR);
+		answer_fault(account, FAULT_CONFIG_ERROR, -1);
+		break;
+	case ADVICE_TRANSIENT:
+		if (is_odd_for_long(account, failure)) {
+			account_trouble(account, TROUBLE_CONFIG,
+			    failure->text);
+			account->next_try_ms = 1;
+			answer_fault(account, FAULT_CONFIG_ERROR, -1);
+			break;
+		}
+		fail_transient(account, failure->retry_after_s,
+		    failure->text);
+		break;
+	}
+}
+
+static void win(struct account *account, struct reply_token *token)
+{
+	struct keyring_stage *stage = account->stage;
+	struct now now = engine_now();
+	struct entry *old = account->entry;
+
+	grant_renew(account->next, token, &now);
+	account->entry = account->next;
+	account->next = NULL;
+	account->stage = NULL;
+	entry_free(old);
+	account->life = life_begin(account->entry->granted_s,
+	    account->entry->refresh_in_s, &now);
+	account->refreshed_s = now.wall_s;
+	account->last_try_ms = now.boot_ms;
+	account->not_before_ms = 0;
+	account->may_renew = account->entry->refresh_token != NULL;
+	account_trouble(account, TROUBLE_NONE, NULL);
+	/* On disk first: a waiter's host may be killed with its answer. */
+	account_store(account, stage);
+	asking_answer_token(account);
+}
+
+static void log_exchange(const struct account *account,
+    const struct flow_failure *failure)
+{
+	struct log_line line;
+
+	log_start(&line, failure == NULL ? LOG_LEVEL_INFO :
+	    LOG_LEVEL_WARNING, "refresh");
+	log_str(&line, "account", account->name);
+	log_str(&line, "outcome", failure == NULL ? "ok" :
+	    fault_word(failure->class == ADVICE_LOGIN_NEEDED ?
+	    FAULT_LOGIN_NEEDED : failure->class == ADVICE_CONFIG ?
+	    FAULT_CONFIG_ERROR : FAULT_TRY_LATER));
+	log_int(&line, "ms", clock_boot_ms() - account->started_ms);
+	if (failure == NULL) {
+		log_int(&line, "life", account->life.granted_s);
+	} else {
+		log_int(&line, "status", failure->status);
+		log_str(&line, "error", failure->error);
+		log_str(&line, "text", failure->text);
+		log_str(&line, "trace", failure->trace);
+	}
+	log_end(&line);
+}
+
+static void warn_of_scope(const struct account *account)
+{
+	struct span word = grant_lacks(account->entry);
+	char plain[128];
+
+	if (word.n == 0)
+		return;
+	attr_plain(word, plain, sizeof(plain));
+	log_event(LOG_LEVEL_WARNING, "scope", "%s: the provider no longer "
+	    "grants %s: mail servers may refuse the token", account->name,
+	    plain);
+}
+
+static void finished(void *ctx, const struct flow_event *event)
+{
+	struct account *account = ctx;
+
+	if (event->kind != FLOW_TOKENS && event->kind != FLOW_FAILED)
+		return;
+	if (event->kind == FLOW_TOKENS) {
+		win(account, event->token);
+		log_exchange(account, NULL);
+		warn_of_scope(account);
+	} else {
+		lose(account, event->failure);
+		log_exchange(account, event->failure);
+	}
+	release(account);
+	slots_done(account->engine->slots, &account->wish);
+	exchange_arm(account);
+	account_tell(account);
+}
+
+/*
+ * Room on disk is made before the refresh token is spent.  A renewal that
+ * nobody waits for is put off without it; when a mail waits, the token is
+ * fetched all the same and its record stays in memory.
+ */
+static bool has_room(struct account *account)
+{
+	struct why why;
+	enum fault fault;
+
+	fault = keyring_stage_new(account->engine->keyring,
+	    span_of(account->name), &account->stage, &why);
+	if (fault != FAULT_NONE && !account->stopped_for_disk)
+		log_event(LOG_LEVEL_ERROR, "no-room", "%s: a new record could "
+		    "not be stored, because %s; renewals wait until it can",
+		    account->name, why.text);
+	account->stopped_for_disk = fault != FAULT_NONE;
+	account->room_try_ms = clock_boot_ms() + DISK_RETRY_MS;
+	return fault == FAULT_NONE || account->wish.urgent;
+}
+
+static enum fault start_flow(struct account *account, struct why *why)
+{
+	struct flow_target target = {
+		.http = account->engine->http,
+		.base = account->engine->base,
+		.event = finished,
+		.ctx = account,
+	};
+	enum fault fault;
+
+	fault = grant_provider(account->engine->config, account->entry,
+	    &target.provider, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	fault = grant_prepare(account->entry, target.provider,
+	    &account->next);
+	if (fault != FAULT_NONE)
+		return fault;
+	return flow_refresh_start(&target, account->entry->refresh_token,
+	    account->entry->scope, &account->flow);
+}
+
+static void exchange_start(void *ctx)
+{
+	struct account *account = ctx;
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault = FAULT_IO;
+
+	account->started_ms = clock_boot_ms();
+	account->not_before_ms = 0;
+	if (account->entry != NULL && has_room(account)) {
+		fault = start_flow(account, &why);
+		if (fault == FAULT_NONE)
+			return;
+		if (fault == FAULT_CONFIG_ERROR) {
+			account_trouble(account, TROUBLE_ISSUER, why.text);
+			answer_fault(account, fault, -1);
+		} else {
+			fail_transient(account, -1, fault_text(fault));
+		}
+	}
+	release(account);
+	slots_done(account->engine->slots, &account->wish);
+	exchange_arm(account);
+	account_tell(account);
+}

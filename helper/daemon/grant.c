@@ -1,0 +1,281 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Comparing and moving; no decision about time or state is made here.
+ */
+#include "daemon/grant.h"
+
+#include <event2/util.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define SERIAL_BYTES 8
+
+/* Both unset, or the same but for the case of letters. */
+static bool is_same(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return strcasecmp(a, b) == 0;
+}
+
+static enum fault refuse(const struct entry *entry, const char *what,
+    const char *now, struct why *why)
+{
+	const char *then = NULL;
+	char before[128], after[128], account[256];
+
+	if (strcmp(what, "token host") == 0)
+		then = entry->token_host;
+	else if (strcmp(what, "tenant") == 0)
+		then = entry->tenant;
+	else if (strcmp(what, "client_id") == 0)
+		then = entry->client_id;
+	else if (strcmp(what, "issuer") == 0)
+		then = entry->issuer;
+	attr_plain(span_of(then != NULL ? then : "none"), before,
+	    sizeof(before));
+	attr_plain(span_of(now != NULL ? now : "none"), after, sizeof(after));
+	attr_plain(span_of(entry->account), account, sizeof(account));
+	why_set(why, 0, "the grant was issued for %s %s, the configuration "
+	    "now says %s: change it back, or run: mailtoken login %s", what,
+	    before, after, account);
+	return FAULT_CONFIG_ERROR;
+}
+
+enum fault grant_provider(const struct config *config,
+    const struct entry *entry, struct provider **provider_out,
+    struct why *why)
+{
+	const struct config_account *block;
+	struct provider *provider;
+	char *host = NULL;
+	enum fault fault;
+
+	block = config_account(config, entry->account);
+	if (block != NULL && block->provider != NULL &&
+	    strcmp(block->provider, entry->provider) != 0) {
+		why_set(why, 0, "the grant is of provider '%s', the "
+		    "configuration says '%s': change it back, or run: "
+		    "mailtoken login %s", entry->provider, block->provider,
+		    entry->account);
+		return FAULT_CONFIG_ERROR;
+	}
+	provider = config_provider(config, entry->provider);
+	if (provider == NULL) {
+		why_set(why, 0, "%s has no provider '%s' any more: put it "
+		    "back, or run: mailtoken login %s", config->path,
+		    entry->provider, entry->account);
+		return FAULT_CONFIG_ERROR;
+	}
+	fault = provider_token_host(provider, &host);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (!is_same(entry->token_host, host))
+		fault = refuse(entry, "token host", host, why);
+	else if (!is_same(entry->tenant, provider->tenant))
+		fault = refuse(entry, "tenant", provider->tenant, why);
+	else if (!is_same(entry->client_id, provider->client_id))
+		fault = refuse(entry, "client_id", provider->client_id, why);
+	else if (!is_same(entry->issuer, provider->issuer))
+		fault = refuse(entry, "issuer", provider->issuer, why);
+	else
+		*provider_out = provider;
+	free(host);
+	return fault;
+}
+
+bool grant_serves(const struct config *config, const struct entry *entry,
+    const struct provider *provider, struct span server)
+{
+	const struct config_account *block;
+	struct span account = span_of(entry->account);
+
+	if (provider_serves(provider, account, entry->servers, server))
+		return true;
+	block = config_account(config, entry->account);
+	return block != NULL && block->servers != NULL &&
+	    provider_serves(provider, account, block->servers, server);
+}
+
+/* A name for a token that tells nothing of it. */
+static void make_serial(char *out)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char bytes[SERIAL_BYTES];
+	size_t i;
+
+	evutil_secure_rng_get_bytes(bytes, sizeof(bytes));
+	for (i = 0; i < sizeof(bytes); i++) {
+		out[2 * i] = hex[bytes[i] >> 4];
+		out[2 * i + 1] = hex[bytes[i] & 15];
+	}
+	out[2 * SERIAL_BYTES] = '\0';
+}
+
+static enum fault set_issuers(struct entry *entry,
+    const struct provider *provider)
+{
+	char *host = NULL;
+	enum fault fault;
+
+	fault = provider_token_host(provider, &host);
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->token_host, span_of(host));
+	free(host);
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->issuer, span_of(provider->issuer));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->tenant, span_of(provider->tenant));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->client_id,
+		    span_of(provider->client_id));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->token_endpoint,
+		    span_of(provider->token_endpoint));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->device_authorization_endpoint,
+		    span_of(provider->device_authorization_endpoint));
+	return fault;
+}
+
+/* Sixteen digits stand here, to be overwritten in place. */
+static enum fault set_serial_room(struct entry *entry)
+{
+	return entry_set(&entry->serial, span_of("0000000000000000"));
+}
+
+/*
+ * A provider may answer with the token it gave before: it keeps its serial
+ * then, so that one that a mail server refused stays refused.
+ */
+static void take_tokens(struct entry *entry, struct reply_token *token,
+    const struct now *now)
+{
+	if (!secret_equal(entry->access_token, token->access_token))
+		make_serial(entry->serial);
+	secret_free(entry->access_token);
+	entry->access_token = token->access_token;
+	token->access_token = NULL;
+	if (token->refresh_token != NULL) {
+		secret_free(entry->refresh_token);
+		entry->refresh_token = token->refresh_token;
+		token->refresh_token = NULL;
+		entry->grant_expires_s = token->refresh_expires_in_s > 0 ?
+		    now->wall_s + token->refresh_expires_in_s : 0;
+	}
+	if (token->scope != NULL) {
+		free(entry->granted_scope);
+		entry->granted_scope = token->scope;
+		token->scope = NULL;
+	}
+	entry->refreshed_s = now->wall_s;
+	entry->granted_s = token->expires_in_s;
+	entry->refresh_in_s = token->refresh_in_s;
+	entry->expires_s = now->wall_s + token->expires_in_s;
+	entry->state = ENTRY_ACTIVE;
+	free(entry->text);
+	entry->text = NULL;
+}
+
+enum fault grant_new(struct span account, const struct provider *provider,
+    enum flow_kind flow, struct span servers, struct reply_token *token,
+    const struct now *now, struct entry **entry_out)
+{
+	struct entry *entry = NULL;
+	enum fault fault;
+
+	fault = entry_new(&entry);
+	if (fault != FAULT_NONE)
+		return fault;
+	fault = entry_set(&entry->account, account);
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->provider, span_of(provider->name));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->flow,
+		    span_of(flow_kind_word(flow)));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->scope, span_of(provider->scope));
+	if (fault == FAULT_NONE && servers.n > 0)
+		fault = entry_set(&entry->servers, servers);
+	if (fault == FAULT_NONE)
+		fault = set_issuers(entry, provider);
+	if (fault == FAULT_NONE)
+		fault = set_serial_room(entry);
+	if (fault != FAULT_NONE) {
+		entry_free(entry);
+		return fault;
+	}
+	entry->identity = token->identity;
+	token->identity = NULL;
+	entry->signed_in_s = now->wall_s;
+	take_tokens(entry, token, now);
+	*entry_out = entry;
+	return FAULT_NONE;
+}
+
+enum fault grant_prepare(const struct entry *entry,
+    const struct provider *provider, struct entry **next_out)
+{
+	struct entry *next = NULL;
+	enum fault fault;
+
+	fault = entry_copy(entry, &next);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (next->serial == NULL || strlen(next->serial) != 2 * SERIAL_BYTES)
+		fault = set_serial_room(next);
+	if (fault == FAULT_NONE)
+		fault = entry_set(&next->token_endpoint,
+		    span_of(provider->token_endpoint));
+	if (fault != FAULT_NONE) {
+		entry_free(next);
+		return fault;
+	}
+	*next_out = next;
+	return FAULT_NONE;
+}
+
+void grant_renew(struct entry *next, struct reply_token *token,
+    const struct now *now)
+{
+	take_tokens(next, token, now);
+}
+
+static bool has_word(const char *list, struct span word)
+{
+	while (*list != '\0') {
+		size_t n = strcspn(list, " ");
+
+		if (n == word.n && strncasecmp(list, word.p, n) == 0)
+			return true;
+		list += n;
+		list += strspn(list, " ");
+	}
+	return false;
+}
+
+struct span grant_lacks(const struct entry *entry)
+{
+	static const char *const silent[] = {
+		"offline_access", "openid", "email", "profile",
+	};
+	const char *at = entry->scope;
+	struct span none = { NULL, 0 };
+	size_t i;
+
+	if (at == NULL || entry->granted_scope == NULL)
+		return none;
+	while (*at != '\0') {
+		struct span word = { at, strcspn(at, " ") };
+		bool is_silent = word.n == 0;
+
+		for (i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
+			is_silent = is_silent || span_is(word, silent[i]);
+		if (!is_silent && !has_word(entry->granted_scope, word))
+			return word;
+		at += word.n;
+		at += strspn(at, " ");
+	}
+	return none;
+}

@@ -1,0 +1,67 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * keeper - the helper as a whole: from a configuration file to a working
+ * engine, and back to "cannot work, but says why"
+ *
+ * A helper with a configuration, keyring or key that it cannot use stays up
+ * and answers every request with the reason; a mended file is taken on
+ * SIGHUP, reload, or at the next request after it changed.
+ */
+#ifndef MAILTOKEN_DAEMON_KEEPER_H
+#define MAILTOKEN_DAEMON_KEEPER_H
+
+#include "daemon/engine.h"
+#include "daemon/serve.h"
+
+struct keeper;
+
+struct keeper_options {
+	struct event_base *base;
+	struct config_source source;
+	const char *keyring;	/* NULL: what the configuration says */
+	const char *log_level;	/* NULL: what the configuration says */
+	bool sandbox;		/* apply Landlock when first good */
+};
+
+/*
+ * keeper_new - config may be NULL, then why_text says what is wrong with it;
+ * it is shared
+ *
+ * FAULT_NOMEM; FAULT_INTERNAL.
+ */
+enum fault keeper_new(const struct keeper_options *options,
+    struct config *config, const char *why_text, struct keeper **keeper_out)
+    MUST_CHECK;
+
+/*
+ * keeper_start - open and lock the keyring, read the accounts
+ *
+ * FAULT_LOCKED when another helper holds it (why names it): the only one
+ * that ends a start; FAULT_NONE in all other cases, working or not.
+ */
+enum fault keeper_start(struct keeper *keeper, struct why *why) MUST_CHECK;
+
+/* keeper_host - what connections need. */
+struct serve_host keeper_host(struct keeper *keeper);
+
+/* keeper_is_working; keeper_trouble - the sentence when it is not. */
+bool keeper_is_working(const struct keeper *keeper);
+const char *keeper_trouble(const struct keeper *keeper);
+
+/* keeper_reload - for SIGHUP: the result is logged. */
+void keeper_reload(struct keeper *keeper);
+
+/* keeper_stop - start no more refreshes; those in flight go on. */
+void keeper_stop(struct keeper *keeper);
+
+/* keeper_is_done - whether no refresh is in flight any more. */
+bool keeper_is_done(const struct keeper *keeper);
+
+/* keeper_is_saved - whether every record is on disk. */
+bool keeper_is_saved(const struct keeper *keeper);
+
+/* keeper_free - stores what is unsaved once more, closes all. */
+void keeper_free(struct keeper *keeper);
+
+#endif

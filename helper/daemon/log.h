@@ -1,0 +1,60 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * log - one line an event, one sink
+ *
+ * logfmt: event=... then name=value pairs; values with blanks or quotes are
+ * quoted, foreign bytes escaped.  Sink: stderr with "<N>" prefixes under a
+ * supervisor that reads it (JOURNAL_STREAM names it, or there is no
+ * /dev/log), else syslog LOG_MAIL; never both.  At most 100 lines in 10 s of
+ * level info or lower; what was dropped is counted in a later line.  There
+ * is no way to give it a secret.
+ */
+#ifndef MAILTOKEN_DAEMON_LOG_H
+#define MAILTOKEN_DAEMON_LOG_H
+
+#include "wire/fault.h"
+
+/* The numbers of syslog(3). */
+enum log_level {
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_NOTICE = 5,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7
+};
+
+/* log_open - choose the sink; once, after stray descriptors are closed. */
+void log_open(void);
+
+/* log_level_set - lines above level are dropped. */
+void log_level_set(enum log_level level);
+
+/* log_level_from_word - "error" .. "debug"; FAULT_GRAMMAR. */
+enum fault log_level_from_word(const char *word, enum log_level *level_out)
+    MUST_CHECK;
+
+/*
+ * A line: log_start(), then fields in order, then log_end(), which writes.
+ * Fields may be NULL or empty and are left out then.  Line limit 2,000 bytes,
+ * then cut.
+ */
+struct log_line {
+	enum log_level level;
+	bool on;
+	size_t n;
+	char text[2048];
+};
+
+void log_start(struct log_line *line, enum log_level level,
+    const char *event);
+void log_str(struct log_line *line, const char *name, const char *value);
+void log_span(struct log_line *line, const char *name, struct span value);
+void log_int(struct log_line *line, const char *name, int64_t value);
+void log_end(struct log_line *line);
+
+/* log_event - the short form: an event and one sentence (text=...). */
+void log_event(enum log_level level, const char *event, const char *format,
+    ...) PRINTF_LIKE(3, 4);
+
+#endif

@@ -1,0 +1,216 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The kernel's word on peers, and lists of users and groups.
+ */
+#include "daemon/peer.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "wire/attr.h"
+
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
+
+#define UIDS_ALL	INT64_C(4294967295)
+#define OVERFLOW_UID	65534	/* the kernel's default */
+#define GROUPS_MAX	65536	/* NGROUPS_MAX of Linux */
+
+static struct {
+	bool partial;
+	uid_t overflow_uid;
+} mapping = { false, OVERFLOW_UID };
+
+/* The next decimal number of text; false when there is none. */
+static bool next_number(const char **text, int64_t *number_out)
+{
+	struct span digits;
+
+	digits.p = *text + strspn(*text, " \t");
+	digits.n = strspn(digits.p, "0123456789");
+	*text = digits.p + digits.n;
+	return attr_number(digits, 0, UIDS_ALL, number_out) == FAULT_NONE;
+}
+
+/* A line of uid_map: first uid inside, first outside, how many. */
+static bool maps_all_uids(void)
+{
+	int64_t mapped = 0, inside, outside, count;
+	FILE *file = fopen("/proc/self/uid_map", "re");
+	const char *at;
+	char line[80];
+
+	/* A kernel without user namespaces has no such file. */
+	if (file == NULL)
+		return access("/proc/self/stat", F_OK) == 0;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		at = line;
+		if (next_number(&at, &inside) && next_number(&at, &outside) &&
+		    next_number(&at, &count))
+			mapped += count;
+	}
+	(void)fclose(file);
+	return mapped >= UIDS_ALL;
+}
+
+static uid_t read_overflow_uid(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");
+	int64_t uid = OVERFLOW_UID;
+	const char *at;
+	char line[80];
+
+	if (file == NULL)
+		return OVERFLOW_UID;
+	at = fgets(line, sizeof(line), file);
+	if (at == NULL || !next_number(&at, &uid))
+		uid = OVERFLOW_UID;
+	(void)fclose(file);
+	return (uid_t)uid;
+}
+
+void peer_setup(bool *partial_out)
+{
+	mapping.partial = !maps_all_uids();
+	mapping.overflow_uid = read_overflow_uid();
+	*partial_out = mapping.partial;
+}
+
+/*
+ * Primary group, then what SO_PEERGROUPS says (since Linux 4.13; nothing more
+ * where it is missing).
+ */
+static enum fault read_groups(int fd, gid_t primary, struct peer *peer,
+    struct why *why)
+{
+	socklen_t bytes = 0;
+	gid_t *groups;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes) == 0 ||
+	    errno != ERANGE || bytes > GROUPS_MAX * sizeof(gid_t))
+		bytes = 0;
+	groups = malloc(sizeof(gid_t) + bytes);
+	if (groups == NULL)
+		return FAULT_NOMEM;
+	groups[0] = primary;
+	if (bytes > 0 && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups + 1,
+	    &bytes) != 0) {
+		why_set(why, errno, "SO_PEERGROUPS");
+		free(groups);
+		return FAULT_IO;
+	}
+	peer->groups = groups;
+	peer->n_groups = 1 + bytes / sizeof(gid_t);
+	return FAULT_NONE;
+}
+
+enum fault peer_read(int fd, struct peer *peer_out, struct why *why)
+{
+	struct peer peer = { .groups = NULL };
+	struct ucred credentials;
+	socklen_t n = sizeof(credentials);
+	enum fault fault;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &n) != 0) {
+		why_set(why, errno, "SO_PEERCRED");
+		return FAULT_IO;
+	}
+	fault = read_groups(fd, credentials.gid, &peer, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	peer.uid = credentials.uid;
+	peer.pid = credentials.pid;
+	peer.overflow = mapping.partial && peer.uid == mapping.overflow_uid;
+	*peer_out = peer;
+	return FAULT_NONE;
+}
+
+void peer_drop(struct peer *peer)
+{
+	if (peer == NULL)
+		return;
+	free(peer->groups);
+	peer->groups = NULL;
+	peer->n_groups = 0;
+}
+
+bool peer_in(const struct peer *peer, const struct access_list *list)
+{
+	size_t i, j;
+
+	if (peer->overflow)
+		return false;
+	for (i = 0; i < list->n_uids; i++)
+		if (list->uids[i] == peer->uid)
+			return true;
+	for (i = 0; i < list->n_gids; i++)
+		for (j = 0; j < peer->n_groups; j++)
+			if (list->gids[i] == peer->groups[j])
+				return true;
+	return false;
+}
+
+bool peer_is_root(const struct peer *peer)
+{
+	return !peer->overflow && (peer->uid == 0 || peer->uid == geteuid());
+}
+
+static enum fault add_uid(struct access_list *list, uid_t uid)
+{
+	uid_t *uids = realloc(list->uids, (list->n_uids + 1) * sizeof(*uids));
+
+	if (uids == NULL)
+		return FAULT_NOMEM;
+	uids[list->n_uids++] = uid;
+	list->uids = uids;
+	return FAULT_NONE;
+}
+
+static enum fault add_gid(struct access_list *list, gid_t gid)
+{
+	gid_t *gids = realloc(list->gids, (list->n_gids + 1) * sizeof(*gids));
+
+	if (gids == NULL)
+		return FAULT_NOMEM;
+	gids[list->n_gids++] = gid;
+	list->gids = gids;
+	return FAULT_NONE;
+}
+
+enum fault access_list_add(struct access_list *list, const char *name)
+{
+	bool is_group = name[0] == '@';
+	const char *bare = is_group ? name + 1 : name;
+	const struct passwd *user;
+	const struct group *group;
+	int64_t number;
+
+	/* A name of digits only is a number: useradd(8) makes no such user. */
+	if (attr_number(span_of(bare), 0, UIDS_ALL - 1, &number) ==
+	    FAULT_NONE)
+		return is_group ? add_gid(list, (gid_t)number) :
+		    add_uid(list, (uid_t)number);
+	if (is_group) {
+		group = getgrnam(bare);
+		return group != NULL ? add_gid(list, group->gr_gid) :
+		    FAULT_NOT_FOUND;
+	}
+	user = getpwnam(bare);
+	return user != NULL ? add_uid(list, user->pw_uid) : FAULT_NOT_FOUND;
+}
+
+void access_list_drop(struct access_list *list)
+{
+	if (list == NULL)
+		return;
+	free(list->uids);
+	free(list->gids);
+	*list = (struct access_list){ .uids = NULL };
+}

@@ -1,0 +1,54 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * peer - who is at the other end of a connection, as the kernel says
+ *
+ * Read once when a connection is accepted, before a byte is read
+ * (SO_PEERCRED, SO_PEERGROUPS); never asked of NSS.
+ */
+#ifndef MAILTOKEN_DAEMON_PEER_H
+#define MAILTOKEN_DAEMON_PEER_H
+
+#include <sys/types.h>
+
+#include "wire/fault.h"
+
+struct peer {
+	uid_t uid;
+	pid_t pid;		/* for the log only */
+	gid_t *groups;		/* primary and supplementary */
+	size_t n_groups;
+	bool overflow;		/* shown as the overflow uid by a user
+				   namespace that does not map all uids */
+};
+
+/* A list of users and groups, resolved to numbers when it was read. */
+struct access_list {
+	uid_t *uids;
+	size_t n_uids;
+	gid_t *gids;
+	size_t n_gids;
+};
+
+/* peer_read - FAULT_IO, FAULT_NOMEM. */
+enum fault peer_read(int fd, struct peer *peer_out, struct why *why)
+    MUST_CHECK;
+void peer_drop(struct peer *peer);
+
+/* peer_setup - look at /proc/self/uid_map and the overflow uid; once.
+ * Says in *partial_out whether some uids are not mapped. */
+void peer_setup(bool *partial_out);
+
+/* peer_in - whether the list names the peer's uid or one of its groups. */
+bool peer_in(const struct peer *peer, const struct access_list *list);
+
+/* peer_is_root - root or the helper's own uid; never an overflow peer. */
+bool peer_is_root(const struct peer *peer);
+
+/* access_list_add - resolve "name", "@group" or a number.  FAULT_NOT_FOUND
+ * when it does not exist, FAULT_NOMEM. */
+enum fault access_list_add(struct access_list *list, const char *name)
+    MUST_CHECK;
+void access_list_drop(struct access_list *list);
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One table of verbs and what each needs; one function a kind of value.
+ */
+#include "daemon/request.h"
+
+#include "store/keyring.h"
+
+#define MIN_VALIDITY_MAX_S	86400
+#define SERVERS_MAX_BYTES	4096
+
+enum need { ACCOUNT_NEVER, ACCOUNT_MAYBE, ACCOUNT_MUST };
+
+static const struct verb_row {
+	const char *word;
+	enum request_verb verb;
+	enum need account;
+} verbs[] = {
+	{ VERB_TOKEN,	 REQUEST_TOKEN,	   ACCOUNT_MUST },
+	{ VERB_REJECTED, REQUEST_REJECTED, ACCOUNT_MUST },
+	{ VERB_SIGN_IN,	 REQUEST_SIGN_IN,  ACCOUNT_MUST },
+	{ VERB_FORGET,	 REQUEST_FORGET,   ACCOUNT_MUST },
+	{ VERB_STATUS,	 REQUEST_STATUS,   ACCOUNT_MAYBE },
+	{ VERB_WATCH,	 REQUEST_WATCH,	   ACCOUNT_MAYBE },
+	{ VERB_REFRESH,	 REQUEST_REFRESH,  ACCOUNT_MAYBE },
+	{ VERB_RELOAD,	 REQUEST_RELOAD,   ACCOUNT_NEVER },
+	{ VERB_VERSION,	 REQUEST_VERSION,  ACCOUNT_NEVER },
+};
+
+const char *request_verb_word(enum request_verb verb)
+{
+	return verbs[verb].word;
+}
+
+static const struct verb_row *find_verb(struct span word)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (span_is(word, verbs[i].word))
+			return &verbs[i];
+	return NULL;
+}
+
+static enum fault read_account(const struct attrs *attrs, enum need need,
+    struct request *request, struct why *why)
+{
+	if (need == ACCOUNT_NEVER || !attr_has(attrs, ATTR_ACCOUNT)) {
+		if (need != ACCOUNT_MUST)
+			return FAULT_NONE;
+		why_set(why, 0, "the request names no account");
+		return FAULT_BAD_REQUEST;
+	}
+	request->account = attr_get(attrs, ATTR_ACCOUNT);
+	if (keyring_fold(request->account, request->folded) != FAULT_NONE) {
+		why_set(why, 0, "an account is 1 to %d bytes of UTF-8 without "
+		    "control characters", ACCOUNT_MAX_BYTES);
+		return FAULT_BAD_REQUEST;
+	}
+	return FAULT_NONE;
+}
+
+static enum fault read_span(const struct attrs *attrs, const char *name,
+    size_t max_bytes, struct span *span, struct why *why)
+{
+	*span = attr_get(attrs, name);
+	if (span->n <= max_bytes)
+		return FAULT_NONE;
+	why_set(why, 0, "%s is longer than %zu bytes", name, max_bytes);
+	return FAULT_BAD_REQUEST;
+}
+
+static enum fault read_flag(const struct attrs *attrs, const char *name,
+    bool *flag, struct why *why)
+{
+	if (!attr_has(attrs, name))
+		return FAULT_NONE;
+	if (!attr_is(attrs, name, "yes") && !attr_is(attrs, name, "no")) {
+		why_set(why, 0, "%s is yes or no", name);
+		return FAULT_BAD_REQUEST;
+	}
+	*flag = attr_is(attrs, name, "yes");
+	return FAULT_NONE;
+}
+
+static bool is_serial(struct span serial)
+{
+	size_t i;
+
+	for (i = 0; i < serial.n; i++)
+		if (serial.p[i] == '\0' ||
+		    strchr("0123456789abcdef", serial.p[i]) == NULL)
+			return false;
+	return serial.n > 0 && serial.n <= SERIAL_MAX_BYTES;
+}
+
+/* A server list becomes part of a record, so each name is checked here. */
+static bool are_hosts(struct span servers)
+{
+	while (servers.n > 0) {
+		const char *blank = memchr(servers.p, ' ', servers.n);
+		struct span host = { servers.p, blank != NULL ?
+		    (size_t)(blank - servers.p) : servers.n };
+
+		if (host.n > 2 && memcmp(host.p, "*.", 2) == 0) {
+			struct span rest = { host.p + 2, host.n - 2 };
+
+			if (!attr_is_host(rest))
+				return false;
+		} else if (!attr_is_host(host)) {
+			return false;
+		}
+		if (blank == NULL)
+			break;
+		servers.n -= host.n + 1;
+		servers.p += host.n + 1;
+		if (servers.n == 0)
+			return false;
+	}
+	return true;
+}
+
+static enum fault check_values(const struct attrs *attrs,
+    struct request *request, struct why *why)
+{
+	enum fault fault;
+
+	if (request->server.n > 0 && !attr_is_host(request->server)) {
+		why_set(why, 0, "server is not a host name");
+		return FAULT_BAD_REQUEST;
+	}
+	if (!are_hosts(request->servers)) {
+		why_set(why, 0, "servers is a list of host names, or "
+		    "*.suffix, separated by one blank");
+		return FAULT_BAD_REQUEST;
+	}
+	fault = attr_get_int(attrs, ATTR_MIN_VALIDITY, 0, MIN_VALIDITY_MAX_S,
+	    &request->min_validity_s);
+	if (fault == FAULT_GRAMMAR) {
+		why_set(why, 0, "min-validity is a number of seconds from 0 "
+		    "to %d", MIN_VALIDITY_MAX_S);
+		return FAULT_BAD_REQUEST;
+	}
+	if (attr_has(attrs, ATTR_FLOW) && flow_kind_from_word(
+	    attr_get(attrs, ATTR_FLOW), &request->flow) != FAULT_NONE) {
+		why_set(why, 0, "no such flow");
+		return FAULT_BAD_REQUEST;
+	}
+	if (request->verb == REQUEST_REJECTED && !is_serial(request->serial)) {
+		why_set(why, 0, "serial is missing or not a serial");
+		return FAULT_BAD_REQUEST;
+	}
+	return FAULT_NONE;
+}
+
+enum fault request_read(const struct attrs *attrs,
+    struct request *request_out, struct why *why)
+{
+	struct request request = { .revoke = true, .flow = FLOW_NONE };
+	const struct verb_row *row = find_verb(attr_get(attrs, ATTR_VERB));
+	enum fault fault;
+
+	if (row == NULL) {
+		why_set(why, 0, "this helper (version %s) does not know that "
+		    "verb", MAILTOKEN_VERSION);
+		return FAULT_BAD_REQUEST;
+	}
+	request.verb = row->verb;
+	fault = read_account(attrs, row->account, &request, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_SERVER, SERVER_MAX_BYTES,
+		    &request.server, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_SERVICE, SERVICE_MAX_BYTES,
+		    &request.service, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_MECHANISM, MECHANISM_MAX_BYTES,
+		    &request.mechanism, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_SERIAL, SERIAL_MAX_BYTES,
+		    &request.serial, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_CHALLENGE, CHALLENGE_MAX_BYTES,
+		    &request.challenge, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_PROVIDER, SERVER_MAX_BYTES,
+		    &request.provider, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_SERVERS, SERVERS_MAX_BYTES,
+		    &request.servers, why);
+	if (fault == FAULT_NONE)
+		fault = read_flag(attrs, ATTR_AS_DELEGATE,
+		    &request.as_delegate, why);
+	if (fault == FAULT_NONE)
+		fault = read_flag(attrs, ATTR_REVOKE, &request.revoke, why);
+	if (fault == FAULT_NONE)
+		fault = read_flag(attrs, ATTR_DUE, &request.due, why);
+	if (fault == FAULT_NONE)
+		fault = check_values(attrs, &request, why);
+	if (fault == FAULT_NONE && request.verb == REQUEST_REFRESH &&
+	    request.due == (request.account.n > 0)) {
+		why_set(why, 0, "refresh takes an account, or due=yes");
+		fault = FAULT_BAD_REQUEST;
+	}
+	if (fault == FAULT_NONE)
+		*request_out = request;
+	return fault;
+}

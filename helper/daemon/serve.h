@@ -1,0 +1,53 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * serve - connections: accept, read one request, answer, close
+ *
+ * Owns descriptors, buffers, deadlines and caps per uid; verbs.c knows what a
+ * request means.  Whatever a peer does ends its connection at worst.
+ */
+#ifndef MAILTOKEN_DAEMON_SERVE_H
+#define MAILTOKEN_DAEMON_SERVE_H
+
+#include "daemon/engine.h"
+#include "daemon/listen.h"
+
+#define SERVE_REQUEST_MAX_MS	2000
+#define SERVE_PER_UID_MAX	32
+#define SERVE_PER_UID_ALLOWED_MAX 1024
+#define SERVE_RESERVED_FDS	128
+
+struct serve;
+
+/* What connections need of the rest of the helper. */
+struct serve_host {
+	void *ctx;
+
+	/* The working engine; or NULL, and why says what is wrong with the
+	 * configuration or the keyring. */
+	struct engine *(*engine)(void *ctx, struct why *why);
+
+	/* Read the configuration anew; appends the whole answer to out and
+	 * returns what it says. */
+	enum fault (*reload)(void *ctx, struct buf *out);
+};
+
+/* serve_new - starts to accept.  FAULT_NOMEM, FAULT_INTERNAL. */
+enum fault serve_new(struct event_base *base, const struct listeners *listeners,
+    const struct serve_host *host, struct serve **serve_out) MUST_CHECK;
+
+/* serve_stop - accept no more; end sign-ins and watches; what was asked is
+ * still answered. */
+void serve_stop(struct serve *serve);
+
+/* serve_is_idle - whether no connection is left. */
+bool serve_is_idle(const struct serve *serve);
+
+/* serve_quiet_ms - how long nobody has asked anything; 0 while a connection
+ * is open. */
+int64_t serve_quiet_ms(const struct serve *serve);
+
+/* serve_free - closes what is left. */
+void serve_free(struct serve *serve);
+
+#endif

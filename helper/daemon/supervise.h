@@ -1,0 +1,25 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * supervise - what the helper tells its supervisor (sd_notify(3))
+ *
+ * supervise.c uses libsystemd; supervise_none.c is the null version.
+ */
+#ifndef MAILTOKEN_DAEMON_SUPERVISE_H
+#define MAILTOKEN_DAEMON_SUPERVISE_H
+
+#include <stdint.h>
+
+/* supervise_fds - how many descriptors were handed over (from 3 on); the
+ * variables that said so are unset. */
+int supervise_fds(void);
+
+void supervise_ready(const char *status);
+void supervise_reloading(void);
+void supervise_stopping(void);
+void supervise_alive(void);
+
+/* supervise_watchdog_ms - how often to call supervise_alive(); 0: never. */
+int64_t supervise_watchdog_ms(void);
+
+#endif

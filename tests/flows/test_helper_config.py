@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A helper that cannot work says why; a configuration that changes."""
+
+import os
+import signal
+
+import pytest
+
+from bed import wait_for, write_file
+from bed_helper import SCOPE
+
+JO = "jo@example.org"
+
+
+def break_config(bed, text="provider 'x' {\n  no_such_key = 1\n}\n"):
+    write_file(bed.config, text)
+
+
+def test_broken_file_at_the_start_is_answered_with_file_and_line(helper):
+    helper.seed(age=10)
+    break_config(helper)
+    helper.start()
+    for verb in ("token", "status", "sign-in"):
+        answer = helper.ask(verb, account=JO)
+        assert answer["result"] == "config-error"
+        assert f"{helper.config}:2: " in answer["text"]
+        assert "no_such_key" in answer["text"]
+    assert helper.ask("version")["result"] == "ok"
+    assert helper.process.poll() is None
+
+
+def test_mended_file_is_taken_at_the_next_request(helper):
+    old = helper.seed(age=10)
+    break_config(helper)
+    helper.start()
+    assert helper.token()["result"] == "config-error"
+    helper.configure()
+    assert helper.token()["token"] == old.access_token
+
+
+def test_mended_file_is_taken_on_sighup(helper):
+    old = helper.seed(age=10)
+    break_config(helper)
+    helper.start()
+    helper.configure()
+    helper.signal(signal.SIGHUP)
+    helper.wait_log("event=reload")
+    assert helper.token()["token"] == old.access_token
+
+
+def test_mended_file_is_taken_by_reload(helper):
+    break_config(helper)
+    helper.start()
+    answer = helper.ask("reload")
+    assert answer["result"] == "config-error"
+    assert f"{helper.config}:2: " in answer["text"]
+    helper.configure()
+    assert helper.ask("reload")["result"] == "ok"
+    assert helper.token()["result"] == "unknown-account"
+
+
+def test_file_that_comes_later_is_taken(helper):
+    os.unlink(helper.config)
+    helper.start()
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert helper.config in answer["text"]
+    helper.configure()
+    assert helper.token()["result"] == "unknown-account"
+
+
+def test_included_file_that_is_mended_is_taken(clocked):
+    part = clocked.path("part.conf")
+    write_file(part, "nonsense\n")
+    clocked.configure(f"include('{part}')\n")
+    clocked.start()
+    assert clocked.token()["result"] == "config-error"
+    write_file(part, "# nothing\n")
+    wait_for(lambda: clocked.token()["result"] == "unknown-account")
+
+
+def with_secret(bed):
+    """The client has a secret, in a file of the helper's user."""
+    secret = bed.path("secret")
+    write_file(secret, bed.idp.client_secret + "\n", 0o600)
+    bed._give(secret)
+    bed.provider.update(client_id="mail-web", client_secret_file=secret)
+    bed.configure()
+    bed.seed(age=4000, seeded=bed.idp.seed(JO, client_id="mail-web",
+                                           scope=SCOPE))
+    return secret
+
+
+def test_secret_may_belong_to_the_helpers_user(helper):
+    with_secret(helper)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    assert helper.ask("reload")["result"] == "ok"
+
+
+def test_secret_that_only_root_can_read_is_told_at_the_start(root, helper):
+    secret = with_secret(helper)
+    os.chown(secret, 0, 0)
+    helper.start()
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert secret in answer["text"]
+    os.chown(secret, 0, helper.user.pw_gid)
+    os.chmod(secret, 0o640)
+    wait_for(lambda: helper.token()["result"] == "ok")
+
+
+def test_secret_that_others_can_read_is_refused_until_it_is_mended(helper):
+    secret = with_secret(helper)
+    os.chmod(secret, 0o644)
+    helper.start()
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert "chmod" in answer["text"] and secret in answer["text"]
+    os.chmod(secret, 0o600)
+    wait_for(lambda: helper.token()["result"] == "ok")
+
+
+@pytest.mark.parametrize("how", ["reload", "sighup"])
+def test_bad_file_leaves_the_old_configuration_in_force(helper, how):
+    old = helper.seed(age=10)
+    helper.start()
+    break_config(helper)
+    if how == "reload":
+        answer = helper.ask("reload")
+        assert answer["result"] == "config-error"
+        assert f"{helper.config}:2: " in answer["text"]
+    else:
+        helper.signal(signal.SIGHUP)
+    helper.wait_log("stays in force")
+    assert helper.token()["token"] == old.access_token
+    assert helper.ask("refresh", account=JO)["result"] == "ok"
+
+
+def test_reload_says_what_changed_and_what_needs_a_restart(helper):
+    helper.start()
+    assert helper.ask("reload") == {"result": "ok"}
+    helper.configure("admin = { 'root' }\nkeyring = '/elsewhere'",
+                     servers=["localhost", "mail.example.org"])
+    answer = helper.ask("reload")
+    assert answer["result"] == "ok"
+    assert "provider test" in answer.all("changed")
+    assert "admin" in answer.all("changed")
+    assert answer.all("needs-restart") == ["keyring"]
+
+
+def test_reload_changes_servers_at_once(helper):
+    helper.seed(age=10)
+    helper.start()
+    assert helper.token(server="mail.example.org")["result"] == \
+        "wrong-server"
+    helper.configure(servers=["mail.example.org"])
+    assert helper.ask("reload")["result"] == "ok"
+    assert helper.token(server="mail.example.org")["result"] == "ok"
+    assert helper.token(server="localhost")["result"] == "wrong-server"
+
+
+def test_refresh_in_flight_ends_with_what_it_began_with(helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "delay", seconds=0.5)
+    waiter = helper.later(helper.token)
+    idp.wait_request("token")
+    helper.configure(client_id="other-app")
+    assert helper.ask("reload")["result"] == "ok"
+    assert waiter()["result"] == "ok"
+    assert helper.token()["result"] == "config-error"
+
+
+PINNED = [
+    ({"client_id": "other-app"}, "mail-app", "other-app"),
+    ({"token_endpoint": "https://elsewhere.example/token"}, "localhost",
+     "elsewhere.example"),
+    ({"tenant": "contoso.example"}, "none", "contoso.example"),
+    ({"issuer": "https://issuer.example"}, "none", "issuer.example"),
+]
+
+
+@pytest.mark.parametrize("when", ["reload", "restart"])
+@pytest.mark.parametrize("changes,before,after", PINNED,
+                         ids=lambda v: str(list(v)[0])
+                         if isinstance(v, dict) else "")
+def test_grant_goes_nowhere_but_to_who_issued_it(helper, idp, when, changes,
+                                                 before, after):
+    old = helper.seed(age=10)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    helper.configure(**changes)
+    apply(helper, when)
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert before in answer["text"] and after in answer["text"]
+    assert f"mailtoken login {JO}" in answer["text"]
+    assert helper.ask("refresh", account=JO)["result"] == "config-error"
+    assert helper.status()["state"] == "config-error"
+    assert idp.counts["token"] == 0
+    assert helper.record()["refresh-token"] == old.refresh_token
+    helper.configure()
+    apply(helper, when)
+    assert helper.token()["token"] == old.access_token
+    assert helper.status()["state"] == "active"
+    assert idp.counts["token"] == 0
+
+
+def apply(bed, when):
+    if when == "reload":
+        assert bed.ask("reload")["result"] == "ok"
+    else:
+        bed.restart()
+
+
+@pytest.mark.parametrize("when", ["reload", "restart"])
+def test_provider_that_is_gone_is_told_and_may_come_back(helper, when):
+    old = helper.seed(age=10)
+    helper.start()
+    helper.configure(provider_name="other")
+    apply(helper, when)
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert "'test'" in answer["text"]
+    assert f"mailtoken login {JO}" in answer["text"]
+    helper.configure()
+    apply(helper, when)
+    assert helper.token()["result"] == "ok"
+    assert old.refresh_token
+
+
+def test_account_moved_to_another_provider_is_told(helper):
+    helper.seed(age=10)
+    helper.start()
+    with open(helper.config) as source:
+        text = source.read()
+    write_file(helper.config, text + text.replace("'test'", "'new'") +
+               f"account '{JO}' {{ provider = 'new' }}\n")
+    assert helper.ask("reload")["result"] == "ok"
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert "'test'" in answer["text"] and "'new'" in answer["text"]
+
+
+def test_login_of_an_account_block_is_told(helper):
+    helper.configure(f"account '{JO}' {{ login = 'jo.the.user' }}")
+    helper.seed(age=10)
+    helper.start()
+    assert helper.token()["login"] == "jo.the.user"
+
+
+def test_names_that_do_not_exist_are_a_warning(helper):
+    helper.configure("allow = { 'no-such-user-here' }")
+    helper.start()
+    helper.wait_log("no-such-user-here")
+    assert helper.ask("version")["result"] == "ok"
+
+
+def test_check_says_whether_a_file_is_good(helper):
+    helper.options = ["--check"]
+    helper.launch()
+    assert helper.wait() == 0
+    break_config(helper)
+    helper.launch()
+    assert helper.wait() == 1
+    helper.wait_log(f"{helper.config}:2: ")

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who may ask what, and what peers that misbehave cannot do."""
+
+import grp
+import pwd
+import socket
+
+import pytest
+
+from bed import wait_for
+from bed_helper import pack
+
+JO = "jo@example.org"
+ANN = "ann@example.org"
+FRIEND = 1          # allowed by name
+BOSS = 2            # an admin
+GROUP = 8           # allowed by group
+STRANGER = 4711
+
+FRIEND_NAME = pwd.getpwuid(FRIEND).pw_name
+BOSS_NAME = pwd.getpwuid(BOSS).pw_name
+GROUP_NAME = grp.getgrgid(GROUP).gr_name
+LISTS = (f"allow = {{ '{FRIEND_NAME}' }}\nadmin = {{ '{BOSS_NAME}' }}\n"
+         f"account '{ANN}' {{ allow = {{ '@{GROUP_NAME}' }} }}\n")
+
+
+@pytest.fixture
+def town(root, helper):
+    """A helper with two accounts, one for a user, one for a group."""
+    helper.configure(LISTS)
+    helper.seed(JO, age=10)
+    helper.seed(ANN, age=10)
+    return helper.start()
+
+
+def test_allow_lists_name_users_and_groups(town):
+    def may(account, **who):
+        return town.token(account, **who)["result"]
+
+    assert may(JO) == may(ANN) == "ok"
+    assert may(JO, uid=town.user.pw_uid) == "ok"
+    assert may(JO, uid=FRIEND) == "ok"
+    assert may(ANN, uid=FRIEND) == "unknown-account"
+    assert may(ANN, uid=STRANGER, groups=(7, GROUP)) == "ok"
+    assert may(JO, uid=STRANGER, groups=(7, GROUP)) == "unknown-account"
+    assert may(JO, uid=STRANGER) == "unknown-account"
+    # An admin signs in and out; that gives no token.
+    assert may(JO, uid=BOSS) == "unknown-account"
+
+
+def raw(bed, uid, pairs):
+    with bed.connect(uid=uid) as line:
+        line.sock.sendall(pack(pairs))
+        answer = b""
+        while more := line.sock.recv(65536):
+            answer += more
+        return answer
+
+
+@pytest.mark.parametrize("verb", ["token", "rejected", "status"])
+@pytest.mark.parametrize("server", ["localhost", "elsewhere.example"])
+@pytest.mark.parametrize("passwords", ["no", "yes"])
+def test_not_yours_and_does_not_exist_are_the_same_bytes(
+        root, helper, verb, server, passwords):
+    helper.configure(LISTS + f"password_as_token = {passwords}\n")
+    helper.seed(JO, age=10)
+    helper.start()
+    answers = {raw(helper, STRANGER, [
+        ("verb", verb), ("account", account), ("server", server),
+        ("service", "smtp"), ("mechanism", "XOAUTH2"),
+        ("serial", "0123456789abcdef")])
+        for account in (JO, "nobody@example.org")}
+    assert len(answers) == 1
+    helper.wait_log('note="not allowed"')
+
+
+def test_password_as_token_is_offered_for_known_servers_only(helper):
+    helper.configure("password_as_token = yes")
+    helper.start()
+    assert helper.token()["password-as-token"] == "yes"
+    assert "password-as-token" not in helper.token(server="mail.example")
+
+
+def test_status_shows_a_peer_its_own_accounts_only(town):
+    def seen(**who):
+        with town.connect(**who) as line:
+            lists = line.send("status").rest()
+        assert lists[-1] == {"result": "ok"}
+        return {a["account"] for a in lists[:-1]}
+
+    assert seen() == seen(uid=BOSS) == {JO, ANN}
+    assert seen(uid=FRIEND) == {JO}
+    assert seen(uid=STRANGER, groups=(GROUP,)) == {ANN}
+    assert seen(uid=STRANGER) == set()
+
+
+def test_watch_tells_a_peer_of_its_own_accounts_only(town):
+    mine, boss = (town.connect(uid=uid).send("watch")
+                  for uid in (FRIEND, BOSS))
+    assert mine.next() == boss.next() == {"event": "watching"}
+    for account in (ANN, JO):
+        assert town.ask("forget", account=account)["result"] == "ok"
+    assert [boss.next()["account"] for _ in "ab"] == [ANN, JO]
+    assert mine.next()["account"] == JO
+
+
+ADMIN = [("sign-in", {"account": JO}), ("forget", {"account": JO}),
+         ("refresh", {"account": JO}), ("refresh", {"due": "yes"}),
+         ("reload", {})]
+
+
+@pytest.mark.parametrize("verb,attributes", ADMIN)
+def test_admin_verbs_are_denied_to_others(town, verb, attributes):
+    for uid in (FRIEND, STRANGER):
+        answer = town.ask(verb, uid=uid, **attributes)
+        assert answer["result"] == "denied"
+        assert answer["text"]
+    assert town.token()["result"] == "ok"
+
+
+def test_admins_may_sign_out_and_renew(town):
+    assert town.ask("refresh", uid=BOSS, account=JO)["result"] == "ok"
+    assert town.ask("reload", uid=BOSS)["result"] == "ok"
+    assert town.ask("forget", uid=BOSS, account=JO)["result"] == "ok"
+
+
+def test_version_tells_paths_to_admins_only(town):
+    assert "keyring" not in town.ask("version", uid=STRANGER)
+    assert "pid" not in town.ask("version", uid=STRANGER)
+    answer = town.ask("version", uid=BOSS)
+    assert answer["keyring"] == town.keyring
+    assert answer["pid"] == str(town.process.pid)
+
+
+def test_wrong_server_gets_no_token(helper):
+    helper.seed(age=10)
+    helper.start()
+    for server in ("evil.example", "localhost.evil.example", "xlocalhost"):
+        answer = helper.token(server=server)
+        assert answer["result"] == "wrong-server"
+        assert server in answer["text"]
+        assert "token" not in answer
+    for server in ("LocalHost", "localhost."):
+        assert helper.token(server=server)["result"] == "ok"
+    assert helper.ask("token", account=JO)["result"] == "ok"
+
+
+# -- caps and bad manners ---------------------------------------------------
+
+
+def test_33rd_connection_of_a_stranger_is_busy(town):
+    lines = [town.connect(uid=STRANGER) for _ in range(32)]
+    with town.connect(uid=STRANGER) as line:
+        assert line.next()["result"] == "busy"
+    # Nobody else notices.
+    assert town.token(uid=FRIEND)["result"] == "ok"
+    for line in lines:
+        line.close()
+    wait_for(lambda: town.token(uid=STRANGER)["result"] == "unknown-account")
+
+
+def test_allowed_peer_may_have_more_connections(town):
+    lines = [town.connect(uid=FRIEND) for _ in range(100)]
+    answers = [line.send("token", account=JO, server="localhost").next()
+               for line in lines]
+    assert {a["result"] for a in answers} == {"ok"}
+    for line in lines:
+        line.close()
+
+
+def test_silent_clients_stop_nobody_and_are_told(town):
+    silent = [town.connect(uid=STRANGER) for _ in range(31)]
+    silent += [town.connect(uid=FRIEND) for _ in range(200)]
+    answers = town.many(20, town.token)
+    assert {a["result"] for a in answers} == {"ok"}
+    for line in silent:
+        assert line.next()["result"] == "timeout"
+        assert line.next() is None
+
+
+BAD = {
+    "garbage": b"\x00\xff\x13GET / HTTP/1.1\r\n\r\n\n\n",
+    "no-version": b"verb=version\n\n",
+    "other-version": b"mailtoken=2\nverb=version\n\n",
+    "empty-list": b"\n",
+    "nul": b"mailtoken=1\nverb=token\naccount=a\0b\n\n",
+    "cr": b"mailtoken=1\r\nverb=version\r\n\r\n\n",
+    "repeated": b"mailtoken=1\nverb=version\nverb=token\n\n",
+    "no-sign": b"mailtoken=1\nverb\n\n",
+    "upper-case": b"mailtoken=1\nVerb=version\n\n",
+    "long-name": b"mailtoken=1\n" + b"x" * 33 + b"=1\n\n",
+    "no-verb": b"mailtoken=1\n\n",
+    "other-verb": b"mailtoken=1\nverb=destroy\n\n",
+    "no-account": b"mailtoken=1\nverb=token\n\n",
+    "bad-utf8": b"mailtoken=1\nverb=token\naccount=\xff\n\n",
+    "long-account": b"mailtoken=1\nverb=token\naccount=" + b"x" * 255
+    + b"\n\n",
+    "bad-number": b"mailtoken=1\nverb=token\naccount=a\nmin-validity=x\n\n",
+    "big-number": b"mailtoken=1\nverb=token\naccount=a\n"
+                  b"min-validity=86401\n\n",
+    "bad-server": b"mailtoken=1\nverb=token\naccount=a\nserver=a b\n\n",
+    "refresh-of-nothing": b"mailtoken=1\nverb=refresh\n\n",
+    "long-line": b"mailtoken=1\nx=" + b"x" * 65536 + b"\n\n",
+    "many-lines": b"mailtoken=1\n" + b"".join(
+        b"x%d=1\n" % i for i in range(64)) + b"\n",
+    "long-list": b"mailtoken=1\n" + b"".join(
+        b"x%d=%s\n" % (i, b"x" * 60000) for i in range(3)) + b"\n",
+    "half": b"mailtoken=1\nverb=ver",
+    "without-end": b"mailtoken=1\nverb=version\n",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_request_that_breaks_the_grammar_is_answered(helper, name):
+    helper.start()
+    with helper.connect() as line:
+        try:
+            line.sock.sendall(BAD[name])
+            line.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass    # it has answered already
+        answer = line.next()
+        assert answer["result"] == "bad-request"
+        assert answer["text"]
+        assert line.next() is None
+    assert helper.ask("version")["result"] == "ok"
+
+
+def test_request_in_pieces_is_one_request(helper):
+    helper.start()
+    with helper.connect() as line:
+        for byte in pack([("verb", "version")]):
+            line.sock.sendall(bytes([byte]))
+        assert line.next()["result"] == "ok"
+
+
+def test_half_closed_socket_is_answered(helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "delay", seconds=0.3)
+    with helper.connect() as line:
+        line.send("token", account=JO, server="localhost")
+        line.sock.shutdown(socket.SHUT_WR)
+        assert line.next()["result"] == "ok"
+        assert line.next() is None
+
+
+def test_askers_that_went_away_harm_nobody(helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "delay", seconds=0.5)
+    lines = [helper.connect().send("token", account=JO, server="localhost")
+             for _ in range(20)]
+    idp.wait_request("token")
+    for line in lines[::2]:
+        line.close()
+    assert {line.next()["result"] for line in lines[1::2]} == {"ok"}
+    assert helper.refreshes() == 1
+
+
+def test_peer_that_does_not_read_is_let_go(helper):
+    for i in range(400):
+        helper.write_record(f"a{i}@example.org", "mailtoken-entry=1\n"
+                            f"account=a{i}@example.org\nprovider=test\n"
+                            f"text={'x' * 900}\nstate=login-needed\n\n")
+    helper.start()
+    with helper.connect() as line:
+        line.send("status")
+        helper.wait_log("verb=status")      # gave up sending
+        assert helper.ask("version")["result"] == "ok"

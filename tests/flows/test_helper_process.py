@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Starting, stopping, and what a process gives away."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+import paths
+from bed import wait_for
+from bed_helper import connect
+
+JO = "jo@example.org"
+
+
+def test_sigterm_loses_no_token_that_is_on_its_way(helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "delay", seconds=1)
+    waiters = [helper.later(helper.token) for _ in range(5)]
+    idp.wait_request("token")
+    wait_for(lambda: helper.status()["state"] == "refreshing")
+    helper.signal()
+    helper.wait_log("event=stop")
+    helper.signal()     # a second one shortens nothing
+    with pytest.raises(OSError):
+        helper.connect()
+    for waiter in waiters:
+        answer = waiter()
+        assert answer["result"] == "ok"
+    assert helper.wait() == 0
+    assert helper.record()["refresh-token"] == idp.current_refresh(JO)
+    assert helper.record()["access-token"] == answer["token"]
+    assert helper.refreshes() == 1
+    helper.start()
+    assert helper.token()["token"] == answer["token"]
+
+
+def test_sigterm_answers_who_waits_for_a_turn(helper, idp):
+    for i in range(40):
+        helper.seed(f"a{i}@example.org", age=4000)
+    helper.start()
+    idp.fault("token", "delay", times=None, seconds=1)
+    lines = [helper.connect().send("token", account=f"a{i}@example.org",
+                                   server="localhost") for i in range(40)]
+    idp.wait_request("token", 32)
+    helper.signal()
+    results = [line.next()["result"] for line in lines]
+    assert sorted(results) == ["ok"] * 32 + ["try-later"] * 8
+    assert helper.wait() == 0
+    assert helper.refreshes() == 32
+
+
+def test_sigterm_ends_an_idle_helper_and_its_watchers(helper):
+    helper.start()
+    watch = helper.connect().send("watch")
+    watch.next()
+    silent = helper.connect()
+    helper.signal(signal.SIGINT)
+    assert watch.rest()[-1]["result"] == "try-later"
+    assert helper.wait() == 0
+    silent.close()
+
+
+@pytest.mark.parametrize("verb", ["sign-in", "watch"])
+def test_nothing_endless_begins_in_a_helper_that_stops(helper, idp, verb):
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "delay", seconds=1)
+    waiter = helper.later(helper.token)
+    idp.wait_request("token")
+    with helper.connect() as line:
+        line.sock.sendall(b"mailtoken=1\n")
+        assert helper.ask("version")["result"] == "ok"  # it is accepted
+        helper.signal()
+        helper.wait_log("event=stop")
+        line.sock.sendall(
+            f"verb={verb}\naccount=new@example.org\n\n".encode())
+        answer = line.next()
+        assert (answer["result"], answer["retry-after"]) == ("try-later", "1")
+    assert waiter()["result"] == "ok"
+    assert helper.wait() == 0
+
+
+def test_status_of_many_accounts_leaves_no_records_in_memory(helper):
+    if paths.sanitized() or "MAILTOKEN_TEST_VALGRIND" in os.environ:
+        pytest.skip("its memory says nothing in such a build")
+    for i in range(2000):
+        helper.seed(f"a{i}@example.org", age=86400)
+    helper.start()
+
+    def used():
+        status = Path(f"/proc/{helper.process.pid}/status").read_text()
+        return int(re.search(r"^RssAnon:\s+(\d+) kB", status, re.M)[1])
+
+    before = used()
+    with helper.connect() as line:
+        assert len(line.send("status").rest()) == 2001
+    assert used() - before < 3000
+    assert helper.token("a77@example.org")["result"] == "ok"
+
+
+@pytest.mark.slow
+def test_sigterm_waits_at_most_20_seconds(helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "silent")
+    waiter = helper.later(helper.token)
+    idp.wait_request("token")
+    helper.signal()
+    assert helper.wait(30) == 0
+    assert waiter()["result"] in ("timeout", "try-later")
+
+
+def test_dead_socket_is_replaced_and_a_living_one_is_not(helper, beds):
+    helper.start()
+    helper.signal(signal.SIGKILL)
+    helper.wait()
+    assert os.path.exists(helper.socket)
+    helper.start()
+    assert helper.ask("version")["result"] == "ok"
+
+
+def test_several_sockets_are_one_helper(beds):
+    bed = beds(sockets=3)
+    old = bed.seed(age=10)
+    bed.start()
+    for path in bed.sockets:
+        with connect(path) as line:
+            answer = line.send("token", account=JO,
+                               server="localhost").next()
+        assert answer["token"] == old.access_token
+    assert bed.stop() == 0
+
+
+def test_sockets_are_made_for_all_and_their_folder_is_safe(root, helper):
+    os.rmdir(helper.path("run"))
+    helper.start()
+    folder = os.stat(helper.path("run"))
+    assert folder.st_mode & 0o7777 == 0o755
+    assert folder.st_uid == helper.user.pw_uid
+    assert helper.ask("version", uid=4711)["result"] == "ok"
+
+
+def test_helper_of_root_gives_up_root_for_good(root, helper):
+    helper.start()
+    status = Path(f"/proc/{helper.process.pid}/status").read_text()
+    uid = str(helper.user.pw_uid)
+    assert re.search(r"^Uid:\s+(.*)$", status, re.M)[1].split() == [uid] * 4
+    assert re.search(r"^CapEff:\s+0+$", status, re.M)
+    assert re.search(r"^CapPrm:\s+0+$", status, re.M)
+    assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
+
+
+def test_working_as_root_is_refused(root, helper):
+    helper.user = pwd.getpwnam("root")
+    helper.launch()
+    assert helper.wait() not in (0, None)
+    helper.wait_log("--user")
+    assert not os.path.exists(helper.socket)
+
+
+def test_missing_user_is_told(root, helper):
+    helper.options = ["--user", "no-such-user-here"]
+    helper.launch()
+    assert helper.wait() != 0
+    helper.wait_log("no-such-user-here")
+
+
+def test_memory_can_not_be_dumped(helper):
+    helper.start()
+    process = Path(f"/proc/{helper.process.pid}")
+    limits = (process / "limits").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.M)
+    # The kernel gives the files of such a process to root.
+    assert (process / "environ").stat().st_uid == 0
+
+
+def test_no_secret_is_shown_by_the_kernel(root, helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    process = Path(f"/proc/{helper.process.pid}")
+    for name in ("cmdline", "environ", "comm"):
+        shown = (process / name).read_bytes().decode()
+        assert shown
+        for secret in idp.secrets():
+            assert secret not in shown
+
+
+def test_whole_life_leaves_no_secret_in_the_log(helper, idp):
+    """The rest of the suite looks as well: see Bed.end()."""
+    helper.start()
+    with helper.connect() as line:
+        shown = line.send("sign-in", account=JO).next()
+        idp.approve(shown["user-code"], JO)
+        assert line.rest()[-1]["result"] == "ok"
+    helper.ask("refresh", account=JO)
+    token = helper.token()
+    helper.ask("rejected", account=JO, serial=token["serial"],
+               challenge="{" + token["token"][:40] + "}")
+    for kind, details in (("html", {}), ("malformed", {}),
+                          ("http_error", {"status": 500})):
+        idp.fault("token", kind, **details)
+        helper.ask("refresh", account=JO)
+    helper.ask("status")
+    helper.ask("forget", account=JO)
+    assert helper.stop() == 0
+    log = helper.log()
+    assert "event=request" in log
+    for secret in idp.secrets():
+        assert secret not in log
+
+
+def activated(bed, *listen):
+    """Start bed by a supervisor that hands sockets over."""
+    tool = shutil.which("systemd-socket-activate")
+    if tool is None or not paths.configured("SYSTEMD_LIBS"):
+        pytest.skip("no socket activation here")
+    words = [tool]
+    for path in listen:
+        words += ["--listen", path]
+    # It passes on no environment but what it is told to.
+    words += [f"--setenv={name}" for name in
+              ("JOURNAL_STREAM", "PATH", "ASAN_OPTIONS")]
+    if bed.clock:
+        words += ["--setenv=MAILTOKEN_TEST_CLOCK"]
+    return words
+
+
+def test_handed_over_sockets_are_served(helper):
+    old = helper.seed(age=10)
+    handed = helper.socket
+    words = activated(helper, handed)
+    helper.sockets = []
+    helper.launch(before=words)
+    wait_for(lambda: os.path.exists(handed))
+    os.chmod(handed, 0o666)
+    assert helper.token()["token"] == old.access_token
+    assert helper.ask("version", uid=4711 if os.geteuid() == 0 else None)[
+        "result"] == "ok"
+    assert helper.stop() == 0
+    assert os.path.exists(handed)       # it is the supervisor's
+
+
+def test_path_that_was_not_handed_over_is_a_warning(helper):
+    handed = helper.socket
+    words = activated(helper, handed)
+    helper.sockets = [handed, helper.path("run", "other")]
+    helper.launch(before=words)
+    wait_for(lambda: os.path.exists(handed))
+    assert helper.ask("version")["result"] == "ok"
+    helper.wait_log("was not handed over")
+    assert not os.path.exists(helper.path("run", "other"))
+
+
+def test_background_returns_when_it_can_be_asked(helper):
+    helper.seed(age=10)
+    helper.options = ["--background"]
+    helper.launch()
+    assert helper.wait() == 0
+    answer = helper.ask("version")
+    pid = int(answer["pid"])
+    try:
+        assert helper.token()["result"] == "ok"
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+@pytest.mark.parametrize("option", [["--no-such-option"], ["word"],
+                                    ["--log-level", "loud"]])
+def test_bad_usage_ends_the_start(helper, option):
+    helper.options = option
+    helper.launch()
+    assert helper.wait() == 2
