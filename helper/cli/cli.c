@@ -1,0 +1,158 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mailtoken: the command.  Owns main, the table of verbs and the usage.
+ */
+#include "cli/verbs.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/print.h"
+
+#define USAGE_MAX_BYTES 8192
+
+static const struct verb {
+	const char *name;
+	verb_fn *run;
+	const char *arguments;
+	const char *purpose;
+} verbs[] = {
+	{ "login", login_run, "ACCOUNT [--provider NAME] [--flow FLOW]\n"
+	    "           [--server HOST]... [--as-delegate]",
+	    "sign an account in" },
+	{ "logout", logout_run, "ACCOUNT [--no-revoke]",
+	    "forget an account and end its grant" },
+	{ "status", status_run, "[ACCOUNT]", "show accounts and their states" },
+	{ "token", token_run, "ACCOUNT [--server HOST] "
+	    "[--min-validity SECONDS]", "print an access token" },
+	{ "refresh", refresh_run, "ACCOUNT | --due",
+	    "renew a token now, or all grants that have been idle" },
+	{ "watch", watch_run, "[--exec COMMAND]",
+	    "show each change of a state, or run a command for it" },
+	{ "reload", reload_run, "", "have the helper read its configuration" },
+	{ "version", version_run, "",
+	    "show the versions of command and helper" },
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void add_verb(struct buf *out, const struct verb *verb)
+{
+	buf_add_lit(out, "  ");
+	buf_add_str(out, verb->name);
+	if (verb->arguments[0] != '\0')
+		buf_add_lit(out, " ");
+	buf_add_str(out, verb->arguments);
+	buf_add_lit(out, "\n           ");
+	buf_add_str(out, verb->purpose);
+	buf_add_lit(out, "\n");
+}
+
+static enum outcome put(struct buf *out)
+{
+	struct why why;
+
+	if (print_answer(out, &why) == FAULT_NONE)
+		return OUTCOME_DONE;
+	print_say("%s", why.text);
+	return OUTCOME_NO;
+}
+
+/* verb NULL: all of them */
+static enum outcome usage(const struct verb *verb)
+{
+	struct buf out = BUF_INIT(USAGE_MAX_BYTES);
+	size_t i;
+
+	buf_add_lit(&out, "usage: mailtoken [--system | --user | --socket "
+	    "PATH] [--json] VERB ...\n\n");
+	for (i = 0; i < VERBS; i++)
+		if (verb == NULL || verb == &verbs[i])
+			add_verb(&out, &verbs[i]);
+	if (verb == NULL)
+		buf_add_lit(&out, "\nmailtoken(1) has the rest.\n");
+	return put(&out);
+}
+
+static enum outcome own_version(void)
+{
+	struct buf out = BUF_INIT(USAGE_MAX_BYTES);
+
+	buf_add_lit(&out, "mailtoken " MAILTOKEN_VERSION "\n");
+	return put(&out);
+}
+
+static const struct verb *find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < VERBS; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	int i;
+
+	for (i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
+/* A closed stdin, stdout or stderr must not become the socket. */
+static bool fill_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return false;
+	(void)close(fd);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command;
+	struct args args = { .first_word_ends = true };
+	const struct verb *verb;
+	struct why why;
+
+	if (argc < 1 || !fill_descriptors())
+		return OUTCOME_NO;
+	command_init(&command);
+	args.argc = argc - 1;
+	args.argv = argv + 1;
+	args.tables[0] = (struct args_table){ command.options,
+	    COMMAND_OPTIONS };
+	if (args_parse(&args, &why) != FAULT_NONE) {
+		(void)command_usage(&command, why.text);
+		return OUTCOME_USAGE;
+	}
+	if (command.help)
+		return (int)usage(NULL);
+	if (command.version)
+		return (int)own_version();
+	if (args.words.n == 0) {
+		(void)command_usage(&command, "a verb is missing");
+		return OUTCOME_USAGE;
+	}
+	verb = find(args.words.at[0]);
+	if (verb == NULL) {
+		why_set(&why, 0, "there is no verb %s", args.words.at[0]);
+		(void)command_usage(&command, why.text);
+		return OUTCOME_USAGE;
+	}
+	args.argc -= args.used;
+	args.argv += args.used;
+	if (wants_help(args.argc, args.argv))
+		return (int)usage(verb);
+	command.verb = verb->name;
+	return (int)verb->run(&command, args.argc, args.argv);
+}

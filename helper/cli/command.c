@@ -1,0 +1,76 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The options of the command, and the checks of words that verbs share.
+ */
+#include "cli/command.h"
+
+#include "cli/print.h"
+
+void command_init(struct command *command)
+{
+	const struct args_option options[COMMAND_OPTIONS] = {
+		{ .name = "system", .flag = &command->system },
+		{ .name = "user", .flag = &command->user },
+		{ .name = "socket", .value = &command->socket },
+		{ .name = "json", .flag = &command->json },
+		{ .name = "help", .flag = &command->help },
+		{ .name = "version", .flag = &command->version },
+	};
+
+	*command = (struct command){ .verb = NULL };
+	memcpy(command->options, options, sizeof(options));
+}
+
+enum fault command_usage(const struct command *command, const char *what)
+{
+	if (command->verb != NULL)
+		print_say("%s; \"mailtoken %s --help\" shows how", what,
+		    command->verb);
+	else
+		print_say("%s; \"mailtoken --help\" shows how", what);
+	return FAULT_GRAMMAR;
+}
+
+enum fault command_words(struct command *command, struct command_line *line)
+{
+	struct args args = {
+		.argc = line->argc, .argv = line->argv,
+		.tables = {
+			{ line->options, line->n_options },
+			{ command->options, COMMAND_OPTIONS },
+		},
+	};
+	struct why why;
+
+	if (args_parse(&args, &why) != FAULT_NONE)
+		return command_usage(command, why.text);
+	if (command->version)
+		return command_usage(command, "--version stands alone");
+	if (args.words.n < line->words_min)
+		return command_usage(command, "something is missing");
+	if (args.words.n > line->words_max)
+		return command_usage(command, "there is a word too many");
+	line->words = args.words;
+	return command_choice(command);
+}
+
+enum fault command_choice(const struct command *command)
+{
+	int n = (command->system ? 1 : 0) + (command->user ? 1 : 0) +
+	    (command->socket != NULL ? 1 : 0);
+
+	if (n <= 1)
+		return FAULT_NONE;
+	return command_usage(command,
+	    "only one of --system, --user and --socket can be meant");
+}
+
+enum fault command_account(const char *word)
+{
+	if (attr_is_account(span_of(word)))
+		return FAULT_NONE;
+	print_say("an account is 1 to %d bytes of UTF-8 without control "
+	    "characters, such as alice@example.com", ACCOUNT_MAX_BYTES);
+	return FAULT_GRAMMAR;
+}

@@ -1,0 +1,62 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * command - what every verb has: the options of the command, which helper
+ * was meant, and the account argument
+ */
+#ifndef MAILTOKEN_CLI_COMMAND_H
+#define MAILTOKEN_CLI_COMMAND_H
+
+#include "cli/args.h"
+#include "wire/address.h"
+#include "wire/attr.h"
+
+#define COMMAND_OPTIONS 6
+
+enum command_helper {
+	COMMAND_OWN,		/* this user's */
+	COMMAND_SYSTEM,
+	COMMAND_NAMED		/* --socket or MAILTOKEN_SOCKET */
+};
+
+struct command {
+	const char *verb;
+	bool system, user, json, help, version;
+	const char *socket;
+	struct args_option options[COMMAND_OPTIONS];
+
+	/* Set by start_choose(). */
+	enum command_helper helper;
+	bool by_default;		/* no option chose it */
+	bool both;			/* own and system's are there */
+	struct address address;
+};
+
+void command_init(struct command *command);
+
+/*
+ * command_words - read the arguments behind the verb: its own options, the
+ * options of the command, and min..max words.  FAULT_GRAMMAR after the user
+ * has been told.
+ */
+struct command_line {
+	int argc;
+	char **argv;
+	const struct args_option *options;
+	size_t n_options;
+	size_t words_min, words_max;
+	struct args_list words;		/* out */
+};
+enum fault command_words(struct command *command, struct command_line *line)
+    MUST_CHECK;
+
+/* command_choice - --system, --user, --socket exclude each other; told. */
+enum fault command_choice(const struct command *command) MUST_CHECK;
+
+/* command_account - whether the word is an account; told if not. */
+enum fault command_account(const char *word) MUST_CHECK;
+
+/* command_usage - tells where the usage is; gives FAULT_GRAMMAR. */
+enum fault command_usage(const struct command *command, const char *what);
+
+#endif

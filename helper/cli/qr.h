@@ -1,0 +1,24 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * qr - a link as a picture for a telephone
+ *
+ * qr.c draws with libqrencode; qr_none.c, built without it, draws nothing.
+ */
+#ifndef MAILTOKEN_CLI_QR_H
+#define MAILTOKEN_CLI_QR_H
+
+#include "wire/buf.h"
+
+/*
+ * qr_draw - append the picture of link in block characters of Unicode
+ *
+ * columns  in: how wide it may be
+ * colours  in: paint it black on white whatever the terminal's colours are
+ *
+ * Gives whether it did: not when it would be too wide.
+ */
+bool qr_draw(const char *link, size_t columns, bool colours,
+    struct buf *out);
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The screen of a sign-in.
+ */
+#include "cli/signin.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "cli/print.h"
+#include "cli/qr.h"
+#include "cli/talk.h"
+#include "cli/text.h"
+
+#define SCREEN_MAX_BYTES	65536
+#define LINK_MAX_BYTES		2048
+#define LIFE_MAX_S		86400
+#define ANSWER_MAX_BYTES	64
+
+/* The screen is decoration: a write that fails does not end the sign-in. */
+static void put(struct buf *out)
+{
+	struct why why;
+
+	(void)!print_answer(out, &why);
+}
+
+static void add_line(struct buf *out, const char *text)
+{
+	const struct text_box box = { .columns = print_columns() };
+
+	text_wrap(out, span_of(text), &box);
+}
+
+static void add_shown(struct buf *out, struct span text)
+{
+	buf_add_lit(out, "\n    ");
+	print_bold(out, text);
+	buf_add_lit(out, "\n\n");
+}
+
+static void add_picture(struct buf *out, const struct attrs *event)
+{
+	struct span link = attr_get(event, ATTR_VERIFICATION_URI_COMPLETE);
+	struct buf picture = BUF_INIT(SCREEN_MAX_BYTES);
+	char text[LINK_MAX_BYTES];
+
+	if (link.n == 0)
+		link = attr_get(event, ATTR_VERIFICATION_URI);
+	if (!print_pictures() || link.n >= sizeof(text) ||
+	    !attr_is_token(link, sizeof(text) - 1))
+		return;
+	memcpy(text, link.p, link.n);
+	text[link.n] = '\0';
+	if (qr_draw(text, print_columns(), print_colours(), &picture)) {
+		add_line(out, "The same link as a picture:");
+		buf_add_lit(out, "\n");
+		buf_add(out, buf_span(&picture));
+		buf_add_lit(out, "\n");
+	}
+	buf_drop(&picture);
+}
+
+static void set_end(struct signin *signin, const struct attrs *event)
+{
+	int64_t left_s;
+
+	if (attr_get_int(event, ATTR_EXPIRES_IN, 0, LIFE_MAX_S, &left_s) ==
+	    FAULT_NONE)
+		signin->end_ms = peerio_now_ms() + left_s * 1000;
+}
+
+void signin_show(struct signin *signin, const char *account,
+    const struct attrs *event)
+{
+	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
+	char line[ACCOUNT_MAX_BYTES + 80];
+
+	signin_clear(signin);
+	signin->shown = true;
+	signin->said_s = -1;
+	set_end(signin, event);
+	(void)snprintf(line, sizeof(line), "To sign in %s, open this page in "
+	    "a browser on any device:", account);
+	add_line(&out, line);
+	add_shown(&out, attr_get(event, ATTR_VERIFICATION_URI));
+	add_line(&out, "and enter this code:");
+	add_shown(&out, attr_get(event, ATTR_USER_CODE));
+	add_picture(&out, event);
+	put(&out);
+	signin_tick(signin);
+}
+
+static int64_t left_s(const struct signin *signin)
+{
+	int64_t left_ms = signin->end_ms - peerio_now_ms();
+
+	return left_ms > 0 ? (left_ms + 999) / 1000 : 0;
+}
+
+void signin_waiting(struct signin *signin, const struct attrs *event)
+{
+	set_end(signin, event);
+	signin_tick(signin);
+}
+
+/* What the time is rounded up to: a plain terminal gets a line a minute. */
+static int64_t step_s(void)
+{
+	return print_in_place() ? 1 : 60;
+}
+
+void signin_tick(struct signin *signin)
+{
+	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
+	int64_t left = left_s(signin), step = step_s();
+
+	left = (left + step - 1) / step * step;
+	/* The helper's clock and ours may differ by a moment: never go up. */
+	if (!signin->shown || (signin->said_s >= 0 && left >= signin->said_s))
+		return;
+	signin->said_s = left;
+	if (print_in_place())
+		buf_add_lit(&out, "\r");
+	buf_add_lit(&out, "Waiting for you; ");
+	if (print_in_place())
+		text_clock(&out, left);
+	else
+		text_duration(&out, left);
+	buf_add_lit(&out, " left");
+	buf_add_str(&out, print_in_place() ? "\033[K" : "\n");
+	put(&out);
+}
+
+int64_t signin_wake_ms(const struct signin *signin)
+{
+	int64_t step_ms = step_s() * 1000, left_ms;
+
+	if (!signin->shown)
+		return PEERIO_FOREVER;
+	left_ms = signin->end_ms - peerio_now_ms();
+	if (left_ms <= 0)
+		return PEERIO_FOREVER;
+	return peerio_now_ms() + (left_ms - 1) % step_ms + 1;
+}
+
+void signin_clear(struct signin *signin)
+{
+	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
+
+	if (signin->shown && print_in_place()) {
+		buf_add_lit(&out, "\r\033[K");
+		put(&out);
+	}
+	signin->shown = false;
+}
+
+bool signin_ask(const struct attrs *event)
+{
+	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
+	char answer[ANSWER_MAX_BYTES];
+	const struct text_box box = { .columns = print_columns() };
+
+	text_wrap(&out, attr_get(event, ATTR_TEXT), &box);
+	buf_add_lit(&out, "[y/N] ");
+	put(&out);
+	if (fgets(answer, sizeof(answer), stdin) == NULL)
+		return false;
+	return answer[0] == 'y' || answer[0] == 'Y';
+}
+
+static bool is_among(const char *account, struct span names)
+{
+	size_t n = strlen(account), i;
+
+	for (i = 0; i + n <= names.n; i++)
+		if (strncasecmp(names.p + i, account, n) == 0 &&
+		    (i == 0 || names.p[i - 1] == ' ') &&
+		    (i + n == names.n || names.p[i + n] == ' '))
+			return true;
+	return false;
+}
+
+static void add_sentence(struct buf *out, struct buf *sentence)
+{
+	const struct text_box box = { .columns = print_columns() };
+
+	text_wrap(out, buf_span(sentence), &box);
+	buf_drop(sentence);
+}
+
+void signin_done(const struct command *command, const char *account,
+    const struct attrs *done)
+{
+	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
+	struct buf line = BUF_INIT(SCREEN_MAX_BYTES);
+	struct span servers = attr_get(done, ATTR_SERVERS);
+	struct span identity = attr_get(done, ATTR_IDENTITY);
+
+	buf_add_str(&line, account);
+	buf_add_lit(&line, " is signed in (provider ");
+	buf_add(&line, attr_get(done, ATTR_PROVIDER));
+	buf_add_lit(&line, ").");
+	add_sentence(&out, &line);
+	if (identity.n > 0 && !is_among(account, identity)) {
+		buf_add_lit(&line, "It was ");
+		buf_add(&line, identity);
+		buf_add_lit(&line, " who signed in for it.");
+		add_sentence(&out, &line);
+	}
+	if (servers.n > 0) {
+		buf_add_lit(&line, "Tokens for ");
+		buf_add(&line, servers);
+		buf_add_lit(&line, " are kept fresh from now on.");
+	} else {
+		buf_add_lit(&line, "Its tokens are kept fresh from now on.");
+	}
+	add_sentence(&out, &line);
+	talk_whose(command, &out);
+	put(&out);
+}
+
+static volatile sig_atomic_t newline_first;
+
+/* Only what signal-safety(7) allows. */
+static void cancel(int number)
+{
+	static const char text[] = "\nmailtoken: the sign-in was cancelled\n";
+	size_t skip = newline_first ? 0 : 1;
+
+	(void)number;
+	(void)!write(STDERR_FILENO, text + skip, sizeof(text) - 1 - skip);
+	_exit(OUTCOME_NO);
+}
+
+void signin_catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = cancel };
+
+	newline_first = print_on_terminal() ? 1 : 0;
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}

@@ -1,0 +1,46 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * start - which helper to ask, and starting the user's own
+ *
+ * A helper is started only where nothing else would: never by root, never
+ * where a user manager of systemd runs.
+ */
+#ifndef MAILTOKEN_CLI_START_H
+#define MAILTOKEN_CLI_START_H
+
+#include "cli/command.h"
+
+#define START_MAX_MS 20000	/* until a started helper answers */
+
+/*
+ * start_choose - set helper, address, by_default and both of command
+ *
+ * An option or MAILTOKEN_SOCKET decides; else root gets the system's, others
+ * their own if its socket or keyring is there, else the system's.
+ * FAULT_TOO_BIG, FAULT_GRAMMAR, FAULT_NOT_FOUND; why has the sentence.
+ */
+enum fault start_choose(struct command *command, struct why *why) MUST_CHECK;
+
+/*
+ * start_fall_back - the system's helper was chosen by default and is not
+ * there: take the user's own.  FAULT_NOT_FOUND when that cannot be.
+ */
+enum fault start_fall_back(struct command *command) MUST_CHECK;
+
+/* start_may - whether this user's helper is ours to start. */
+bool start_may(const struct command *command);
+
+/*
+ * start_helper - run program in the background until it listens
+ *
+ * program  in: absolute path of mailtokend
+ *
+ * FAULT_NONE when it has gone into the background; FAULT_TIMEOUT when it has
+ * not and may still do; FAULT_NO_HELPER when it gave up; FAULT_NOT_FOUND
+ * without the program; FAULT_IO.  Its exit status is in why.
+ */
+enum fault start_helper(const char *program, int64_t deadline_ms,
+    struct why *why) MUST_CHECK;
+
+#endif

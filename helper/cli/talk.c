@@ -1,0 +1,242 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The conversation with the helper, and the sentences for when there is none.
+ */
+#include "cli/talk.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "cli/print.h"
+#include "cli/start.h"
+#include "cli/text.h"
+#include "wire/ask.h"
+
+#define UNIT "mailtoken.socket"
+
+static enum fault dial(struct talk *talk, const struct command *command,
+    int retry_ms, struct why *why)
+{
+	struct ask ask = {
+		.address = command->address,
+		.deadline_ms = peerio_now_ms() + STEP_MAX_MS,
+		.retry_ms = retry_ms,
+	};
+
+	return ask_open(&ask, &talk->fd, why);
+}
+
+/* Nobody listened: err is what connect said. */
+static bool is_absent(enum fault fault, const struct why *why)
+{
+	return fault == FAULT_NO_HELPER &&
+	    (why->err == ENOENT || why->err == ECONNREFUSED);
+}
+
+static enum fault dial_or_start(struct talk *talk, struct command *command,
+    enum talk_start start, struct why *why)
+{
+	enum fault fault, started;
+	struct why reason;
+
+	fault = dial(talk, command, 0, why);
+	if (fault == FAULT_NO_HELPER && why->err == EAGAIN)
+		return dial(talk, command, CONNECT_RETRY_MAX_MS, why);
+	if (!is_absent(fault, why) || start != TALK_START)
+		return fault;
+	if (start_fall_back(command) == FAULT_NONE)
+		fault = dial(talk, command, 0, why);
+	if (!is_absent(fault, why) || !start_may(command))
+		return fault;
+
+	started = start_helper(MAILTOKEN_MAILTOKEND,
+	    peerio_now_ms() + START_MAX_MS, &reason);
+	fault = dial(talk, command,
+	    started == FAULT_NONE ? CONNECT_RETRY_MAX_MS : 0, why);
+	if (fault != FAULT_NONE && started != FAULT_NONE) {
+		/* Another error than connect's, so that it is told as it is. */
+		reason.err = 0;
+		*why = reason;
+	}
+	return fault;
+}
+
+enum fault talk_open(struct talk *talk, struct command *command,
+    struct span request, enum talk_start start, struct why *why)
+{
+	enum fault fault = FAULT_NONE;
+
+	/* Once: a helper that restarts must not become another one. */
+	if (command->address.path[0] == '\0')
+		fault = start_choose(command, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	fault = dial_or_start(talk, command, start, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	return talk_send(talk, request, why);
+}
+
+enum fault talk_send(struct talk *talk, struct span list, struct why *why)
+{
+	enum fault fault;
+
+	fault = peerio_send(talk->fd, list, peerio_now_ms() + STEP_MAX_MS,
+	    why);
+	/* A helper that refuses at once may have answered before it closed. */
+	return fault == FAULT_NO_HELPER ? FAULT_NONE : fault;
+}
+
+enum fault talk_next(struct talk *talk, int64_t deadline_ms, struct why *why)
+{
+	enum fault fault;
+
+	if (talk->has_list)
+		peerio_next(&talk->in);
+	talk->has_list = false;
+	fault = peerio_receive(talk->fd, &talk->in, deadline_ms, &talk->list,
+	    why);
+	talk->has_list = fault == FAULT_NONE;
+	return fault;
+}
+
+bool talk_ends(const struct talk *talk)
+{
+	return attr_has(&talk->list, ATTR_RESULT);
+}
+
+enum fault talk_result(const struct talk *talk)
+{
+	return ask_result(&talk->list);
+}
+
+void talk_close(struct talk *talk)
+{
+	if (talk->fd >= 0)
+		(void)close(talk->fd);
+	talk->fd = -1;
+	talk->has_list = false;
+	buf_drop(&talk->in);
+}
+
+enum fault talk_ask(struct talk *talk, struct command *command,
+    struct span request, enum talk_start start, struct why *why)
+{
+	enum fault fault;
+
+	fault = talk_open(talk, command, request, start, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	fault = talk_next(talk, peerio_now_ms() + STEP_MAX_MS, why);
+	if (fault == FAULT_NONE && talk_result(talk) == FAULT_GARBLED) {
+		why_set(why, 0, "the helper's answer has no known result");
+		return FAULT_GARBLED;
+	}
+	return fault;
+}
+
+static void say_no_helper(const struct command *command,
+    const struct why *why)
+{
+	if (why->err == 0) {
+		print_say("%s", why->text);
+		return;
+	}
+	if (why->err == EACCES) {
+		print_say("%s: ask the administrator to let you use it",
+		    why->text);
+		return;
+	}
+	switch (command->helper) {
+	case COMMAND_OWN:
+		print_say("no helper of yours answers (%s): start it with "
+		    "\"systemctl --user enable --now " UNIT "\", or with "
+		    "\"mailtokend --background\"", why->text);
+		break;
+	case COMMAND_SYSTEM:
+		print_say("the system's helper does not answer (%s): start "
+		    "it with \"systemctl enable --now " UNIT "\"",
+		    why->text);
+		break;
+	case COMMAND_NAMED:
+		print_say("no helper answers (%s): start mailtokend",
+		    why->text);
+		break;
+	}
+}
+
+enum outcome talk_failed(const struct command *command, enum fault fault,
+    const struct why *why)
+{
+	if (fault == FAULT_NO_HELPER)
+		say_no_helper(command, why);
+	else if (fault == FAULT_TIMEOUT)
+		print_say("the helper did not answer in %d s: its log says "
+		    "why; try again later", STEP_MAX_MS / 1000);
+	else if (fault == FAULT_GARBLED)
+		print_say("%s: compare the versions with \"mailtoken "
+		    "version\"", why->text);
+	else if (fault == FAULT_UNTRUSTED)
+		print_say("%s; nothing was sent", why->text);
+	else
+		print_say("%s", why->text);
+	return outcome_of(fault);
+}
+
+static void say_hint(const struct command *command, enum fault fault)
+{
+	bool own = command->helper == COMMAND_OWN;
+
+	if (fault != FAULT_UNKNOWN_ACCOUNT && fault != FAULT_DENIED)
+		return;
+	if (command->both)
+		print_say(own ? "your own helper was asked; --system asks "
+		    "the system's" : "the system's helper was asked; --user "
+		    "asks your own");
+	else if (command->by_default && !own && fault == FAULT_DENIED)
+		print_say("the system's helper was asked; --user takes a "
+		    "helper and a keyring of your own");
+	else if (fault == FAULT_UNKNOWN_ACCOUNT)
+		print_say("\"mailtoken login\" signs an account in; \"allow\" "
+		    "in mailtoken.conf says who may use it");
+}
+
+enum outcome talk_refused(const struct command *command,
+    const struct talk *talk)
+{
+	enum fault fault = talk_result(talk);
+	struct span text = attr_get(&talk->list, ATTR_TEXT);
+	int64_t later_s;
+
+	if (text.n == 0)
+		text = span_of(fault_text(fault));
+	print_say_text(text);
+	if (attr_get_int(&talk->list, ATTR_RETRY_AFTER, 1, INT32_MAX,
+	    &later_s) == FAULT_NONE)
+		print_say("try again in %lld s", (long long)later_s);
+	say_hint(command, fault);
+	return outcome_of(fault);
+}
+
+void talk_whose(const struct command *command, struct buf *out)
+{
+	const struct text_box box = { .columns = print_columns() };
+	char keyring[ADDRESS_FILE_MAX_BYTES];
+	struct buf line = BUF_INIT(ADDRESS_FILE_MAX_BYTES + 256);
+
+	if (!command->both || !print_on_terminal())
+		return;
+	if (command->helper == COMMAND_OWN &&
+	    address_user_keyring(keyring) == FAULT_NONE) {
+		buf_add_lit(&line, "(Your own keyring, ");
+		buf_add_str(&line, keyring);
+		buf_add_lit(&line, "; --system asks the system's helper.)");
+	} else {
+		buf_add_lit(&line, "(The system's keyring, ");
+		buf_add_str(&line, address_system_keyring());
+		buf_add_lit(&line, "; --user asks your own helper.)");
+	}
+	text_wrap(out, buf_span(&line), &box);
+	buf_drop(&line);
+}

@@ -1,0 +1,20 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * verbs - what can stand behind "mailtoken"
+ *
+ * Each verb has a file of its own: it builds a request, asks, prints the
+ * answer and returns the exit status.  argv begins behind the verb.
+ */
+#ifndef MAILTOKEN_CLI_VERBS_H
+#define MAILTOKEN_CLI_VERBS_H
+
+#include "cli/command.h"
+#include "cli/outcome.h"
+
+typedef enum outcome verb_fn(struct command *command, int argc, char **argv);
+
+verb_fn login_run, logout_run, status_run, token_run, refresh_run, watch_run,
+    reload_run, version_run;
+
+#endif

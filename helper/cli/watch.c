@@ -1,0 +1,201 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mailtoken watch: a line, and a command, for every change of a state.
+ *
+ * Ends only by a signal, a refusal, or when the first connection fails: a
+ * helper that restarts is waited for.
+ */
+#include "cli/verbs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/print.h"
+#include "cli/record.h"
+#include "cli/talk.h"
+#include "cli/text.h"
+
+#define LINE_MAX_BYTES	(8 * WIRE_LIST_MAX_BYTES)
+#define AGAIN_MS	500	/* between tries to reach the helper again */
+
+struct watch {
+	struct command *command;
+	const char *exec;
+	struct buf request;
+};
+
+static void add_pair(struct buf *out, const struct attrs *attrs,
+    const char *name, bool quoted)
+{
+	buf_add_str(out, name);
+	buf_add_lit(out, "=");
+	text_quoted(out, attr_get(attrs, name), quoted);
+}
+
+static enum fault show(const struct watch *watch, const struct attrs *attrs,
+    struct why *why)
+{
+	struct buf out = BUF_INIT(LINE_MAX_BYTES);
+
+	if (watch->command->json)
+		return record_show(watch->command, attrs, why);
+	add_pair(&out, attrs, ATTR_ACCOUNT, false);
+	buf_add_lit(&out, " ");
+	add_pair(&out, attrs, ATTR_STATE, false);
+	buf_add_lit(&out, " ");
+	if (attr_is(attrs, ATTR_UNSAVED, "yes"))
+		buf_add_lit(&out, ATTR_UNSAVED "=yes ");
+	add_pair(&out, attrs, ATTR_TEXT, true);
+	buf_add_lit(&out, "\n");
+	return print_answer(&out, why);
+}
+
+/* In the child. */
+static int export(const struct attrs *attrs)
+{
+	static const struct { const char *attr, *variable; } pairs[] = {
+		{ ATTR_ACCOUNT, "MAILTOKEN_ACCOUNT" },
+		{ ATTR_STATE, "MAILTOKEN_STATE" },
+		{ ATTR_TEXT, "MAILTOKEN_TEXT" },
+		{ ATTR_PROVIDER, "MAILTOKEN_PROVIDER" },
+	};
+	struct buf value = BUF_INIT(LINE_MAX_BYTES);
+	size_t i;
+	int bad;
+
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		text_plain(&value, attr_get(attrs, pairs[i].attr));
+		bad = setenv(pairs[i].variable,
+		    value.p != NULL ? value.p : "", 1);
+		buf_drop(&value);
+		if (bad != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void run_command(const char *exec, const struct attrs *attrs)
+{
+	int status = 0;
+	pid_t pid, got;
+
+	pid = fork();
+	if (pid == 0) {
+		if (export(attrs) == 0)
+			(void)execl("/bin/sh", "sh", "-c", exec,
+			    (char *)NULL);
+		_exit(126);
+	}
+	if (pid < 0) {
+		print_say("the command could not be started");
+		return;
+	}
+	do
+		got = waitpid(pid, &status, 0);
+	while (got < 0 && errno == EINTR);
+	if (got == pid && WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		print_say("the command ended with status %d",
+		    WEXITSTATUS(status));
+	if (got == pid && WIFSIGNALED(status))
+		print_say("the command was ended by signal %d",
+		    WTERMSIG(status));
+}
+
+/* Until the helper is gone (FAULT_NO_HELPER) or says no (FAULT_NONE). */
+static enum fault follow(const struct watch *watch, struct talk *talk,
+    struct why *why)
+{
+	enum fault fault;
+
+	for (;;) {
+		fault = talk_next(talk, PEERIO_FOREVER, why);
+		if (fault != FAULT_NONE || talk_ends(talk))
+			return fault;
+		if (!attr_has(&talk->list, ATTR_ACCOUNT))
+			continue;
+		fault = show(watch, &talk->list, why);
+		if (fault != FAULT_NONE)
+			return fault;
+		if (watch->exec != NULL)
+			run_command(watch->exec, &talk->list);
+	}
+}
+
+/* Until a helper takes the request again. */
+static enum fault reopen(struct watch *watch, struct talk *talk,
+    struct why *why)
+{
+	enum fault fault;
+
+	print_say("the helper went away; waiting for it");
+	for (;;) {
+		peerio_pause(AGAIN_MS, PEERIO_FOREVER);
+		fault = talk_open(talk, watch->command,
+		    buf_span(&watch->request), TALK_AS_IT_IS, why);
+		if (fault != FAULT_NO_HELPER)
+			break;
+	}
+	if (fault == FAULT_NONE)
+		print_say("the helper is back; changes in between are not "
+		    "shown");
+	return fault;
+}
+
+static enum outcome run(struct watch *watch)
+{
+	struct talk talk = TALK_INIT;
+	struct why why = { .err = 0 };
+	enum outcome outcome;
+	enum fault fault;
+
+	fault = talk_open(&talk, watch->command, buf_span(&watch->request),
+	    TALK_START, &why);
+	while (fault == FAULT_NONE) {
+		fault = follow(watch, &talk, &why);
+		if (fault != FAULT_NO_HELPER)
+			break;
+		talk_close(&talk);
+		fault = reopen(watch, &talk, &why);
+	}
+	if (fault != FAULT_NONE)
+		outcome = talk_failed(watch->command, fault, &why);
+	else if (talk_result(&talk) != FAULT_NONE)
+		outcome = talk_refused(watch->command, &talk);
+	else
+		outcome = OUTCOME_DONE;
+	talk_close(&talk);
+	return outcome;
+}
+
+enum outcome watch_run(struct command *command, int argc, char **argv)
+{
+	struct watch watch = {
+		.command = command,
+		.request = BUF_INIT(WIRE_LIST_MAX_BYTES),
+	};
+	const struct args_option options[] = {
+		{ .name = "exec", .value = &watch.exec },
+	};
+	struct command_line line = {
+		.argc = argc, .argv = argv, .options = options,
+		.n_options = 1,
+	};
+	struct attr_writer writer;
+	enum outcome outcome;
+
+	if (command_words(command, &line) != FAULT_NONE)
+		return OUTCOME_USAGE;
+	attr_begin(&writer, &watch.request, WIRE_FIRST);
+	attr_put_str(&writer, ATTR_VERB, VERB_WATCH);
+	if (attr_end(&writer) != FAULT_NONE) {
+		print_say("%s", fault_text(FAULT_NOMEM));
+		outcome = outcome_of(FAULT_NOMEM);
+	} else {
+		outcome = run(&watch);
+	}
+	buf_drop(&watch.request);
+	return outcome;
+}

@@ -1,0 +1,760 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command mailtoken against a stand-in for the helper.
+
+Every verb's request, byte for byte; what is printed where; exit statuses;
+a terminal; helpers that misbehave.
+"""
+
+import fcntl
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+import paths                                            # noqa: E402
+from scripted_helper import (FAULT_WORDS, ScriptedHelper,   # noqa: E402
+                             join_list)
+
+DEADLINE = 30
+TOKEN = "eyJ0eXAi.the-secret-token.AAAA"
+STATUS = {"login-needed": 1, "unknown-account": 1, "wrong-server": 1,
+          "config-error": 1, "bad-request": 2, "try-later": 75, "busy": 75,
+          "timeout": 75, "internal": 75, "denied": 77}
+SHOW_CODE = {"event": "show-code", "user-code": "A1B2C3D4E",
+             "verification-uri": "https://microsoft.com/devicelogin",
+             "expires-in": "900"}
+ASK = {"event": "ask", "question": "other-user",
+       "identity": "bob@contoso.com",
+       "text": "bob@contoso.com signed in, not alice@contoso.com; "
+               "keep this?"}
+DONE = {"event": "done", "result": "ok", "account": "alice@contoso.com",
+        "provider": "microsoft",
+        "servers": "smtp.office365.com outlook.office365.com",
+        "identity": "alice@contoso.com"}
+
+
+def lists(*records):
+    """The bytes of attribute lists."""
+    return b"".join(join_list([("mailtoken", "1"), *r.items()])
+                    for r in records)
+
+
+@pytest.fixture(scope="session")
+def program():
+    """The command under test."""
+    path = paths.program("mailtoken")
+    if not path.exists():
+        pytest.skip(f"{path} is not built")
+    return str(path)
+
+
+@pytest.fixture
+def place():
+    """A short path for a socket, in a directory that may be trusted."""
+    directory = tempfile.mkdtemp(prefix="cli-")
+    yield directory + "/socket"
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def helper(place):
+    """A helper that answers well until told otherwise."""
+    with ScriptedHelper(place, token=TOKEN) as scripted:
+        yield scripted
+
+
+class Conversation:
+    """A helper whose connections follow functions, one each, in order."""
+
+    def __init__(self, path, *turns):
+        self.lists = []
+        self.closed = threading.Event()
+        self.errors = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen(8)
+        self._listener.settimeout(DEADLINE)
+        self._thread = threading.Thread(target=self._run, args=turns,
+                                        daemon=True)
+        self._thread.start()
+
+    def _run(self, *turns):
+        try:
+            for turn in turns:
+                self._sock, _ = self._listener.accept()
+                self._sock.settimeout(DEADLINE)
+                with self._sock:
+                    self.read()
+                    turn(self)
+        except OSError as error:
+            self.errors.append(error)
+
+    def read(self):
+        """One list from the client."""
+        raw = b""
+        while not raw.endswith(b"\n\n"):
+            more = self._sock.recv(1)
+            if not more:
+                self.closed.set()
+                return raw
+            raw += more
+        self.lists.append(raw)
+        return raw
+
+    def send(self, *records):
+        """Lists to the client."""
+        self._sock.sendall(lists(*records))
+
+    def wait_close(self):
+        """Until the client hangs up."""
+        while self._sock.recv(4096):
+            continue
+        self.closed.set()
+
+    def end(self):
+        """Wait for the last turn."""
+        self._thread.join(DEADLINE)
+        self._listener.close()
+        assert not self.errors
+
+
+def environment(**changes):
+    """Ours, with nothing that changes what is printed."""
+    kept = {k: v for k, v in os.environ.items()
+            if k not in ("NO_COLOR", "MAILTOKEN_SOCKET", "LANG", "LC_ALL",
+                         "LC_CTYPE")}
+    return {**kept, "TERM": "dumb", **changes}
+
+
+class Command:
+    """Runs the command against one socket."""
+
+    def __init__(self, program, place):
+        self.program = program
+        self.place = place
+
+    def argv(self, *args):
+        return [self.program, "--socket", self.place, *args]
+
+    def __call__(self, *args, **more):
+        return subprocess.run(self.argv(*args), capture_output=True,
+                              text=True, timeout=DEADLINE, check=False,
+                              stdin=subprocess.DEVNULL,
+                              env=environment(), **more)
+
+    def start(self, *args, **more):
+        return subprocess.Popen(
+            self.argv(*args), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(), **more)
+
+    def on_terminal(self, *args, typed=b"", columns=80, until=None,
+                    **variables):
+        """Run on a terminal; exit status and all that it showed.
+
+        typed goes in when until has been shown."""
+        master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", 24, columns, 0, 0))
+        run = subprocess.Popen(self.argv(*args), stdin=slave, stdout=slave,
+                               stderr=slave, env=environment(**variables),
+                               start_new_session=True)
+        os.close(slave)
+        shown = b""
+        end = time.monotonic() + DEADLINE
+        try:
+            while time.monotonic() < end:
+                try:
+                    more = os.read(master, 4096)
+                except OSError:
+                    break       # the other side is closed
+                if not more:
+                    break
+                shown += more
+                if typed and (until is None or until in shown):
+                    os.write(master, typed)
+                    typed = b""
+            return run.wait(DEADLINE), shown.decode()
+        finally:
+            run.kill()
+            run.wait()
+            os.close(master)
+
+
+@pytest.fixture
+def mailtoken(program, place):
+    return Command(program, place)
+
+
+REQUESTS = [
+    (["login", "alice@contoso.com"],
+     "verb=sign-in\naccount=alice@contoso.com\n"),
+    (["login", "alice@contoso.com", "--provider", "microsoft", "--flow",
+      "device", "--server", "smtp.contoso.com", "--server=*.contoso.com",
+      "--as-delegate"],
+     "verb=sign-in\naccount=alice@contoso.com\nprovider=microsoft\n"
+     "flow=device\nservers=smtp.contoso.com *.contoso.com\n"
+     "as-delegate=yes\n"),
+    (["logout", "a@b"], "verb=forget\naccount=a@b\n"),
+    (["logout", "--no-revoke", "a@b"],
+     "verb=forget\naccount=a@b\nrevoke=no\n"),
+    (["status"], "verb=status\n"),
+    (["status", "a@b"], "verb=status\naccount=a@b\n"),
+    (["token", "a@b"], "verb=token\naccount=a@b\n"),
+    (["token", "a@b", "--server", "smtp.b", "--min-validity", "600"],
+     "verb=token\naccount=a@b\nserver=smtp.b\nmin-validity=600\n"),
+    (["refresh", "a@b"], "verb=refresh\naccount=a@b\n"),
+    (["refresh", "--due"], "verb=refresh\ndue=yes\n"),
+    (["watch"], "verb=watch\n"),
+    (["reload"], "verb=reload\n"),
+    (["version"], "verb=version\n"),
+]
+VERBS = [args for args, _ in REQUESTS]
+
+
+@pytest.mark.parametrize("args,wanted", REQUESTS)
+def test_each_verb_sends_these_bytes(mailtoken, helper, args, wanted):
+    helper.add("fault", word="denied")
+    mailtoken(*args)
+    asked = helper.wait_request()[0]
+    assert asked.raw == b"mailtoken=1\n" + wanted.encode() + b"\n"
+
+
+@pytest.mark.parametrize("word", FAULT_WORDS)
+@pytest.mark.parametrize("args", VERBS, ids=" ".join)
+def test_each_fault_has_its_exit_status_and_sentence(mailtoken, helper,
+                                                     word, args):
+    helper.add("fault", word=word, text="Do this and that.", retry_after="7")
+    run = mailtoken(*args)
+    assert run.returncode == STATUS[word]
+    assert "mailtoken: Do this and that.\n" in run.stderr
+    assert "mailtoken: try again in 7 s\n" in run.stderr
+    if args[0] not in ("login", "version"):
+        assert run.stdout == ""
+
+
+def test_a_fault_without_a_text_gets_one(mailtoken, helper):
+    helper.add("answer", attributes=[("mailtoken", "1"),
+                                     ("result", "login-needed")])
+    run = mailtoken("token", "a@b")
+    assert run.returncode == 1
+    assert run.stderr == "mailtoken: the account must sign in again\n"
+
+
+@pytest.mark.parametrize("kind,status,args", [
+    (kind, status, args) for args in VERBS for kind, status in (
+        ("close", 75), ("half", 1), ("garbage", 1), ("oversize", 1),
+        ("wrong-first", 1))
+    if (args[0], kind) != ("watch", "close")])   # waits for it to come back
+def test_a_helper_that_misbehaves_is_told_as_such(mailtoken, helper, kind,
+                                                  status, args):
+    helper.add(kind, times=None)
+    run = mailtoken(*args)
+    assert run.returncode == status
+    assert re.search(r"^mailtoken: .*helper", run.stderr, re.M)
+    assert TOKEN not in run.stderr
+    if args[0] != "version":
+        assert run.stdout == ""
+
+
+def test_no_helper_is_try_later_and_says_what_to_start(mailtoken):
+    run = mailtoken("token", "a@b")
+    assert run.returncode == 75
+    assert "start mailtokend" in run.stderr
+    assert run.stdout == ""
+
+
+def test_a_directory_that_others_may_write_is_not_asked(mailtoken, helper,
+                                                        place):
+    os.chmod(os.path.dirname(place), 0o770)
+    run = mailtoken("token", "a@b")
+    assert run.returncode == 1
+    assert "chmod go-w" in run.stderr and "nothing was sent" in run.stderr
+    assert len(helper.requests) == 0
+
+
+@pytest.mark.parametrize("args", [
+    [], ["nonsense"], ["status", "--nonsense"], ["login"],
+    ["login", "a", "b"], ["login", "a\nb"], ["login", "a", "--server", "x y"],
+    ["token"], ["token", "a", "--min-validity", "86401"],
+    ["token", "a", "--min-validity", "1h"], ["refresh"],
+    ["refresh", "--due", "a"], ["status", "--user"], ["--json"],
+    ["token", "a" * 255]])
+def test_a_wrong_command_line_is_told_and_nothing_asked(mailtoken, helper,
+                                                        args):
+    run = mailtoken(*args)
+    assert run.returncode == 2
+    assert run.stderr.startswith("mailtoken: ") and run.stdout == ""
+    assert len(helper.requests) == 0
+
+
+def test_help_and_version_need_no_helper(mailtoken):
+    run = mailtoken("--help")
+    assert run.returncode == 0 and run.stderr == ""
+    for args in VERBS:
+        assert f"\n  {args[0]} " in run.stdout or \
+            f"\n  {args[0]}\n" in run.stdout
+        one = mailtoken(args[0], "--help")
+        assert one.returncode == 0 and args[0] in one.stdout
+    assert re.fullmatch(r"mailtoken \S+\n", mailtoken("--version").stdout)
+
+
+def test_token_prints_the_bare_token(mailtoken, helper):
+    run = mailtoken("token", "a@b")
+    assert (run.returncode, run.stdout, run.stderr) == (0, TOKEN + "\n", "")
+
+
+def test_token_carries_the_longest_token(mailtoken, helper):
+    helper.token = "x" * 65000
+    assert mailtoken("token", "a@b").stdout == "x" * 65000 + "\n"
+
+
+@pytest.mark.parametrize("token", ["", "two words", "caf\u00e9", "a\tb"])
+def test_a_token_that_cannot_be_one_is_not_printed(mailtoken, helper, token):
+    helper.add("token", token=token)
+    run = mailtoken("token", "a@b")
+    assert run.returncode == 1 and run.stdout == ""
+    assert "no usable token" in run.stderr
+
+
+def test_an_answer_that_cannot_be_written_is_no_success(mailtoken, helper,
+                                                        place):
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(mailtoken.argv("token", "a@b"), stdout=full,
+                             stderr=subprocess.PIPE, text=True,
+                             timeout=DEADLINE, check=False)
+    assert run.returncode == 1
+    assert "cannot write the answer" in run.stderr
+    assert TOKEN not in run.stderr
+
+
+@pytest.mark.parametrize("step", [
+    {"kind": "token", "token": TOKEN + " " + TOKEN}, {"kind": "half"},
+    {"kind": "repeated", "name": "token"}, {"kind": "oversize"},
+    {"kind": "wrong-first"},
+    {"kind": "answer", "attributes": [
+        ["mailtoken", "1"], ["result", "nonsense"], ["token", TOKEN]]}])
+def test_secrets_never_reach_stderr(mailtoken, helper, step):
+    helper.add(**step)
+    run = mailtoken("token", "a@b")
+    assert run.returncode == 1
+    assert "secret" not in run.stderr and run.stdout == ""
+
+
+def test_texts_of_the_helper_cannot_drive_the_terminal(mailtoken, helper):
+    helper.add("fault", word="denied", text="a\033[2Jb\u009bc\u202ed")
+    assert mailtoken("token", "a@b").stderr == "mailtoken: a?[2Jb?c?d\n"
+
+
+NOW = int(time.time())
+ACCOUNTS = [
+    {"account": "alice@contoso.com", "provider": "microsoft",
+     "state": "active", "servers": "smtp.office365.com",
+     "expires": str(NOW + 3650), "unsaved": "no"},
+    {"account": "bob@contoso.com", "provider": "microsoft",
+     "state": "login-needed", "expires": "1", "unsaved": "yes",
+     "text": "the refresh token was not used for too long (AADSTS700082): "
+             "sign in again with \"mailtoken login bob@contoso.com\""},
+    {"account": "nobody@contoso.com", "state": "empty", "unsaved": "no"},
+]
+
+
+def answer(helper, *records, times=1):
+    """The next answer is these lists."""
+    helper.add("garbage", bytes=lists(*records).hex(), times=times)
+
+
+def test_status_is_a_table(mailtoken, helper):
+    answer(helper, *ACCOUNTS, {"result": "ok"})
+    run = mailtoken("status")
+    lines = run.stdout.splitlines()
+    assert run.returncode == 0 and run.stderr == ""
+    assert lines[0].split() == ["ACCOUNT", "STATE", "EXPIRES", "IN"]
+    assert re.fullmatch(r"alice@contoso\.com +active +1 h", lines[1])
+    assert re.fullmatch(r"bob@contoso\.com +login-needed, unsaved +expired",
+                        lines[2])
+    assert lines[3].startswith("    the refresh token was not used")
+    assert re.fullmatch(r"nobody@contoso\.com +empty +-", lines[-1])
+
+
+def test_status_in_json_is_an_array(mailtoken, helper):
+    answer(helper, *ACCOUNTS, {"result": "ok"})
+    run = mailtoken("status", "--json")
+    got = json.loads(run.stdout)
+    assert [r["account"] for r in got] == [r["account"] for r in ACCOUNTS]
+    assert got[0]["servers"] == ["smtp.office365.com"]
+    assert got[0]["expires"] == NOW + 3650 and got[1]["unsaved"] is True
+    answer(helper, {"result": "ok"})
+    assert json.loads(mailtoken("--json", "status").stdout) == []
+
+
+def test_a_status_that_breaks_off_prints_nothing(mailtoken, helper):
+    helper.add("garbage", bytes=lists(*ACCOUNTS)[:-20].hex())
+    run = mailtoken("status", "--json")
+    assert run.returncode == 1 and run.stdout == ""
+
+
+def test_logout_says_what_was_done(mailtoken, helper):
+    answer(helper, {"result": "ok", "deleted": "yes",
+                    "revoked": "unsupported", "text": "end it there"})
+    run = mailtoken("logout", "a@b")
+    assert run.returncode == 0
+    assert run.stdout == ("a@b is signed out: what was kept for it is "
+                          "deleted.\nend it there\n")
+
+
+def test_refresh_says_how_long_the_token_lives(mailtoken, helper):
+    answer(helper, {"result": "ok", "account": "a@b",
+                    "expires": str(int(time.time()) + 3660)})
+    run = mailtoken("refresh", "a@b")
+    assert run.returncode == 0
+    assert run.stdout.startswith("a@b: renewed; the token is good for 1 h")
+
+
+@pytest.mark.parametrize("outcomes,status", [
+    (["ok", "ok"], 0), (["ok", "try-later"], 75), (["login-needed"], 1),
+    (["try-later", "login-needed", "ok"], 1), ([], 0)])
+def test_refresh_due_tells_each_account(mailtoken, helper, outcomes, status):
+    answer(helper, *({"account": f"{i}@b", "outcome": word,
+                      "text": "because"}
+                     for i, word in enumerate(outcomes)), {"result": "ok"})
+    run = mailtoken("refresh", "--due")
+    assert run.returncode == status
+    assert run.stdout.splitlines() == [
+        f"{i}@b: " + ("renewed" if word == "ok" else "because")
+        for i, word in enumerate(outcomes)]
+
+
+def test_reload_says_what_changed(mailtoken, helper):
+    answer(helper, {"result": "ok", "changed": "provider microsoft",
+                    "needs-restart": "listen"})
+    assert mailtoken("reload").stdout == (
+        "changed: provider microsoft\nneeds a restart: listen\n")
+    answer(helper, {"result": "ok"})
+    assert mailtoken("reload").stdout == "nothing changed\n"
+
+
+def test_version_names_both_and_its_own_without_a_helper(mailtoken, helper):
+    answer(helper, {"result": "ok", "version": "9.8", "protocol": "1",
+                    "keyring": "/k", "pid": "12"})
+    run = mailtoken("version")
+    assert re.fullmatch(r"mailtoken \S+\nmailtokend 9\.8, protocol 1, "
+                        r"pid 12, keyring /k\n", run.stdout)
+    helper.stop()
+    run = mailtoken("version")
+    assert run.returncode == 75
+    assert re.fullmatch(r"mailtoken \S+\n", run.stdout) and run.stderr
+
+
+def test_login_prints_each_event_at_once(mailtoken, place):
+    go_on = threading.Event()
+
+    def turn(talk):
+        talk.send(SHOW_CODE)
+        assert go_on.wait(DEADLINE)
+        talk.send({"event": "waiting", "expires-in": "895"}, DONE)
+
+    helper = Conversation(place, turn)
+    with mailtoken.start("login", "alice@contoso.com") as run:
+        got = [run.stdout.readline() for _ in range(4)]
+        assert got == ["event=show-code\n", "user-code=A1B2C3D4E\n",
+                       "verification-uri=https://microsoft.com/devicelogin\n",
+                       "expires-in=900\n"]
+        go_on.set()
+        rest, errors = run.communicate(timeout=DEADLINE)
+    helper.end()
+    assert rest.splitlines()[:4] == ["event=waiting", "expires-in=895",
+                                     "event=done", "result=ok"]
+    assert run.returncode == 0 and errors == ""
+
+
+def test_login_in_json_is_an_object_a_line(mailtoken, helper):
+    answer(helper, SHOW_CODE, DONE)
+    run = mailtoken("login", "alice@contoso.com", "--json")
+    got = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [g["event"] for g in got] == ["show-code", "done"]
+    assert got[0]["expires-in"] == 900
+
+
+def test_warnings_of_a_sign_in_are_told(mailtoken, helper):
+    answer(helper, {**DONE, "warning": "nobody knows who signed in"})
+    run = mailtoken("login", "alice@contoso.com")
+    assert run.returncode == 0
+    assert "mailtoken: nobody knows who signed in\n" in run.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_a_sign_in_hangs_up_and_says_so(mailtoken, place,
+                                                     number):
+    def turn(talk):
+        talk.send(SHOW_CODE)
+        talk.wait_close()
+
+    helper = Conversation(place, turn)
+    with mailtoken.start("login", "alice@contoso.com") as run:
+        assert run.stdout.readline() == "event=show-code\n"
+        run.send_signal(number)
+        _, errors = run.communicate(timeout=DEADLINE)
+    assert helper.closed.wait(DEADLINE)
+    helper.end()
+    assert run.returncode == 1
+    assert errors == "mailtoken: the sign-in was cancelled\n"
+
+
+def refuses(talk):
+    """Asks who, expects a no."""
+    talk.send(SHOW_CODE, ASK)
+    assert talk.read() == b"mailtoken=1\nanswer=no\n\n"
+    talk.send({"event": "done", "result": "denied",
+               "text": "another user signed in; nothing was stored"})
+
+
+def accepts(talk):
+    """Asks who, expects a yes."""
+    talk.send(SHOW_CODE, ASK)
+    assert talk.read() == b"mailtoken=1\nanswer=yes\n\n"
+    talk.send({**DONE, "identity": "bob@contoso.com"})
+
+
+def test_another_user_is_refused_where_nobody_can_be_asked(mailtoken, place):
+    helper = Conversation(place, refuses)
+    run = mailtoken("login", "alice@contoso.com")
+    helper.end()
+    assert run.returncode == 1
+    assert "--as-delegate" in run.stderr
+    assert "question=other-user\n" in run.stdout
+    assert "nothing was kept" in run.stderr
+
+
+def test_an_unknown_question_is_answered_no(mailtoken, place):
+    def turn(talk):
+        talk.send({"event": "ask", "question": "colour", "text": "blue?"})
+        assert talk.read() == b"mailtoken=1\nanswer=no\n\n"
+
+    helper = Conversation(place, turn)
+    run = mailtoken("login", "alice@contoso.com")
+    helper.end()
+    assert run.returncode == 1
+
+
+@pytest.mark.parametrize("typed,turn,status", [
+    (b"y\n", accepts, 0), (b"\n", refuses, 1), (b"no\n", refuses, 1)])
+def test_another_user_is_asked_about_on_a_terminal(mailtoken, place, typed,
+                                                   turn, status):
+    helper = Conversation(place, turn)
+    got, shown = mailtoken.on_terminal("login", "alice@contoso.com",
+                                       typed=typed, until=b"[y/N] ")
+    helper.end()
+    assert got == status
+    assert "keep this?" in shown
+    if status == 0:
+        assert "bob@contoso.com who signed in for it." in shown
+    else:
+        assert "nothing was kept" in shown
+
+
+def test_an_unknown_event_is_passed_over(mailtoken, helper):
+    answer(helper, {"event": "sings", "text": "la"}, DONE)
+    status, shown = mailtoken.on_terminal("login", "alice@contoso.com")
+    assert status == 0 and "la\r\n" not in shown
+
+
+def test_a_dumb_terminal_gets_plain_lines_of_80_columns(mailtoken, helper):
+    answer(helper, SHOW_CODE, {"event": "waiting", "expires-in": "895"},
+           {"event": "waiting", "expires-in": "830"},
+           {**DONE, "warning": "word " * 60})
+    status, shown = mailtoken.on_terminal("login", "alice@contoso.com")
+    assert status == 0
+    assert "https://microsoft.com/devicelogin" in shown
+    assert "A1B2C3D4E" in shown
+    assert shown.count("Waiting for you") == 2
+    assert "alice@contoso.com is signed in (provider microsoft)." in shown
+    assert "kept fresh from now on." in shown
+    answer(helper, *ACCOUNTS, {"result": "ok"})
+    shown += mailtoken.on_terminal("status")[1]
+    helper.add("fault", word="config-error", text="why " * 100)
+    shown += mailtoken.on_terminal("token", "a@b")[1]
+    shown += mailtoken.on_terminal("--help")[1]
+    for line in shown.split("\r\n"):
+        assert len(line) <= 80
+        assert line.isprintable()
+
+
+def test_a_terminal_shows_the_time_in_place(mailtoken, helper):
+    answer(helper, SHOW_CODE, {"event": "waiting", "expires-in": "890"},
+           DONE, times=2)
+    _, shown = mailtoken.on_terminal("login", "alice@contoso.com",
+                                     TERM="xterm")
+    assert "\rWaiting for you; 15:00 left" in shown
+    assert "\rWaiting for you; 14:50 left" in shown
+    assert "\033[1mA1B2C3D4E" in shown
+    _, shown = mailtoken.on_terminal("login", "alice@contoso.com",
+                                     TERM="xterm", NO_COLOR="1")
+    assert "\033[1m" not in shown and "\033[40m" not in shown
+
+
+def test_a_picture_is_drawn_only_where_it_fits(mailtoken, helper):
+    answer(helper, SHOW_CODE, DONE, times=None)
+    wide = mailtoken.on_terminal("login", "alice@contoso.com", TERM="xterm",
+                                 LANG="C.UTF-8")[1]
+    if "\u2588" not in wide:
+        pytest.skip("built without libqrencode")
+    for variables in ({"LANG": "C"}, {"TERM": "dumb"}):
+        shown = mailtoken.on_terminal(
+            "login", "alice@contoso.com",
+            **{"TERM": "xterm", "LANG": "C.UTF-8", **variables})[1]
+        assert "\u2588" not in shown
+    answer_long = {**SHOW_CODE, "verification-uri": "https://x/" + "y" * 300}
+    helper.clear()
+    answer(helper, answer_long, DONE)
+    shown = mailtoken.on_terminal("login", "alice@contoso.com", columns=40,
+                                  TERM="xterm", LANG="C.UTF-8")[1]
+    assert "\u2588" not in shown
+
+
+CHANGE = {"account": "alice@contoso.com", "provider": "microsoft",
+          "state": "login-needed", "unsaved": "no",
+          "text": 'sign in "again"'}
+
+
+def test_watch_prints_a_line_a_change(mailtoken, place):
+    helper = Conversation(
+        place, lambda talk: (talk.send({"event": "watching"}, CHANGE),
+                             talk.wait_close()))
+    with mailtoken.start("watch") as run:
+        assert run.stdout.readline() == (
+            "account=alice@contoso.com state=login-needed "
+            'text="sign in \\"again\\""\n')
+        run.send_signal(signal.SIGTERM)
+        run.communicate(timeout=DEADLINE)
+    helper.end()
+
+
+def test_watch_runs_a_command_for_each_change(mailtoken, place, tmp_path):
+    out = tmp_path / "out"
+    helper = Conversation(
+        place, lambda talk: (talk.send({"event": "watching"}, CHANGE,
+                                       {**CHANGE, "state": "active",
+                                        "text": ""}),
+                             talk.wait_close()))
+    command = (f'printf "%s|" "$MAILTOKEN_ACCOUNT" "$MAILTOKEN_STATE" '
+               f'"$MAILTOKEN_TEXT" "$MAILTOKEN_PROVIDER" >>{out}; '
+               'echo done; exit 3')
+    with mailtoken.start("watch", "--exec", command) as run:
+        lines = [run.stdout.readline() for _ in range(4)]
+        run.send_signal(signal.SIGTERM)
+        _, errors = run.communicate(timeout=DEADLINE)
+    helper.end()
+    # Each command is waited for before the next line.
+    assert [line.split()[0] for line in lines] == [
+        "account=alice@contoso.com", "done"] * 2
+    assert out.read_text() == (
+        'alice@contoso.com|login-needed|sign in "again"|microsoft|'
+        "alice@contoso.com|active||microsoft|")
+    assert "the command ended with status 3" in errors
+
+
+def test_watch_waits_for_a_helper_that_restarts(mailtoken, place):
+    helper = Conversation(
+        place, lambda talk: talk.send({"event": "watching"}),
+        lambda talk: (talk.send({"event": "watching"}, CHANGE),
+                      talk.wait_close()))
+    with mailtoken.start("watch") as run:
+        assert "state=login-needed" in run.stdout.readline()
+        run.send_signal(signal.SIGTERM)
+        _, errors = run.communicate(timeout=DEADLINE)
+    helper.end()
+    assert errors.splitlines() == [
+        "mailtoken: the helper went away; waiting for it",
+        "mailtoken: the helper is back; changes in between are not shown"]
+
+
+def test_a_helper_of_ones_own_is_asked_if_it_is_there(program):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+    top = tempfile.mkdtemp(prefix="cli-")
+    try:
+        os.chmod(top, 0o755)
+        copy = shutil.copy(program, top + "/mailtoken")
+        runtime = Path(top, "run")
+        (runtime / "mailtoken").mkdir(parents=True)
+        for directory in (runtime, runtime / "mailtoken"):
+            os.chown(directory, 65534, 65534)
+        variables = environment(XDG_RUNTIME_DIR=str(runtime), HOME=top,
+                                LD_LIBRARY_PATH="")
+
+        def run():
+            return subprocess.run(
+                ["setpriv", "--reuid=65534", "--regid=65534",
+                 "--clear-groups", copy, "token", "a@b"],
+                env=variables, capture_output=True, text=True,
+                timeout=DEADLINE, check=False)
+
+        with ScriptedHelper(runtime / "mailtoken/socket", token=TOKEN) as own:
+            assert run().stdout == TOKEN + "\n"
+            assert own.wait_request()[0].uid == 65534
+    finally:
+        shutil.rmtree(top)
+
+
+def installed_helper():
+    """Where the command looks for mailtokend, or None."""
+    path = paths.configured("sbindir") if \
+        (paths.BUILD / "Makefile").exists() else ""
+    for name in ("exec_prefix", "prefix"):
+        if "${" + name + "}" in path:
+            path = path.replace("${" + name + "}", paths.configured(name))
+    return path + "/mailtokend" if path.startswith("/") else None
+
+
+def test_a_helper_is_started_where_no_user_manager_runs(program):
+    path = installed_helper()
+    built = paths.program("mailtokend")
+    if os.geteuid() != 0 or path is None or not built.exists() or \
+            not os.path.isdir(os.path.dirname(path)):
+        pytest.skip("needs root, a built mailtokend and its directory")
+    top = tempfile.mkdtemp(prefix="cli-")
+    os.chmod(top, 0o755)
+    home = Path(top, "home")
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    shutil.copy(program, top + "/mailtoken")
+    shutil.copy(built, top + "/mailtokend")
+    script = ('mount -t tmpfs -o mode=755 tmpfs "$1" && '
+              'cp "$2/mailtokend" "$1" && '
+              'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
+              'sh -c \'"$0" status; echo "$?"; exec "$0" version --json\' '
+              '"$2/mailtoken"')
+    try:
+        run = subprocess.run(
+            ["unshare", "-m", "sh", "-c", script, "sh",
+             os.path.dirname(path), top],
+            env=environment(HOME=str(home), XDG_RUNTIME_DIR=str(home)),
+            capture_output=True, text=True, timeout=2 * DEADLINE,
+            check=False)
+        if "mount:" in run.stderr:
+            pytest.skip("cannot mount here")
+        status, answer = run.stdout.splitlines()
+        helper = os.pidfd_open(json.loads(answer)["helper"]["pid"])
+        signal.pidfd_send_signal(helper, signal.SIGTERM)
+        assert select.select([helper], [], [], DEADLINE)[0]
+        os.close(helper)
+        assert status == "0"
+        assert (home / ".local/state/mailtoken/keyring").is_dir()
+    finally:
+        shutil.rmtree(top)
