@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A Dovecot of its own for tests: IMAP, POP3 and submission.
+
+Owns: a configuration below a temporary directory, ports of 127.0.0.1,
+XOAUTH2 and OAUTHBEARER only, whose tokens are checked at the identity
+provider of tests/lib (RFC 7662); submission hands mail to a Sink.
+Touches neither /etc/dovecot nor a Dovecot that runs.
+"""
+
+import os
+import pwd
+
+from bed import wait_for
+from bed_process import ServerProcess, free_port, is_listening
+
+OAUTH2 = """\
+introspection_mode = post
+introspection_url = {url}/introspect
+client_id = mail-server
+client_secret = {secret}
+force_introspection = yes
+active_attribute = active
+active_value = true
+username_attribute = username
+tls_ca_cert_file = {ca}
+openid_configuration_url = {url}/.well-known/openid-configuration
+"""
+
+CONFIG = """\
+base_dir = {dir}/run
+state_dir = {dir}/state
+log_path = {dir}/log
+protocols = imap pop3 submission
+listen = 127.0.0.1
+hostname = localhost
+ssl = required
+ssl_cert = <{cert}
+ssl_key = <{key}
+auth_mechanisms = xoauth2 oauthbearer
+auth_failure_delay = 0 secs
+first_valid_uid = 1
+mail_location = maildir:~/mail
+submission_relay_host = 127.0.0.1
+submission_relay_port = {sink}
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {dir}/oauth2.conf
+}}
+userdb {{
+  driver = static
+  args = allow_all_users=yes uid={uid} gid={gid} home={dir}/home/%u
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = 0
+  }}
+  inet_listener pop3s {{
+    port = {pop3s}
+    ssl = yes
+  }}
+}}
+service submission-login {{
+  inet_listener submission {{
+    port = {submission}
+  }}
+}}
+namespace inbox {{
+  inbox = yes
+}}
+"""
+
+PORTS = ("imap", "imaps", "pop3s", "submission")
+START_TRIES = 3     # another program may take a port in between
+
+
+class Dovecot(ServerProcess):
+    """One server; ports are imap (STARTTLS), imaps, pop3s, submission."""
+
+    def __init__(self, idp, sink_port, mail_user="nobody"):
+        super().__init__("dovecot-")
+        self._idp = idp
+        self._sink_port = sink_port
+        self._mail = pwd.getpwnam(mail_user)
+        self.ca_file = idp.ca_file
+        self.imap = self.imaps = self.pop3s = self.submission = 0
+
+    def start(self):
+        """Start on free ports.  Returns self."""
+        for name in ("run", "state", "home"):
+            os.makedirs(self.path(name), exist_ok=True)
+        os.chown(self.path("home"), self._mail.pw_uid, self._mail.pw_gid)
+        for left in reversed(range(START_TRIES)):
+            self._configure()
+            self.launch("/usr/sbin/dovecot", "-F", "-c",
+                        self.path("dovecot.conf"))
+            wait_for(lambda: not self.alive() or is_listening(self.imaps))
+            if self.alive():
+                return self
+            self.end()
+            if not left:
+                raise AssertionError("dovecot: " + self.output() + self.log())
+        return self
+
+    def _configure(self):
+        ports = {name: free_port() for name in PORTS}
+        for name, port in ports.items():
+            setattr(self, name, port)
+        cert, key = self._idp.authority.server()
+        self.write("oauth2.conf", OAUTH2.format(
+            secret=self._idp.introspect_secret, ca=self.ca_file,
+            url=self._idp.url), 0o600)
+        self.write("dovecot.conf", CONFIG.format(
+            dir=self.directory, cert=cert, key=key, sink=self._sink_port,
+            uid=self._mail.pw_uid, gid=self._mail.pw_gid, **ports))
