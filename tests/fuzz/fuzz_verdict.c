@@ -1,0 +1,47 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Challenges of mail servers.  The first line of the input is the token that
+ * was sent, the rest the challenge: what is shown of it is printable, fits,
+ * and does not repeat the token.
+ */
+#include "verdict.h"
+
+#include "fuzz.h"
+
+const char fuzz_name[] = "verdict";
+
+/*
+ * Short words may stand in any text, others may come about by escaping: the
+ * end of \x0a and what follows it.
+ */
+static bool is_long_word(struct span token)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "ghijklmnopqrstuvwyz";
+	size_t i;
+
+	for (i = 0; i < token.n; i++)
+		if (token.p[i] == '\0' || strchr(letters, token.p[i]) == NULL)
+			return false;
+	return token.n >= 16;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct span rest = fuzz_span(bytes, n);
+	struct span token = fuzz_line(&rest);
+	struct verdict verdict;
+	const char *said = verdict.challenge;
+
+	verdict_read(rest, "\001", token, &verdict);
+	FUZZ_CHECK(strnlen(said, CHALLENGE_MAX_BYTES + 1) <=
+	    CHALLENGE_MAX_BYTES);
+	FUZZ_CHECK(fuzz_is_printable(said));
+	FUZZ_CHECK(verdict.rejected == (said[0] != '\0'));
+	FUZZ_CHECK(span_is(verdict.reply, rest.n > 0 ? "\001" : ""));
+	if (is_long_word(token))
+		FUZZ_CHECK(memmem(said, strlen(said), token.p, token.n) ==
+		    NULL);
+	return 0;
+}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Each rule script finds what it is for: a line planted in a copy of the
+tree makes it fail, and without that line it does not."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+TREE = ("helper", "plugin", "tests/rules", "tests/unit", "tests/plugin")
+
+BODY = "void planted_x(char *a, struct why *why)\n{\n\t%s\n}\n"
+TALL = ("int planted_tall(void)\n{\n" + "\tplanted();\n" * 61
+        + "\treturn 0;\n}\n")
+
+# rule, file that gets more at its end, what it gets
+PLANTED = [
+    ("layers", "helper/store/entry.c", '#include "oauth/http.h"\n'),
+    ("layers", "helper/oauth/form.c", '#include "store/entry.h"\n'),
+    ("layers", "helper/cli/text.c", '#include "daemon/clock.h"\n'),
+    ("layers", "plugin/who.c", '#include "oauth/form.h"\n'),
+    ("layers", "plugin/who.c", "#include <curl/curl.h>\n"),
+    ("layers", "helper/wire/buf.c", "#include <openssl/evp.h>\n"),
+    ("layers", "helper/wire/buf.c", "#include <jansson.h>\n"),
+    ("layers", "helper/wire/fault.h", '#include "wire/attr.h"\n'),
+    ("layers", "helper/wire/buf.c", '#include "buf.h"\n'),
+    ("headers", "helper/wire/span.h", "struct no_such_thing planted;\n"),
+    ("banned", "helper/daemon/log.c", BODY % "strcpy(a, a);"),
+    ("banned", "helper/daemon/log.c", BODY % "sprintf (a, a);"),
+    ("banned", "helper/daemon/log.c", BODY % "exit(1);"),
+    ("banned", "helper/cli/text.c", BODY % "strtok(a, a);"),
+    ("banned", "helper/wire/buf.c", BODY % "a = realloc(a, 1);"),
+    ("banned", "helper/oauth/form.c", BODY % "time(NULL);"),
+    ("banned", "plugin/who.c", BODY % "umask(0);"),
+    ("banned", "plugin/who.c", BODY % "getenv(a);"),
+    ("banned", "helper/store/leaf.c", BODY % "a = 0;\n#ifdef X\n#endif"),
+    ("banned", "tests/unit/test_buf.c", BODY % "strcat(a, a);"),
+    ("secrets", "helper/daemon/log.c",
+     BODY % 'secret_reveal(a, "for the log");'),
+    ("secrets", "helper/wire/attr.c", BODY % "secret_reveal(a, why);"),
+    ("secrets", "helper/wire/attr.c",
+     BODY % 'why_set(why, 0, "%s", secret_reveal(a, "reason").p);'),
+    ("secrets", "helper/store/entry.c",
+     BODY % 'why_set(why, 0, "%s", entry->refresh_token);'),
+    ("secrets", "helper/cli/token.c",
+     BODY % 'a = secure_getenv("MAILTOKEN_CLIENT_SECRET");'),
+    ("secrets", "plugin/response.c", BODY % 'a = "user=\\x01auth";'),
+    ("secrets", "plugin/response.c", BODY % 'a = "\\x01";'),
+    ("sizes", "helper/wire/buf.c", TALL),
+    ("sizes", "helper/wire/buf.c",
+     "int planted(int a, int b, int c, int d, int e,\n    int f)\n{\n}\n"),
+    ("sizes", "helper/wire/buf.c", "/* x */\n" * 600),
+    ("docs", "helper/wire/words.h", '#define VERB_NEW "brand-new"\n'),
+    ("docs", "helper/wire/words.h", '#define ATTR_NEW "brand-new"\n'),
+    ("docs", "helper/wire/words.h", '#define EVENT_NEW "brand-new"\n'),
+    ("docs", "helper/cli/token.c", '\t\t{ .name = "brand-new", .flag = &x }'
+     "\n"),
+    ("docs", "helper/daemon/main.c",
+     '\t\t{ "brand-new", no_argument, NULL, 0 },\n'),
+    ("docs", "helper/daemon/config_file.c", 'CFG_STR("brand_new", 0, 0)\n'),
+    ("docs", "helper/man/mailtoken.1", ".It Fl Fl brand-new\n"),
+    ("docs", "helper/man/mailtokend.8", ".It Fl Fl brand-new\n"),
+    ("docs", "helper/man/mailtoken.conf.5", ".It Ic brand_new No = x\n"),
+    ("words", "helper/wire/buf.c", "/* see bug" + " 123 */\n"),
+    ("words", "helper/wire/buf.c", "/* TO" + "DO: more */\n"),
+    ("words", "helper/wire/buf.c", "/* as in /wo" + "rk/main */\n"),
+    ("words", "helper/wire/buf.c", "/* the behav" + "ior of it */\n"),
+    ("spdx", "helper/wire/buf.c", None),
+    ("style", "helper/wire/buf.c", "/* blank at the end */ \n"),
+    ("style", "helper/wire/buf.c", "/* " + "x" * 80 + " */\n"),
+    ("style", "helper/wire/buf.c", "        int spaces;\n"),
+    ("style", "helper/wire/buf.c", "// comment\n"),
+    ("style", "helper/wire/buf.c", "int planted(void) {\n}\n"),
+    ("style", "helper/wire/buf.c", BODY % "if(why) {\n\t}"),
+]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A copy of what the rules read."""
+    top = tmp_path_factory.mktemp("tree")
+    for part in TREE:
+        shutil.copytree(TOP / part, top / part, ignore=(
+            shutil.ignore_patterns("*.o", "*.lo", ".libs", "__pycache__")))
+    return top
+
+
+def run(tree, rule):
+    """One rule over the copy."""
+    return subprocess.run([sys.executable, str(tree / "tests/rules" / rule)],
+                          capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("rule", sorted({r for r, _, _ in PLANTED}))
+def test_the_tree_keeps_the_rule(tree, rule):
+    done = run(tree, rule)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "rule,where,more", PLANTED,
+    ids=[f"{i}-{r}" for i, (r, _, _) in enumerate(PLANTED)])
+def test_a_planted_line_is_found(tree, rule, where, more):
+    path = tree / where
+    clean = path.read_text()
+    if more is None:
+        changed = clean.replace("SPDX-", "SPD-", 1)
+    elif where.endswith(".1"):
+        changed = clean.replace(".Sh VERBS\n", ".Sh VERBS\n" + more, 1)
+    else:
+        changed = clean + more
+    path.write_text(changed)
+    try:
+        done = run(tree, rule)
+    finally:
+        path.write_text(clean)
+    assert done.returncode == 1, done.stderr
+    assert f"{where}:" in done.stdout

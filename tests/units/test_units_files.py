@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the installation puts in place, and how strict the units are."""
+
+import re
+
+import pytest
+
+import root_tree
+from bed_units import SERVICE
+
+UNITS = ("mailtokend.service", "mailtoken.socket", "mailtoken-postfix.socket",
+         "mailtoken-handover.service", "mailtoken-renew.service",
+         "mailtoken-renew.timer")
+USER_UNITS = ("mailtokend.service", "mailtoken.socket",
+              "mailtoken-renew.service", "mailtoken-renew.timer")
+EXPOSURE_MAX = 1.5
+
+
+def test_sysusers_makes_a_user_without_a_shell_at_boot(machine):
+    fields = machine.run("getent", "passwd", "mailtoken").stdout.split(":")
+    assert 0 < int(fields[2]) < 1000
+    assert fields[5] == "/var/lib/mailtoken"
+    assert fields[6].strip().endswith("nologin")
+    assert machine.run("id", "-Gn", "mailtoken").stdout == "mailtoken\n"
+
+
+def test_tmpfiles_makes_a_state_directory_that_only_the_helper_enters(
+        machine):
+    shown = machine.run("stat", "-c", "%U:%G %a", "/var/lib/mailtoken")
+    assert shown.stdout == "mailtoken:mailtoken 700\n"
+
+
+def test_the_units_are_all_known_to_systemd(machine):
+    states = machine.systemctl("list-unit-files", "--no-legend",
+                               "mailtoken*").splitlines()
+    assert {line.split()[0] for line in states} == set(UNITS)
+
+
+def test_installing_switches_nothing_on(tmp_path):
+    root_tree.install(tmp_path)
+    for path in tmp_path.rglob("*"):
+        assert not str(path.relative_to(tmp_path)).startswith("etc/")
+        assert not path.parent.name.endswith((".wants", ".requires"))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_no_fault_with_the_system_unit(machine, unit):
+    done = machine.run("systemd-analyze", "verify", "--man=no", unit,
+                       check=False)
+    assert done.stdout + done.stderr == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("unit", USER_UNITS)
+def test_systemd_finds_no_fault_with_the_user_unit(machine, unit):
+    done = machine.run("systemd-analyze", "--user", "verify", "--man=no",
+                       unit, check=False, XDG_RUNTIME_DIR="/run")
+    assert done.stdout + done.stderr == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("unit", (SERVICE, "mailtoken-renew.service"))
+def test_the_service_is_exposed_to_little(machine, unit):
+    said = machine.run("systemd-analyze", "--no-pager", "security",
+                       unit).stdout
+    level = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
+    assert float(level[1]) <= EXPOSURE_MAX
+
+
+def test_the_service_says_when_it_is_ready_and_has_time_to_stop(machine):
+    assert machine.show(SERVICE, "Type") == "notify"
+    assert machine.show(SERVICE, "TimeoutStopUSec") == "30s"
+    assert machine.show(SERVICE, "RuntimeDirectory") == ""
+    assert machine.show(SERVICE, "StateDirectory") == "mailtoken"
