@@ -15,7 +15,6 @@
 #include "daemon/answer.h"
 #include "daemon/conn.h"
 
-#define ACCEPT_AT_ONCE	64
 #define RECEIVE_BYTES	4096
 #define OUT_MAX_BYTES	(64 * 1024 * 1024)
 
@@ -424,30 +423,28 @@ static void pause_accepting(struct serve *serve)
 	(void)evtimer_add(serve->resume, &wait);
 }
 
+/*
+ * One at a time: what happened on other connections before, an end above
+ * all, is then seen before the next request.
+ */
 static void acceptable(evutil_socket_t listener, short events, void *ctx)
 {
 	struct serve *serve = ctx;
-	int i, fd;
+	int fd;
 
 	(void)events;
-	for (i = 0; i < ACCEPT_AT_ONCE && !serve->stopped; i++) {
-		if (serve->n_conns >= serve->n_conns_max) {
-			set_accepting(serve, false);
-			return;
-		}
-		fd = accept4(listener, NULL, NULL,
-		    SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
-			continue;
-		if (fd < 0 && errno == EAGAIN)
-			return;
-		if (fd < 0) {
-			log_event(LOG_LEVEL_ERROR, "accept", "cannot accept "
-			    "connections for the moment (errno %d)", errno);
-			pause_accepting(serve);
-			return;
-		}
+	if (serve->n_conns >= serve->n_conns_max) {
+		set_accepting(serve, false);
+		return;
+	}
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0) {
 		greet(serve, fd);
+	} else if (errno != EAGAIN && errno != EINTR &&
+	    errno != ECONNABORTED) {
+		log_event(LOG_LEVEL_ERROR, "accept", "cannot accept "
+		    "connections for the moment (errno %d)", errno);
+		pause_accepting(serve);
 	}
 }
 
