@@ -8,6 +8,7 @@ test bed and two accounts, signed in over the protocol itself.
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -130,8 +131,13 @@ def _wait(directory, child):
     path = directory / "run" / "socket"
     pause = threading.Event()
     for _ in range(1000):
-        if path.exists():
+        # There it is at bind(2); it answers from listen(2) on.
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.connect(str(path))
             return str(path)
+        except OSError:
+            pass
         assert child.poll() is None, (directory / "log").read_text()
         pause.wait(0.01)
     raise AssertionError("mailtokend does not listen: "
