@@ -153,16 +153,16 @@ static enum fault sandbox(struct keeper *keeper, struct why *why)
 		.folders = (const char *const *)keeper->config->folders,
 		.n_folders = keeper->config->n_folders,
 	};
-	char state[64];
+	char depth[64];
 	enum fault fault;
 
 	if (!keeper->options.sandbox || keeper->sandboxed)
 		return FAULT_NONE;
-	fault = harden_sandbox(&paths, state, sizeof(state), why);
+	fault = harden_sandbox(&paths, depth, sizeof(depth), why);
 	if (fault != FAULT_NONE)
 		return fault;
 	keeper->sandboxed = true;
-	log_event(LOG_LEVEL_INFO, "sandbox", "%s", state);
+	log_event(LOG_LEVEL_INFO, "sandbox", "%s", depth);
 	return FAULT_NONE;
 }
 

@@ -21,8 +21,10 @@ struct flow;
 
 enum flow_event_kind {
 	FLOW_SHOW_CODE,		/* device: tell the user */
+	FLOW_SHOW_URL,		/* browser: tell the user */
 	FLOW_WAITING,		/* device: asked once more, not finished */
 	FLOW_TOKENS,		/* the end: it worked */
+	FLOW_REVOKED,		/* the end of flow_revoke_start() */
 	FLOW_FAILED		/* the end: it did not */
 };
 
@@ -40,7 +42,9 @@ struct flow_failure {
 struct flow_event {
 	enum flow_event_kind kind;
 	const struct reply_device *device;	/* FLOW_SHOW_CODE */
-	int64_t left_s;				/* SHOW_CODE, WAITING */
+	const char *url;			/* FLOW_SHOW_URL: to open */
+	const char *redirect_uri;		/* where it comes back to */
+	int64_t left_s;			/* SHOW_CODE, SHOW_URL, WAITING */
 	struct reply_token *token;		/* FLOW_TOKENS; members may
 						   be taken (set NULL) */
 	const struct flow_failure *failure;	/* FLOW_FAILED */
@@ -83,5 +87,76 @@ enum fault flow_refresh_start(const struct flow_target *target,
 enum fault flow_device_start(const struct flow_target *target,
     const char *scope, const char *account, struct flow **flow_out)
     MUST_CHECK;
+
+/*
+ * flow_code_start - the authorization code grant of RFC 6749 section 4.1 with
+ * PKCE, as RFC 8252 asks of programs without a server
+ *
+ * Shows an URL once; then waits FLOW_CODE_MAX_S for the browser to come to
+ * the listener, or for flow_code_paste().
+ *
+ * FAULT_CONFIG_ERROR without an authorization endpoint, or a port that may
+ * not be taken; FAULT_BUSY when the port is in use; FAULT_NOMEM; FAULT_IO;
+ * FAULT_INTERNAL; why says what to do.
+ */
+#define FLOW_CODE_MAX_S	900
+#define FLOW_CODE_PATH	"/callback"	/* what is registered: the URI ... */
+#define FLOW_CODE_URI	"http://127.0.0.1" FLOW_CODE_PATH /* ... any port */
+
+struct flow_code_wish {
+	const char *scope;	/* what to ask for */
+	const char *account;	/* for login_hint; may be NULL */
+	const char *path;	/* of the redirect URI; NULL: the usual one */
+	uint16_t port;		/* of the listener; 0: the kernel chooses */
+	bool no_listener;	/* somebody will paste */
+};
+
+enum fault flow_code_start(const struct flow_target *target,
+    const struct flow_code_wish *wish, struct flow **flow_out,
+    struct why *why) MUST_CHECK;
+
+/*
+ * flow_code_paste - what a person copied out of a browser: the address it
+ * ended at, or the bare code
+ *
+ * text  in: blanks, line ends, quotes and brackets around it do no harm
+ *
+ * FAULT_NONE when the sign-in goes on (or ends) with it; FAULT_GRAMMAR,
+ * FAULT_DENIED when it goes on waiting, and why says what is wrong with it.
+ * No event comes from inside.
+ */
+enum fault flow_code_paste(struct flow *flow, struct span text,
+    struct why *why) MUST_CHECK;
+
+/*
+ * flow_app_start - an application for itself: client credentials (RFC 6749
+ * section 4.4; RFC 7523 section 2.2), or a service account for a mailbox
+ * (RFC 7523 section 2.1), as the provider's flow says
+ *
+ * FAULT_CONFIG_ERROR when a certificate cannot be used now, with the cure in
+ * why; FAULT_NOMEM; FAULT_INTERNAL.
+ */
+struct flow_app_wish {
+	const struct secret *assertion;	/* what assertion_file holds now, or
+					   NULL */
+	const char *subject;		/* service account: for whom */
+	int64_t now_s;			/* unix seconds */
+};
+enum fault flow_app_start(const struct flow_target *target,
+    const struct flow_app_wish *wish, struct flow **flow_out,
+    struct why *why) MUST_CHECK;
+
+/*
+ * flow_revoke_start - end a grant, RFC 7009; ends with FLOW_REVOKED, also when
+ * the provider did not know the token any more, or FLOW_FAILED
+ *
+ * refresh_token, access_token  in: copied; one may be NULL
+ *
+ * FAULT_CONFIG_ERROR without a revocation endpoint; FAULT_NOT_FOUND without a
+ * token; FAULT_NOMEM, FAULT_INTERNAL.
+ */
+enum fault flow_revoke_start(const struct flow_target *target,
+    const struct secret *refresh_token, const struct secret *access_token,
+    struct flow **flow_out) MUST_CHECK;
 
 #endif

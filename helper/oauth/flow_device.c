@@ -81,12 +81,14 @@ static void device_poll(evutil_socket_t fd, short what, void *ctx)
 	struct flow_device *device = ctx;
 	struct flow *flow = &device->flow;
 	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
+	bool is_short = flow->target.provider->short_device_grant;
 	enum fault fault;
 
 	(void)fd;
 	(void)what;
-	form_add(&form, "grant_type", span_of(DEVICE_GRANT));
-	form_add(&form, "device_code",
+	form_add(&form, "grant_type", span_of(is_short ?
+	    "device_code" : DEVICE_GRANT));
+	form_add(&form, is_short ? "code" : "device_code",
 	    secret_reveal(device->reply.device_code, "grant device_code"));
 	flow_add_client(flow, FLOW_WITH_SECRET, &form);
 	fault = flow_post(flow, "token endpoint",

@@ -14,4 +14,14 @@
  */
 void form_add(struct buf *out, const char *name, struct span value);
 
+/*
+ * form_get - append the decoded value of a name of form (or of a query)
+ *
+ * FAULT_NOT_FOUND when it is not there; FAULT_GRAMMAR when it stands there
+ * twice, has a broken escape or decodes to a control byte; then out may hold
+ * some of it.  Other faults stick to out and are given back.
+ */
+enum fault form_get(struct span form, const char *name, struct buf *out)
+    MUST_CHECK;
+
 #endif

@@ -171,7 +171,24 @@ static enum fault add_header(struct http_exchange *exchange, const char *line)
 	return FAULT_NONE;
 }
 
-static CURLcode set_post(struct http_exchange *exchange, const char *url)
+static CURLcode set_body(struct http_exchange *exchange)
+{
+	CURL *easy = exchange->easy;
+	CURLcode code;
+
+	if (exchange->is_get)
+		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+	code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)exchange->form.n);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+		    exchange->form.p);
+	return code;
+}
+
+static CURLcode set_request(struct http_exchange *exchange, const char *url)
 {
 	CURL *easy = exchange->easy;
 	CURLcode code;
@@ -183,15 +200,7 @@ static CURLcode set_post(struct http_exchange *exchange, const char *url)
 	if (!code)
 		code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
 		    exchange->headers);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		    (curl_off_t)exchange->form.n);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-		    exchange->form.p);
-	return code;
+	return code ? code : set_body(exchange);
 }
 
 static enum fault exchange_prepare(struct http_exchange *exchange,
@@ -205,8 +214,9 @@ static enum fault exchange_prepare(struct http_exchange *exchange,
 	exchange->easy = curl_easy_init();
 	if (exchange->easy == NULL ||
 	    add_header(exchange, "Accept: application/json") ||
-	    add_header(exchange,
-	    "Content-Type: application/x-www-form-urlencoded") ||
+	    (!exchange->is_get && add_header(exchange, request->json ?
+	    "Content-Type: application/json" :
+	    "Content-Type: application/x-www-form-urlencoded")) ||
 	    add_header(exchange, "Expect:"))
 		return FAULT_NOMEM;
 
@@ -218,14 +228,15 @@ static enum fault exchange_prepare(struct http_exchange *exchange,
 	if (!code)
 		code = set_callbacks(exchange);
 	if (!code)
-		code = set_post(exchange, request->url);
+		code = set_request(exchange, request->url);
 	if (code == CURLE_OUT_OF_MEMORY)
 		return FAULT_NOMEM;
 	return code == CURLE_OK ? FAULT_NONE : FAULT_INTERNAL;
 }
 
-enum fault http_post(struct http *http, const struct http_request *request,
-    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
+static enum fault exchange_begin(struct http *http,
+    const struct http_request *request, bool is_get,
+    struct http_exchange **exchange_out)
 {
 	struct http_exchange *exchange;
 	enum fault fault;
@@ -234,8 +245,7 @@ enum fault http_post(struct http *http, const struct http_request *request,
 	if (exchange == NULL)
 		return FAULT_NOMEM;
 	exchange->http = http;
-	exchange->done = done;
-	exchange->ctx = ctx;
+	exchange->is_get = is_get;
 	buf_init(&exchange->form, HTTP_FORM_MAX_BYTES);
 	buf_init(&exchange->body, HTTP_BODY_MAX_BYTES);
 
@@ -250,6 +260,32 @@ enum fault http_post(struct http *http, const struct http_request *request,
 	}
 	exchange_link(exchange);
 	*exchange_out = exchange;
+	return FAULT_NONE;
+}
+
+enum fault http_post(struct http *http, const struct http_request *request,
+    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
+{
+	enum fault fault;
+
+	fault = exchange_begin(http, request, false, exchange_out);
+	if (fault)
+		return fault;
+	(*exchange_out)->done = done;
+	(*exchange_out)->ctx = ctx;
+	return FAULT_NONE;
+}
+
+enum fault http_get(struct http *http, const struct http_request *request,
+    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
+{
+	enum fault fault;
+
+	fault = exchange_begin(http, request, true, exchange_out);
+	if (fault)
+		return fault;
+	(*exchange_out)->done = done;
+	(*exchange_out)->ctx = ctx;
 	return FAULT_NONE;
 }
 

@@ -37,6 +37,7 @@ enum http_trouble {
 struct http_request {
 	const char *url;	/* https; copied */
 	struct span form;	/* the body; copied into a wiping buffer */
+	bool json;		/* the body is JSON and no form */
 	const char *ca_file;	/* NULL: the system's */
 	const char *ca_path;
 	const char *proxy;	/* NULL: from the environment; "" for none */
@@ -75,6 +76,11 @@ void http_free(struct http *http);
  * FAULT_INTERNAL.
  */
 enum fault http_post(struct http *http, const struct http_request *request,
+    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
+    MUST_CHECK;
+
+/* http_get - the same without a body. */
+enum fault http_get(struct http *http, const struct http_request *request,
     http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
     MUST_CHECK;
 

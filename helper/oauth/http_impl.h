@@ -32,6 +32,7 @@ struct http_exchange {
 	struct curl_slist *headers;
 	char *host;		/* of the URL, for sentences */
 	struct buf form;
+	bool is_get;
 	struct buf body;
 	bool broken;		/* the event loop could not take its socket */
 	char retry_after[HTTP_HEADER_MAX_BYTES];

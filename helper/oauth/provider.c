@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "oauth/assertion.h"
 #include "oauth/presets.h"
 #include "oauth/provider_impl.h"
 #include "wire/attr.h"
@@ -35,12 +36,16 @@ static const struct {
 	    VALUE_URL },
 	{ "revocation_endpoint",
 	    offsetof(struct provider, revocation_endpoint), VALUE_URL },
+	{ "registration_endpoint",
+	    offsetof(struct provider, registration_endpoint), VALUE_URL },
 	{ "client_id", offsetof(struct provider, client_id), VALUE_TEXT },
 	{ "tenant", offsetof(struct provider, tenant), VALUE_WORD },
 	{ "cloud", offsetof(struct provider, raw[PROVIDER_RAW_CLOUD]),
 	    VALUE_WORD },
 	{ "scope", offsetof(struct provider, scope), VALUE_TEXT },
 	{ "protocols", offsetof(struct provider, protocols), VALUE_TEXT },
+	{ "assertion_file", offsetof(struct provider, assertion_file),
+	    VALUE_PATH },
 	{ "ca_file", offsetof(struct provider, ca_file), VALUE_PATH },
 	{ "ca_path", offsetof(struct provider, ca_path), VALUE_PATH },
 	{ "proxy", offsetof(struct provider, proxy), VALUE_TEXT },
@@ -75,6 +80,21 @@ char **provider_key_slot(struct provider *provider, const char *key)
 		if (strcmp(keys[i].key, key) == 0)
 			return slot_at(provider, i);
 	return NULL;
+}
+
+enum fault provider_copy_keys(const struct provider *from,
+    struct provider *to)
+{
+	size_t i;
+
+	for (i = 0; i < N_KEYS; i++) {
+		const char *const *slot = (const void *)
+		    ((const char *)from + keys[i].offset);
+
+		if (provider_put(slot_at(to, i), *slot))
+			return FAULT_NOMEM;
+	}
+	return FAULT_NONE;
 }
 
 bool provider_known(const char *preset)
@@ -128,7 +148,7 @@ static bool is_tenant(const char *value)
 	return n >= 1 && n <= 255 && strspn(value, legal) == n;
 }
 
-static enum fault check_protocols(const struct provider *provider,
+enum fault provider_protocols_check(const struct provider *provider,
     const char *value, struct why *why)
 {
 	static const char *const known[] = { "smtp", "imap", "pop" };
@@ -198,7 +218,7 @@ static enum fault check_value(const struct provider *provider,
 		return FAULT_GRAMMAR;
 	}
 	if (strcmp(key, "protocols") == 0)
-		return check_protocols(provider, value, why);
+		return provider_protocols_check(provider, value, why);
 	return FAULT_NONE;
 }
 
@@ -224,6 +244,20 @@ static enum fault set_min_validity(struct provider *provider,
 	return FAULT_GRAMMAR;
 }
 
+static enum fault set_redirect_port(struct provider *provider,
+    const char *value, struct why *why)
+{
+	int64_t port;
+
+	if (attr_number(span_of(value), 0, UINT16_MAX, &port) == FAULT_NONE) {
+		provider->redirect_port = (uint16_t)port;
+		return FAULT_NONE;
+	}
+	why_set(why, 0, "provider '%s': redirect_port must be a port from 1 to "
+	    "65535, or 0 for any that is free", provider->name);
+	return FAULT_GRAMMAR;
+}
+
 enum fault provider_set(struct provider *provider, const char *key,
     const char *value, struct why *why)
 {
@@ -234,6 +268,8 @@ enum fault provider_set(struct provider *provider, const char *key,
 		return set_flow(provider, value, why);
 	if (strcmp(key, "min_validity") == 0)
 		return set_min_validity(provider, value, why);
+	if (strcmp(key, "redirect_port") == 0)
+		return set_redirect_port(provider, value, why);
 	for (i = 0; i < N_KEYS; i++)
 		if (strcmp(keys[i].key, key) == 0)
 			break;
@@ -360,6 +396,11 @@ void provider_release(struct provider *provider)
 		free(provider->extra[i].value);
 	}
 	secret_free(provider->client_secret);
+	assertion_key_release(provider->key);
+	free(provider->covers);
+	free(provider->scopes_supported);
+	free(provider->authorize_extra);
+	free(provider->no_device);
 	free(provider->sign_out_page);
 	free(provider->title);
 	free(provider->preset);

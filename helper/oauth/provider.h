@@ -14,12 +14,15 @@
 
 #include "wire/secret.h"
 
+struct assertion_key;
+
 #define PROVIDER_SERVERS_MAX	32
 #define PROVIDER_EXTRA_MAX	16
 
 enum provider_family {
 	PROVIDER_STANDARD,	/* RFC 6749 and nothing else */
-	PROVIDER_MICROSOFT	/* AADSTS numbers, scope on refresh */
+	PROVIDER_MICROSOFT,	/* AADSTS numbers, scope on refresh */
+	PROVIDER_GOOGLE		/* revokes by token alone */
 };
 
 enum flow_kind {
@@ -47,8 +50,13 @@ struct provider {
 	char *token_endpoint;
 	char *device_authorization_endpoint;
 	char *revocation_endpoint;
+	char *registration_endpoint;
 	char *client_id;
 	struct secret *client_secret;
+	int64_t client_secret_expires_s; /* unix seconds; 0: not said */
+	struct assertion_key *key;	/* of a certificate or a service
+					   account; NULL: none */
+	char *assertion_file;		/* read anew for each exchange */
 	char *tenant;
 	char *scope;			/* what a sign-in asks for */
 	char *protocols;		/* "smtp imap pop" or fewer */
@@ -58,10 +66,24 @@ struct provider {
 	struct provider_pair extra[PROVIDER_EXTRA_MAX];
 	size_t n_extra;
 	int64_t min_validity_s;		/* 0: the general rule */
+	uint16_t redirect_port;		/* of this computer, where a browser
+					   comes back; 0: any */
 	char *ca_file;
 	char *ca_path;
 	char *proxy;
 	char *sign_out_page;		/* where a user can revoke by hand */
+	char *no_device;		/* why not by a code, or NULL */
+	char *authorize_extra;		/* "name=value&..." for the URL that
+					   a browser is sent to, or NULL */
+	char *scopes_supported;		/* as discovery told, or NULL */
+	char *covers;			/* which protocols the scope is good
+					   for; NULL: it does not tell */
+	bool short_device_grant;	/* polls with device_code and code */
+	bool returns_iss;		/* RFC 9207: iss must come back */
+	bool untried;			/* data only: flow must be named */
+	bool incomplete;		/* endpoints are at its issuer */
+	bool registers;			/* no client id: register one */
+	bool scope_derived;		/* from protocols, not written */
 	char *raw[8];			/* templates until provider_finish */
 };
 
@@ -114,13 +136,86 @@ enum fault provider_set_secret(struct provider *provider,
  * signed in, and a refresh token; with client credentials for nothing.  With
  * no protocols at all (default_protocols NULL) it is all three.  Without a
  * flow it is the preset's, else device, browser or client-credentials,
- * whichever first can work.
+ * whichever first can work.  One that has an issuer and no endpoints is
+ * incomplete: provider_change() makes it whole with what discovery found.
+ * One without client_id registers where it has an endpoint for that.
  *
  * FAULT_CONFIG_ERROR with one sentence in why that names the key and says
  * what to write; FAULT_NOMEM.
  */
 enum fault provider_finish(struct provider *provider,
     const char *default_protocols, struct why *why) MUST_CHECK;
+
+/*
+ * provider_change - a finished copy of base with some values changed: what
+ * discovery found (where base has no endpoint of its own), the client that
+ * was registered, other protocols and the scope that follows from them
+ *
+ * Members may be NULL.  FAULT_CONFIG_ERROR with the cure in why;
+ * FAULT_GRAMMAR for bad protocols; FAULT_NOMEM.
+ */
+struct discovery;
+struct provider_change {
+	const struct discovery *found;
+	const char *client_id;
+	const struct secret *client_secret;
+	const char *protocols;
+};
+enum fault provider_change(const struct provider *base,
+    const struct provider_change *change, struct provider **provider_out,
+    struct why *why) MUST_CHECK;
+
+/*
+ * provider_check_flow - whether a sign-in by this flow can work: endpoints,
+ * secrets, and what is known of the provider; FLOW_NONE never can
+ *
+ * FAULT_CONFIG_ERROR with the cure in why.
+ */
+enum fault provider_check_flow(const struct provider *provider,
+    enum flow_kind kind, struct why *why) MUST_CHECK;
+
+/*
+ * provider_known_by - the name of the preset for mail addresses of domain, or
+ * whose mail exchangers have the name mx; either may be empty; NULL when none
+ * is
+ */
+const char *provider_known_by(struct span domain, struct span mx);
+
+/* provider_title - of a preset, for humans. */
+const char *provider_title(const char *preset);
+
+/* provider_registers_itself - whether a preset needs no client id. */
+bool provider_registers_itself(const char *preset);
+
+/* provider_set_key - takes a share; what was there is released. */
+void provider_set_key(struct provider *provider, struct assertion_key *key);
+
+/*
+ * provider_is_app_only - whether the application signs in for itself: no
+ * person, no refresh token, nothing in a keyring
+ */
+bool provider_is_app_only(const struct provider *provider);
+
+/*
+ * provider_app_flow - the flow that the credentials leave no choice of, or
+ * FLOW_NONE
+ */
+enum flow_kind provider_app_flow(const struct provider *provider);
+
+/*
+ * provider_check_app - whether what flow 'client-credentials' or
+ * 'service-account' needs is there, and nothing that does not fit; for other
+ * flows, that no such credential is there.  FAULT_CONFIG_ERROR with the cure
+ * in why.
+ */
+enum fault provider_check_app(const struct provider *provider,
+    enum flow_kind kind, struct why *why) MUST_CHECK;
+
+/*
+ * provider_preset_of - the name of the preset whose token endpoint is on that
+ * host ("login.example:port" form of provider_url_host()), or NULL
+ */
+const char *provider_preset_of(const char *host);
 
 /* provider_share - one more user of a finished profile; returns it. */
 struct provider *provider_share(struct provider *provider);
@@ -139,7 +234,8 @@ bool provider_serves(const struct provider *provider, struct span account,
 
 /*
  * provider_token_host - host of the token endpoint, lower case, and its port
- * unless 443 ("login.example", "localhost:8443").  FAULT_NOMEM.
+ * unless 443 ("login.example", "localhost:8443").  FAULT_NOT_FOUND when it
+ * is not known yet; FAULT_NOMEM.
  */
 enum fault provider_token_host(const struct provider *provider,
     char **host_out) MUST_CHECK;

@@ -13,12 +13,10 @@
 #include "wire/attr.h"
 #include "wire/buf.h"
 
-/* A profile that is defined by its endpoints, in words of OpenID Connect. */
-#define STANDARD_SCOPE "openid email offline_access"
-
 static const char *const endpoint_keys[] = {
 	"issuer", "authorization_endpoint", "token_endpoint",
 	"device_authorization_endpoint", "revocation_endpoint",
+	"registration_endpoint",
 };
 
 #define N_ENDPOINTS (sizeof(endpoint_keys) / sizeof(endpoint_keys[0]))
@@ -113,16 +111,25 @@ static enum fault fill_from_row(struct provider *provider,
 	    fill(&provider->device_authorization_endpoint,
 	    row->device_authorization_endpoint) ||
 	    fill(&provider->revocation_endpoint, row->revocation_endpoint) ||
+	    fill(&provider->registration_endpoint,
+	    row->registration_endpoint) ||
+	    fill(&provider->no_device, row->no_device) ||
+	    fill(&provider->authorize_extra, row->authorize_extra) ||
 	    fill(&provider->sign_out_page, row->sign_out_page))
 		return FAULT_NOMEM;
+	provider->short_device_grant = row->short_device_grant;
+	provider->returns_iss = row->returns_iss;
+	provider->untried = row->flow == FLOW_NONE;
 	return fill_servers(provider, row);
 }
 
 static void choose_flow(struct provider *provider, const struct preset *row)
 {
+	if (provider->flow == FLOW_NONE)
+		provider->flow = provider_app_flow(provider);
 	if (provider->flow == FLOW_NONE && row != NULL)
 		provider->flow = row->flow;
-	if (provider->flow != FLOW_NONE)
+	if (provider->flow != FLOW_NONE || row != NULL)
 		return;
 	if (provider->device_authorization_endpoint != NULL)
 		provider->flow = FLOW_DEVICE;
@@ -180,59 +187,6 @@ static enum fault finish_endpoint(struct provider *provider, const char *key,
 	return fault == FAULT_GRAMMAR ? FAULT_CONFIG_ERROR : fault;
 }
 
-static bool has_word(const char *list, const char *word)
-{
-	size_t n;
-
-	for (; *list != '\0'; list += n) {
-		list += strspn(list, " ");
-		n = strcspn(list, " ");
-		if (span_is((struct span){ list, n }, word))
-			return true;
-	}
-	return false;
-}
-
-static void add_words(struct buf *scope, const char *words)
-{
-	if (words == NULL || (scope->n > 0 && has_word(scope->p, words)))
-		return;
-	if (scope->n > 0)
-		buf_add_lit(scope, " ");
-	buf_add_str(scope, words);
-}
-
-static enum fault derive_scope(struct provider *provider,
-    const struct preset *row)
-{
-	struct buf scope = BUF_INIT(PROVIDER_VALUE_MAX_BYTES);
-	enum fault fault;
-
-	if (provider->scope != NULL)
-		return FAULT_NONE;
-	if (row == NULL)
-		return provider_put(&provider->scope,
-		    provider->flow == FLOW_CLIENT_CREDENTIALS ? "" :
-		    STANDARD_SCOPE);
-	if (provider->flow == FLOW_CLIENT_CREDENTIALS) {
-		add_words(&scope, row->scope_app);
-	} else {
-		if (has_word(provider->protocols, "smtp"))
-			add_words(&scope, row->scope_smtp);
-		if (has_word(provider->protocols, "imap"))
-			add_words(&scope, row->scope_imap);
-		if (has_word(provider->protocols, "pop"))
-			add_words(&scope, row->scope_pop);
-		add_words(&scope, row->scope_more);
-	}
-	fault = buf_fault(&scope);
-	if (!fault)
-		fault = provider_put(&provider->scope,
-		    scope.p != NULL ? scope.p : "");
-	buf_drop(&scope);
-	return fault;
-}
-
 static enum fault lacks(const struct provider *provider, const char *key,
     const char *cure, struct why *why)
 {
@@ -248,7 +202,7 @@ static enum fault check_client(const struct provider *provider,
 		return lacks(provider, "token_endpoint",
 		    "write token_endpoint = 'https://...', as the provider's "
 		    "documentation says", why);
-	if (provider->client_id == NULL &&
+	if (provider->client_id == NULL && !provider->registers &&
 	    provider->flow != FLOW_SERVICE_ACCOUNT)
 		return lacks(provider, "client_id",
 		    "register an application (README) and write "
@@ -256,36 +210,33 @@ static enum fault check_client(const struct provider *provider,
 	return FAULT_NONE;
 }
 
-static enum fault check_app_only(const struct provider *provider,
-    struct why *why)
+static enum fault no_flow(const struct provider *provider, struct why *why)
 {
-	static const char *const shared[] = {
-		"common", "organizations", "consumers",
-	};
-	size_t i;
-
-	if (provider->client_secret == NULL)
-		return lacks(provider, "client_secret_file",
-		    "flow 'client-credentials' needs the application's "
-		    "secret: write client_secret_file = '/...'", why);
-	if (provider->family != PROVIDER_MICROSOFT || provider->tenant == NULL)
-		return FAULT_NONE;
-	for (i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
-		if (strcmp(provider->tenant, shared[i]) != 0)
-			continue;
-		why_set(why, 0, "provider '%s': tenant '%s' cannot be used "
-		    "with flow 'client-credentials': write tenant = "
-		    "'example.com' with your own domain", provider->name,
-		    shared[i]);
-		return FAULT_CONFIG_ERROR;
-	}
-	return FAULT_NONE;
+	if (!provider->untried)
+		return lacks(provider, "device_authorization_endpoint",
+		    "nothing says how to sign in: write "
+		    "device_authorization_endpoint = 'https://...' or "
+		    "authorization_endpoint = 'https://...'", why);
+	why_set(why, 0, "provider '%s': the preset is data only, nobody has "
+	    "tried it: to be the first, name the flow, as in --flow browser",
+	    provider->name);
+	return FAULT_CONFIG_ERROR;
 }
 
-static enum fault check_flow(const struct provider *provider, struct why *why)
+enum fault provider_check_flow(const struct provider *provider,
+    enum flow_kind kind, struct why *why)
 {
-	switch (provider->flow) {
+	enum fault fault = provider_check_app(provider, kind, why);
+
+	if (fault != FAULT_NONE)
+		return fault;
+	switch (kind) {
 	case FLOW_DEVICE:
+		if (provider->no_device != NULL) {
+			why_set(why, 0, "provider '%s': %s", provider->name,
+			    provider->no_device);
+			return FAULT_CONFIG_ERROR;
+		}
 		if (provider->device_authorization_endpoint != NULL)
 			return FAULT_NONE;
 		return lacks(provider, "device_authorization_endpoint",
@@ -298,19 +249,46 @@ static enum fault check_flow(const struct provider *provider, struct why *why)
 		    "write authorization_endpoint = 'https://...' or "
 		    "flow = 'device'", why);
 	case FLOW_CLIENT_CREDENTIALS:
-		return check_app_only(provider, why);
 	case FLOW_SERVICE_ACCOUNT:
-		why_set(why, 0, "provider '%s': flow 'service-account' is not "
-		    "for this provider: write flow = 'device' or "
-		    "flow = 'browser'", provider->name);
-		return FAULT_CONFIG_ERROR;
+		return FAULT_NONE;
 	case FLOW_NONE:
 		break;
 	}
-	return lacks(provider, "device_authorization_endpoint",
-	    "nothing says how to sign in: write "
-	    "device_authorization_endpoint = 'https://...' or "
-	    "authorization_endpoint = 'https://...'", why);
+	return no_flow(provider, why);
+}
+
+enum fault provider_settle(struct provider *provider, struct why *why)
+{
+	const struct preset *row = NULL;
+	enum fault fault;
+
+	fault = find_row(provider, &row, why);
+	if (fault)
+		return fault;
+	choose_flow(provider, row);
+	provider->registers = provider->client_id == NULL &&
+	    provider->registration_endpoint != NULL &&
+	    !provider_is_app_only(provider);
+	fault = check_client(provider, why);
+	if (!fault && (provider->flow != FLOW_NONE || !provider->untried))
+		fault = provider_check_flow(provider, provider->flow, why);
+	if (!fault)
+		fault = provider_derive_scope(provider, row);
+	return fault;
+}
+
+/* Nothing but its issuer says where to sign in. */
+static bool is_incomplete(const struct provider *provider,
+    const struct preset *row)
+{
+	/* An application alone has nobody who waits for discovery. */
+	if (provider_is_app_only(provider) ||
+	    provider_app_flow(provider) != FLOW_NONE)
+		return false;
+	return row == NULL && provider->issuer != NULL &&
+	    (provider->token_endpoint == NULL ||
+	    (provider->authorization_endpoint == NULL &&
+	    provider->device_authorization_endpoint == NULL));
 }
 
 enum fault provider_finish(struct provider *provider,
@@ -328,16 +306,12 @@ enum fault provider_finish(struct provider *provider,
 	if (fill(&provider->protocols, default_protocols != NULL ?
 	    default_protocols : "smtp imap pop"))
 		return FAULT_NOMEM;
-	choose_flow(provider, row);
 	for (i = 0; i < N_ENDPOINTS; i++) {
 		fault = finish_endpoint(provider, endpoint_keys[i], why);
 		if (fault)
 			return fault;
 	}
-	fault = check_client(provider, why);
-	if (!fault)
-		fault = check_flow(provider, why);
-	if (fault)
-		return fault;
-	return derive_scope(provider, row);
+	provider->incomplete = is_incomplete(provider, row);
+	return provider->incomplete ? FAULT_NONE :
+	    provider_settle(provider, why);
 }

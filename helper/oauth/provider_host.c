@@ -88,6 +88,8 @@ enum fault provider_url_host(const char *url, char **host_out)
 enum fault provider_token_host(const struct provider *provider,
     char **host_out)
 {
+	if (provider->token_endpoint == NULL)
+		return FAULT_NOT_FOUND;
 	return provider_url_host(provider->token_endpoint, host_out);
 }
 

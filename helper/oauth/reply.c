@@ -341,3 +341,13 @@ enum fault reply_error_parse(struct span body, struct reply_error *error_out)
 	json_decref(object);
 	return FAULT_NONE;
 }
+
+void reply_error_of(struct span word, struct span description,
+    struct reply_error *error_out)
+{
+	memset(error_out, 0, sizeof(*error_out));
+	attr_plain(word, error_out->error, sizeof(error_out->error));
+	attr_plain(description, error_out->description,
+	    sizeof(error_out->description));
+	code_of_text(error_out);
+}

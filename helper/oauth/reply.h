@@ -78,4 +78,8 @@ void reply_device_drop(struct reply_device *device);
 enum fault reply_error_parse(struct span body, struct reply_error *error_out)
     MUST_CHECK;
 
+/* reply_error_of - the same from an error that a browser brought. */
+void reply_error_of(struct span word, struct span description,
+    struct reply_error *error_out);
+
 #endif

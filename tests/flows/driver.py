@@ -31,7 +31,10 @@ class Driver:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for name, value in (secrets or {}).items():
             self._process.stdin.write(f"{name}={value}\n")
-        self._process.stdin.close()
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        if what != "browser":
+            self._process.stdin.close()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -51,6 +54,11 @@ class Driver:
         return self.events.wait(n, deadline,
                                 lambda e: e["event"] == kind)[:n]
 
+    def paste(self, text):
+        """Paste one line."""
+        self._process.stdin.write(text + "\n")
+        self._process.stdin.flush()
+
     def end(self, deadline=60.0):
         """Wait for the end; returns the last event."""
         self._process.wait(deadline)
@@ -66,5 +74,6 @@ class Driver:
             self._process.kill()
             self._process.wait()
         self._reader.join()
+        self._process.stdin.close()
         self._process.stdout.close()
         self._process.stderr.close()

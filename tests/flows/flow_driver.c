@@ -3,13 +3,14 @@
  *
  * flow_driver - runs one grant after another and prints what it is told
  *
- *	flow_driver refresh|device [option=value]...
+ *	flow_driver refresh|device|browser [option=value]...
  *
  * Options: preset, scope, account, times (refreshes, each with the token of
  * the one before), together (flows at once), race (1: the first to end ends
- * all), extra=NAME:VALUE, and every key of a provider.  Secrets come on
- * stdin as refresh_token=... and client_secret=...; of those that come back
- * only the length is printed.
+ * all), extra=NAME:VALUE, returns_iss (1: iss must come back), and every key of
+ * a provider.  Secrets come on stdin as refresh_token=... and
+ * client_secret=... up to an empty line; of those that come back only the
+ * length is printed.  Behind the empty line, browser takes lines to paste.
  * An event is some lines name=value and an empty line.
  */
 #include <event2/event.h>
@@ -33,6 +34,9 @@ struct driver {
 	const char *scope;
 	const char *account;
 	bool device;
+	bool browser;
+	bool returns_iss;
+	struct event *stdin_ready;
 	int64_t times;
 	int64_t together;
 	bool race;
@@ -101,6 +105,8 @@ static void ended(struct driver *driver)
 	for (i = 0; i < driver->n_flows; i++)
 		flow_free(driver->flows[i]);
 	driver->n_flows = 0;
+	if (driver->stdin_ready != NULL)
+		(void)event_del(driver->stdin_ready);
 	if (--driver->times > 0)
 		start(driver);
 }
@@ -112,6 +118,11 @@ static void on_event(void *ctx, const struct flow_event *event)
 	switch (event->kind) {
 	case FLOW_SHOW_CODE:
 		print_device(event);
+		return;
+	case FLOW_SHOW_URL:
+		printf("event=show-url\nurl=%s\nredirect-uri=%s\nleft=%lld\n\n",
+		    event->url, event->redirect_uri,
+		    (long long)event->left_s);
 		return;
 	case FLOW_WAITING:
 		printf("event=waiting\nleft=%lld\n\n",
@@ -125,11 +136,57 @@ static void on_event(void *ctx, const struct flow_event *event)
 			event->token->refresh_token = NULL;
 		}
 		break;
+	case FLOW_REVOKED:
+		printf("event=revoked\n\n");
+		break;
 	case FLOW_FAILED:
 		print_failure(event->failure);
 		break;
 	}
 	ended(driver);
+}
+
+/* A line is pasted; of what is wrong with it the reason comes back. */
+static void paste(evutil_socket_t fd, short what, void *ctx)
+{
+	static char line[32768];
+	struct driver *driver = ctx;
+	struct why why = { 0, "" };
+
+	(void)fd;
+	(void)what;
+	if (driver->n_flows == 0 || fgets(line, sizeof(line), stdin) == NULL) {
+		(void)event_del(driver->stdin_ready);
+		return;
+	}
+	line[strcspn(line, "\n")] = '\0';
+	if (flow_code_paste(driver->flows[0], span_of(line), &why))
+		printf("event=refused\ntext=%s\n\n", why.text);
+	secret_wipe(line, sizeof(line));
+}
+
+static enum fault start_browser(struct driver *driver,
+    const struct flow_target *target, struct flow **flow_out)
+{
+	struct flow_code_wish wish = {
+		.scope = driver->scope,
+		.account = driver->account,
+		.port = driver->provider->redirect_port,
+	};
+	struct why why = { 0, "" };
+	enum fault fault;
+
+	driver->provider->returns_iss = driver->returns_iss;
+	fault = flow_code_start(target, &wish, flow_out, &why);
+	if (fault)
+		printf("event=not-started\nfault=%s\ntext=%s\n\n",
+		    fault_word(fault), why.text);
+	driver->stdin_ready = event_new(driver->base, STDIN_FILENO,
+	    EV_READ | EV_PERSIST, paste, driver);
+	if (driver->stdin_ready == NULL ||
+	    event_add(driver->stdin_ready, NULL) != 0)
+		die("no event");
+	return fault;
 }
 
 static void start(struct driver *driver)
@@ -146,7 +203,10 @@ static void start(struct driver *driver)
 
 	driver->left = driver->together;
 	for (i = 0; i < driver->together && !fault; i++) {
-		if (driver->device)
+		if (driver->browser)
+			fault = start_browser(driver, &target,
+			    &driver->flows[i]);
+		else if (driver->device)
 			fault = flow_device_start(&target, driver->scope,
 			    driver->account, &driver->flows[i]);
 		else
@@ -200,6 +260,8 @@ static void set_option(struct driver *driver, char *option)
 		driver->times = number(value);
 	else if (strcmp(option, "together") == 0)
 		driver->together = number(value);
+	else if (strcmp(option, "returns_iss") == 0)
+		driver->returns_iss = number(value) == 1;
 	else if (strcmp(option, "race") == 0)
 		driver->race = number(value) == 1;
 	else if (provider_set(driver->provider, option, value, &why))
@@ -222,7 +284,9 @@ static void read_secrets(struct driver *driver)
 {
 	static char line[REFRESH_TOKEN_MAX_BYTES + 100];
 
-	while (fgets(line, sizeof(line), stdin) != NULL) {
+	/* No more than that: stdio must leave what comes later. */
+	(void)setvbuf(stdin, NULL, _IONBF, 0);
+	while (fgets(line, sizeof(line), stdin) != NULL && line[0] != '\n') {
 		if (driver->refresh_token == NULL)
 			driver->refresh_token = secret_after(line,
 			    "refresh_token=");
@@ -239,8 +303,9 @@ static void set_up(struct driver *driver, int argc, char **argv)
 	int i;
 
 	if (argc < 2)
-		die("refresh or device?");
+		die("refresh, device or browser?");
 	driver->device = strcmp(argv[1], "device") == 0;
+	driver->browser = strcmp(argv[1], "browser") == 0;
 	for (i = 2; i < argc; i++)
 		if (strncmp(argv[i], "preset=", 7) == 0)
 			driver->preset = argv[i] + 7;
@@ -252,7 +317,7 @@ static void set_up(struct driver *driver, int argc, char **argv)
 	if (provider_set_secret(driver->provider, driver->client_secret) ||
 	    provider_finish(driver->provider, "smtp", &why))
 		die(why.text);
-	if (driver->device && driver->scope == NULL)
+	if ((driver->device || driver->browser) && driver->scope == NULL)
 		driver->scope = driver->provider->scope;
 }
 
@@ -271,6 +336,8 @@ int main(int argc, char **argv)
 	while (driver.n_flows > 0 &&
 	    event_base_loop(driver.base, EVLOOP_ONCE) == 0)
 		;
+	if (driver.stdin_ready != NULL)
+		event_free(driver.stdin_ready);
 	http_free(driver.http);
 	event_base_free(driver.base);
 	provider_release(driver.provider);

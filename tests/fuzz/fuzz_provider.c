@@ -4,7 +4,8 @@
  * Profiles of providers.  The first line of the input is the preset, or
  * empty; the others are KEY=VALUE, with the keys "server", "extra" (a pair)
  * and "ask" (whether it serves that name) besides the profile's.  A profile
- * that can be finished has an https token endpoint on one host.
+ * that can be finished has an https token endpoint on one host, or an issuer
+ * that will tell it.
  */
 #include "oauth/provider.h"
 
@@ -68,15 +69,21 @@ static void check_finished(const struct provider *provider)
 {
 	char *host = NULL;
 
+	FUZZ_CHECK(!provider_serves(provider, span_of("a@example.org"), NULL,
+	    (struct span){ NULL, 0 }));
+	if (provider->incomplete) {
+		FUZZ_CHECK(provider_url_host(provider->issuer, &host) ==
+		    FAULT_NONE);
+		free(host);
+		return;
+	}
 	FUZZ_CHECK(provider_token_host(provider, &host) == FAULT_NONE);
 	FUZZ_CHECK(host[0] != '\0');
 	free(host);
 	FUZZ_CHECK(strncmp(provider->token_endpoint, "https://", 8) == 0);
 	FUZZ_CHECK(fuzz_is_printable(provider->token_endpoint));
 	FUZZ_CHECK(provider->scope != NULL);
-	FUZZ_CHECK(provider->flow != FLOW_NONE);
-	FUZZ_CHECK(!provider_serves(provider, span_of("a@example.org"), NULL,
-	    (struct span){ NULL, 0 }));
+	FUZZ_CHECK(provider->flow != FLOW_NONE || provider->untried);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

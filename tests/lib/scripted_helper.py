@@ -27,6 +27,7 @@ LINE_MAX = 65536
 LIST_MAX = 131072
 LINES_MAX = 64
 NAME = re.compile(rb"[a-z0-9-]{1,32}")
+LISTS = ("data", "defaults")
 FAULT_WORDS = ("login-needed", "unknown-account", "wrong-server",
                "try-later", "config-error", "denied", "bad-request", "busy",
                "timeout", "internal")
@@ -93,7 +94,8 @@ def parse_list(raw):
         raise ValueError("first attribute is not mailtoken=1")
     if len(pairs) < 2 or pairs[1][0] != "verb":
         raise ValueError("no verb")
-    if len({name for name, _ in pairs}) != len(pairs):
+    once = [name for name, _ in pairs if name not in LISTS]
+    if len(set(once)) != len(once):
         raise ValueError("repeated name")
     return pairs
 

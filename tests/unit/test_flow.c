@@ -112,6 +112,83 @@ static void no_device_endpoint_is_a_fault_of_the_configuration(void **state)
 	assert_null(flow);
 }
 
+static void a_browser_flow_tells_nothing_before_the_loop_turns(void **state)
+{
+	struct fixture *f = *state;
+	struct flow_target target = target_of(f);
+	const struct flow_code_wish wish = { .scope = "a" };
+	struct flow *flow = NULL;
+	struct why why = { 0, "" };
+
+	finish(f, false);
+	assert_int_equal(flow_code_start(&target, &wish, &flow, &why),
+	    FAULT_NONE);
+	assert_false(f->told);
+	assert_int_equal(flow_code_paste(flow, span_of("no"), &why),
+	    FAULT_GRAMMAR);
+	assert_int_equal(event_base_loop(f->base, EVLOOP_NONBLOCK) < 0, 0);
+	assert_true(f->told);
+	flow_free(flow);
+	assert_int_equal(f->provider->users, 1);
+}
+
+static void only_a_browser_flow_takes_an_address(void **state)
+{
+	struct fixture *f = *state;
+	struct flow_target target = target_of(f);
+	struct flow *flow = NULL;
+	struct why why = { 0, "" };
+
+	finish(f, true);
+	assert_int_equal(flow_device_start(&target, "a", NULL, &flow),
+	    FAULT_NONE);
+	assert_int_equal(flow_code_paste(flow, span_of("some-code"), &why),
+	    FAULT_DENIED);
+	flow_free(flow);
+}
+
+static enum fault start_browser(void *ctx)
+{
+	struct fixture *f = ctx;
+	struct flow_target target = target_of(f);
+	const struct flow_code_wish wish = { .scope = "a",
+		.account = "jo@x.example" };
+	struct flow *flow = NULL;
+	struct why why;
+	enum fault fault;
+
+	fault = flow_code_start(&target, &wish, &flow, &why);
+	flow_free(flow);
+	return fault;
+}
+
+/* An exchange that cannot begin is told by an event, not by the paste. */
+static void no_memory_for_a_browser_flow_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct flow_target target = target_of(f);
+	const struct flow_code_wish wish = { .scope = "a" };
+	struct flow *flow = NULL;
+	unsigned long n = 0;
+	struct why why;
+	bool failed;
+
+	finish(f, false);
+	assert_true(failing_malloc_each(start_browser, f) > 5);
+	failing_malloc_watch("the-code-1");
+	do {
+		assert_int_equal(flow_code_start(&target, &wish, &flow, &why),
+		    FAULT_NONE);
+		failing_malloc_at(++n);
+		(void)!flow_code_paste(flow, span_of("the-code-1"), &why);
+		failed = failing_malloc_off();
+		flow_free(flow);
+	} while (failed);
+	assert_true(n > 5);
+	assert_false(failing_malloc_saw());
+	assert_int_equal(f->provider->users, 1);
+}
+
 static enum fault start_both(void *ctx)
 {
 	struct fixture *f = ctx;
@@ -152,6 +229,15 @@ int main(void)
 		    set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    no_memory_is_a_fault_and_leaves_nothing,
+		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_browser_flow_tells_nothing_before_the_loop_turns,
+		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    only_a_browser_flow_takes_an_address,
+		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    no_memory_for_a_browser_flow_leaves_nothing,
 		    set_up, tear_down),
 	};
 

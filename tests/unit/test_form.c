@@ -83,6 +83,49 @@ static void no_memory_is_a_fault(void **state)
 	assert_true(failing_malloc_each(one_form, NULL) > 0);
 }
 
+static void get(const char *form, const char *name, enum fault wanted,
+    const char *value)
+{
+	struct buf out = BUF_INIT(20);
+
+	assert_int_equal(form_get(span_of(form), name, &out), wanted);
+	if (wanted == FAULT_NONE)
+		assert_true(span_is(buf_span(&out), value));
+	buf_drop(&out);
+}
+
+static void values_are_found_and_decoded(void **state)
+{
+	(void)state;
+	get("a=1&b=2", "a", FAULT_NONE, "1");
+	get("a=1&b=2", "b", FAULT_NONE, "2");
+	get("aa=1&a=2", "a", FAULT_NONE, "2");
+	get("a=", "a", FAULT_NONE, "");
+	get("a=b=c", "a", FAULT_NONE, "b=c");
+	get("&&a=1&", "a", FAULT_NONE, "1");
+	get("a=%2Fx%2f+y%20z", "a", FAULT_NONE, "/x/ y z");
+	get("a=%C3%B6", "a", FAULT_NONE, "\xc3\xb6");
+}
+
+static void values_that_are_absent_or_broken_are_faults(void **state)
+{
+	(void)state;
+	get("", "a", FAULT_NOT_FOUND, NULL);
+	get("a", "a", FAULT_NOT_FOUND, NULL);
+	get("b=a=1", "a", FAULT_NOT_FOUND, NULL);
+	get("A=1", "a", FAULT_NOT_FOUND, NULL);
+	get("a=1&a=1", "a", FAULT_GRAMMAR, NULL);
+	get("a=1&b=2&a=", "a", FAULT_GRAMMAR, NULL);
+	get("a=%", "a", FAULT_GRAMMAR, NULL);
+	get("a=%4", "a", FAULT_GRAMMAR, NULL);
+	get("a=%4g", "a", FAULT_GRAMMAR, NULL);
+	get("a=%4&b=1", "a", FAULT_GRAMMAR, NULL);
+	get("a=x%00", "a", FAULT_GRAMMAR, NULL);
+	get("a=x%0a", "a", FAULT_GRAMMAR, NULL);
+	get("a=x\001", "a", FAULT_GRAMMAR, NULL);
+	get("a=123456789012345678901", "a", FAULT_TOO_BIG, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +135,8 @@ int main(void)
 		cmocka_unit_test(an_empty_value_is_a_name_and_a_sign),
 		cmocka_unit_test(a_limit_sticks),
 		cmocka_unit_test(no_memory_is_a_fault),
+		cmocka_unit_test(values_are_found_and_decoded),
+		cmocka_unit_test(values_that_are_absent_or_broken_are_faults),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

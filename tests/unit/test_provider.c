@@ -182,7 +182,8 @@ static void app_only_asks_for_the_default_scope(void **state)
 	set(p, "flow", "client-credentials");
 	assert_unfinished(p, "provider 'microsoft': client_secret_file is "
 	    "missing: flow 'client-credentials' needs the application's "
-	    "secret: write client_secret_file = '/...'");
+	    "secret: write client_secret_file = '/...', certificate = "
+	    "'/...' or assertion_file = '/...'");
 	assert_int_equal(provider_set_secret(p, secret), FAULT_NONE);
 	assert_unfinished(p, "provider 'microsoft': tenant 'common' cannot be "
 	    "used with flow 'client-credentials': write tenant = "
@@ -310,6 +311,12 @@ static void bad_values_are_refused(void **state)
 	assert_refused(p, "min_validity", "1h");
 	assert_refused(p, "ca_file", "relative.pem");
 	set(p, "min_validity", "86400");
+	assert_refused(p, "redirect_port", "-1");
+	assert_refused(p, "redirect_port", "65536");
+	assert_refused(p, "redirect_port", "http");
+	set(p, "redirect_port", "65535");
+	assert_int_equal(p->redirect_port, 65535);
+	set(p, "redirect_port", "0");
 	provider_release(p);
 }
 

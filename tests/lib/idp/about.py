@@ -6,9 +6,11 @@ discovery (OpenID, RFC 8414), and the Answer that every endpoint gives.
 Issues no token.
 """
 
+import json
+import re
 from dataclasses import dataclass, field
 
-from . import strict
+from . import store, strict
 from .strict import Refusal
 
 
@@ -97,6 +99,50 @@ class About:
             entry.expires = self.store.now()
         return Answer()
 
+    def register(self, request):
+        """POST /register (RFC 7591), open to anybody."""
+        settings = self.store.settings
+        kind = request.headers.get("content-type", "")
+        if request.method != "POST" or kind != "application/json":
+            raise Refusal("invalid_request", "not a POST of JSON")
+        try:
+            asked = json.loads(request.body)
+        except ValueError:
+            raise Refusal("invalid_client_metadata", "no JSON")
+        if settings.register_closed:
+            raise Refusal("access_denied", "registration is closed", 403)
+        self._check_asked(asked)
+        made = store.Client(
+            "dyn-" + store.make_token(12),
+            self.store.keep_secret(store.make_token(40))
+            if settings.register_secret else None,
+            redirects=tuple(asked["redirect_uris"]))
+        self.store.clients[made.client_id] = made
+        data = {**asked, "client_id": made.client_id}
+        if made.secret:
+            data.update(client_secret=made.secret,
+                        client_secret_expires_at=0,
+                        token_endpoint_auth_method="client_secret_post")
+        return Answer(data, 201)
+
+    @staticmethod
+    def _check_asked(asked):
+        if not isinstance(asked, dict) or not asked.get("redirect_uris"):
+            raise Refusal("invalid_redirect_uri", "no redirect_uris")
+        for uri in asked["redirect_uris"]:
+            if not re.fullmatch(
+                    r"http://(localhost|127\.0\.0\.1|\[::1\])/[a-z]*", uri):
+                raise Refusal("invalid_redirect_uri", "no loopback URI")
+        for name, wanted in (("token_endpoint_auth_method", "none"),
+                             ("response_types", ["code"]),
+                             ("client_name", "mailtoken")):
+            if asked.get(name) != wanted:
+                raise Refusal("invalid_client_metadata", f"bad {name}")
+        if "refresh_token" not in asked.get("grant_types", ()):
+            raise Refusal("invalid_client_metadata", "bad grant_types")
+        if not asked.get("scope"):
+            raise Refusal("invalid_client_metadata", "no scope")
+
     def _issuer(self, tenant):
         base = self._base_url()
         return f"{base}/{tenant}/v2.0" if tenant else base
@@ -114,6 +160,7 @@ class About:
             "userinfo_endpoint": f"{base}/userinfo",
             "introspection_endpoint": f"{base}/introspect",
             "revocation_endpoint": f"{base}/revoke",
+            "registration_endpoint": f"{base}/register",
             "jwks_uri": f"{base}/jwks",
             "response_types_supported": ["code"],
             "grant_types_supported": list(self._grants),

@@ -11,7 +11,7 @@ import html
 import re
 import urllib.parse
 
-from . import faults, store, strict
+from . import assertion, faults, store, strict
 from .about import About, Answer, page
 from .strict import Refusal
 
@@ -176,13 +176,48 @@ class Oauth(About):
         """POST /token and /TENANT/oauth2/v2.0/token."""
         request.form = strict.read_form(request)
         kind, = strict.need(request.form, "grant_type")
-        client = strict.authenticate(request, self.store.clients)
+        if kind == assertion.JWT_BEARER:
+            return self._by_service_account(request)
+        client = self._client_of(request)
         exchange = self._grants.get(kind)
         if exchange is None:
             raise Refusal("unsupported_grant_type", "unknown grant_type",
                           number=70003)
         self._check_grant(client, kind)
         return exchange(request, client)
+
+    def _client_of(self, request):
+        """The client, by secret or by assertion."""
+        form = request.form
+        client = self.store.clients.get(form.get("client_id"))
+        if client is None or not (client.certificate or client.trusted):
+            return strict.authenticate(request, self.store.clients)
+        request.client_id = client.client_id
+        if "client_secret" in form or "authorization" in request.headers:
+            raise Refusal("invalid_request", "two client authentications")
+        kind, jwt = strict.need(form, "client_assertion_type",
+                                "client_assertion")
+        if kind != assertion.CLIENT_JWT:
+            raise Refusal("invalid_client", "client_assertion_type", 401)
+        if client.trusted is not None:
+            if jwt != client.trusted:
+                raise Refusal("invalid_client", "assertion not trusted", 401)
+            return client
+        assertion.check_client(jwt, client,
+                               self._base_url() + request.path,
+                               self.store.now(), self.store.assertions)
+        return client
+
+    def _by_service_account(self, request):
+        jwt, = strict.need(request.form, "assertion")
+        if set(request.form) != {"grant_type", "assertion"}:
+            raise Refusal("invalid_request", "more than an assertion")
+        user, scopes = assertion.check_service_account(
+            jwt, self.store.service_accounts,
+            self._base_url() + request.path, self.store.now())
+        grant = self.store.new_grant("service-account", user, scopes,
+                                     request.tenant)
+        return Answer(self._access(request, grant, scopes))
 
     @staticmethod
     def _check_grant(client, kind):
@@ -280,7 +315,7 @@ class Oauth(About):
         return Answer(data)
 
     def _by_client(self, request, client):
-        if client.secret is None:
+        if not (client.secret or client.certificate or client.trusted):
             raise Refusal("unauthorized_client",
                           "client_credentials by a public client",
                           number=7000218)
@@ -299,8 +334,9 @@ class Oauth(About):
     def authorize(self, request):
         """GET /authorize and /TENANT/oauth2/v2.0/authorize.
 
-        The person at the browser is settings.browser_user, else the
-        login_hint; settings.browser_error ends the sign-in with it."""
+        The person at the browser is settings.browser_user, else who the
+        page was told, else the login_hint; settings.browser_error ends the
+        sign-in with it."""
         if request.method != "GET":
             raise Refusal("invalid_request", f"method {request.method}", 405)
         form = request.form = strict.parse_pairs(
@@ -315,18 +351,34 @@ class Oauth(About):
                 re.sub(r":\d+(?=/|$)|/$", "", r) for r in client.redirects]:
             raise Refusal("invalid_request", "redirect_uri not registered",
                           number=50011)
+        if self.store.settings.browser_page and "verdict" not in form:
+            return self._ask_person(form)
         back = {"state": form["state"]} if "state" in form else {}
         try:
             back["code"] = self._new_code(request, client)
         except Refusal as refusal:
             request.error, request.why = refusal.error, refusal.why
             back["error"] = refusal.error
-            back["error_description"] = refusal.why
+            back["error_description"] = \
+                self.store.settings.browser_text or refusal.why
         if self.store.settings.iss_in_redirect:
-            back["iss"] = self._issuer(request.tenant)
+            back["iss"] = self.store.settings.browser_iss or \
+                self._issuer(request.tenant)
         joint = "&" if "?" in target else "?"
         return Answer(status=302, headers={
             "Location": target + joint + urllib.parse.urlencode(back)})
+
+    @staticmethod
+    def _ask_person(form):
+        """The page where a person signs in; it asks for itself again."""
+        kept = "".join(
+            f'<input type=hidden name="{html.escape(name)}" '
+            f'value="{html.escape(value)}">' for name, value in form.items())
+        hint = html.escape(form.get("login_hint", ""))
+        return page(f"<h1>Sign in</h1><form method=get>{kept}"
+                    f'<p>Address <input name=user value="{hint}">'
+                    "<p><button name=verdict value=yes>Allow</button> "
+                    "<button name=verdict value=no>Deny</button></form>")
 
     def _new_code(self, request, client):
         form, settings = request.form, self.store.settings
@@ -339,8 +391,10 @@ class Oauth(About):
             raise Refusal("invalid_request", "PKCE challenge is not S256")
         self._check_grant(client, "authorization_code")
         scopes = self._scopes(client, scope)
-        user = settings.browser_user or form.get("login_hint")
-        if settings.browser_error or not user:
+        user = settings.browser_user or form.get("user") or \
+            form.get("login_hint")
+        if settings.browser_error or not user or \
+                form.get("verdict") == "no":
             raise Refusal(settings.browser_error or "access_denied",
                           "sign-in was not completed")
         grant = store.Grant(client.client_id, user, tuple(scopes),

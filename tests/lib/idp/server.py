@@ -26,6 +26,7 @@ DISCOVERY = re.compile(r"(?:/([^/]+)/v2\.0)?/\.well-known/"
                        r"(?:openid-configuration|oauth-authorization-server)")
 PLAIN = {"/device": "device", "/token": "token", "/authorize": "authorize",
          "/introspect": "introspect", "/revoke": "revoke",
+         "/register": "register",
          "/userinfo": "userinfo", "/activate": "activate", "/jwks": "jwks"}
 
 

@@ -46,8 +46,13 @@ class Settings:
     iss_in_redirect: bool = False   # RFC 9207
     revoke_needs_client: bool = True
     discovery: dict = field(default_factory=dict)  # changes; None drops
+    register_closed: bool = False   # RFC 7591: nobody may
+    register_secret: bool = False   # a client gets a secret all the same
     browser_user: str = ""          # who signs in at /authorize
     browser_error: str = ""         # or the error it ends with
+    browser_text: str = ""          # and its description
+    browser_page: bool = False      # a page asks for name and verdict
+    browser_iss: str = ""           # with iss_in_redirect: another issuer
 
 
 @dataclass
@@ -58,8 +63,11 @@ class Client:
     scopes: tuple | None = None     # None: any
     grants: tuple | None = None     # None: any that fits
     redirects: tuple = ("http://localhost", "http://127.0.0.1",
-                        "http://[::1]")
+                        "http://[::1]", "http://127.0.0.1/callback")
     may_introspect: bool = False
+    certificate: str | None = None  # file; authenticates by assertion
+    algorithms: tuple = ("PS256",)  # of its assertions
+    trusted: str | None = None      # an assertion of somebody else's
 
 
 @dataclass
@@ -160,6 +168,8 @@ class Store:
         self.refresh = {}
         self.devices = {}
         self.codes = {}
+        self.service_accounts = {}  # by address; see assertion.py
+        self.assertions = set()     # jti that were seen
         self._secrets = set()
         self._clock = clock
 

@@ -1,0 +1,423 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The authorization code grant with PKCE: RFC 6749 section 4.1, RFC 7636, RFC
+ * 8252, RFC 9207.  An answer counts if it has our state, once; it comes from
+ * the loopback listener or is pasted.  A bare code needs no state: nobody but
+ * the person at the terminal can have brought it.
+ */
+#include "oauth/flow.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "oauth/authorize.h"
+#include "oauth/flow_impl.h"
+#include "oauth/form.h"
+#include "oauth/pasted.h"
+#include "oauth/pkce.h"
+#include "oauth/redirect.h"
+#include "wire/attr.h"
+
+#define CODE_MAX_BYTES		PASTED_CODE_MAX_BYTES
+
+struct flow_code {
+	struct flow flow;
+	flow_event_fn *event;		/* the receiver's own */
+	void *ctx;
+	struct redirect *redirect;
+	struct secret *verifier;
+	struct secret *state;
+	struct buf uri;			/* where the browser comes back to */
+	struct buf url;			/* what it opens */
+	struct event *soon;		/* show the URL, or tell failure */
+	struct event *end;
+	struct flow_failure failure;
+	bool shown;
+	bool used;			/* the state has come back */
+};
+
+static struct flow_code *code_of(struct flow *flow)
+{
+	return (struct flow_code *)(void *)flow;
+}
+
+/* The browser hears of the end before the receiver, who frees the flow. */
+static void code_event(void *ctx, const struct flow_event *event)
+{
+	struct flow_code *code = ctx;
+
+	if (code->redirect != NULL && event->kind == FLOW_TOKENS)
+		redirect_signed_in(code->redirect);
+	if (code->redirect != NULL && event->kind == FLOW_FAILED)
+		redirect_failed(code->redirect, event->failure->text);
+	if (event->kind == FLOW_TOKENS || event->kind == FLOW_FAILED)
+		(void)evtimer_del(code->end);
+	code->event(code->ctx, event);
+}
+
+static void code_soon(evutil_socket_t fd, short what, void *ctx)
+{
+	struct flow_code *code = ctx;
+	struct flow_event event = {
+		.kind = FLOW_SHOW_URL,
+		.url = code->url.p,
+		.redirect_uri = code->uri.p,
+		.left_s = FLOW_CODE_MAX_S,
+	};
+
+	(void)fd;
+	(void)what;
+	if (code->shown) {
+		flow_tell_failed(&code->flow, &code->failure);
+		return;
+	}
+	code->shown = true;
+	flow_tell(&code->flow, &event);
+}
+
+static void code_end(evutil_socket_t fd, short what, void *ctx)
+{
+	struct flow_code *code = ctx;
+	struct flow_failure failure = {
+		.class = ADVICE_LOGIN_NEEDED,
+		.retry_after_s = -1,
+	};
+
+	(void)fd;
+	(void)what;
+	if (code->flow.exchange != NULL)
+		return;		/* its answer decides */
+	(void)snprintf(failure.text, sizeof(failure.text), "nobody signed in "
+	    "within %d minutes: start again", FLOW_CODE_MAX_S / 60);
+	flow_tell_failed(&code->flow, &failure);
+}
+
+static void fail_soon(struct flow_code *code)
+{
+	code->shown = true;
+	event_active(code->soon, EV_TIMEOUT, 0);
+}
+
+/* From code to tokens; a failure is told by the event loop. */
+static void redeem(struct flow_code *code, struct span text)
+{
+	const struct provider *provider = code->flow.target.provider;
+	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
+	enum fault fault;
+
+	form_add(&form, "grant_type", span_of("authorization_code"));
+	form_add(&form, "code", text);
+	form_add(&form, "redirect_uri", buf_span(&code->uri));
+	form_add(&form, "code_verifier",
+	    secret_reveal(code->verifier, "grant authorization_code"));
+	flow_add_client(&code->flow, FLOW_WITH_SECRET, &form);
+	fault = flow_post(&code->flow, "token endpoint",
+	    provider->token_endpoint, &form);
+	buf_drop(&form);
+	if (fault == FAULT_NONE)
+		return;
+	code->failure = (struct flow_failure){
+		.class = ADVICE_TRANSIENT,
+		.trouble = HTTP_LOCAL,
+		.retry_after_s = -1,
+	};
+	(void)snprintf(code->failure.text, sizeof(code->failure.text), "the "
+	    "exchange with the provider cannot go on: %s", fault_text(fault));
+	fail_soon(code);
+}
+
+/* RFC 6749 section 4.1.2.1 */
+static void refuse(struct flow_code *code, struct span word,
+    struct span query)
+{
+	struct http_answer answer = {
+		.trouble = HTTP_ANSWERED,
+		.status = 400,
+		.retry_after_s = -1,
+	};
+	struct buf text = BUF_INIT(AUTHORIZE_MAX_BYTES);
+	struct reply_error error;
+
+	(void)!form_get(query, "error_description", &text);
+	reply_error_of(word, buf_span(&text), &error);
+	flow_failure_from(&code->flow, &answer, &error, &code->failure);
+	if (strcmp(code->failure.error, "access_denied") == 0)
+		code->failure.class = ADVICE_LOGIN_NEEDED;
+	buf_drop(&text);
+	fail_soon(code);
+}
+
+static enum fault check_state(const struct flow_code *code,
+    struct span query, struct why *why)
+{
+	struct buf text = BUF_INIT(CODE_MAX_BYTES);
+	struct secret *state = NULL;
+	enum fault fault;
+	bool same;
+
+	fault = form_get(query, "state", &text);
+	if (fault == FAULT_NONE)
+		fault = secret_new(buf_span(&text), &state);
+	same = fault == FAULT_NONE && secret_equal(state, code->state);
+	secret_free(state);
+	buf_drop(&text);
+	if (same)
+		return FAULT_NONE;
+	if (fault == FAULT_NOMEM)
+		why_set(why, 0, "%s", fault_text(fault));
+	else
+		why_set(why, 0, fault == FAULT_NOT_FOUND ?
+		    "the address has no \"state\", so it is not known to be "
+		    "from this sign-in" : "the address is from another "
+		    "sign-in: its \"state\" is not this one's");
+	return FAULT_DENIED;
+}
+
+/* RFC 9207 section 2.4; true when the answer may be used. */
+static bool check_issuer(struct flow_code *code, struct span query)
+{
+	const struct provider *provider = code->flow.target.provider;
+	struct flow_failure *failure = &code->failure;
+	struct buf text = BUF_INIT(CODE_MAX_BYTES);
+	char plain[120];
+	enum fault fault;
+	bool same;
+
+	if (!provider->returns_iss || provider->issuer == NULL)
+		return true;
+	fault = form_get(query, "iss", &text);
+	same = fault == FAULT_NONE &&
+	    span_is(buf_span(&text), provider->issuer);
+	attr_plain(buf_span(&text), plain, sizeof(plain));
+	buf_drop(&text);
+	if (same)
+		return true;
+	*failure = (struct flow_failure){
+		.class = ADVICE_CONFIG,
+		.retry_after_s = -1,
+	};
+	(void)snprintf(failure->text, sizeof(failure->text), "the answer came "
+	    "from %s%.120s%s, not from the issuer '%.120s': it was not used; "
+	    "start again, and check issuer if this stays",
+	    fault == FAULT_NONE ? "'" : "nobody that says who it is",
+	    fault == FAULT_NONE ? plain : "", fault == FAULT_NONE ? "'" : "",
+	    provider->issuer);
+	fail_soon(code);
+	return false;
+}
+
+/* What has the right state, and is used up now. */
+static void accept_answer(struct flow_code *code, struct span query,
+    struct span word, struct span text)
+{
+	code->used = true;
+	if (!check_issuer(code, query))
+		return;
+	if (word.n > 0)
+		refuse(code, word, query);
+	else
+		redeem(code, text);
+}
+
+static enum fault take_query(struct flow_code *code, struct span query,
+    struct why *why)
+{
+	struct buf text = BUF_INIT(CODE_MAX_BYTES);
+	struct buf word = BUF_INIT(CODE_MAX_BYTES);
+	enum fault fault, found, failed;
+
+	if (code->used) {
+		why_set(why, 0, "this sign-in is being finished already");
+		return FAULT_DENIED;
+	}
+	fault = check_state(code, query, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	found = form_get(query, "code", &text);
+	failed = form_get(query, "error", &word);
+	if (failed == FAULT_NONE && word.n > 0) {
+		accept_answer(code, query, buf_span(&word), buf_span(&text));
+	} else if (found == FAULT_NONE && text.n > 0) {
+		accept_answer(code, query, (struct span){ NULL, 0 },
+		    buf_span(&text));
+	} else {
+		why_set(why, 0, found == FAULT_NOT_FOUND ?
+		    "that address has no \"code\": open the link, sign in, "
+		    "and take the address you end at" :
+		    "the \"code\" of that address cannot be read");
+		fault = FAULT_GRAMMAR;
+	}
+	buf_drop(&word);
+	buf_drop(&text);
+	return fault;
+}
+
+static bool code_came(void *ctx, struct span query, struct why *why)
+{
+	return take_query(ctx, query, why) == FAULT_NONE;
+}
+
+static void code_answered(struct flow *flow, const struct http_answer *answer)
+{
+	flow_tell_tokens(flow, answer);
+}
+
+static void code_drop(struct flow *flow)
+{
+	struct flow_code *code = code_of(flow);
+
+	redirect_free(code->redirect);
+	if (code->soon != NULL)
+		event_free(code->soon);
+	if (code->end != NULL)
+		event_free(code->end);
+	secret_free(code->verifier);
+	secret_free(code->state);
+	buf_drop(&code->url);
+	buf_drop(&code->uri);
+}
+
+static const struct flow_grant code_grant = {
+	.answered = code_answered,
+	.drop = code_drop,
+};
+
+enum fault flow_code_paste(struct flow *flow, struct span text,
+    struct why *why)
+{
+	struct flow_code *code = code_of(flow);
+	struct buf plain = BUF_INIT(PASTED_MAX_BYTES);
+	enum pasted pasted;
+	enum fault fault;
+
+	if (flow->grant != &code_grant || code->used) {
+		why_set(why, 0, "this sign-in is being finished already");
+		return FAULT_DENIED;
+	}
+	fault = pasted_read(text, &pasted, &plain, why);
+	if (fault == FAULT_NONE && pasted == PASTED_ADDRESS) {
+		fault = take_query(code, buf_span(&plain), why);
+	} else if (fault == FAULT_NONE) {
+		code->used = true;
+		redeem(code, buf_span(&plain));
+	}
+	buf_drop(&plain);
+	return fault;
+}
+
+static enum fault make_url(struct flow_code *code,
+    const struct flow_code_wish *wish)
+{
+	struct buf challenge = BUF_INIT(PKCE_TEXT_BYTES);
+	struct authorize_wish fields = {
+		.scope = wish->scope,
+		.account = wish->account,
+		.redirect_uri = buf_span(&code->uri),
+		.state = secret_reveal(code->state,
+		    "goes through the browser"),
+	};
+	enum fault fault;
+
+	fault = pkce_challenge(secret_reveal(code->verifier,
+	    "the challenge of it"), &challenge);
+	if (fault == FAULT_NONE) {
+		fields.challenge = buf_span(&challenge);
+		fault = authorize_url(code->flow.target.provider, &fields,
+		    &code->url);
+	}
+	buf_drop(&challenge);
+	return fault;
+}
+
+static enum fault prepare(struct flow_code *code)
+{
+	const struct flow_target *target = &code->flow.target;
+	static const struct timeval limit = { FLOW_CODE_MAX_S, 0 };
+	enum fault fault;
+
+	code->soon = evtimer_new(target->base, code_soon, code);
+	code->end = evtimer_new(target->base, code_end, code);
+	if (code->soon == NULL || code->end == NULL ||
+	    evtimer_add(code->end, &limit) != 0)
+		return FAULT_NOMEM;
+	code->flow.endpoint = "authorization endpoint";
+	fault = provider_url_host(target->provider->authorization_endpoint,
+	    &code->flow.host);
+	if (fault == FAULT_NONE)
+		fault = pkce_random(&code->verifier);
+	if (fault == FAULT_NONE)
+		fault = pkce_random(&code->state);
+	return fault;
+}
+
+static enum fault begin(struct flow_code *code,
+    const struct flow_code_wish *wish, struct why *why)
+{
+	struct redirect_wish visit = {
+		.base = code->flow.target.base,
+		.path = wish->path != NULL ? wish->path :
+		    authorize_path(code->flow.target.provider),
+		.port = wish->port,
+		.came = code_came,
+		.ctx = code,
+	};
+	uint16_t port = wish->port;
+	enum fault fault;
+
+	fault = prepare(code);
+	if (fault == FAULT_NONE && !wish->no_listener) {
+		fault = redirect_new(&visit, &code->redirect, why);
+		if (fault != FAULT_NONE)
+			return fault;
+		port = redirect_port(code->redirect);
+	}
+	if (fault == FAULT_NONE)
+		fault = authorize_redirect(code->flow.target.provider,
+		    visit.path, port, &code->uri);
+	if (fault == FAULT_NONE)
+		fault = make_url(code, wish);
+	if (fault == FAULT_NONE) {
+		event_active(code->soon, EV_TIMEOUT, 0);
+		return FAULT_NONE;
+	}
+	if (fault != FAULT_NOMEM)
+		fault = FAULT_INTERNAL;
+	why_set(why, 0, "%s", fault_text(fault));
+	return fault;
+}
+
+enum fault flow_code_start(const struct flow_target *target,
+    const struct flow_code_wish *wish, struct flow **flow_out,
+    struct why *why)
+{
+	struct flow_code *code;
+	enum fault fault;
+
+	if (target->provider->authorization_endpoint == NULL) {
+		why_set(why, 0, "provider '%s' has no authorization_endpoint: "
+		    "add it, or choose another flow, such as 'device'",
+		    target->provider->name);
+		return FAULT_CONFIG_ERROR;
+	}
+	code = calloc(1, sizeof(*code));
+	if (code == NULL) {
+		why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
+		return FAULT_NOMEM;
+	}
+	flow_init(&code->flow, &code_grant, target);
+	code->event = target->event;
+	code->ctx = target->ctx;
+	code->flow.target.event = code_event;
+	code->flow.target.ctx = code;
+	buf_init(&code->uri, AUTHORIZE_MAX_BYTES);
+	buf_init(&code->url, AUTHORIZE_MAX_BYTES);
+	fault = begin(code, wish, why);
+	if (fault != FAULT_NONE) {
+		flow_free(&code->flow);
+		return fault;
+	}
+	*flow_out = &code->flow;
+	return FAULT_NONE;
+}

@@ -1,0 +1,275 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Members by name, from one JSON object or from two of which the first goes
+ * before the second.
+ */
+#include "oauth/foreign.h"
+
+#include <stdlib.h>
+
+#include "oauth/reply_impl.h"
+
+/* What sasl-xoauth2 and mutt_oauth2.py use where nothing else is said. */
+#define GOOGLE_TOKEN	"https://accounts.google.com/o/oauth2/token"
+#define MICROSOFT_TOKEN	\
+	"https://login.microsoftonline.com/common/oauth2/v2.0/token"
+#define MICROSOFT_SCOPE	"offline_access " \
+	"https://outlook.office.com/IMAP.AccessAsUser.All " \
+	"https://outlook.office.com/POP.AccessAsUser.All " \
+	"https://outlook.office.com/SMTP.Send"
+
+struct sources {
+	json_t *at[2];		/* [1] may be NULL */
+	struct why *why;
+};
+
+void foreign_drop(struct foreign *foreign)
+{
+	secret_free(foreign->refresh_token);
+	secret_free(foreign->client_secret);
+	free(foreign->client_id);
+	free(foreign->token_endpoint);
+	free(foreign->user);
+	free(foreign->scope);
+	free(foreign->proxy);
+	free(foreign->ca_file);
+	free(foreign->ca_path);
+	memset(foreign, 0, sizeof(*foreign));
+}
+
+static enum fault bad(struct why *why, const char *text)
+{
+	why_set(why, 0, "%s", text);
+	return FAULT_GARBLED;
+}
+
+static enum fault find(const struct sources *sources, const char *name,
+    struct span *text_out)
+{
+	enum fault fault;
+	size_t i;
+
+	/* An empty string is said, too: a client without a secret. */
+	for (i = 0; i < 2 && sources->at[i] != NULL; i++) {
+		const json_t *value = json_object_get(sources->at[i], name);
+
+		fault = reply_string(sources->at[i], name, text_out,
+		    sources->why);
+		if (fault != FAULT_NONE || json_is_string(value))
+			return fault;
+	}
+	*text_out = (struct span){ NULL, 0 };
+	return FAULT_NONE;
+}
+
+static enum fault take(const struct sources *sources, const char *name,
+    char **out)
+{
+	struct span text;
+	enum fault fault;
+
+	fault = find(sources, name, &text);
+	if (fault != FAULT_NONE || text.n == 0)
+		return fault;
+	if (memchr(text.p, '\0', text.n) != NULL)
+		return bad(sources->why, "a member has a NUL");
+	*out = malloc(text.n + 1);
+	if (*out == NULL)
+		return FAULT_NOMEM;
+	memcpy(*out, text.p, text.n);
+	(*out)[text.n] = '\0';
+	return FAULT_NONE;
+}
+
+static enum fault take_secret(const struct sources *sources,
+    const char *name, struct secret **secret_out)
+{
+	struct span text;
+	enum fault fault;
+
+	fault = find(sources, name, &text);
+	if (fault != FAULT_NONE || text.n == 0)
+		return fault;
+	return secret_new(text, secret_out);
+}
+
+/* A JSON boolean, or its word, as sasl-xoauth2 reads them. */
+static bool is_true(const struct sources *sources, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < 2 && sources->at[i] != NULL; i++) {
+		const json_t *value = json_object_get(sources->at[i], name);
+		const char *word = json_string_value(value);
+
+		if (value != NULL)
+			return json_is_true(value) || (word != NULL &&
+			    (strcmp(word, "yes") == 0 ||
+			    strcmp(word, "true") == 0));
+	}
+	return false;
+}
+
+static enum fault take_margin(const struct sources *sources,
+    int64_t *margin_out)
+{
+	const struct reply_range range = { 0, FOREIGN_MARGIN_MAX_S, 0 };
+	enum fault fault = FAULT_NONE;
+	size_t i;
+
+	for (i = 0; i < 2 && sources->at[i] != NULL && fault == FAULT_NONE &&
+	    *margin_out == 0; i++)
+		fault = reply_number(sources->at[i], "refresh_window", range,
+		    margin_out, sources->why);
+	return fault;
+}
+
+static enum fault take_client(const struct sources *sources,
+    struct foreign *foreign)
+{
+	enum fault fault;
+
+	fault = take_secret(sources, "refresh_token",
+	    &foreign->refresh_token);
+	if (fault == FAULT_NONE)
+		fault = take_secret(sources, "client_secret",
+		    &foreign->client_secret);
+	if (fault == FAULT_NONE)
+		fault = take(sources, "client_id", &foreign->client_id);
+	if (fault == FAULT_NONE)
+		fault = take(sources, "token_endpoint",
+		    &foreign->token_endpoint);
+	if (fault == FAULT_NONE)
+		fault = take(sources, "scope", &foreign->scope);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (foreign->refresh_token == NULL)
+		return bad(sources->why, "it has no refresh_token: sign the "
+		    "account in with mailtoken login");
+	if (foreign->client_id == NULL)
+		return bad(sources->why, "nothing says the client_id: name "
+		    "the file that has it with --config");
+	return FAULT_NONE;
+}
+
+static enum fault set_default(char **slot, const char *text)
+{
+	if (*slot != NULL)
+		return FAULT_NONE;
+	*slot = strdup(text);
+	return *slot != NULL ? FAULT_NONE : FAULT_NOMEM;
+}
+
+static enum fault read_sasl_xoauth2(const struct sources *sources,
+    struct foreign *foreign)
+{
+	enum fault fault;
+
+	if (is_true(sources, "use_client_credentials"))
+		return bad(sources->why, "it uses client credentials, so "
+		    "there is no grant: write a provider block with flow = "
+		    "'client-credentials'");
+	if (is_true(sources, "manage_token_externally"))
+		return bad(sources->why, "another program renews its token, "
+		    "so there is no grant in it: sign the account in with "
+		    "mailtoken login");
+	fault = take_client(sources, foreign);
+	if (fault == FAULT_NONE)
+		fault = take(sources, "user", &foreign->user);
+	if (fault == FAULT_NONE)
+		fault = take(sources, "proxy", &foreign->proxy);
+	if (fault == FAULT_NONE)
+		fault = take(sources, "ca_bundle_file", &foreign->ca_file);
+	if (fault == FAULT_NONE)
+		fault = take(sources, "ca_certs_dir", &foreign->ca_path);
+	if (fault == FAULT_NONE)
+		fault = take_margin(sources, &foreign->margin_s);
+	if (fault == FAULT_NONE)
+		fault = set_default(&foreign->token_endpoint, GOOGLE_TOKEN);
+	return fault;
+}
+
+static enum fault read_mutt_oauth2(const struct sources *sources,
+    struct foreign *foreign)
+{
+	struct span registration;
+	enum fault fault;
+
+	fault = take_client(sources, foreign);
+	if (fault == FAULT_NONE)
+		fault = take(sources, "email", &foreign->user);
+	if (fault == FAULT_NONE)
+		fault = find(sources, "registration", &registration);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (span_is(registration, "google"))
+		return set_default(&foreign->token_endpoint, GOOGLE_TOKEN);
+	if (span_is(registration, "microsoft")) {
+		fault = set_default(&foreign->token_endpoint,
+		    MICROSOFT_TOKEN);
+		return fault != FAULT_NONE ? fault :
+		    set_default(&foreign->scope, MICROSOFT_SCOPE);
+	}
+	if (foreign->token_endpoint != NULL)
+		return FAULT_NONE;
+	return bad(sources->why, "its registration is neither google nor "
+	    "microsoft, and nothing says the token_endpoint");
+}
+
+static enum fault read_all(struct span token, struct span defaults,
+    struct sources *sources)
+{
+	struct why why;
+	enum fault fault;
+
+	fault = reply_object(token, &sources->at[0], &why);
+	if (fault == FAULT_GARBLED)
+		return bad(sources->why, why.text);
+	if (fault != FAULT_NONE || defaults.n == 0)
+		return fault;
+	fault = reply_object(defaults, &sources->at[1], &why);
+	if (fault == FAULT_GARBLED)
+		why_set(sources->why, 0, "the file of --config: %s",
+		    why.text);
+	return fault;
+}
+
+static enum fault finish(struct sources *sources, struct foreign *found,
+    enum fault fault, struct foreign *foreign_out)
+{
+	json_decref(sources->at[0]);
+	json_decref(sources->at[1]);
+	if (fault != FAULT_NONE)
+		foreign_drop(found);
+	else
+		*foreign_out = *found;
+	return fault;
+}
+
+enum fault foreign_sasl_xoauth2(struct span token, struct span defaults,
+    struct foreign *foreign_out, struct why *why)
+{
+	struct foreign found = { .refresh_token = NULL };
+	struct sources sources = { { NULL, NULL }, why };
+	enum fault fault;
+
+	fault = read_all(token, defaults, &sources);
+	if (fault == FAULT_NONE)
+		fault = read_sasl_xoauth2(&sources, &found);
+	return finish(&sources, &found, fault, foreign_out);
+}
+
+enum fault foreign_mutt_oauth2(struct span token,
+    struct foreign *foreign_out, struct why *why)
+{
+	struct span nothing = { NULL, 0 };
+	struct foreign found = { .refresh_token = NULL };
+	struct sources sources = { { NULL, NULL }, why };
+	enum fault fault;
+
+	fault = read_all(token, nothing, &sources);
+	if (fault == FAULT_NONE)
+		fault = read_mutt_oauth2(&sources, &found);
+	return finish(&sources, &found, fault, foreign_out);
+}

@@ -1,0 +1,114 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * An address, a part of one, or a bare code.
+ */
+#include "oauth/pasted.h"
+
+#include "oauth/form.h"
+#include "wire/attr.h"
+
+#define CODE_MIN_BYTES 6	/* "no" and "yes" are none */
+
+/* None of what is left out stands in an address or a code. */
+static void add_clean(struct buf *out, struct span text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] > 0x20 && text.p[i] != 0x7f &&
+		    strchr("\"'<>`", text.p[i]) == NULL)
+			buf_add(out, (struct span){ text.p + i, 1 });
+}
+
+static bool has_text(struct span text, const char *wanted)
+{
+	size_t n = strlen(wanted), i;
+
+	for (i = 0; i + n <= text.n; i++)
+		if (memcmp(text.p + i, wanted, n) == 0)
+			return true;
+	return false;
+}
+
+static bool is_address(struct span text)
+{
+	return has_text(text, "://") || has_text(text, "?") ||
+	    has_text(text, "code=") || has_text(text, "error=") ||
+	    has_text(text, "state=");
+}
+
+static struct span query_of(struct span text)
+{
+	const char *mark = memchr(text.p, '?', text.n);
+	const char *end;
+
+	if (mark != NULL) {
+		text.n -= (size_t)(mark + 1 - text.p);
+		text.p = mark + 1;
+	}
+	end = text.n > 0 ? memchr(text.p, '#', text.n) : NULL;
+	if (end != NULL)
+		text.n = (size_t)(end - text.p);
+	return text;
+}
+
+/* From an address bar a code comes encoded, from a page it does not. */
+static enum fault add_code(struct span text, struct buf *out)
+{
+	struct buf field = BUF_INIT(PASTED_MAX_BYTES + sizeof("code="));
+	struct buf plain = BUF_INIT(PASTED_CODE_MAX_BYTES);
+	enum fault fault;
+
+	buf_add_lit(&field, "code=");
+	buf_add(&field, text);
+	fault = buf_fault(&field);
+	if (fault == FAULT_NONE && memchr(text.p, '+', text.n) == NULL) {
+		fault = form_get(buf_span(&field), "code", &plain);
+		if (fault == FAULT_NONE)
+			text = buf_span(&plain);
+	}
+	/* What cannot be decoded is taken as it is. */
+	if (fault != FAULT_NOMEM) {
+		fault = FAULT_GRAMMAR;
+		if (text.n >= CODE_MIN_BYTES &&
+		    attr_is_token(text, PASTED_CODE_MAX_BYTES)) {
+			buf_add(out, text);
+			fault = buf_fault(out);
+		}
+	}
+	buf_drop(&plain);
+	buf_drop(&field);
+	return fault;
+}
+
+enum fault pasted_read(struct span text, enum pasted *pasted_out,
+    struct buf *out, struct why *why)
+{
+	struct buf clean = BUF_INIT(PASTED_MAX_BYTES);
+	enum fault fault;
+
+	add_clean(&clean, text);
+	fault = buf_fault(&clean);
+	if (fault == FAULT_TOO_BIG) {
+		why_set(why, 0, "that is too long for an address");
+		fault = FAULT_GRAMMAR;
+	} else if (fault == FAULT_NONE && clean.n == 0) {
+		why_set(why, 0, "that was empty");
+		fault = FAULT_GRAMMAR;
+	} else if (fault == FAULT_NONE && is_address(buf_span(&clean))) {
+		*pasted_out = PASTED_ADDRESS;
+		buf_add(out, query_of(buf_span(&clean)));
+		fault = buf_fault(out);
+	} else if (fault == FAULT_NONE) {
+		*pasted_out = PASTED_CODE;
+		fault = add_code(buf_span(&clean), out);
+		if (fault == FAULT_GRAMMAR)
+			why_set(why, 0, "that is neither an address nor a "
+			    "code");
+	}
+	if (fault == FAULT_NOMEM)
+		why_set(why, 0, "%s", fault_text(fault));
+	buf_drop(&clean);
+	return fault;
+}

@@ -1,0 +1,64 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * redirect - the one loopback request that carries a code
+ *
+ * Listens on 127.0.0.1 and ::1, one port, only while somebody signs in (RFC
+ * 8252 section 7.3); owns the sockets and the pages that a browser shows.
+ * Takes a GET of one exact path, and of those the first that its receiver
+ * accepts; all else is answered plainly and changes nothing.  Its bounds:
+ * REDIRECT_LINE_MAX_BYTES, 10 s a connection, 16 connections.
+ */
+#ifndef MAILTOKEN_OAUTH_REDIRECT_H
+#define MAILTOKEN_OAUTH_REDIRECT_H
+
+#include "wire/buf.h"
+
+struct event_base;
+struct redirect;
+
+#define REDIRECT_LINE_MAX_BYTES		8192
+#define REDIRECT_REQUEST_MAX_BYTES	16384	/* browsers send cookies */
+#define REDIRECT_VISITORS_MAX		16
+#define REDIRECT_VISIT_MAX_S		10
+
+/*
+ * What the receiver does with a query: true takes it, and the browser waits
+ * for redirect_answer(); false leaves it, why saying in one sentence what it
+ * lacks.  May not free the redirect.
+ */
+typedef bool redirect_came_fn(void *ctx, struct span query, struct why *why);
+
+struct redirect_wish {
+	struct event_base *base;
+	const char *path;	/* begins with '/'; kept by the caller */
+	uint16_t port;		/* 0: the kernel chooses */
+	redirect_came_fn *came;
+	void *ctx;
+};
+
+/*
+ * redirect_new - listen
+ *
+ * A machine without IPv6 does without ::1.
+ *
+ * FAULT_BUSY when somebody has the port; FAULT_CONFIG_ERROR when this user
+ * may not have it; FAULT_IO; FAULT_NOMEM; why says what to do.
+ */
+enum fault redirect_new(const struct redirect_wish *wish,
+    struct redirect **redirect_out, struct why *why) MUST_CHECK;
+
+/* redirect_port - where it listens. */
+uint16_t redirect_port(const struct redirect *redirect);
+
+/*
+ * redirect_signed_in, redirect_failed - the page for the browser that waits,
+ * if one does; reason is one sentence, made harmless here
+ */
+void redirect_signed_in(struct redirect *redirect);
+void redirect_failed(struct redirect *redirect, const char *reason);
+
+/* redirect_free - a browser that still waits is told of the end; NULL ok. */
+void redirect_free(struct redirect *redirect);
+
+#endif

@@ -1,0 +1,247 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Requests and pages of the loopback listener.
+ */
+#include "oauth/redirect_http.h"
+
+#include "oauth/redirect.h"
+
+/* Of the text between <style> and </style>; a test computes it anew. */
+#define STYLE_HASH "sha256-Bom3Cj4fUhToR6ZWL0UHy/A2dUYxioRLW/kPgI3TJAE="
+
+static const char style[] =
+    ":root{color-scheme:light dark;--ink:#1d2327;--dim:#5c666d;"
+    "--page:#f1f3f4;--card:#fff;--line:#d9dee1;--good:#1a7f4b;"
+    "--bad:#b3261e;--other:#7a6200}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e8eaeb;--dim:#a3acb2;"
+    "--page:#15191b;--card:#1f2528;--line:#353d41;--good:#5cc68c;"
+    "--bad:#f2887f;--other:#d9bd4a}}"
+    "body{margin:0;min-height:100vh;display:flex;align-items:center;"
+    "justify-content:center;background:var(--page);color:var(--ink);"
+    "font:1.0625rem/1.55 system-ui,sans-serif}"
+    "main{box-sizing:border-box;width:100%;max-width:34rem;margin:1rem;"
+    "padding:2rem 2.25rem 1.5rem;background:var(--card);"
+    "border:1px solid var(--line);border-top:.375rem solid var(--other);"
+    "border-radius:.5rem}"
+    "main.good{border-top-color:var(--good)}"
+    "main.bad{border-top-color:var(--bad)}"
+    "h1{margin:0 0 .75rem;font-size:1.625rem;line-height:1.25}"
+    "p{margin:0 0 1rem;overflow-wrap:anywhere}"
+    "footer{margin-top:1.75rem;padding-top:.75rem;"
+    "border-top:1px solid var(--line);color:var(--dim);font-size:.875rem}";
+
+static const struct page {
+	const char *status;
+	const char *look;
+	const char *title;
+	const char *text;	/* after the one that is given */
+} pages[] = {
+	[REDIRECT_PAGE_SIGNED_IN] = { "200 OK", "good", "Signed in",
+	    "You can close this page and go back to the terminal." },
+	[REDIRECT_PAGE_FAILED] = { "400 Bad Request", "bad", "Not signed in",
+	    "Nothing was stored. You can close this page; the terminal says "
+	    "what to do." },
+	[REDIRECT_PAGE_LEFT] = { "400 Bad Request", "other",
+	    "Not the page you want", "The terminal says how the sign-in goes "
+	    "on." },
+	[REDIRECT_PAGE_ELSEWHERE] = { "404 Not Found", "other",
+	    "Not the page you want", "A sign-in is waiting here for your "
+	    "browser to come back, and there is nothing else: use the link "
+	    "that the terminal shows." },
+	[REDIRECT_PAGE_METHOD] = { "405 Method Not Allowed", "other",
+	    "Not the page you want", "A sign-in is waiting here for a GET "
+	    "request, and for nothing else." },
+	[REDIRECT_PAGE_GARBAGE] = { "400 Bad Request", "other",
+	    "Not the page you want", "That was no request of HTTP/1.1. If "
+	    "the address begins with https, write http." },
+	[REDIRECT_PAGE_LONG] = { "431 Request Header Fields Too Large",
+	    "other", "Not the page you want", "The request is too long. If "
+	    "this is the way back from signing in, open the terminal's link "
+	    "in a private window, which has no cookies." },
+};
+
+/* Length of the request line without its end, or SIZE_MAX. */
+static size_t line_bytes(struct span bytes)
+{
+	const char *end = bytes.n > 0 ? memchr(bytes.p, '\n', bytes.n) : NULL;
+
+	return end != NULL ? (size_t)(end - bytes.p) : SIZE_MAX;
+}
+
+static bool has_end(struct span bytes)
+{
+	size_t i, line = 0;
+
+	for (i = 0; i < bytes.n; i++) {
+		if (bytes.p[i] == '\n') {
+			if (line == 0)
+				return true;
+			line = 0;
+		} else if (bytes.p[i] != '\r') {
+			line++;
+		}
+	}
+	return false;
+}
+
+/* The bytes up to the next blank, which is taken too. */
+static struct span next_word(struct span *line)
+{
+	const char *blank = line->n > 0 ? memchr(line->p, ' ', line->n) : NULL;
+	struct span word = { line->p, blank != NULL ?
+	    (size_t)(blank - line->p) : line->n };
+	size_t taken = word.n + (blank != NULL ? 1 : 0);
+
+	line->p += taken;
+	line->n -= taken;
+	return word;
+}
+
+static bool is_target(struct span target)
+{
+	size_t i;
+
+	for (i = 0; i < target.n; i++)
+		if (target.p[i] <= 0x20 || target.p[i] > 0x7e)
+			return false;
+	return target.n > 0 && target.p[0] == '/';
+}
+
+static bool is_method(struct span method)
+{
+	size_t i;
+
+	for (i = 0; i < method.n; i++)
+		if (method.p[i] < 'A' || method.p[i] > 'Z')
+			return false;
+	return method.n > 0;
+}
+
+/* request-line = method SP request-target SP HTTP-version */
+static enum redirect_request read_line(struct span line, const char *path,
+    struct span *query_out)
+{
+	struct span method = next_word(&line);
+	struct span target = next_word(&line);
+	const char *mark;
+	size_t n;
+
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	if (!is_method(method) || !is_target(target) ||
+	    (!span_is(line, "HTTP/1.1") && !span_is(line, "HTTP/1.0")))
+		return REDIRECT_REQUEST_GARBAGE;
+	if (span_is(method, "HEAD"))
+		return REDIRECT_REQUEST_HEAD;
+	if (!span_is(method, "GET"))
+		return REDIRECT_REQUEST_METHOD;
+	mark = memchr(target.p, '?', target.n);
+	n = mark != NULL ? (size_t)(mark - target.p) : target.n;
+	if (mark == NULL || !span_is((struct span){ target.p, n }, path))
+		return REDIRECT_REQUEST_ELSEWHERE;
+	query_out->p = mark + 1;
+	query_out->n = target.n - n - 1;
+	return REDIRECT_REQUEST_GET;
+}
+
+enum redirect_request redirect_request_read(struct span bytes,
+    const char *path, struct span *query_out)
+{
+	size_t n = line_bytes(bytes);
+
+	/* TLS, say, never sends a line. */
+	if (bytes.n > 0 && !is_method((struct span){ bytes.p, 1 }))
+		return REDIRECT_REQUEST_GARBAGE;
+	if ((n == SIZE_MAX ? bytes.n : n) > REDIRECT_LINE_MAX_BYTES)
+		return REDIRECT_REQUEST_LONG;
+	if (n != SIZE_MAX && has_end(bytes))
+		return read_line((struct span){ bytes.p, n }, path,
+		    query_out);
+	return bytes.n < REDIRECT_REQUEST_MAX_BYTES ?
+	    REDIRECT_REQUEST_PART : REDIRECT_REQUEST_LONG;
+}
+
+/* For a place between two tags. */
+static void add_escaped(struct buf *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '<')
+			buf_add_lit(out, "&lt;");
+		else if (*text == '>')
+			buf_add_lit(out, "&gt;");
+		else if (*text == '&')
+			buf_add_lit(out, "&amp;");
+		else if (*text == '"')
+			buf_add_lit(out, "&quot;");
+		else if (*text == '\'')
+			buf_add_lit(out, "&#39;");
+		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			buf_add_lit(out, "?");
+		else
+			buf_add(out, (struct span){ text, 1 });
+	}
+}
+
+/* A sentence of a fault begins small and has no full stop. */
+static void add_sentence(struct buf *out, const char *text)
+{
+	char first[2] = { text[0], '\0' };
+	size_t n = strlen(text);
+
+	if (first[0] >= 'a' && first[0] <= 'z')
+		first[0] = (char)(first[0] - 'a' + 'A');
+	buf_add_lit(out, "<p>");
+	add_escaped(out, first);
+	if (n > 0)
+		add_escaped(out, text + 1);
+	if (n > 0 && text[n - 1] != '.')
+		buf_add_lit(out, ".");
+	buf_add_lit(out, "</p>\n");
+}
+
+static void add_body(struct buf *out, const struct page *page,
+    const char *text)
+{
+	buf_add_lit(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
+	    "<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\""
+	    "width=device-width,initial-scale=1\">\n<title>");
+	buf_add_str(out, page->title);
+	buf_add_lit(out, " - mailtoken</title>\n<style>");
+	buf_add_str(out, style);
+	buf_add_lit(out, "</style>\n</head>\n<body>\n<main class=\"");
+	buf_add_str(out, page->look);
+	buf_add_lit(out, "\">\n<h1>");
+	buf_add_str(out, page->title);
+	buf_add_lit(out, "</h1>\n");
+	if (text != NULL && text[0] != '\0')
+		add_sentence(out, text);
+	add_sentence(out, page->text);
+	buf_add_lit(out, "<footer>mailtoken</footer>\n"
+	    "</main>\n</body>\n</html>\n");
+}
+
+void redirect_page_write(struct buf *out, enum redirect_page page,
+    const char *text, bool with_body)
+{
+	struct buf body = BUF_INIT(REDIRECT_PAGE_MAX_BYTES);
+
+	add_body(&body, &pages[page], text);
+	buf_add_lit(out, "HTTP/1.1 ");
+	buf_add_str(out, pages[page].status);
+	if (page == REDIRECT_PAGE_METHOD)
+		buf_add_lit(out, "\r\nAllow: GET");
+	buf_add_lit(out, "\r\nContent-Type: text/html; charset=utf-8"
+	    "\r\nContent-Length: ");
+	buf_add_int(out, (int64_t)body.n);
+	buf_add_lit(out, "\r\nCache-Control: no-store"
+	    "\r\nReferrer-Policy: no-referrer"
+	    "\r\nX-Content-Type-Options: nosniff"
+	    "\r\nContent-Security-Policy: default-src 'none'; style-src '"
+	    STYLE_HASH "'; base-uri 'none'; form-action 'none'; "
+	    "frame-ancestors 'none'"
+	    "\r\nConnection: close\r\n\r\n");
+	if (with_body)
+		buf_add(out, buf_span(&body));
+	buf_drop(&body);
+}

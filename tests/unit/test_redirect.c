@@ -1,0 +1,438 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The loopback listener, by requests read and by sockets.
+ */
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "failing_malloc.h"
+#include "oauth/redirect.h"
+#include "oauth/redirect_http.h"
+
+#define ROUNDS_MAX 2000		/* of the loop, before a test is given up */
+
+struct fixture {
+	struct event_base *base;
+	struct redirect *redirect;
+	bool takes;
+	unsigned came;
+	char query[200];
+};
+
+static bool on_came(void *ctx, struct span query, struct why *why)
+{
+	struct fixture *f = ctx;
+
+	f->came++;
+	(void)snprintf(f->query, sizeof(f->query), "%.*s", (int)query.n,
+	    query.p);
+	if (!f->takes)
+		why_set(why, 0, "it is <not> ours");
+	return f->takes;
+}
+
+static struct redirect_wish wish_of(struct fixture *f)
+{
+	return (struct redirect_wish){
+		.base = f->base, .path = "/back", .came = on_came, .ctx = f,
+	};
+}
+
+static int set_up(void **state)
+{
+	static struct fixture fixture;
+	struct fixture *f = &fixture;
+	struct redirect_wish wish;
+	struct why why;
+
+	memset(f, 0, sizeof(*f));
+	f->takes = true;
+	f->base = event_base_new();
+	wish = wish_of(f);
+	*state = f;
+	return f->base == NULL ||
+	    redirect_new(&wish, &f->redirect, &why) != FAULT_NONE;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	redirect_free(f->redirect);
+	event_base_free(f->base);
+	return 0;
+}
+
+static void turn(struct fixture *f)
+{
+	assert_true(event_base_loop(f->base, EVLOOP_NONBLOCK) >= 0);
+}
+
+static int dial(uint16_t port)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static int begin(struct fixture *f, struct span request)
+{
+	int fd = dial(redirect_port(f->redirect));
+
+	assert_true(fd >= 0);
+	assert_int_equal(send(fd, request.p, request.n, MSG_NOSIGNAL),
+	    request.n);
+	return fd;
+}
+
+/* The whole answer, while the listener's loop turns. */
+static const char *answer_of(struct fixture *f, int fd)
+{
+	static char answer[32768];
+	size_t used = 0;
+	int rounds;
+
+	for (rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+		ssize_t n;
+
+		turn(f);
+		n = recv(fd, answer + used, sizeof(answer) - 1 - used,
+		    MSG_DONTWAIT);
+		if (n == 0)
+			break;
+		if (n < 0) {
+			assert_int_equal(errno, EAGAIN);
+			(void)usleep(1000);
+			continue;
+		}
+		used += (size_t)n;
+	}
+	assert_true(rounds < ROUNDS_MAX);
+	answer[used] = '\0';
+	(void)close(fd);
+	return answer;
+}
+
+static void has(const char *text, const char *part)
+{
+	if (strstr(text, part) == NULL)
+		fail_msg("'%s' is not in '%s'", part, text);
+}
+
+static const char *ask(struct fixture *f, struct span request)
+{
+	return answer_of(f, begin(f, request));
+}
+
+/* Until came has been called so often. */
+static void wait_came(struct fixture *f, unsigned n)
+{
+	int rounds;
+
+	for (rounds = 0; f->came < n && rounds < ROUNDS_MAX; rounds++) {
+		turn(f);
+		(void)usleep(1000);
+	}
+	assert_int_equal(f->came, n);
+}
+
+#define GOOD BYTES("GET /back?code=a&state=b HTTP/1.1\r\nHost: x\r\n\r\n")
+
+static void the_browser_waits_for_the_end_and_is_told_of_it(void **state)
+{
+	struct fixture *f = *state;
+	const char *answer;
+	char byte;
+	int fd;
+
+	fd = begin(f, GOOD);
+	wait_came(f, 1);
+	assert_string_equal(f->query, "code=a&state=b");
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	redirect_signed_in(f->redirect);
+	answer = answer_of(f, fd);
+	has(answer, "HTTP/1.1 200 OK\r\n");
+	has(answer, "<h1>Signed in</h1>");
+	has(answer, "\r\nConnection: close\r\n");
+}
+
+static void a_failure_is_told_in_harmless_words(void **state)
+{
+	struct fixture *f = *state;
+	const char *answer;
+	int fd;
+
+	fd = begin(f, GOOD);
+	wait_came(f, 1);
+	redirect_failed(f->redirect, "the <b> said \"no\" & 'never'\001");
+	answer = answer_of(f, fd);
+	has(answer, "HTTP/1.1 400 ");
+	has(answer, "<p>The &lt;b&gt; said &quot;no&quot; &amp; "
+	    "&#39;never&#39;?.</p>");
+}
+
+static void freeing_tells_who_waits(void **state)
+{
+	struct fixture *f = *state;
+	char answer[16384];
+	ssize_t n;
+	int fd;
+
+	fd = begin(f, GOOD);
+	wait_came(f, 1);
+	redirect_free(f->redirect);
+	f->redirect = NULL;
+	n = recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL);
+	assert_true(n > 0);
+	answer[n] = '\0';
+	has(answer, "The sign-in was ended in the terminal.");
+	(void)close(fd);
+}
+
+static void what_is_not_taken_is_told_why(void **state)
+{
+	struct fixture *f = *state;
+	const char *answer;
+
+	f->takes = false;
+	answer = ask(f, GOOD);
+	has(answer, "HTTP/1.1 400 ");
+	has(answer, "It is &lt;not&gt; ours.");
+	answer = ask(f, GOOD);
+	has(answer, "It is &lt;not&gt; ours.");
+	assert_int_equal(f->came, 2);
+}
+
+static void a_request_may_come_in_pieces(void **state)
+{
+	struct fixture *f = *state;
+	struct span request = GOOD;
+	size_t i;
+	int fd;
+
+	fd = begin(f, (struct span){ request.p, 1 });
+	for (i = 1; i < request.n; i++) {
+		turn(f);
+		assert_int_equal(f->came, 0);
+		assert_int_equal(send(fd, request.p + i, 1, MSG_NOSIGNAL), 1);
+	}
+	wait_came(f, 1);
+	(void)close(fd);
+}
+
+static void the_oldest_visitor_makes_room_but_not_the_one_who_waits(
+    void **state)
+{
+	struct fixture *f = *state;
+	int waits, silent[REDIRECT_VISITORS_MAX * 2], i;
+	char byte;
+
+	waits = begin(f, GOOD);
+	wait_came(f, 1);
+	for (i = 0; i < REDIRECT_VISITORS_MAX * 2; i++) {
+		silent[i] = begin(f, BYTES("G"));
+		turn(f);
+		turn(f);
+	}
+	(void)usleep(1000);
+	turn(f);
+	assert_int_equal(recv(silent[0], &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(recv(silent[i - 1], &byte, 1, MSG_DONTWAIT), -1);
+	redirect_signed_in(f->redirect);
+	has(answer_of(f, waits), "<h1>Signed in</h1>");
+	for (i = 0; i < REDIRECT_VISITORS_MAX * 2; i++)
+		(void)close(silent[i]);
+}
+
+static void one_who_waited_may_leave(void **state)
+{
+	struct fixture *f = *state;
+	int rounds, fd;
+
+	fd = begin(f, GOOD);
+	wait_came(f, 1);
+	(void)close(fd);
+	for (rounds = 0; rounds < 20; rounds++) {
+		turn(f);
+		(void)usleep(1000);
+	}
+	redirect_signed_in(f->redirect);
+}
+
+static void a_port_that_is_taken_is_busy(void **state)
+{
+	struct fixture *f = *state;
+	struct redirect_wish wish = wish_of(f);
+	struct redirect *other = NULL;
+	struct why why = { 0, "" };
+
+	wish.port = redirect_port(f->redirect);
+	assert_int_equal(redirect_new(&wish, &other, &why), FAULT_BUSY);
+	assert_null(other);
+	has(why.text, "redirect_port");
+}
+
+static void nobody_listens_afterwards(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t port = redirect_port(f->redirect);
+
+	redirect_free(f->redirect);
+	f->redirect = NULL;
+	assert_int_equal(dial(port), -1);
+}
+
+static enum fault listen_once(void *ctx)
+{
+	struct fixture *f = ctx;
+	struct redirect_wish wish = wish_of(f);
+	struct redirect *redirect = NULL;
+	struct why why;
+	enum fault fault;
+
+	fault = redirect_new(&wish, &redirect, &why);
+	redirect_free(redirect);
+	return fault;
+}
+
+static void no_memory_is_a_fault(void **state)
+{
+	assert_true(failing_malloc_each(listen_once, *state) >= 1);
+}
+
+static void requests_are_told_apart(void **state)
+{
+	static const struct {
+		const char *bytes;
+		enum redirect_request kind;
+	} rows[] = {
+		{ "", REDIRECT_REQUEST_PART },
+		{ "G", REDIRECT_REQUEST_PART },
+		{ "GET /back?a HTTP/1.1\r\n", REDIRECT_REQUEST_PART },
+		{ "GET /back?a HTTP/1.1\r\nA: b\r\n", REDIRECT_REQUEST_PART },
+		{ "GET /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GET },
+		{ "GET /back?a HTTP/1.0\n\n", REDIRECT_REQUEST_GET },
+		{ "GET /back? HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GET },
+		{ "GET /back HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
+		{ "GET /back/?a HTTP/1.1\r\n\r\n",
+		    REDIRECT_REQUEST_ELSEWHERE },
+		{ "GET /Back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
+		{ "GET /bac?k HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
+		{ "GET //back?a HTTP/1.1\r\n\r\n",
+		    REDIRECT_REQUEST_ELSEWHERE },
+		{ "POST /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_METHOD },
+		{ "HEAD /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_HEAD },
+		{ "GET  /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
+		{ "GET /back?a  HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
+		{ "GET /back?a b HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
+		{ "GET /back?a HTTP/1.1 \r\n\r\n", REDIRECT_REQUEST_GARBAGE },
+		{ "GET back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
+		{ "GET /back?a\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
+		{ "GET\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
+		{ "\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
+		{ "\x16", REDIRECT_REQUEST_GARBAGE },
+	};
+	struct span query;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++)
+		if (redirect_request_read(span_of(rows[i].bytes), "/back",
+		    &query) != rows[i].kind)
+			fail_msg("row %zu", i);
+}
+
+static void requests_have_limits(void **state)
+{
+	static char bytes[REDIRECT_REQUEST_MAX_BYTES];
+	struct span query;
+
+	(void)state;
+	memset(bytes, 'G', sizeof(bytes));
+	assert_int_equal(redirect_request_read((struct span){ bytes,
+	    REDIRECT_LINE_MAX_BYTES }, "/", &query), REDIRECT_REQUEST_PART);
+	assert_int_equal(redirect_request_read((struct span){ bytes,
+	    REDIRECT_LINE_MAX_BYTES + 1 }, "/", &query),
+	    REDIRECT_REQUEST_LONG);
+	bytes[100] = '\n';
+	assert_int_equal(redirect_request_read((struct span){ bytes,
+	    sizeof(bytes) - 1 }, "/", &query), REDIRECT_REQUEST_PART);
+	assert_int_equal(redirect_request_read((struct span){ bytes,
+	    sizeof(bytes) }, "/", &query), REDIRECT_REQUEST_LONG);
+}
+
+/* The policy names the style by its hash: computed here from the page. */
+static void the_policy_allows_the_style_of_the_page(void **state)
+{
+	struct buf out = BUF_INIT(REDIRECT_PAGE_MAX_BYTES + 1024);
+	unsigned char digest[EVP_MAX_MD_SIZE], text[100];
+	char source[150];
+	const char *from, *to;
+	unsigned n = 0;
+
+	(void)state;
+	redirect_page_write(&out, REDIRECT_PAGE_SIGNED_IN, NULL, true);
+	assert_int_equal(buf_fault(&out), FAULT_NONE);
+	from = strstr(out.p, "<style>");
+	to = strstr(out.p, "</style>");
+	assert_non_null(from);
+	assert_non_null(to);
+	from += sizeof("<style>") - 1;
+	assert_int_equal(EVP_Digest(from, (size_t)(to - from), digest, &n,
+	    EVP_sha256(), NULL), 1);
+	assert_int_equal(EVP_EncodeBlock(text, digest, (int)n), 44);
+	(void)snprintf(source, sizeof(source), "style-src 'sha256-%s';",
+	    (const char *)text);
+	has(out.p, source);
+	has(out.p, "default-src 'none';");
+	has(out.p, "\r\nCache-Control: no-store\r\n");
+	has(out.p, "\r\nReferrer-Policy: no-referrer\r\n");
+	has(out.p, "\r\nX-Content-Type-Options: nosniff\r\n");
+	assert_null(strstr(out.p, "<script"));
+	assert_null(strstr(out.p, "http://"));
+	assert_null(strstr(out.p, "https://"));
+	buf_drop(&out);
+}
+
+#define with_listener(test) \
+	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_listener(the_browser_waits_for_the_end_and_is_told_of_it),
+		with_listener(a_failure_is_told_in_harmless_words),
+		with_listener(freeing_tells_who_waits),
+		with_listener(what_is_not_taken_is_told_why),
+		with_listener(a_request_may_come_in_pieces),
+		with_listener(
+		    the_oldest_visitor_makes_room_but_not_the_one_who_waits),
+		with_listener(one_who_waited_may_leave),
+		with_listener(a_port_that_is_taken_is_busy),
+		with_listener(nobody_listens_afterwards),
+		with_listener(no_memory_is_a_fault),
+		cmocka_unit_test(requests_are_told_apart),
+		cmocka_unit_test(requests_have_limits),
+		cmocka_unit_test(the_policy_allows_the_style_of_the_page),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
