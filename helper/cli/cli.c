@@ -18,10 +18,12 @@ static const struct verb {
 	const char *arguments;
 	const char *purpose;
 } verbs[] = {
-	{ "login", login_run, "ACCOUNT [--provider NAME] [--flow FLOW]\n"
-	    "           [--server HOST]... [--as-delegate]",
+	{ "login", login_run, "ACCOUNT [--provider NAME | --issuer URL] "
+	    "[--flow FLOW]\n           [--protocols LIST]\n"
+	    "           [--server HOST]... [--as-delegate] [--browser]",
 	    "sign an account in" },
-	{ "logout", logout_run, "ACCOUNT [--no-revoke]",
+	{ "logout", logout_run, "ACCOUNT | --all [--yes] [--no-revoke] "
+	    "[--keep-local]",
 	    "forget an account and end its grant" },
 	{ "status", status_run, "[ACCOUNT]", "show accounts and their states" },
 	{ "token", token_run, "ACCOUNT [--server HOST] "
@@ -30,6 +32,15 @@ static const struct verb {
 	    "renew a token now, or all grants that have been idle" },
 	{ "watch", watch_run, "[--exec COMMAND]",
 	    "show each change of a state, or run a command for it" },
+	{ "import", import_run, "sasl-xoauth2 [--config FILE] "
+	    "[--account ACCOUNT]\n"
+	    "           [--server HOST]... [--replace] FILE...\n"
+	    "  import mutt_oauth2 [--account ACCOUNT] [--server HOST]...\n"
+	    "           [--replace] < FILE\n"
+	    "  import mailtoken [--replace] < FILE",
+	    "take grants over from another program, or from export" },
+	{ "export", export_run, "[ACCOUNT]... > FILE",
+	    "write grants out, for a backup or another machine" },
 	{ "reload", reload_run, "", "have the helper read its configuration" },
 	{ "version", version_run, "",
 	    "show the versions of command and helper" },

@@ -7,11 +7,18 @@
 
 #include <unistd.h>
 
+#include "cli/browser.h"
+#include "cli/mx.h"
+#include "cli/paste.h"
 #include "cli/print.h"
 #include "cli/record.h"
 #include "cli/signin.h"
 #include "cli/talk.h"
+#include "cli/text.h"
 
+#define LINK_MAX_BYTES	8192
+#define MX_MAX_BYTES	1000
+#define CHOICE_MAX_BYTES 8192
 #define AFTER_NO_MAX_MS	5000	/* the helper's last word after our "no" */
 
 struct login {
@@ -19,12 +26,31 @@ struct login {
 	const char *account;
 	const char *provider;
 	const char *flow;
+	const char *issuer;
+	const char *protocols;
 	struct args_list servers;
 	bool as_delegate;
 	bool plain;		/* for programs: lines or JSON */
 	bool declined;		/* we answered no */
+	bool browser;		/* open the link */
+	struct paste paste;
 	struct signin signin;
 };
+
+/* Where a human can say no to what it leads to. */
+static void put_mx(const struct login *login, struct attr_writer *writer)
+{
+	const char *at = strrchr(login->account, '@');
+	struct buf names = BUF_INIT(MX_MAX_BYTES);
+
+	if (login->plain || isatty(STDIN_FILENO) != 1 || at == NULL ||
+	    login->provider != NULL || login->issuer != NULL)
+		return;
+	mx_find(at + 1, &names);
+	if (names.n > 0)
+		attr_put(writer, ATTR_MX, buf_span(&names));
+	buf_drop(&names);
+}
 
 static enum fault build_request(const struct login *login, struct buf *out)
 {
@@ -45,6 +71,11 @@ static enum fault build_request(const struct login *login, struct buf *out)
 		attr_put_str(&writer, ATTR_PROVIDER, login->provider);
 	if (login->flow != NULL)
 		attr_put_str(&writer, ATTR_FLOW, login->flow);
+	if (login->issuer != NULL)
+		attr_put_str(&writer, ATTR_ISSUER, login->issuer);
+	if (login->protocols != NULL)
+		attr_put_str(&writer, ATTR_PROTOCOLS, login->protocols);
+	put_mx(login, &writer);
 	if (servers.n > 0)
 		attr_put(&writer, ATTR_SERVERS, buf_span(&servers));
 	if (login->as_delegate)
@@ -54,14 +85,15 @@ static enum fault build_request(const struct login *login, struct buf *out)
 	return fault;
 }
 
-static enum fault send_answer(struct talk *talk, bool yes, struct why *why)
+static enum fault send_answer(struct talk *talk, struct span answer,
+    struct why *why)
 {
 	struct buf list = BUF_INIT(WIRE_LIST_MAX_BYTES);
 	struct attr_writer writer;
 	enum fault fault;
 
 	attr_begin(&writer, &list, WIRE_FIRST);
-	attr_put_str(&writer, ATTR_ANSWER, yes ? "yes" : "no");
+	attr_put(&writer, ATTR_ANSWER, answer);
 	fault = attr_end(&writer);
 	if (fault == FAULT_NONE)
 		fault = talk_send(talk, buf_span(&list), why);
@@ -72,19 +104,92 @@ static enum fault send_answer(struct talk *talk, bool yes, struct why *why)
 static enum fault answer(struct login *login, struct talk *talk,
     struct why *why)
 {
-	bool known = attr_is(&talk->list, ATTR_QUESTION, QUESTION_OTHER_USER);
+	bool other = attr_is(&talk->list, ATTR_QUESTION, QUESTION_OTHER_USER);
+	bool known = other ||
+	    attr_is(&talk->list, ATTR_QUESTION, QUESTION_PROVIDER);
 	bool yes = false;
 
+	paste_close(&login->paste);
 	signin_clear(&login->signin);
 	if (known && !login->plain && isatty(STDIN_FILENO) == 1)
 		yes = signin_ask(&talk->list);
-	else if (known)
+	else if (other)
 		print_say("somebody else signed in; if that is meant, sign in "
 		    "again with --as-delegate");
 	else
 		print_say("the helper asks what this version cannot answer");
 	login->declined = !yes;
-	return send_answer(talk, yes, why);
+	return send_answer(talk, span_of(yes ? "yes" : "no"), why);
+}
+
+/* The browser may come back by itself meanwhile: nothing waits for this. */
+static void ask_for_address(struct login *login, const struct attrs *event)
+{
+	paste_open(&login->paste);
+	if (isatty(STDIN_FILENO) != 1)
+		return;
+	if (login->plain)
+		print_say_text(attr_get(event, ATTR_TEXT));
+	else
+		signin_prompt(&login->signin, event);
+}
+
+static enum fault send_pasted(struct login *login, struct talk *talk,
+    struct why *why)
+{
+	enum fault fault;
+
+	fault = send_answer(talk, paste_text(&login->paste), why);
+	if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG) {
+		why_set(why, 0, "what was pasted cannot be sent");
+		return FAULT_GRAMMAR;
+	}
+	paste_close(&login->paste);
+	return fault;
+}
+
+static void open_link(const struct login *login, struct span link)
+{
+	char text[LINK_MAX_BYTES];
+	struct why why = { .err = 0 };
+
+	if (!login->browser || link.n >= sizeof(text) ||
+	    !attr_is_token(link, sizeof(text) - 1) ||
+	    strncmp(link.p, "https://", 8) != 0)
+		return;
+	memcpy(text, link.p, link.n);
+	text[link.n] = '\0';
+	if (browser_open(text, &why) != FAULT_NONE)
+		print_say("%s", why.text);
+}
+
+static void open_browser(const struct login *login, const struct attrs *event)
+{
+	if (attr_is(event, ATTR_EVENT, EVENT_SHOW_URL))
+		open_link(login, attr_get(event, ATTR_URL));
+	else if (attr_has(event, ATTR_VERIFICATION_URI_COMPLETE))
+		open_link(login, attr_get(event,
+		    ATTR_VERIFICATION_URI_COMPLETE));
+	else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE))
+		open_link(login, attr_get(event, ATTR_VERIFICATION_URI));
+}
+
+/* With which provider and how, and why so. */
+static void say_choice(const struct attrs *event)
+{
+	const struct text_box box = { .columns = print_columns() };
+	struct buf out = BUF_INIT(CHOICE_MAX_BYTES);
+	struct buf line = BUF_INIT(CHOICE_MAX_BYTES);
+	struct why why;
+
+	if (!attr_has(event, ATTR_TEXT))
+		return;
+	buf_add_lit(&line, "Signing in with ");
+	buf_add(&line, attr_get(event, ATTR_TEXT));
+	buf_add_lit(&line, ".");
+	text_wrap(&out, buf_span(&line), &box);
+	buf_drop(&line);
+	(void)!print_answer(&out, &why);
 }
 
 /* One event that does not end the sign-in. */
@@ -99,13 +204,38 @@ static enum fault take_event(struct login *login, struct talk *talk,
 		if (fault != FAULT_NONE)
 			return fault;
 	} else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE)) {
+		say_choice(event);
 		signin_show(&login->signin, login->account, event);
+	} else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_URL)) {
+		say_choice(event);
+		signin_show_url(&login->signin, login->account, event);
 	} else if (attr_is(event, ATTR_EVENT, EVENT_WAITING)) {
 		signin_waiting(&login->signin, event);
 	}
-	if (attr_is(event, ATTR_EVENT, EVENT_ASK))
+	open_browser(login, event);
+	if (!attr_is(event, ATTR_EVENT, EVENT_ASK))
+		return FAULT_NONE;
+	if (!attr_is(event, ATTR_QUESTION, QUESTION_PASTE_URL))
 		return answer(login, talk, why);
+	ask_for_address(login, event);
 	return FAULT_NONE;
+}
+
+/* The next list, or an address that was pasted meanwhile and was sent. */
+static enum fault next(struct login *login, struct talk *talk,
+    int64_t wake_ms, struct why *why)
+{
+	enum fault fault, sent;
+
+	if (!login->paste.open)
+		return talk_next(talk, wake_ms, why);
+	/* First what has come already: it would not wake the wait. */
+	fault = talk_next(talk, peerio_now_ms(), why);
+	if (fault != FAULT_TIMEOUT ||
+	    !paste_wait(&login->paste, talk->fd, wake_ms))
+		return fault;
+	sent = send_pasted(login, talk, why);
+	return sent != FAULT_NONE ? sent : FAULT_TIMEOUT;
 }
 
 /* Until a list with a result has come. */
@@ -119,7 +249,7 @@ static enum fault follow(struct login *login, struct talk *talk,
 		wake_ms = login->declined ?
 		    peerio_now_ms() + AFTER_NO_MAX_MS :
 		    signin_wake_ms(&login->signin);
-		fault = talk_next(talk, wake_ms, why);
+		fault = next(login, talk, wake_ms, why);
 		if (fault == FAULT_TIMEOUT && !login->declined) {
 			signin_tick(&login->signin);
 			continue;
@@ -184,6 +314,7 @@ static enum outcome sign_in(struct login *login)
 	if (fault == FAULT_NONE) {
 		signin_catch_signals();
 		fault = follow(login, &talk, &why);
+		paste_close(&login->paste);
 		signin_clear(&login->signin);
 	}
 	if (fault == FAULT_NONE)
@@ -218,11 +349,14 @@ static bool check_servers(const struct args_list *servers)
 
 enum outcome login_run(struct command *command, int argc, char **argv)
 {
-	struct login login = { .command = command };
+	struct login login = { .command = command, .paste = PASTE_INIT };
 	const struct args_option options[] = {
 		{ .name = "provider", .value = &login.provider },
 		{ .name = "flow", .value = &login.flow },
+		{ .name = "issuer", .value = &login.issuer },
+		{ .name = "protocols", .value = &login.protocols },
 		{ .name = "server", .list = &login.servers },
+		{ .name = "browser", .flag = &login.browser },
 		{ .name = "as-delegate", .flag = &login.as_delegate },
 	};
 	struct command_line line = {

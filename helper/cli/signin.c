@@ -42,14 +42,11 @@ static void add_shown(struct buf *out, struct span text)
 	buf_add_lit(out, "\n\n");
 }
 
-static void add_picture(struct buf *out, const struct attrs *event)
+static void add_picture(struct buf *out, struct span link)
 {
-	struct span link = attr_get(event, ATTR_VERIFICATION_URI_COMPLETE);
 	struct buf picture = BUF_INIT(SCREEN_MAX_BYTES);
 	char text[LINK_MAX_BYTES];
 
-	if (link.n == 0)
-		link = attr_get(event, ATTR_VERIFICATION_URI);
 	if (!print_pictures() || link.n >= sizeof(text) ||
 	    !attr_is_token(link, sizeof(text) - 1))
 		return;
@@ -73,25 +70,73 @@ static void set_end(struct signin *signin, const struct attrs *event)
 		signin->end_ms = peerio_now_ms() + left_s * 1000;
 }
 
-void signin_show(struct signin *signin, const char *account,
-    const struct attrs *event)
+static void begin(struct signin *signin, const struct attrs *event)
 {
-	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
-	char line[ACCOUNT_MAX_BYTES + 80];
-
 	signin_clear(signin);
 	signin->shown = true;
 	signin->said_s = -1;
 	set_end(signin, event);
+}
+
+void signin_show(struct signin *signin, const char *account,
+    const struct attrs *event)
+{
+	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
+	struct span link = attr_get(event, ATTR_VERIFICATION_URI_COMPLETE);
+	char line[ACCOUNT_MAX_BYTES + 80];
+
+	begin(signin, event);
 	(void)snprintf(line, sizeof(line), "To sign in %s, open this page in "
 	    "a browser on any device:", account);
 	add_line(&out, line);
 	add_shown(&out, attr_get(event, ATTR_VERIFICATION_URI));
 	add_line(&out, "and enter this code:");
 	add_shown(&out, attr_get(event, ATTR_USER_CODE));
-	add_picture(&out, event);
+	add_picture(&out, link.n > 0 ? link :
+	    attr_get(event, ATTR_VERIFICATION_URI));
 	put(&out);
 	signin_tick(signin);
+}
+
+void signin_show_url(struct signin *signin, const char *account,
+    const struct attrs *event)
+{
+	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
+	char line[ACCOUNT_MAX_BYTES + 80];
+
+	begin(signin, event);
+	(void)snprintf(line, sizeof(line), "To sign in %s, open this link in "
+	    "a browser on this computer:", account);
+	add_line(&out, line);
+	add_shown(&out, attr_get(event, ATTR_URL));
+	add_picture(&out, attr_get(event, ATTR_URL));
+	put(&out);
+	signin_tick(signin);
+}
+
+void signin_prompt(struct signin *signin, const struct attrs *event)
+{
+	const struct text_box box = { .columns = print_columns() };
+	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
+	struct buf line = BUF_INIT(SCREEN_MAX_BYTES);
+	struct span text = attr_get(event, ATTR_TEXT);
+	char first[1];
+
+	signin_clear(signin);
+	signin->shown = true;
+	signin->prompted = true;
+	if (text.n > 0) {
+		first[0] = text.p[0];
+		if (first[0] >= 'a' && first[0] <= 'z')
+			first[0] = (char)(first[0] - 'a' + 'A');
+		buf_add(&line, (struct span){ first, 1 });
+		buf_add(&line, (struct span){ text.p + 1, text.n - 1 });
+		buf_add_lit(&line, ".");
+		text_wrap(&out, buf_span(&line), &box);
+		buf_drop(&line);
+	}
+	buf_add_lit(&out, "Paste the address you ended at: ");
+	put(&out);
 }
 
 static int64_t left_s(const struct signin *signin)
@@ -120,7 +165,8 @@ void signin_tick(struct signin *signin)
 
 	left = (left + step - 1) / step * step;
 	/* The helper's clock and ours may differ by a moment: never go up. */
-	if (!signin->shown || (signin->said_s >= 0 && left >= signin->said_s))
+	if (!signin->shown || signin->prompted ||
+	    (signin->said_s >= 0 && left >= signin->said_s))
 		return;
 	signin->said_s = left;
 	if (print_in_place())
@@ -139,7 +185,7 @@ int64_t signin_wake_ms(const struct signin *signin)
 {
 	int64_t step_ms = step_s() * 1000, left_ms;
 
-	if (!signin->shown)
+	if (!signin->shown || signin->prompted)
 		return PEERIO_FOREVER;
 	left_ms = signin->end_ms - peerio_now_ms();
 	if (left_ms <= 0)
@@ -151,11 +197,14 @@ void signin_clear(struct signin *signin)
 {
 	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
 
-	if (signin->shown && print_in_place()) {
+	if (signin->shown && print_in_place())
 		buf_add_lit(&out, "\r\033[K");
+	else if (signin->prompted)
+		buf_add_lit(&out, "\n");
+	if (out.n > 0)
 		put(&out);
-	}
 	signin->shown = false;
+	signin->prompted = false;
 }
 
 bool signin_ask(const struct attrs *event)
@@ -200,10 +249,16 @@ void signin_done(const struct command *command, const char *account,
 	struct span servers = attr_get(done, ATTR_SERVERS);
 	struct span identity = attr_get(done, ATTR_IDENTITY);
 
-	buf_add_str(&line, account);
-	buf_add_lit(&line, " is signed in (provider ");
-	buf_add(&line, attr_get(done, ATTR_PROVIDER));
-	buf_add_lit(&line, ").");
+	if (attr_has(done, ATTR_TEXT)) {
+		/* Nobody had to sign in. */
+		buf_add(&line, attr_get(done, ATTR_TEXT));
+		buf_add_lit(&line, ".");
+	} else {
+		buf_add_str(&line, account);
+		buf_add_lit(&line, " is signed in (provider ");
+		buf_add(&line, attr_get(done, ATTR_PROVIDER));
+		buf_add_lit(&line, ").");
+	}
 	add_sentence(&out, &line);
 	if (identity.n > 0 && !is_among(account, identity)) {
 		buf_add_lit(&line, "It was ");

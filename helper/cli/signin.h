@@ -11,7 +11,9 @@
 #include "cli/command.h"
 
 struct signin {
-	bool shown;		/* a code is on the screen */
+	bool shown;		/* a code or a link is on the screen */
+	bool prompted;		/* and below it a prompt, in place of the
+				   time left */
 	int64_t end_ms;		/* when it lapses; clock of peerio_now_ms() */
 	int64_t said_s;		/* the time left that stands on the screen */
 };
@@ -19,6 +21,13 @@ struct signin {
 /* signin_show - link, code and picture of a show-code event. */
 void signin_show(struct signin *signin, const char *account,
     const struct attrs *event);
+
+/* signin_show_url - link and picture of a show-url event. */
+void signin_show_url(struct signin *signin, const char *account,
+    const struct attrs *event);
+
+/* signin_prompt - the words of an ask event for an address, and a prompt. */
+void signin_prompt(struct signin *signin, const struct attrs *event);
 
 /* signin_waiting - the time left, from a waiting event. */
 void signin_waiting(struct signin *signin, const struct attrs *event);

@@ -15,6 +15,6 @@
 typedef enum outcome verb_fn(struct command *command, int argc, char **argv);
 
 verb_fn login_run, logout_run, status_run, token_run, refresh_run, watch_run,
-    reload_run, version_run;
+    import_run, export_run, reload_run, version_run;
 
 #endif

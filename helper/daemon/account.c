@@ -46,6 +46,7 @@ void account_free(struct account *account)
 		event_free(account->save_timer);
 	entry_free(account->entry);
 	free(account->text);
+	free(account->subject);
 	free(account->name);
 	free(account);
 }
@@ -62,7 +63,7 @@ bool account_exists(const struct account *account)
 
 bool account_busy(const struct account *account)
 {
-	return account->flow != NULL;
+	return account_in_flight(account);
 }
 
 bool account_is_unsaved(const struct account *account)
@@ -151,14 +152,37 @@ enum fault account_wake(struct account *account, struct why *why)
 	return FAULT_NONE;
 }
 
+/* The caller's share of the profile that may renew its record. */
+enum fault account_provider(const struct account *account,
+    struct provider **provider_out, struct why *why)
+{
+	const struct config *config = account->engine->config;
+	const char *name = account->entry->provider;
+	struct provider *provider;
+
+	if (!account->is_app)
+		return grant_provider(config, account->entry, provider_out,
+		    why);
+	provider = config_provider(config, name);
+	if (provider == NULL || !provider_is_app_only(provider)) {
+		why_set(why, 0, "%s has no app-only provider '%s' any more",
+		    config->path, name);
+		return FAULT_CONFIG_ERROR;
+	}
+	*provider_out = provider_share(provider);
+	return FAULT_NONE;
+}
+
 /* Does the configuration still name what the grant was issued by? */
 static void check_issuer(struct account *account)
 {
-	struct provider *provider;
+	struct provider *provider = NULL;
 	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
 
-	if (grant_provider(account->engine->config, account->entry,
-	    &provider, &why) == FAULT_CONFIG_ERROR) {
+	fault = account_provider(account, &provider, &why);
+	provider_release(provider);
+	if (fault == FAULT_CONFIG_ERROR) {
 		account_trouble(account, TROUBLE_ISSUER, why.text);
 	} else if (account->trouble == TROUBLE_ISSUER) {
 		account_trouble(account, TROUBLE_NONE, NULL);
@@ -204,7 +228,7 @@ enum account_state account_state(const struct account *account)
 {
 	if (!account->exists)
 		return ACCOUNT_EMPTY;
-	if (account->flow != NULL)
+	if (account_in_flight(account))
 		return ACCOUNT_REFRESHING;
 	switch (account->trouble) {
 	case TROUBLE_NONE:
@@ -288,6 +312,8 @@ void account_store(struct account *account, struct keyring_stage *stage)
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
 
+	if (account->is_app)
+		return;
 	account->entry->asked_s = account->asked_s;
 	fault = keyring_save(account->engine->keyring, account->entry, stage,
 	    &why);
@@ -319,17 +345,14 @@ void account_save_now(struct account *account)
 		account_store(account, NULL);
 }
 
-enum fault account_adopt(struct account *account, struct entry *entry,
-    struct why *why)
+static enum fault adopt(struct account *account, struct entry *entry,
+    const struct life *life, struct why *why)
 {
-	struct now now = engine_now();
-
 	exchange_cancel(account);
 	entry_free(account->entry);
 	account->entry = entry;
-	account->life = life_begin(entry->granted_s, entry->refresh_in_s,
-	    &now);
-	account->asked_s = now.wall_s;
+	account->life = *life;
+	account->asked_s = clock_wall_s();
 	account->not_before_ms = 0;
 	account->stopped_for_disk = false;
 	note_record(account);
@@ -343,6 +366,28 @@ enum fault account_adopt(struct account *account, struct entry *entry,
 	why_set(why, 0, "the keyring could not be written; the sign-in is in "
 	    "memory and storing it is tried again");
 	return FAULT_IO;
+}
+
+enum fault account_adopt(struct account *account, struct entry *entry,
+    struct why *why)
+{
+	struct now now = engine_now();
+	struct life life = life_begin(entry->granted_s, entry->refresh_in_s,
+	    &now);
+
+	return adopt(account, entry, &life, why);
+}
+
+enum fault account_import(struct account *account, struct entry *entry,
+    struct why *why)
+{
+	struct now now = engine_now();
+	struct life life = life_resume(entry->refreshed_s, entry->expires_s,
+	    entry->granted_s, &now);
+
+	if (entry->refresh_in_s < entry->granted_s)
+		life.refresh_in_s = entry->refresh_in_s;
+	return adopt(account, entry, &life, why);
 }
 
 enum fault account_forget(struct account *account, struct why *why)
@@ -373,6 +418,26 @@ enum fault account_forget(struct account *account, struct why *why)
 	return FAULT_NONE;
 }
 
+void account_revoked(struct account *account)
+{
+	static const char text[] = "its grant was ended: sign in again";
+	struct why why;
+
+	if (account_wake(account, &why) != FAULT_NONE)
+		return;
+	exchange_cancel(account);
+	secret_free(account->entry->access_token);
+	account->entry->access_token = NULL;
+	account->entry->state = ENTRY_LOGIN_NEEDED;
+	(void)!entry_set(&account->entry->text, span_of(text));
+	account->life = (struct life){ .granted_s = 0 };
+	account->last_try_ms = clock_boot_ms();
+	account_trouble(account, TROUBLE_LOGIN, text);
+	account_store(account, NULL);
+	exchange_arm(account);
+	account_tell(account);
+}
+
 bool account_is_due(struct account *account)
 {
 	const struct config *config = account->engine->config;
@@ -385,7 +450,9 @@ bool account_is_due(struct account *account)
 
 void account_reconsider(struct account *account, bool config_changed)
 {
-	if (config_changed && account_entry(account) != NULL) {
+	if (config_changed && account->is_app) {
+		account_app_changed(account);
+	} else if (config_changed && account_entry(account) != NULL) {
 		check_issuer(account);
 		if (account->trouble == TROUBLE_CONFIG) {
 			account->next_try_ms = 0;

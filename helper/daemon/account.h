@@ -45,6 +45,21 @@ typedef void account_answer_fn(void *ctx,
 enum fault account_new(struct engine *engine, const char *name,
     struct account **account_out) MUST_CHECK;
 
+/*
+ * account_new_app - one that is never on disk: the application signs in for
+ * itself, for the mailbox subject or, where that is NULL, for all
+ *
+ * name  in: for the log
+ */
+enum fault account_new_app(struct engine *engine, const char *name,
+    const struct provider *provider, const char *subject,
+    struct account **account_out) MUST_CHECK;
+bool account_is_app(const struct account *account);
+
+/* account_is_idle - nothing in flight, nobody waits; asked_s_out: when a
+ * token was asked for last. */
+bool account_is_idle(const struct account *account, int64_t *asked_s_out);
+
 /* account_free - waiters are answered "internal" if any are left. */
 void account_free(struct account *account);
 
@@ -65,11 +80,15 @@ enum fault account_load(struct account *account, bool spread) MUST_CHECK;
  * account_token - ask for the access token
  *
  * server      in: empty: none was named
+ * service     in: what the token is for; empty: not said
+ * mailbox     in: who asks, where several share a token; not kept
  * waiter_out  out: NULL when fn was called already; else for
  *             account_unwait() should the asker go away
  */
 struct account_question {
 	struct span server;
+	struct span service;
+	const char *mailbox;	/* folded; NULL: the account's own name */
 	int64_t min_validity_s;
 	account_answer_fn *fn;
 	void *ctx;
@@ -99,12 +118,23 @@ enum fault account_adopt(struct account *account, struct entry *entry,
     struct why *why) MUST_CHECK;
 
 /*
+ * account_import - the same with a record that was made elsewhere: its token
+ * is as old as it says
+ */
+enum fault account_import(struct account *account, struct entry *entry,
+    struct why *why) MUST_CHECK;
+
+/*
  * account_forget - delete the record from disk and memory
  *
  * FAULT_NOT_FOUND, FAULT_IO, FAULT_READ_ONLY: then nothing has changed.
  */
 enum fault account_forget(struct account *account, struct why *why)
     MUST_CHECK;
+
+/* account_revoked - the provider has ended its grant, the record stays: it
+ * waits for a sign-in. */
+void account_revoked(struct account *account);
 
 /* account_exists - whether it has a record. */
 bool account_exists(const struct account *account);

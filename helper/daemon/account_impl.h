@@ -38,6 +38,9 @@ struct account {
 	char *name;			/* folded */
 	struct entry *entry;		/* NULL: no record, or at rest */
 	bool exists;
+	bool is_app;			/* in memory only: apps.h */
+	bool stale;			/* its provider changed meanwhile */
+	char *subject;			/* is_app: the mailbox, or NULL */
 	bool unsaved;
 	bool stopped_for_disk;		/* a renewal waits for room on disk */
 	int64_t room_try_ms;		/* ... until this boot time */
@@ -58,6 +61,7 @@ struct account {
 
 	struct slot_wish wish;
 	struct flow *flow;
+	struct issuers_waiter *discovering; /* before the flow */
 	struct entry *next;		/* prepared for the answer */
 	struct keyring_stage *stage;
 	int64_t started_ms;
@@ -79,6 +83,21 @@ void account_trouble(struct account *account, enum trouble trouble,
 enum account_state account_state(const struct account *account);
 void account_tell(struct account *account);
 bool account_was_refused(const struct account *account);
+
+enum fault account_provider(const struct account *account,
+    struct provider **provider_out, struct why *why) MUST_CHECK;
+
+/* account_app.c */
+void account_app_changed(struct account *account);
+void account_app_drop_token(struct account *account);
+enum fault account_app_start(struct account *account,
+    const struct flow_target *target, struct why *why) MUST_CHECK;
+
+/* account_in_flight - an exchange, or what it waits for, is under way. */
+static inline bool account_in_flight(const struct account *account)
+{
+	return account->flow != NULL || account->discovering != NULL;
+}
 
 /* exchange.c */
 void exchange_want(struct account *account, bool urgent);

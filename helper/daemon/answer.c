@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "wire/base64.h"
+
 static void finish(struct attr_writer *writer)
 {
 	static const struct answer_refusal sorry = {
@@ -76,6 +78,34 @@ void answer_token(struct buf *out, const struct account_answer *answer,
 	finish(&writer);
 }
 
+/* The end of a sign-in that nobody needs; provider NULL: gone meanwhile. */
+void answer_app(struct buf *out, const char *account,
+    const struct provider *provider, const struct account_answer *answer)
+{
+	struct attr_writer writer;
+	char servers[4096], text[500];
+
+	attr_begin(&writer, out, WIRE_FIRST);
+	attr_put_str(&writer, ATTR_EVENT, EVENT_DONE);
+	attr_put_str(&writer, ATTR_RESULT, fault_word(answer->fault));
+	if (answer->fault != FAULT_NONE) {
+		put_plain(&writer, ATTR_TEXT, answer->text);
+	} else if (provider != NULL) {
+		answer_servers(provider, account, NULL, servers,
+		    sizeof(servers));
+		attr_put_str(&writer, ATTR_ACCOUNT, account);
+		attr_put_str(&writer, ATTR_PROVIDER, provider->name);
+		attr_put_str(&writer, ATTR_FLOW,
+		    flow_kind_word(provider->flow));
+		attr_put_str(&writer, ATTR_SERVERS, servers);
+		(void)snprintf(text, sizeof(text), "%.254s needs no sign-in: "
+		    "the application of provider '%.64s' signs in for "
+		    "itself, and that works", account, provider->name);
+		put_plain(&writer, ATTR_TEXT, text);
+	}
+	finish(&writer);
+}
+
 void answer_refreshed(struct buf *out, const char *account, int64_t expires_s)
 {
 	struct attr_writer writer;
@@ -102,21 +132,47 @@ void answer_due(struct buf *out, const char *account,
 	finish(&writer);
 }
 
-void answer_forgotten(struct buf *out, const char *page)
+void answer_import(struct buf *out, const char *account,
+    const char *provider, struct answer_warnings warnings)
 {
 	struct attr_writer writer;
-	char text[300];
+	size_t i;
+
+	attr_begin(&writer, out, WIRE_FIRST);
+	attr_put_str(&writer, ATTR_ACCOUNT, account);
+	put_plain(&writer, ATTR_PROVIDER, provider);
+	for (i = 0; i < warnings.n; i++)
+		put_plain(&writer, ATTR_WARNING, warnings.at[i]);
+	finish(&writer);
+}
+
+/* Without a record: only its name. */
+void answer_export(struct buf *out, const char *account, struct span record)
+{
+	struct attr_writer writer;
+
+	attr_begin(&writer, out, WIRE_FIRST);
+	attr_put_str(&writer, ATTR_ACCOUNT, account);
+	if (record.n > 0)
+		base64_put(&writer, ATTR_DATA, record);
+	finish(&writer);
+}
+
+void answer_forgotten(struct buf *out, const struct forget_end *end)
+{
+	static const char *const words[] = {
+		[FORGET_REVOKED] = "yes",
+		[FORGET_NOT_REVOKED] = "no",
+		[FORGET_UNSUPPORTED] = "unsupported",
+	};
+	struct attr_writer writer;
 
 	attr_begin(&writer, out, WIRE_FIRST);
 	attr_put_str(&writer, ATTR_RESULT, RESULT_OK);
-	attr_put_str(&writer, ATTR_DELETED, "yes");
-	attr_put_str(&writer, ATTR_REVOKED, page != NULL ?
-	    "unsupported" : "no");
-	if (page != NULL) {
-		(void)snprintf(text, sizeof(text), "the provider was not "
-		    "told; to end the grant there, go to %s", page);
-		put_plain(&writer, ATTR_TEXT, text);
-	}
+	attr_put_str(&writer, ATTR_DELETED, end->deleted ? "yes" : "no");
+	attr_put_str(&writer, ATTR_REVOKED, words[end->revoked]);
+	if (end->text != NULL)
+		put_plain(&writer, ATTR_TEXT, end->text);
 	finish(&writer);
 }
 
@@ -212,6 +268,15 @@ static void put_device(struct attr_writer *writer,
 	attr_put_int(writer, ATTR_EXPIRES_IN, event->left_s);
 }
 
+/* With which provider and how, and why so. */
+static void put_choice(struct attr_writer *writer,
+    const struct signin_event *event)
+{
+	attr_put_str(writer, ATTR_PROVIDER, event->provider->name);
+	attr_put_str(writer, ATTR_FLOW, flow_kind_word(event->flow));
+	put_plain(writer, ATTR_TEXT, event->text);
+}
+
 static void put_done(struct attr_writer *writer,
     const struct signin_event *event)
 {
@@ -243,6 +308,14 @@ void answer_signin(struct buf *out, const struct signin_event *event)
 	case SIGNIN_SHOW_CODE:
 		attr_put_str(&writer, ATTR_EVENT, EVENT_SHOW_CODE);
 		put_device(&writer, event);
+		put_choice(&writer, event);
+		break;
+	case SIGNIN_SHOW_URL:
+		attr_put_str(&writer, ATTR_EVENT, EVENT_SHOW_URL);
+		attr_put_str(&writer, ATTR_URL, event->url);
+		attr_put_str(&writer, ATTR_REDIRECT_URI, event->redirect_uri);
+		attr_put_int(&writer, ATTR_EXPIRES_IN, event->left_s);
+		put_choice(&writer, event);
 		break;
 	case SIGNIN_WAITING:
 		attr_put_str(&writer, ATTR_EVENT, EVENT_WAITING);
@@ -251,7 +324,8 @@ void answer_signin(struct buf *out, const struct signin_event *event)
 	case SIGNIN_ASK:
 		attr_put_str(&writer, ATTR_EVENT, EVENT_ASK);
 		attr_put_str(&writer, ATTR_QUESTION, event->question);
-		put_plain(&writer, ATTR_IDENTITY, event->identity);
+		if (event->identity != NULL)
+			put_plain(&writer, ATTR_IDENTITY, event->identity);
 		put_plain(&writer, ATTR_TEXT, event->text);
 		break;
 	case SIGNIN_DONE:

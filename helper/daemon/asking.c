@@ -187,14 +187,14 @@ static void ask_provider(struct account *account,
 		answer_now(question, &answer);
 		return;
 	}
-	if (account->engine->stopping && account->flow == NULL) {
+	if (account->engine->stopping && !account_in_flight(account)) {
 		answer.fault = FAULT_TRY_LATER;
 		answer.text = "the helper is stopping";
 		answer.retry_after_s = 1;
 		answer_now(question, &answer);
 		return;
 	}
-	if (account_was_refused(account) && account->flow == NULL)
+	if (account_was_refused(account) && !account_in_flight(account))
 		account->forced_ms = clock_boot_ms();
 	if (wait_for_it(account, question, waiter_out) != FAULT_NONE) {
 		answer_now(question, &answer);
@@ -207,9 +207,14 @@ static void ask_provider(struct account *account,
 }
 
 /* FAULT_NONE when its record is here and may be used for that server. */
-static enum fault check(struct account *account, struct span server,
-    struct provider **provider_out, struct why *why)
+static enum fault check(struct account *account,
+    const struct account_question *question, int64_t *server_min_s_out,
+    struct why *why)
 {
+	const struct config *config = account->engine->config;
+	const char *mailbox = question->mailbox != NULL ? question->mailbox :
+	    account->name;
+	struct provider *provider = NULL;
 	char name[SERVER_MAX_BYTES + 1];
 	enum fault fault;
 
@@ -220,18 +225,23 @@ static enum fault check(struct account *account, struct span server,
 		return FAULT_INTERNAL;
 	if (fault != FAULT_NONE)
 		return FAULT_CONFIG_ERROR;
-	fault = grant_provider(account->engine->config, account->entry,
-	    provider_out, why);
+	fault = account_provider(account, &provider, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	if (server.n == 0 || grant_serves(account->engine->config,
-	    account->entry, *provider_out, server))
-		return FAULT_NONE;
-	attr_plain(server, name, sizeof(name));
-	why_set(why, 0, "%s is not a server of provider '%s': if it should "
-	    "be, add it to servers in %s", name, (*provider_out)->name,
-	    account->engine->config->path);
-	return FAULT_WRONG_SERVER;
+	if (question->server.n > 0 && !grant_serves(config, account->entry,
+	    provider, mailbox, question->server)) {
+		attr_plain(question->server, name, sizeof(name));
+		why_set(why, 0, "%s is not a server of provider '%s': if it "
+		    "should be, add it to servers in %s", name,
+		    provider->name, config->path);
+		fault = FAULT_WRONG_SERVER;
+	}
+	if (fault == FAULT_NONE &&
+	    !grant_covers(account->entry, question->service, why))
+		fault = FAULT_LOGIN_NEEDED;
+	*server_min_s_out = provider->min_validity_s;
+	provider_release(provider);
+	return fault;
 }
 
 static bool has_good_token(const struct account *account,
@@ -268,13 +278,13 @@ void account_token(struct account *account,
 	struct now now = engine_now();
 	bool was_idle = now.wall_s - account->asked_s >= ACCOUNT_ASKED_S;
 	struct account_answer answer;
-	struct provider *provider = NULL;
 	struct why why = { .err = 0, .text = "" };
+	int64_t server_min_s = 0;
 	enum fault fault;
 
 	*waiter_out = NULL;
 	account->asked_s = now.wall_s;
-	fault = check(account, question->server, &provider, &why);
+	fault = check(account, question, &server_min_s, &why);
 	if (fault != FAULT_NONE) {
 		answer = (struct account_answer){ .fault = fault,
 			.text = why.text[0] != '\0' ? why.text : NULL,
@@ -283,16 +293,16 @@ void account_token(struct account *account,
 		return;
 	}
 	if (has_good_token(account, &now, question->min_validity_s,
-	    provider->min_validity_s)) {
+	    server_min_s)) {
 		fill_token(account, &answer);
 		answer_now(question, &answer);
-		if (should_renew(account, &now, provider->min_validity_s))
+		if (should_renew(account, &now, server_min_s))
 			exchange_want(account, false);
 		else if (was_idle)
 			exchange_arm(account);
 		return;
 	}
-	if (account->flow != NULL || may_try(account, &now, &answer))
+	if (account_in_flight(account) || may_try(account, &now, &answer))
 		ask_provider(account, question, waiter_out);
 	else
 		answer_now(question, &answer);
@@ -302,18 +312,45 @@ void account_refresh(struct account *account,
     const struct account_question *question, struct waiter **waiter_out)
 {
 	struct account_answer answer = { .retry_after_s = -1 };
-	struct span any = { NULL, 0 };
-	struct provider *provider;
+	struct account_question anywhere = *question;
 	struct why why = { .err = 0, .text = "" };
+	int64_t unused_s;
 
 	*waiter_out = NULL;
-	answer.fault = check(account, any, &provider, &why);
+	anywhere.server = (struct span){ NULL, 0 };
+	anywhere.service = (struct span){ NULL, 0 };
+	answer.fault = check(account, &anywhere, &unused_s, &why);
 	if (answer.fault != FAULT_NONE) {
 		answer.text = why.text[0] != '\0' ? why.text : NULL;
 		answer_now(question, &answer);
 		return;
 	}
 	ask_provider(account, question, waiter_out);
+}
+
+static bool is_shared(const struct account *account)
+{
+	return account->is_app && account->subject == NULL;
+}
+
+/*
+ * One mailbox that the application may not open would take the token from
+ * all the others: it is renewed, and served until the new one is here.
+ */
+static void renew_shared(struct account *account, const struct now *now)
+{
+	struct account_answer unused;
+
+	if (account->forced_ms != ACCOUNT_NEVER_MS && now->boot_ms -
+	    account->forced_ms < LIFE_RENEWALS_APART_S * 1000)
+		return;
+	if (!may_try(account, now, &unused))
+		return;
+	log_event(LOG_LEVEL_WARNING, "rejected", "%s: a mail server refused "
+	    "the token %s; it is renewed", account->name,
+	    account->entry->serial);
+	account->forced_ms = now->boot_ms;
+	exchange_want(account, false);
 }
 
 void account_rejected(struct account *account, struct span serial)
@@ -329,6 +366,10 @@ void account_rejected(struct account *account, struct span serial)
 	if (entry->serial == NULL || !span_is(serial, entry->serial) ||
 	    account_was_refused(account))
 		return;
+	if (is_shared(account)) {
+		renew_shared(account, &now);
+		return;
+	}
 	if (entry_set(&entry->rejected_serial, serial) != FAULT_NONE)
 		return;
 	log_event(LOG_LEVEL_WARNING, "rejected", "%s: a mail server refused "
@@ -347,7 +388,7 @@ void account_give_up(struct account *account)
 	struct account_answer answer = { .fault = FAULT_TRY_LATER,
 		.text = "the helper is stopping", .retry_after_s = 1 };
 
-	if (account->flow != NULL)
+	if (account_in_flight(account))
 		return;
 	slots_done(account->engine->slots, &account->wish);
 	asking_answer_all(account, &answer);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "oauth/assertion.h"
 #include "wire/words.h"
 
 struct comparing {
@@ -64,13 +65,18 @@ static bool same_provider(const struct provider *a, const struct provider *b)
 	    same(a->device_authorization_endpoint,
 	    b->device_authorization_endpoint) &&
 	    same(a->revocation_endpoint, b->revocation_endpoint) &&
+	    same(a->registration_endpoint, b->registration_endpoint) &&
 	    same(a->client_id, b->client_id) && same(a->tenant, b->tenant) &&
 	    same(a->scope, b->scope) && same(a->protocols, b->protocols) &&
 	    same(a->ca_file, b->ca_file) && same(a->ca_path, b->ca_path) &&
 	    same(a->proxy, b->proxy) && a->flow == b->flow &&
 	    a->family == b->family && a->min_validity_s == b->min_validity_s &&
+	    a->redirect_port == b->redirect_port &&
 	    same_strings(a->servers, a->n_servers, b->servers,
 	    b->n_servers) && same_extra(a, b) &&
+	    same(a->assertion_file, b->assertion_file) &&
+	    a->client_secret_expires_s == b->client_secret_expires_s &&
+	    assertion_key_same(a->key, b->key) &&
 	    same_secret(a->client_secret, b->client_secret);
 }
 

@@ -100,6 +100,9 @@ static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 	return 0;
 }
 
+#define BLOCK_FLAGS (CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
+#define CFG_TEXT(name) CFG_STR(name, NULL, CFGF_NODEFAULT)
+
 static cfg_t *make_table(void)
 {
 	cfg_opt_t provider[] = {
@@ -107,11 +110,18 @@ static cfg_t *make_table(void)
 		CFG_STR("issuer", NULL, CFGF_NODEFAULT),
 		CFG_STR("authorization_endpoint", NULL, CFGF_NODEFAULT),
 		CFG_STR("token_endpoint", NULL, CFGF_NODEFAULT),
-		CFG_STR("device_authorization_endpoint", NULL,
-		    CFGF_NODEFAULT),
+		CFG_TEXT("device_authorization_endpoint"),
 		CFG_STR("revocation_endpoint", NULL, CFGF_NODEFAULT),
+		CFG_STR("registration_endpoint", NULL, CFGF_NODEFAULT),
 		CFG_STR("client_id", NULL, CFGF_NODEFAULT),
 		CFG_STR("client_secret_file", NULL, CFGF_NODEFAULT),
+		CFG_STR("client_secret_expires", NULL, CFGF_NODEFAULT),
+		CFG_STR("certificate", NULL, CFGF_NODEFAULT),
+		CFG_STR("certificate_key", NULL, CFGF_NODEFAULT),
+		CFG_TEXT("certificate_key_passphrase_file"),
+		CFG_STR("certificate_algorithm", NULL, CFGF_NODEFAULT),
+		CFG_STR("assertion_file", NULL, CFGF_NODEFAULT),
+		CFG_STR("service_account_file", NULL, CFGF_NODEFAULT),
 		CFG_STR("tenant", NULL, CFGF_NODEFAULT),
 		CFG_STR("cloud", NULL, CFGF_NODEFAULT),
 		CFG_STR("flow", NULL, CFGF_NODEFAULT),
@@ -119,6 +129,7 @@ static cfg_t *make_table(void)
 		CFG_STR_LIST("protocols", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("servers", NULL, CFGF_NODEFAULT),
 		CFG_STR("min_validity", NULL, CFGF_NODEFAULT),
+		CFG_STR("redirect_port", NULL, CFGF_NODEFAULT),
 		CFG_STR("ca_file", NULL, CFGF_NODEFAULT),
 		CFG_STR("ca_path", NULL, CFGF_NODEFAULT),
 		CFG_STR("proxy", NULL, CFGF_NODEFAULT),
@@ -144,10 +155,8 @@ static cfg_t *make_table(void)
 		CFG_STR("password_as_token", NULL, CFGF_NODEFAULT),
 		CFG_STR("log_level", NULL, CFGF_NODEFAULT),
 		CFG_FUNC("include", on_include),
-		CFG_SEC("provider", provider, CFGF_MULTI | CFGF_TITLE |
-		    CFGF_NO_TITLE_DUPES),
-		CFG_SEC("account", account, CFGF_MULTI | CFGF_TITLE |
-		    CFGF_NO_TITLE_DUPES),
+		CFG_SEC("provider", provider, BLOCK_FLAGS),
+		CFG_SEC("account", account, BLOCK_FLAGS),
 		CFG_END()
 	};
 	cfg_t *cfg = cfg_init(top, CFGF_NONE);

@@ -62,7 +62,9 @@ static enum fault set_values(const struct config_part *part,
 	static const char *const keys[] = {
 		"issuer", "authorization_endpoint", "token_endpoint",
 		"device_authorization_endpoint", "revocation_endpoint",
+		"registration_endpoint",
 		"client_id", "tenant", "cloud", "flow", "min_validity",
+		"redirect_port",
 		"ca_file", "ca_path", "proxy",
 	};
 	enum fault fault = FAULT_NONE;
@@ -209,6 +211,8 @@ static enum fault build(const struct config_part *part,
 		fault = add_lists(part, provider);
 	if (fault == FAULT_NONE)
 		fault = set_secret(part, provider);
+	if (fault == FAULT_NONE)
+		fault = config_app(part, provider);
 	if (fault == FAULT_NONE)
 		fault = note_ca(part, "ca_file", provider->ca_file, false);
 	if (fault == FAULT_NONE)

@@ -70,6 +70,11 @@ enum fault config_resolve(const struct config_part *part, const char *key,
 enum fault config_note_file(const struct config_part *part, const char *key,
     const char *path, bool is_folder) MUST_CHECK;
 
+/* config_app - the credentials of an application that signs in for itself,
+ * before the provider is finished. */
+enum fault config_app(const struct config_part *part,
+    struct provider *provider) MUST_CHECK;
+
 enum fault config_top(struct config_reading *reading) MUST_CHECK;
 enum fault config_providers(struct config_reading *reading) MUST_CHECK;
 enum fault config_accounts(struct config_reading *reading) MUST_CHECK;

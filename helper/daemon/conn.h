@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "daemon/account.h"
+#include "daemon/forget.h"
 #include "daemon/peer.h"
 #include "daemon/request.h"
 #include "daemon/serve.h"
@@ -44,6 +45,7 @@ struct conn {
 	struct engine *engine;
 	struct waiter *waiter;
 	struct signin *signin;
+	struct forget *forget;
 	struct watcher *watcher;
 	struct conn_due *dues;	/* refresh of all that is due */
 	size_t n_dues;
@@ -56,6 +58,12 @@ struct conn {
 /* verbs.c: act on a request that is whole; conn->out gets answers, and
  * conn_close_after() is called with the last. */
 void verbs_begin(struct conn *conn);
+
+/* verbs.c: answer a fault, with its own sentence if text is NULL. */
+void conn_refuse(struct conn *conn, enum fault fault, const char *text);
+
+/* verbs.c: whether the peer may know of a folded account. */
+bool conn_may_see(const struct conn *conn, const char *name);
 
 /* verbs.c: a further list of a dialogue. */
 void verbs_continue(struct conn *conn, const struct attrs *attrs);

@@ -16,6 +16,8 @@
 #include "store/keyring.h"
 
 struct accounts;
+struct apps;
+struct issuers;
 struct signin;
 struct slots;
 struct watchers;
@@ -26,6 +28,8 @@ struct engine {
 	struct keyring *keyring;
 	struct config *config;
 	struct accounts *accounts;
+	struct apps *apps;
+	struct issuers *issuers;
 	struct slots *slots;
 	struct watchers *watchers;
 	struct signin *signins;

@@ -10,9 +10,11 @@
 #include <stdlib.h>
 
 #include "daemon/grant.h"
+#include "daemon/issuers.h"
 
 #define ODD_STATUS_MAX_MS	(24 * 3600 * INT64_C(1000))
 #define DISK_RETRY_MS		60000
+#define LOCAL_RETRY_S		60
 
 static void wait_over(evutil_socket_t fd, short events, void *ctx);
 static void exchange_start(void *ctx);
@@ -22,7 +24,9 @@ static int64_t server_min_s(const struct account *account)
 	const struct provider *provider = account->entry == NULL ? NULL :
 	    config_provider(account->engine->config, account->entry->provider);
 
-	return provider != NULL ? provider->min_validity_s : 0;
+	if (provider != NULL)
+		return provider->min_validity_s;
+	return account->entry != NULL ? account->entry->margin_s : 0;
 }
 
 static bool is_in_use(const struct account *account, const struct now *now)
@@ -53,6 +57,9 @@ static int64_t next_in_ms(const struct account *account,
 	if (!account->may_renew || account->trouble == TROUBLE_LOGIN ||
 	    account->trouble == TROUBLE_ISSUER ||
 	    account->trouble == TROUBLE_RECORD)
+		return -1;
+	/* It has no grant that could lapse. */
+	if (account->is_app && !is_in_use(account, now))
 		return -1;
 	if (account->trouble == TROUBLE_CONFIG)
 		in_ms = 0;		/* so that a cure shows */
@@ -86,8 +93,9 @@ void account_rest(struct account *account)
 {
 	struct now now = engine_now();
 
-	if (account->unsaved || account->wish.place != SLOT_IDLE ||
-	    account->waiters != NULL || is_in_use(account, &now))
+	if (account->is_app || account->unsaved ||
+	    account->wish.place != SLOT_IDLE || account->waiters != NULL ||
+	    is_in_use(account, &now))
 		return;
 	entry_free(account->entry);
 	account->entry = NULL;
@@ -135,7 +143,7 @@ void exchange_want(struct account *account, bool urgent)
 {
 	struct why why;
 
-	if (account->flow != NULL || account->engine->stopping)
+	if (account_in_flight(account) || account->engine->stopping)
 		return;
 	if (account_wake(account, &why) != FAULT_NONE)
 		return;
@@ -150,6 +158,8 @@ static void release(struct account *account)
 {
 	flow_free(account->flow);
 	account->flow = NULL;
+	issuers_unwait(account->discovering);
+	account->discovering = NULL;
 	entry_free(account->next);
 	account->next = NULL;
 	keyring_stage_free(account->stage);
@@ -181,7 +191,7 @@ static void keep_state(struct account *account, enum entry_state state)
 	struct entry *entry = account->entry;
 	struct why why;
 
-	if (entry->state == state)
+	if (entry->state == state || account->is_app)
 		return;
 	entry->state = state;
 	if (entry_set(&entry->text, span_of(account->text)) != FAULT_NONE ||
@@ -286,6 +296,10 @@ static void win(struct account *account, struct reply_token *token)
 	struct now now = engine_now();
 	struct entry *old = account->entry;
 
+	if (account->is_app) {
+		secret_free(token->refresh_token);
+		token->refresh_token = NULL;
+	}
 	grant_renew(account->next, token, &now);
 	account->entry = account->next;
 	account->next = NULL;
@@ -296,11 +310,14 @@ static void win(struct account *account, struct reply_token *token)
 	account->refreshed_s = now.wall_s;
 	account->last_try_ms = now.boot_ms;
 	account->not_before_ms = 0;
-	account->may_renew = account->entry->refresh_token != NULL;
+	account->may_renew = account->is_app ||
+	    account->entry->refresh_token != NULL;
 	account_trouble(account, TROUBLE_NONE, NULL);
 	/* On disk first: a waiter's host may be killed with its answer. */
 	account_store(account, stage);
 	asking_answer_token(account);
+	if (account->stale)
+		account_app_drop_token(account);
 }
 
 static void log_exchange(const struct account *account,
@@ -381,7 +398,8 @@ static bool has_room(struct account *account)
 	return fault == FAULT_NONE || account->wish.urgent;
 }
 
-static enum fault start_flow(struct account *account, struct why *why)
+static enum fault start_flow(struct account *account,
+    struct provider *provider, struct why *why)
 {
 	struct flow_target target = {
 		.http = account->engine->http,
@@ -391,16 +409,102 @@ static enum fault start_flow(struct account *account, struct why *why)
 	};
 	enum fault fault;
 
-	fault = grant_provider(account->engine->config, account->entry,
-	    &target.provider, why);
-	if (fault != FAULT_NONE)
-		return fault;
+	target.provider = provider;
 	fault = grant_prepare(account->entry, target.provider,
 	    &account->next);
-	if (fault != FAULT_NONE)
-		return fault;
-	return flow_refresh_start(&target, account->entry->refresh_token,
-	    account->entry->scope, &account->flow);
+	if (fault == FAULT_NONE)
+		fault = account->is_app ?
+		    account_app_start(account, &target, why) :
+		    flow_refresh_start(&target, account->entry->refresh_token,
+		    account->entry->scope, &account->flow);
+	return fault;
+}
+
+/* Nothing was sent, and a file may be mended at any moment. */
+static void refuse_locally(struct account *account, const char *text)
+{
+	account->last_try_ms = account->started_ms - (account->is_app ?
+	    (ACCOUNT_RETRY_S - LOCAL_RETRY_S) * INT64_C(1000) : 0);
+	account_trouble(account, TROUBLE_CONFIG, text);
+	account->next_try_ms = 1;
+	answer_fault(account, FAULT_CONFIG_ERROR, -1);
+}
+
+static void give_up(struct account *account)
+{
+	release(account);
+	slots_done(account->engine->slots, &account->wish);
+	exchange_arm(account);
+	account_tell(account);
+}
+
+/* Not what fails, but to whom the grant belongs: no retry can cure that. */
+static bool is_of_another_issuer(const struct account *account)
+{
+	struct provider *provider = NULL;
+	struct why why;
+	enum fault fault = FAULT_NONE;
+
+	if (!account->is_app)
+		fault = account_provider(account, &provider, &why);
+	provider_release(provider);
+	return fault == FAULT_CONFIG_ERROR;
+}
+
+static void not_started(struct account *account, enum fault fault,
+    const struct why *why)
+{
+	if (fault == FAULT_CONFIG_ERROR) {
+		refuse_locally(account, why->text);
+		if (is_of_another_issuer(account))
+			account->trouble = TROUBLE_ISSUER;
+	} else {
+		fail_transient(account, -1, why->text[0] != '\0' ? why->text :
+		    fault_text(fault));
+	}
+}
+
+/* With the endpoints of the issuer, or those that worked last. */
+static void discovered(void *ctx, const struct discovery *found,
+    const char *text)
+{
+	struct account *account = ctx;
+	struct provider *base = NULL, *whole = NULL;
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
+
+	account->discovering = NULL;
+	fault = account_provider(account, &base, &why);
+	if (fault == FAULT_NONE)
+		fault = grant_complete(account->entry, base, found, &whole,
+		    &why);
+	if (fault == FAULT_NOT_FOUND)
+		why_set(&why, 0, "%s", text);
+	if (fault == FAULT_NONE)
+		fault = start_flow(account, whole, &why);
+	provider_release(whole);
+	provider_release(base);
+	if (fault == FAULT_NONE)
+		return;
+	not_started(account, fault, &why);
+	give_up(account);
+}
+
+static enum fault begin(struct account *account, struct why *why)
+{
+	struct provider *provider = NULL;
+	enum fault fault;
+
+	fault = account_provider(account, &provider, why);
+	if (fault == FAULT_NONE && provider->incomplete)
+		fault = issuers_find(account->engine->issuers, provider,
+		    discovered, account, &account->discovering);
+	else if (fault == FAULT_NONE && provider->registers)
+		discovered(account, NULL, "");
+	else if (fault == FAULT_NONE)
+		fault = start_flow(account, provider, why);
+	provider_release(provider);
+	return fault;
 }
 
 static void exchange_start(void *ctx)
@@ -411,19 +515,12 @@ static void exchange_start(void *ctx)
 
 	account->started_ms = clock_boot_ms();
 	account->not_before_ms = 0;
-	if (account->entry != NULL && has_room(account)) {
-		fault = start_flow(account, &why);
+	if (account->entry != NULL && (account->is_app ||
+	    has_room(account))) {
+		fault = begin(account, &why);
 		if (fault == FAULT_NONE)
 			return;
-		if (fault == FAULT_CONFIG_ERROR) {
-			account_trouble(account, TROUBLE_ISSUER, why.text);
-			answer_fault(account, fault, -1);
-		} else {
-			fail_transient(account, -1, fault_text(fault));
-		}
+		not_started(account, fault, &why);
 	}
-	release(account);
-	slots_done(account->engine->slots, &account->wish);
-	exchange_arm(account);
-	account_tell(account);
+	give_up(account);
 }

@@ -6,8 +6,12 @@
 #include "daemon/grant.h"
 
 #include <event2/util.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+
+#include "daemon/choose.h"
+#include "oauth/discovery.h"
 
 #define SERIAL_BYTES 8
 
@@ -43,6 +47,15 @@ static enum fault refuse(const struct entry *entry, const char *what,
 	return FAULT_CONFIG_ERROR;
 }
 
+/* Without one in the configuration it is the one that was registered. */
+static bool is_client_of(const struct entry *entry,
+    const struct provider *provider)
+{
+	if (provider->client_id == NULL && entry->registered_s > 0)
+		return entry->client_id != NULL;
+	return is_same(entry->client_id, provider->client_id);
+}
+
 enum fault grant_provider(const struct config *config,
     const struct entry *entry, struct provider **provider_out,
     struct why *why)
@@ -62,6 +75,10 @@ enum fault grant_provider(const struct config *config,
 		return FAULT_CONFIG_ERROR;
 	}
 	provider = config_provider(config, entry->provider);
+	if (provider == NULL && grant_is_imported(entry))
+		return grant_provider_of_entry(entry, provider_out, why);
+	if (provider == NULL && entry->registered_s > 0)
+		return choose_rebuild(config, entry, provider_out, why);
 	if (provider == NULL) {
 		why_set(why, 0, "%s has no provider '%s' any more: put it "
 		    "back, or run: mailtoken login %s", config->path,
@@ -69,31 +86,33 @@ enum fault grant_provider(const struct config *config,
 		return FAULT_CONFIG_ERROR;
 	}
 	fault = provider_token_host(provider, &host);
-	if (fault != FAULT_NONE)
+	if (fault != FAULT_NONE && fault != FAULT_NOT_FOUND)
 		return fault;
-	if (!is_same(entry->token_host, host))
+	fault = FAULT_NONE;
+	if (host != NULL && !is_same(entry->token_host, host))
 		fault = refuse(entry, "token host", host, why);
 	else if (!is_same(entry->tenant, provider->tenant))
 		fault = refuse(entry, "tenant", provider->tenant, why);
-	else if (!is_same(entry->client_id, provider->client_id))
+	else if (!is_client_of(entry, provider))
 		fault = refuse(entry, "client_id", provider->client_id, why);
 	else if (!is_same(entry->issuer, provider->issuer))
 		fault = refuse(entry, "issuer", provider->issuer, why);
 	else
-		*provider_out = provider;
+		*provider_out = provider_share(provider);
 	free(host);
 	return fault;
 }
 
 bool grant_serves(const struct config *config, const struct entry *entry,
-    const struct provider *provider, struct span server)
+    const struct provider *provider, const char *mailbox,
+    struct span server)
 {
 	const struct config_account *block;
-	struct span account = span_of(entry->account);
+	struct span account = span_of(mailbox);
 
 	if (provider_serves(provider, account, entry->servers, server))
 		return true;
-	block = config_account(config, entry->account);
+	block = config_account(config, mailbox);
 	return block != NULL && block->servers != NULL &&
 	    provider_serves(provider, account, block->servers, server);
 }
@@ -136,6 +155,12 @@ static enum fault set_issuers(struct entry *entry,
 	if (fault == FAULT_NONE)
 		fault = entry_set(&entry->device_authorization_endpoint,
 		    span_of(provider->device_authorization_endpoint));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->authorization_endpoint,
+		    span_of(provider->authorization_endpoint));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->revocation_endpoint,
+		    span_of(provider->revocation_endpoint));
 	return fault;
 }
 
@@ -178,26 +203,30 @@ static void take_tokens(struct entry *entry, struct reply_token *token,
 	entry->text = NULL;
 }
 
-enum fault grant_new(struct span account, const struct provider *provider,
-    enum flow_kind flow, struct span servers, struct reply_token *token,
-    const struct now *now, struct entry **entry_out)
+enum fault grant_new(const struct grant_signin *signin,
+    struct reply_token *token, const struct now *now,
+    struct entry **entry_out)
 {
+	const struct provider *provider = signin->provider;
 	struct entry *entry = NULL;
 	enum fault fault;
 
 	fault = entry_new(&entry);
 	if (fault != FAULT_NONE)
 		return fault;
-	fault = entry_set(&entry->account, account);
+	fault = entry_set(&entry->account, signin->account);
 	if (fault == FAULT_NONE)
 		fault = entry_set(&entry->provider, span_of(provider->name));
 	if (fault == FAULT_NONE)
 		fault = entry_set(&entry->flow,
-		    span_of(flow_kind_word(flow)));
+		    span_of(flow_kind_word(signin->flow)));
 	if (fault == FAULT_NONE)
 		fault = entry_set(&entry->scope, span_of(provider->scope));
-	if (fault == FAULT_NONE && servers.n > 0)
-		fault = entry_set(&entry->servers, servers);
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->protocols,
+		    span_of(provider->covers));
+	if (fault == FAULT_NONE && signin->servers.n > 0)
+		fault = entry_set(&entry->servers, signin->servers);
 	if (fault == FAULT_NONE)
 		fault = set_issuers(entry, provider);
 	if (fault == FAULT_NONE)
@@ -214,6 +243,42 @@ enum fault grant_new(struct span account, const struct provider *provider,
 	return FAULT_NONE;
 }
 
+enum fault grant_app(const char *name, const struct provider *provider,
+    struct entry **entry_out)
+{
+	struct entry *entry = NULL;
+	enum fault fault;
+
+	fault = entry_new(&entry);
+	if (fault != FAULT_NONE)
+		return fault;
+	fault = entry_set(&entry->account, span_of(name));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->provider, span_of(provider->name));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->flow,
+		    span_of(flow_kind_word(provider->flow)));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&entry->scope, span_of(provider->scope));
+	if (fault == FAULT_NONE)
+		fault = set_issuers(entry, provider);
+	if (fault != FAULT_NONE) {
+		entry_free(entry);
+		return fault;
+	}
+	*entry_out = entry;
+	return FAULT_NONE;
+}
+
+bool grant_is_of(const struct entry *entry, const struct provider *provider)
+{
+	return is_same(entry->flow, flow_kind_word(provider->flow)) &&
+	    is_same(entry->token_endpoint, provider->token_endpoint) &&
+	    is_same(entry->client_id, provider->client_id) &&
+	    is_same(entry->tenant, provider->tenant) &&
+	    is_same(entry->scope, provider->scope);
+}
+
 enum fault grant_prepare(const struct entry *entry,
     const struct provider *provider, struct entry **next_out)
 {
@@ -228,6 +293,9 @@ enum fault grant_prepare(const struct entry *entry,
 	if (fault == FAULT_NONE)
 		fault = entry_set(&next->token_endpoint,
 		    span_of(provider->token_endpoint));
+	if (fault == FAULT_NONE)
+		fault = entry_set(&next->revocation_endpoint,
+		    span_of(provider->revocation_endpoint));
 	if (fault != FAULT_NONE) {
 		entry_free(next);
 		return fault;
@@ -242,6 +310,52 @@ void grant_renew(struct entry *next, struct reply_token *token,
 	take_tokens(next, token, now);
 }
 
+/* What a record remembers of its issuer's endpoints. */
+static struct discovery remembered(const struct entry *entry)
+{
+	return (struct discovery){
+		.issuer = entry->issuer,
+		.token_endpoint = entry->token_endpoint,
+		.authorization_endpoint = entry->authorization_endpoint,
+		.device_authorization_endpoint =
+		    entry->device_authorization_endpoint,
+		.revocation_endpoint = entry->revocation_endpoint,
+	};
+}
+
+enum fault grant_complete(const struct entry *entry,
+    const struct provider *base, const struct discovery *found,
+    struct provider **provider_out, struct why *why)
+{
+	const struct discovery old = remembered(entry);
+	struct provider_change change = { .found = found };
+	struct provider *whole = NULL;
+	char *host = NULL;
+	enum fault fault;
+
+	if (base->incomplete && found == NULL) {
+		if (entry->token_endpoint == NULL)
+			return FAULT_NOT_FOUND;
+		change.found = &old;
+	}
+	if (base->client_id == NULL) {
+		change.client_id = entry->client_id;
+		change.client_secret = entry->client_secret;
+	}
+	fault = provider_change(base, &change, &whole, why);
+	if (fault == FAULT_NONE)
+		fault = provider_token_host(whole, &host);
+	if (fault == FAULT_NONE && !is_same(entry->token_host, host))
+		fault = refuse(entry, "token host", host, why);
+	free(host);
+	if (fault != FAULT_NONE) {
+		provider_release(whole);
+		return fault;
+	}
+	*provider_out = whole;
+	return FAULT_NONE;
+}
+
 static bool has_word(const char *list, struct span word)
 {
 	while (*list != '\0') {
@@ -252,6 +366,38 @@ static bool has_word(const char *list, struct span word)
 		list += n;
 		list += strspn(list, " ");
 	}
+	return false;
+}
+
+/* "smtp imap" and pop as "smtp,imap,pop". */
+static void with_commas(const char *words, struct span one, char *out,
+    size_t out_bytes)
+{
+	char *p;
+
+	(void)snprintf(out, out_bytes, "%s,%.*s", words, (int)one.n, one.p);
+	for (p = out; *p != '\0'; p++)
+		if (*p == ' ')
+			*p = ',';
+}
+
+bool grant_covers(const struct entry *entry, struct span service,
+    struct why *why)
+{
+	char account[256], more[40];
+
+	if (entry->protocols == NULL)
+		return true;
+	if (span_is(service, "pop3"))
+		service.n = 3;
+	if ((!span_is(service, "smtp") && !span_is(service, "imap") &&
+	    !span_is(service, "pop")) || has_word(entry->protocols, service))
+		return true;
+	attr_plain(span_of(entry->account), account, sizeof(account));
+	with_commas(entry->protocols, service, more, sizeof(more));
+	why_set(why, 0, "the sign-in of %s was for %s and not for %.*s: run: "
+	    "mailtoken login %s --protocols %s", account, entry->protocols,
+	    (int)service.n, service.p, account, more);
 	return false;
 }
 

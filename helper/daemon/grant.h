@@ -20,30 +20,86 @@
  *
  * FAULT_CONFIG_ERROR, with both sides and the command in why, when the
  * configuration has no such provider or it is another host, tenant, client
- * or issuer now.  *provider_out is the configuration's, not shared.
+ * or issuer now.  *provider_out is a share: the caller releases it.
  */
 enum fault grant_provider(const struct config *config,
     const struct entry *entry, struct provider **provider_out,
     struct why *why) MUST_CHECK;
 
 /*
- * grant_serves - whether a token of entry may go to server: the provider's
- * servers, those kept at sign-in, those of the account's block
+ * grant_provider_of_entry - the profile that a record brings itself, because
+ * another program made the grant and the configuration does not know its
+ * client; the caller's
+ *
+ * FAULT_CONFIG_ERROR with why when the record has not what it takes;
+ * FAULT_NOMEM.
+ */
+enum fault grant_provider_of_entry(const struct entry *entry,
+    struct provider **provider_out, struct why *why) MUST_CHECK;
+
+/* Of such records; no block can have that name. */
+#define GRANT_IMPORT_FLOW	"import"
+#define GRANT_IMPORT_PREFIX	"import:"
+
+/* grant_is_imported - whether the record brings its own profile. */
+bool grant_is_imported(const struct entry *entry);
+
+/*
+ * grant_complete - base made whole for exchanges of entry: the endpoints of
+ * its issuer as found, or with found NULL as they last were, and the client
+ * that was registered for it; the caller's
+ *
+ * FAULT_NOT_FOUND when nothing tells the endpoints; FAULT_CONFIG_ERROR, also
+ * when they are at another host than the one that issued the grant;
+ * FAULT_NOMEM.
+ */
+struct discovery;
+enum fault grant_complete(const struct entry *entry,
+    const struct provider *base, const struct discovery *found,
+    struct provider **provider_out, struct why *why) MUST_CHECK;
+
+/*
+ * grant_covers - whether the sign-in was for that SASL service ("smtp",
+ * "imap", "pop"; others are nobody's business); why has the command
+ */
+bool grant_covers(const struct entry *entry, struct span service,
+    struct why *why);
+
+/*
+ * grant_serves - whether a token of entry may go to server for mailbox: the
+ * provider's servers, those kept at sign-in, those of the mailbox's block
  */
 bool grant_serves(const struct config *config, const struct entry *entry,
-    const struct provider *provider, struct span server);
+    const struct provider *provider, const char *mailbox,
+    struct span server);
+
+/*
+ * grant_app - a record in memory for an application that signs in for
+ * itself: by whom, and no token yet.  FAULT_NOMEM.
+ *
+ * grant_is_of - whether the record's token is what the profile would get
+ */
+enum fault grant_app(const char *name, const struct provider *provider,
+    struct entry **entry_out) MUST_CHECK;
+bool grant_is_of(const struct entry *entry, const struct provider *provider);
+
+struct grant_signin {
+	struct span account;
+	const struct provider *provider;
+	enum flow_kind flow;
+	struct span servers;	/* added with it, separated by blanks */
+};
 
 /*
  * grant_new - the entry of a sign-in: who, by whom it was issued, the tokens
  *
- * token    in/out: its secrets and strings are taken (set NULL)
- * servers  in: added with the sign-in, separated by blanks
+ * token  in/out: its secrets and strings are taken (set NULL)
  *
  * FAULT_NOMEM.
  */
-enum fault grant_new(struct span account, const struct provider *provider,
-    enum flow_kind flow, struct span servers, struct reply_token *token,
-    const struct now *now, struct entry **entry_out) MUST_CHECK;
+enum fault grant_new(const struct grant_signin *signin,
+    struct reply_token *token, const struct now *now,
+    struct entry **entry_out) MUST_CHECK;
 
 /*
  * grant_prepare - a copy of entry with room for what a refresh will bring, so

@@ -11,7 +11,9 @@
 
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
+#include "daemon/apps.h"
 #include "daemon/harden.h"
+#include "daemon/issuers.h"
 #include "daemon/slots.h"
 #include "daemon/watch.h"
 #include "store/seal.h"
@@ -93,6 +95,9 @@ enum fault keeper_new(const struct keeper_options *options,
 	if (fault == FAULT_NONE)
 		fault = slots_new(&keeper->engine.slots);
 	if (fault == FAULT_NONE)
+		fault = issuers_new(keeper->engine.http,
+		    &keeper->engine.issuers);
+	if (fault == FAULT_NONE)
 		fault = watch_new(&keeper->engine.watchers);
 	if (fault != FAULT_NONE) {
 		keeper_free(keeper);
@@ -108,13 +113,20 @@ static void jump_account(void *ctx, struct account *account)
 	account_reconsider(account, false);
 }
 
+static void visit_all(struct keeper *keeper, accounts_visit_fn *visit,
+    void *ctx)
+{
+	accounts_each(keeper->engine.accounts, visit, ctx);
+	apps_each(keeper->engine.apps, visit, ctx);
+}
+
 static void jumped(void *ctx)
 {
 	struct keeper *keeper = ctx;
 
 	log_event(LOG_LEVEL_NOTICE, "clock", "the system clock was set");
 	if (keeper->working)
-		accounts_each(keeper->engine.accounts, jump_account, NULL);
+		visit_all(keeper, jump_account, NULL);
 }
 
 /* Only what is wrong with the directory; the lock is separate. */
@@ -180,6 +192,8 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 	if (fault == FAULT_NONE)
 		fault = accounts_new(&keeper->engine,
 		    &keeper->engine.accounts, why);
+	if (fault == FAULT_NONE && keeper->engine.apps == NULL)
+		fault = apps_new(&keeper->engine, &keeper->engine.apps);
 	if (fault != FAULT_NONE)
 		return fault;
 	keeper->working = true;
@@ -335,7 +349,7 @@ static enum fault reload_into(void *ctx, struct buf *out)
 	}
 	config_release(old);
 	log_end(&line);
-	accounts_each(keeper->engine.accounts, reconsider, NULL);
+	visit_all(keeper, reconsider, NULL);
 	return FAULT_NONE;
 }
 
@@ -374,7 +388,7 @@ void keeper_stop(struct keeper *keeper)
 {
 	keeper->engine.stopping = true;
 	if (keeper->working)
-		accounts_each(keeper->engine.accounts, give_up, NULL);
+		visit_all(keeper, give_up, NULL);
 }
 
 static void count_busy(void *ctx, struct account *account)
@@ -389,8 +403,10 @@ bool keeper_is_done(const struct keeper *keeper)
 {
 	size_t busy = 0;
 
-	if (keeper->working)
+	if (keeper->working) {
 		accounts_each(keeper->engine.accounts, count_busy, &busy);
+		apps_each(keeper->engine.apps, count_busy, &busy);
+	}
 	return busy == 0;
 }
 
@@ -425,8 +441,10 @@ void keeper_free(struct keeper *keeper)
 	if (keeper->engine.accounts != NULL)
 		accounts_each(keeper->engine.accounts, save_once_more, NULL);
 	accounts_free(keeper->engine.accounts);
+	apps_free(keeper->engine.apps);
 	if (keeper->clock != NULL)
 		clock_watch_free(keeper->clock);
+	issuers_free(keeper->engine.issuers);
 	http_free(keeper->engine.http);
 	slots_free(keeper->engine.slots);
 	watch_free(keeper->engine.watchers);

@@ -40,6 +40,13 @@ struct options {
 	bool background;
 };
 
+/* What the configuration was at the start; with trouble there is none. */
+struct first_read {
+	const struct config_source *source;
+	struct config *config;
+	const char *trouble;
+};
+
 struct running {
 	struct event_base *base;
 	struct keeper *keeper;
@@ -468,12 +475,11 @@ static int run(struct running *running, int *ready)
 }
 
 static int serve_all(const struct options *options,
-    const struct config_source *source, struct config *config,
-    const char *trouble, struct listeners *listeners, int *ready)
+    const struct first_read *first, struct listeners *listeners, int *ready)
 {
 	struct running running = { .listeners = listeners };
 	struct keeper_options keeping = {
-		.source = *source,
+		.source = *first->source,
 		.keyring = options->keyring,
 		.log_level = options->log_level,
 		.sandbox = true,
@@ -483,8 +489,8 @@ static int serve_all(const struct options *options,
 
 	running.base = event_base_new();
 	keeping.base = running.base;
-	if (running.base == NULL || keeper_new(&keeping, config, trouble,
-	    &running.keeper) != FAULT_NONE) {
+	if (running.base == NULL || keeper_new(&keeping, first->config,
+	    first->trouble, &running.keeper) != FAULT_NONE) {
 		complain(fault_text(FAULT_NOMEM));
 		goto out;
 	}
@@ -498,7 +504,7 @@ static int serve_all(const struct options *options,
 		complain(fault_text(FAULT_NOMEM));
 		goto out;
 	}
-	if (listeners->adopted && source->user_helper) {
+	if (listeners->adopted && first->source->user_helper) {
 		running.quiet = evtimer_new(running.base, look_whether_quiet,
 		    &running);
 		if (running.quiet != NULL)
@@ -519,6 +525,7 @@ int main(int argc, char **argv)
 {
 	struct options options = { .config = NULL };
 	struct config_source source = { .path = NULL };
+	struct first_read first = { .source = &source };
 	struct listeners listeners = { .n = 0 };
 	struct config *config = NULL;
 	struct owner owner;
@@ -548,8 +555,9 @@ int main(int argc, char **argv)
 		goto out;
 	if (config == NULL)
 		(void)snprintf(trouble, sizeof(trouble), "%s", why.text);
-	status = serve_all(&options, &source, config, trouble, &listeners,
-	    &ready);
+	first.config = config;
+	first.trouble = trouble;
+	status = serve_all(&options, &first, &listeners, &ready);
 out:
 	listen_close(&listeners);
 	config_release(config);

@@ -9,6 +9,8 @@
 
 #define MIN_VALIDITY_MAX_S	86400
 #define SERVERS_MAX_BYTES	4096
+#define ISSUER_MAX_BYTES	512
+#define MX_MAX_BYTES		1024
 
 enum need { ACCOUNT_NEVER, ACCOUNT_MAYBE, ACCOUNT_MUST };
 
@@ -24,6 +26,8 @@ static const struct verb_row {
 	{ VERB_STATUS,	 REQUEST_STATUS,   ACCOUNT_MAYBE },
 	{ VERB_WATCH,	 REQUEST_WATCH,	   ACCOUNT_MAYBE },
 	{ VERB_REFRESH,	 REQUEST_REFRESH,  ACCOUNT_MAYBE },
+	{ VERB_IMPORT,	 REQUEST_IMPORT,   ACCOUNT_MAYBE },
+	{ VERB_EXPORT,	 REQUEST_EXPORT,   ACCOUNT_MAYBE },
 	{ VERB_RELOAD,	 REQUEST_RELOAD,   ACCOUNT_NEVER },
 	{ VERB_VERSION,	 REQUEST_VERSION,  ACCOUNT_NEVER },
 };
@@ -121,6 +125,40 @@ static bool are_hosts(struct span servers)
 	return true;
 }
 
+/* "smtp,imap" or "smtp imap"; the words themselves are provider.c's. */
+static enum fault read_protocols(const struct attrs *attrs,
+    struct request *request, struct why *why)
+{
+	struct span text = attr_get(attrs, ATTR_PROTOCOLS);
+	size_t i;
+
+	if (text.n >= sizeof(request->protocols)) {
+		why_set(why, 0, "protocols is one or more of smtp, imap, pop");
+		return FAULT_BAD_REQUEST;
+	}
+	for (i = 0; i < text.n; i++)
+		request->protocols[i] = text.p[i] == ',' ? ' ' : text.p[i];
+	return FAULT_NONE;
+}
+
+/* What only sign-in and forget know. */
+static enum fault read_wishes(const struct attrs *attrs,
+    struct request *request, struct why *why)
+{
+	enum fault fault;
+
+	fault = read_flag(attrs, ATTR_KEEP_LOCAL, &request->keep_local, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_ISSUER, ISSUER_MAX_BYTES,
+		    &request->issuer, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_MX, MX_MAX_BYTES, &request->mx,
+		    why);
+	if (fault == FAULT_NONE)
+		fault = read_protocols(attrs, request, why);
+	return fault;
+}
+
 static enum fault check_values(const struct attrs *attrs,
     struct request *request, struct why *why)
 {
@@ -195,7 +233,14 @@ enum fault request_read(const struct attrs *attrs,
 	if (fault == FAULT_NONE)
 		fault = read_flag(attrs, ATTR_REVOKE, &request.revoke, why);
 	if (fault == FAULT_NONE)
+		fault = read_wishes(attrs, &request, why);
+	if (fault == FAULT_NONE)
 		fault = read_flag(attrs, ATTR_DUE, &request.due, why);
+	if (fault == FAULT_NONE)
+		fault = read_span(attrs, ATTR_FORMAT, SERVICE_MAX_BYTES,
+		    &request.format, why);
+	if (fault == FAULT_NONE)
+		fault = read_flag(attrs, ATTR_REPLACE, &request.replace, why);
 	if (fault == FAULT_NONE)
 		fault = check_values(attrs, &request, why);
 	if (fault == FAULT_NONE && request.verb == REQUEST_REFRESH &&

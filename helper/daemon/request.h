@@ -20,9 +20,13 @@ enum request_verb {
 	REQUEST_STATUS,
 	REQUEST_WATCH,
 	REQUEST_REFRESH,
+	REQUEST_IMPORT,
+	REQUEST_EXPORT,
 	REQUEST_RELOAD,
 	REQUEST_VERSION
 };
+
+#define REQUEST_PROTOCOLS_BYTES 40
 
 struct request {
 	enum request_verb verb;
@@ -36,10 +40,16 @@ struct request {
 	struct span challenge;
 	struct span provider;
 	enum flow_kind flow;
+	struct span issuer;
+	char protocols[REQUEST_PROTOCOLS_BYTES]; /* with blanks between */
+	struct span mx;
 	struct span servers;
 	bool as_delegate;
 	bool revoke;
+	bool keep_local;
 	bool due;
+	struct span format;
+	bool replace;
 };
 
 /*

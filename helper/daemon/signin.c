@@ -12,7 +12,9 @@
 #include <strings.h>
 
 #include "daemon/accounts.h"
+#include "daemon/choose.h"
 #include "daemon/grant.h"
+#include "daemon/profile.h"
 
 struct signin {
 	struct engine *engine;
@@ -24,6 +26,13 @@ struct signin {
 	struct provider *provider;
 	struct flow *flow;
 	struct event *limit;
+	struct event *soon;		/* first turn of the loop */
+	struct profile *profile;
+	struct choice choice;
+	char protocols[REQUEST_PROTOCOLS_BYTES];
+	int64_t registered_s;
+	enum flow_kind wished;
+	char reason[320];
 	struct entry *entry;		/* while a question is open */
 	signin_event_fn *fn;
 	void *ctx;
@@ -112,11 +121,43 @@ static void ask_whether(struct signin *signin)
 	signin->fn(signin->ctx, &event);
 }
 
-void signin_answer(struct signin *signin, bool yes)
+static void ask_for_address(struct signin *signin, const char *text)
 {
-	if (signin->entry == NULL)
+	struct signin_event event = { .kind = SIGNIN_ASK,
+		.question = QUESTION_PASTE_URL, .text = text };
+
+	signin->fn(signin->ctx, &event);
+}
+
+static void take_address(struct signin *signin, struct span answer)
+{
+	struct why why = { .err = 0, .text = "" };
+
+	if (span_is(answer, "") || span_is(answer, "no"))
 		return;
-	if (yes) {
+	if (flow_code_paste(signin->flow, answer, &why) != FAULT_NONE)
+		ask_for_address(signin, why.text);
+}
+
+static void prepare(struct signin *signin);
+
+void signin_answer(struct signin *signin, struct span answer)
+{
+	if (signin->choice.must_ask) {
+		signin->choice.must_ask = false;
+		if (span_is(answer, "yes"))
+			prepare(signin);
+		else
+			end(signin, FAULT_CONFIG_ERROR, "no provider was "
+			    "chosen: name one with --provider");
+		return;
+	}
+	if (signin->entry == NULL) {
+		if (signin->kind == FLOW_BROWSER && signin->flow != NULL)
+			take_address(signin, answer);
+		return;
+	}
+	if (span_is(answer, "yes")) {
 		commit(signin);
 		return;
 	}
@@ -126,8 +167,29 @@ void signin_answer(struct signin *signin, bool yes)
 	    "stored");
 }
 
+/* What the configuration does not know. */
+static enum fault keep_client(struct signin *signin)
+{
+	const struct provider *provider = signin->provider;
+	struct entry *entry = signin->entry;
+
+	if (entry->protocols == NULL && signin->protocols[0] != '\0' &&
+	    entry_set(&entry->protocols, span_of(signin->protocols)))
+		return FAULT_NOMEM;
+	entry->registered_s = signin->registered_s;
+	if (signin->registered_s == 0 || provider->client_secret == NULL)
+		return FAULT_NONE;
+	return secret_copy(provider->client_secret, &entry->client_secret);
+}
+
 static void got_tokens(struct signin *signin, struct reply_token *token)
 {
+	const struct grant_signin signed_in = {
+		.account = span_of(signin->account),
+		.provider = signin->provider,
+		.flow = signin->kind,
+		.servers = span_of(signin->servers),
+	};
 	struct now now = engine_now();
 
 	if (token->refresh_token == NULL) {
@@ -136,9 +198,12 @@ static void got_tokens(struct signin *signin, struct reply_token *token)
 		    "scope, and sign in again");
 		return;
 	}
-	if (grant_new(span_of(signin->account), signin->provider,
-	    signin->kind, span_of(signin->servers), token, &now,
-	    &signin->entry) != FAULT_NONE) {
+	if (grant_new(&signed_in, token, &now, &signin->entry) !=
+	    FAULT_NONE) {
+		end(signin, FAULT_INTERNAL, fault_text(FAULT_NOMEM));
+		return;
+	}
+	if (keep_client(signin) != FAULT_NONE) {
 		end(signin, FAULT_INTERNAL, fault_text(FAULT_NOMEM));
 		return;
 	}
@@ -163,17 +228,27 @@ static void happened(void *ctx, const struct flow_event *event)
 {
 	struct signin *signin = ctx;
 	struct signin_event told = { .device = event->device,
-		.left_s = event->left_s };
+		.url = event->url, .redirect_uri = event->redirect_uri,
+		.left_s = event->left_s, .provider = signin->provider,
+		.flow = signin->kind, .text = signin->reason };
 
 	switch (event->kind) {
 	case FLOW_SHOW_CODE:
 		told.kind = SIGNIN_SHOW_CODE;
 		signin->fn(signin->ctx, &told);
 		break;
+	case FLOW_SHOW_URL:
+		told.kind = SIGNIN_SHOW_URL;
+		signin->fn(signin->ctx, &told);
+		ask_for_address(signin, "where the browser is not on this "
+		    "computer, paste the address that it ended at");
+		break;
 	case FLOW_WAITING:
 		told.kind = SIGNIN_WAITING;
 		signin->fn(signin->ctx, &told);
 		break;
+	case FLOW_REVOKED:
+		break;		/* ends no sign-in */
 	case FLOW_TOKENS:
 		got_tokens(signin, event->token);
 		break;
@@ -185,42 +260,6 @@ static void happened(void *ctx, const struct flow_event *event)
 		end(signin, fault_of(event->failure), event->failure->text);
 		break;
 	}
-}
-
-/* Named, else the account's block, else its record, else the only one. */
-static struct provider *choose(const struct engine *engine,
-    const struct signin_wish *wish, struct why *why)
-{
-	const struct config_account *block;
-	struct provider *provider = NULL;
-	struct account *known;
-	const struct entry *entry;
-	char name[SERVER_MAX_BYTES + 1];
-
-	if (wish->provider.n > 0) {
-		attr_plain(wish->provider, name, sizeof(name));
-		provider = config_provider(engine->config, name);
-		if (provider == NULL)
-			why_set(why, 0, "%s has no provider '%s': write a "
-			    "provider block with its client_id",
-			    engine->config->path, name);
-		return provider;
-	}
-	block = config_account(engine->config, wish->folded);
-	if (block != NULL && block->provider != NULL)
-		return config_provider(engine->config, block->provider);
-	known = accounts_find(engine->accounts, wish->folded);
-	entry = known != NULL ? account_entry(known) : NULL;
-	if (entry != NULL)
-		provider = config_provider(engine->config, entry->provider);
-	if (provider == NULL && engine->config->n_providers == 1)
-		provider = engine->config->providers[0];
-	if (provider == NULL)
-		why_set(why, 0, engine->config->n_providers == 0 ?
-		    "%s has no provider: write a provider block with its "
-		    "client_id" : "%s has several providers: name one with "
-		    "--provider", engine->config->path);
-	return provider;
 }
 
 static enum fault check_room(const struct engine *engine,
@@ -244,23 +283,12 @@ static enum fault check_room(const struct engine *engine,
 	return FAULT_BUSY;
 }
 
-static enum fault start_flow(struct signin *signin, struct why *why)
+static enum fault start_device(struct signin *signin,
+    const struct flow_target *target, struct why *why)
 {
-	struct flow_target target = {
-		.http = signin->engine->http,
-		.base = signin->engine->base,
-		.provider = signin->provider,
-		.event = happened,
-		.ctx = signin,
-	};
 	enum fault fault;
 
-	if (signin->kind != FLOW_DEVICE) {
-		why_set(why, 0, "provider '%s': this helper can sign in with "
-		    "the flow 'device' only", signin->provider->name);
-		return FAULT_CONFIG_ERROR;
-	}
-	fault = flow_device_start(&target, signin->provider->scope,
+	fault = flow_device_start(target, signin->provider->scope,
 	    signin->account, &signin->flow);
 	if (fault == FAULT_CONFIG_ERROR)
 		why_set(why, 0, "provider '%s' has no "
@@ -271,11 +299,162 @@ static enum fault start_flow(struct signin *signin, struct why *why)
 	return fault;
 }
 
+static enum fault start_browser(struct signin *signin,
+    const struct flow_target *target, struct why *why)
+{
+	struct flow_code_wish wish = {
+		.scope = signin->provider->scope,
+		.account = signin->account,
+		.port = signin->provider->redirect_port,
+	};
+
+	return flow_code_start(target, &wish, &signin->flow, why);
+}
+
+static enum fault start_flow(struct signin *signin, struct why *why)
+{
+	struct flow_target target = {
+		.http = signin->engine->http,
+		.base = signin->engine->base,
+		.provider = signin->provider,
+		.event = happened,
+		.ctx = signin,
+	};
+
+	if (provider_check_flow(signin->provider, signin->kind, why) !=
+	    FAULT_NONE)
+		return FAULT_CONFIG_ERROR;
+	switch (signin->kind) {
+	case FLOW_DEVICE:
+		return start_device(signin, &target, why);
+	case FLOW_BROWSER:
+		return start_browser(signin, &target, why);
+	case FLOW_CLIENT_CREDENTIALS:
+	case FLOW_SERVICE_ACCOUNT:
+	case FLOW_NONE:
+		break;
+	}
+	why_set(why, 0, "provider '%s': nobody signs in with its flow: with "
+	    "'device' and 'browser' somebody can", signin->provider->name);
+	return FAULT_CONFIG_ERROR;
+}
+
+static void set_reason(struct signin *signin)
+{
+	(void)snprintf(signin->reason, sizeof(signin->reason), "provider "
+	    "'%.100s' (%s), flow '%s' (%s)", signin->provider->name,
+	    signin->choice.reason, flow_kind_word(signin->kind),
+	    signin->wished != FLOW_NONE ? "named for this sign-in" :
+	    "the way of that provider");
+}
+
+static enum fault begin_flow(struct signin *signin, struct why *why)
+{
+	signin->kind = signin->wished != FLOW_NONE ? signin->wished :
+	    signin->provider->flow;
+	set_reason(signin);
+	return start_flow(signin, why);
+}
+
+static void prepared(void *ctx, const struct profile_end *done)
+{
+	struct signin *signin = ctx;
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
+
+	if (done->provider == NULL) {
+		end(signin, done->fault, done->text);
+		return;
+	}
+	provider_release(signin->provider);
+	signin->provider = done->provider;
+	signin->registered_s = done->registered_s;
+	fault = begin_flow(signin, &why);
+	if (fault != FAULT_NONE)
+		end(signin, fault, why.text[0] != '\0' ? why.text :
+		    fault_text(fault));
+}
+
+static bool needs_preparing(const struct signin *signin)
+{
+	return signin->choice.must_ask || signin->provider->incomplete ||
+	    signin->provider->registers || signin->protocols[0] != '\0';
+}
+
+static void ask_for_provider(struct signin *signin)
+{
+	struct signin_event event = { .kind = SIGNIN_ASK,
+		.question = QUESTION_PROVIDER };
+	char text[400];
+
+	(void)snprintf(text, sizeof(text), "%s: sign in there (provider "
+	    "'%.100s')?", signin->choice.reason, signin->provider->name);
+	event.text = text;
+	signin->fn(signin->ctx, &event);
+}
+
+static void prepare(struct signin *signin)
+{
+	struct account *known = accounts_find(signin->engine->accounts,
+	    signin->folded);
+	const struct profile_wish wish = {
+		.engine = signin->engine,
+		.provider = signin->provider,
+		.entry = known != NULL ? account_entry(known) : NULL,
+		.protocols = signin->protocols[0] != '\0' ?
+		    signin->protocols : NULL,
+	};
+
+	if (signin->choice.must_ask)
+		ask_for_provider(signin);
+	else if (profile_start(&wish, prepared, signin, &signin->profile) !=
+	    FAULT_NONE)
+		end(signin, FAULT_INTERNAL, fault_text(FAULT_NOMEM));
+}
+
+static void prepare_now(evutil_socket_t fd, short events, void *ctx)
+{
+	(void)fd;
+	(void)events;
+	prepare(ctx);
+}
+
+/* Nobody may be told anything before signin_start() has returned. */
+static enum fault begin(struct signin *signin, struct why *why)
+{
+	static const struct timeval now = { 0, 0 };
+
+	if (!needs_preparing(signin))
+		return begin_flow(signin, why);
+	signin->soon = evtimer_new(signin->engine->base, prepare_now, signin);
+	if (signin->soon != NULL && evtimer_add(signin->soon, &now) == 0)
+		return FAULT_NONE;
+	why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
+	return FAULT_NOMEM;
+}
+
+static enum fault choose(const struct engine *engine,
+    const struct signin_wish *wish, struct choice *choice, struct why *why)
+{
+	struct account *known = accounts_find(engine->accounts, wish->folded);
+	const struct choose_from from = {
+		.config = engine->config,
+		.account = wish->folded,
+		.entry = known != NULL ? account_entry(known) : NULL,
+		.provider = wish->provider,
+		.issuer = wish->issuer,
+		.mx = wish->mx,
+	};
+
+	return choose_provider(&from, choice, why);
+}
+
 static enum fault fill(struct signin *signin, const struct signin_wish *wish)
 {
 	static const struct timeval limit = { SIGNIN_MAX_S, 0 };
 
 	memcpy(signin->folded, wish->folded, strlen(wish->folded) + 1);
+	memcpy(signin->protocols, wish->protocols, sizeof(signin->protocols));
 	signin->account = strndup(wish->account.p, wish->account.n);
 	signin->servers = strndup(wish->servers.n > 0 ? wish->servers.p : "",
 	    wish->servers.n);
@@ -287,30 +466,31 @@ static enum fault fill(struct signin *signin, const struct signin_wish *wish)
 }
 
 enum fault signin_start(struct engine *engine, const struct signin_wish *wish,
-    signin_event_fn *fn, void *ctx, struct signin **signin_out,
-    struct why *why)
+    struct signin **signin_out, struct why *why)
 {
+	struct choice choice = { .provider = NULL };
 	struct signin *signin;
-	struct provider *provider;
 	enum fault fault;
 
 	fault = check_room(engine, wish, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	provider = choose(engine, wish, why);
-	if (provider == NULL)
-		return FAULT_CONFIG_ERROR;
+	fault = choose(engine, wish, &choice, why);
+	if (fault != FAULT_NONE)
+		return fault;
 	signin = calloc(1, sizeof(*signin));
 	if (signin == NULL) {
+		provider_release(choice.provider);
 		why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
 		return FAULT_NOMEM;
 	}
 	signin->engine = engine;
-	signin->provider = provider_share(provider);
-	signin->kind = wish->flow != FLOW_NONE ? wish->flow : provider->flow;
+	signin->provider = choice.provider;
+	signin->choice = choice;
+	signin->wished = wish->flow;
 	signin->as_delegate = wish->as_delegate;
-	signin->fn = fn;
-	signin->ctx = ctx;
+	signin->fn = wish->event;
+	signin->ctx = wish->ctx;
 	signin->next = engine->signins;
 	engine->signins = signin;
 
@@ -318,7 +498,7 @@ enum fault signin_start(struct engine *engine, const struct signin_wish *wish,
 	if (fault != FAULT_NONE)
 		why_set(why, 0, "%s", fault_text(fault));
 	else
-		fault = start_flow(signin, why);
+		fault = begin(signin, why);
 	if (fault != FAULT_NONE) {
 		signin_free(signin);
 		return fault;
@@ -340,6 +520,9 @@ void signin_free(struct signin *signin)
 		}
 	}
 	flow_free(signin->flow);
+	profile_free(signin->profile);
+	if (signin->soon != NULL)
+		event_free(signin->soon);
 	if (signin->limit != NULL)
 		event_free(signin->limit);
 	entry_free(signin->entry);

@@ -8,8 +8,11 @@
 
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
+#include "daemon/apps.h"
 #include "daemon/conn.h"
 #include "daemon/grant.h"
+#include "daemon/moving.h"
+#include "daemon/verbs_app.h"
 
 #define SERVERS_TEXT_BYTES 4096
 
@@ -26,6 +29,11 @@ static void refuse(struct conn *conn, enum fault fault, const char *text)
 
 	answer_fault(&conn->out, &refusal);
 	conn_close_after(conn, fault);
+}
+
+void conn_refuse(struct conn *conn, enum fault fault, const char *text)
+{
+	refuse(conn, fault, text);
 }
 
 /* A server that any provider knows: a password that is a token may go there. */
@@ -55,16 +63,28 @@ static void refuse_unknown(struct conn *conn, const char *note)
 	conn_close_after(conn, FAULT_UNKNOWN_ACCOUNT);
 }
 
-/* The account whose token is asked for: another's for a shared mailbox. */
-static struct account *find_account(struct conn *conn)
+/* The mailbox whose token is asked for: another's for a shared one. */
+static const char *token_mailbox(const struct conn *conn)
 {
 	const struct config_account *block;
-	const char *name = conn->request.folded;
 
-	block = config_account(conn->engine->config, name);
-	if (block != NULL && block->token_of != NULL)
-		name = block->token_of;
-	return accounts_find(conn->engine->accounts, name);
+	block = config_account(conn->engine->config, conn->request.folded);
+	return block != NULL && block->token_of != NULL ?
+	    block->token_of : conn->request.folded;
+}
+
+/* FAULT_NOT_FOUND when the mailbox has neither a record nor an application
+ * that signs in for it. */
+static enum fault find_account(const struct conn *conn, const char *mailbox,
+    struct account **account_out)
+{
+	enum fault fault;
+
+	fault = apps_find(conn->engine->apps, mailbox, account_out);
+	if (fault != FAULT_NOT_FOUND)
+		return fault;
+	*account_out = accounts_find(conn->engine->accounts, mailbox);
+	return *account_out != NULL ? FAULT_NONE : FAULT_NOT_FOUND;
 }
 
 /* What goes into user=: a block's or a record's login, else as asked for. */
@@ -78,6 +98,8 @@ static struct span login_of(const struct conn *conn)
 	if (block != NULL && block->login != NULL)
 		return span_of(block->login);
 	if (block != NULL && block->token_of != NULL)
+		return conn->request.account;
+	if (apps_provider(conn->engine->config, conn->request.folded) != NULL)
 		return conn->request.account;
 	account = accounts_find(conn->engine->accounts, conn->request.folded);
 	entry = account != NULL ? account_entry(account) : NULL;
@@ -106,25 +128,32 @@ static void token_came(void *ctx, const struct account_answer *answer)
 
 static void do_token(struct conn *conn)
 {
-	struct account *account = find_account(conn);
 	struct account_question question = {
 		.server = conn->request.server,
+		.service = conn->request.service,
+		.mailbox = token_mailbox(conn),
 		.min_validity_s = conn->request.min_validity_s,
 		.fn = token_came,
 		.ctx = conn,
 	};
+	struct account *account;
+	enum fault fault;
 
-	if (account == NULL)
+	fault = find_account(conn, question.mailbox, &account);
+	if (fault == FAULT_NOT_FOUND)
 		refuse_unknown(conn, "no record");
+	else if (fault != FAULT_NONE)
+		refuse(conn, fault, NULL);
 	else
 		account_token(account, &question, &conn->waiter);
 }
 
 static void do_rejected(struct conn *conn)
 {
-	struct account *account = find_account(conn);
+	struct account *account;
 
-	if (account == NULL) {
+	if (find_account(conn, token_mailbox(conn), &account) !=
+	    FAULT_NONE) {
 		refuse_unknown(conn, "no record");
 		return;
 	}
@@ -151,15 +180,21 @@ static void do_sign_in(struct conn *conn)
 		.account = request->account,
 		.folded = request->folded,
 		.provider = request->provider,
+		.issuer = request->issuer,
+		.mx = request->mx,
+		.protocols = request->protocols,
 		.flow = request->flow,
 		.servers = request->servers,
 		.as_delegate = request->as_delegate,
+		.event = signin_happened,
+		.ctx = conn,
 	};
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
 
-	fault = signin_start(conn->engine, &wish, signin_happened, conn,
-	    &conn->signin, &why);
+	if (verbs_app_sign_in(conn))
+		return;
+	fault = signin_start(conn->engine, &wish, &conn->signin, &why);
 	if (fault != FAULT_NONE) {
 		refuse(conn, fault, why.text[0] != '\0' ? why.text : NULL);
 		return;
@@ -177,45 +212,43 @@ static void do_sign_in(struct conn *conn)
 void verbs_continue(struct conn *conn, const struct attrs *attrs)
 {
 	if (conn->signin != NULL && attr_has(attrs, ATTR_ANSWER))
-		signin_answer(conn->signin,
-		    attr_is(attrs, ATTR_ANSWER, "yes"));
+		signin_answer(conn->signin, attr_get(attrs, ATTR_ANSWER));
+}
+
+static void forgotten(void *ctx, const struct forget_end *end)
+{
+	struct conn *conn = ctx;
+
+	if (end->fault != FAULT_NONE) {
+		refuse(conn, end->fault, end->text);
+		return;
+	}
+	answer_forgotten(&conn->out, end);
+	conn_close_after(conn, FAULT_NONE);
 }
 
 static void do_forget(struct conn *conn)
 {
-	struct account *account = accounts_find(conn->engine->accounts,
-	    conn->request.folded);
-	const struct entry *entry;
-	struct provider *provider;
-	struct why why = { .err = 0, .text = "" };
-	const char *page = NULL;
+	const struct forget_wish wish = {
+		.account = conn->request.folded,
+		.revoke = conn->request.revoke,
+		.keep_local = conn->request.keep_local,
+	};
 	enum fault fault;
 
-	if (account == NULL) {
-		refuse(conn, FAULT_UNKNOWN_ACCOUNT,
+	fault = forget_start(conn->engine, &wish, forgotten, conn,
+	    &conn->forget);
+	if (fault == FAULT_UNKNOWN_ACCOUNT)
+		refuse(conn, fault, apps_provider(conn->engine->config,
+		    conn->request.folded) != NULL ?
+		    "its application signs in for it, so there is nothing to "
+		    "forget: take its block out of the configuration" :
 		    "there is no such account to forget");
-		return;
-	}
-	entry = account_entry(account);
-	provider = entry == NULL ? NULL :
-	    config_provider(conn->engine->config, entry->provider);
-	if (provider != NULL && conn->request.revoke)
-		page = provider->sign_out_page;
-	fault = account_forget(account, &why);
-	if (fault == FAULT_NOT_FOUND) {
-		refuse(conn, FAULT_UNKNOWN_ACCOUNT,
-		    "there is no such account to forget");
-		return;
-	}
-	if (fault != FAULT_NONE) {
-		refuse(conn, FAULT_INTERNAL, why.text);
-		return;
-	}
-	answer_forgotten(&conn->out, page);
-	conn_close_after(conn, FAULT_NONE);
+	else if (fault != FAULT_NONE)
+		refuse(conn, FAULT_INTERNAL, NULL);
 }
 
-static bool may_see(const struct conn *conn, const char *name)
+bool conn_may_see(const struct conn *conn, const char *name)
 {
 	const struct config *config = conn->engine->config;
 
@@ -230,19 +263,28 @@ static void show(void *ctx, struct account *account)
 	char servers[SERVERS_TEXT_BYTES] = "";
 	struct provider *provider;
 	struct account_view view;
+	struct why why;
 
 	if ((!account_exists(account) && conn->phase != CONN_STREAMING) ||
-	    !may_see(conn, account_name(account)))
+	    !conn_may_see(conn, account_name(account)))
 		return;
 	if (conn->request.account.n > 0 &&
 	    strcmp(conn->request.folded, account_name(account)) != 0)
 		return;
 	account_describe(account, &view);
+	/* One that cannot be read is not read again: view has its text. */
 	provider = view.provider == NULL ? NULL :
 	    config_provider(conn->engine->config, view.provider);
 	if (provider != NULL)
+		provider = provider_share(provider);
+	else if (view.provider != NULL &&
+	    grant_provider(conn->engine->config, account_entry(account),
+	    &provider, &why) != FAULT_NONE)
+		provider = NULL;
+	if (provider != NULL)
 		answer_servers(provider, view.account, view.servers, servers,
 		    sizeof(servers));
+	provider_release(provider);
 	answer_view(&conn->out, &view, servers);
 	/* Else one status would keep all records in memory. */
 	if (conn->phase != CONN_STREAMING)
@@ -255,11 +297,16 @@ static void do_status(struct conn *conn)
 
 	if (conn->request.account.n == 0) {
 		accounts_each(conn->engine->accounts, show, conn);
+		verbs_app_show_all(conn, NULL);
+	} else if (apps_provider(conn->engine->config,
+	    conn->request.folded) != NULL &&
+	    conn_may_see(conn, conn->request.folded)) {
+		verbs_app_show(conn, conn->request.folded);
 	} else {
 		account = accounts_find(conn->engine->accounts,
 		    conn->request.folded);
 		if (account == NULL ||
-		    !may_see(conn, conn->request.folded)) {
+		    !conn_may_see(conn, conn->request.folded)) {
 			refuse_unknown(conn, account == NULL ?
 			    "no record" : "not allowed");
 			return;
@@ -274,7 +321,10 @@ static void changed(void *ctx, struct account *account)
 {
 	struct conn *conn = ctx;
 
-	show(conn, account);
+	if (account_is_app(account))
+		verbs_app_show_all(conn, account);
+	else
+		show(conn, account);
 	conn_send_later(conn);
 }
 
@@ -369,17 +419,21 @@ static void refresh_due(struct conn *conn)
 
 static void do_refresh(struct conn *conn)
 {
-	struct account_question question = { .fn = refreshed, .ctx = conn };
+	struct account_question question = { .fn = refreshed, .ctx = conn,
+		.mailbox = conn->request.folded };
 	struct account *account;
+	enum fault fault;
 
 	if (conn->request.due) {
 		refresh_due(conn);
 		return;
 	}
-	account = accounts_find(conn->engine->accounts, conn->request.folded);
-	if (account == NULL)
+	fault = find_account(conn, conn->request.folded, &account);
+	if (fault == FAULT_NOT_FOUND)
 		refuse(conn, FAULT_UNKNOWN_ACCOUNT,
 		    "there is no such account; sign it in first");
+	else if (fault != FAULT_NONE)
+		refuse(conn, fault, NULL);
 	else
 		account_refresh(account, &question, &conn->waiter);
 }
@@ -402,7 +456,7 @@ static void do_version(struct conn *conn)
 }
 
 /* Who may. */
-enum right { RIGHT_ANYBODY, RIGHT_ACCOUNT, RIGHT_ADMIN };
+enum right { RIGHT_ANYBODY, RIGHT_ACCOUNT, RIGHT_ADMIN, RIGHT_ROOT };
 
 static const struct verb_rule {
 	enum right right;
@@ -415,6 +469,8 @@ static const struct verb_rule {
 	[REQUEST_STATUS] =	{ RIGHT_ANYBODY, do_status },
 	[REQUEST_WATCH] =	{ RIGHT_ANYBODY, do_watch },
 	[REQUEST_REFRESH] =	{ RIGHT_ADMIN, do_refresh },
+	[REQUEST_IMPORT] =	{ RIGHT_ADMIN, moving_import },
+	[REQUEST_EXPORT] =	{ RIGHT_ROOT, moving_export },
 	[REQUEST_RELOAD] =	{ RIGHT_ADMIN, do_reload },
 	[REQUEST_VERSION] =	{ RIGHT_ANYBODY, do_version },
 };
@@ -425,6 +481,9 @@ static void refuse_denied(struct conn *conn)
 		refuse(conn, FAULT_DENIED, "the kernel does not tell this "
 		    "helper who you are: it runs in a user namespace that "
 		    "does not map your uid");
+	else if (conn->request.verb == REQUEST_EXPORT)
+		refuse(conn, FAULT_DENIED, "only root and the helper's own "
+		    "user may export grants");
 	else
 		refuse(conn, FAULT_DENIED, "only root, the helper's own user "
 		    "and those whom 'admin' names in its configuration may "
@@ -444,6 +503,8 @@ static bool may(const struct conn *conn, enum right right)
 	case RIGHT_ADMIN:
 		return peer_is_root(&conn->peer) ||
 		    config_is_admin(config, &conn->peer);
+	case RIGHT_ROOT:
+		return peer_is_root(&conn->peer);
 	}
 	return false;
 }
@@ -509,6 +570,8 @@ void verbs_drop(struct conn *conn)
 	conn->dues = NULL;
 	signin_free(conn->signin);
 	conn->signin = NULL;
+	forget_free(conn->forget);
+	conn->forget = NULL;
 	if (conn->watcher != NULL)
 		watch_remove(conn->engine->watchers, conn->watcher);
 	conn->watcher = NULL;

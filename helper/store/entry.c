@@ -100,6 +100,9 @@ static const struct field fields[] = {
 	STRING("token-endpoint", token_endpoint, NULL),
 	STRING("device-authorization-endpoint",
 	    device_authorization_endpoint, NULL),
+	STRING("authorization-endpoint", authorization_endpoint, NULL),
+	STRING("revocation-endpoint", revocation_endpoint, NULL),
+	STRING(ATTR_PROTOCOLS, protocols, NULL),
 	STRING(ATTR_SCOPE, scope, NULL),
 	STRING("granted-scope", granted_scope, NULL),
 	STRING(ATTR_IDENTITY, identity, NULL),
@@ -109,6 +112,7 @@ static const struct field fields[] = {
 	STRING("user-name", user_name, NULL),
 	STRING("proxy", proxy, NULL),
 	STRING("ca-file", ca_file, NULL),
+	STRING("ca-path", ca_path, NULL),
 	SECRET("refresh-token", refresh_token, is_refresh_token),
 	SECRET("access-token", access_token, is_access_token),
 	SECRET("client-secret", client_secret, is_client_secret),
@@ -120,6 +124,7 @@ static const struct field fields[] = {
 	NUMBER("signed-in", signed_in_s),
 	NUMBER("asked", asked_s),
 	NUMBER("margin", margin_s),
+	NUMBER("registered", registered_s),
 	{ ATTR_STATE, KIND_STATE, offsetof(struct entry, state), NULL },
 };
 

@@ -36,6 +36,9 @@ struct entry {
 	char *servers;		/* mail servers, separated by blanks */
 	char *token_endpoint;	/* endpoints last used */
 	char *device_authorization_endpoint;
+	char *authorization_endpoint; /* of an issuer, as last discovered */
+	char *revocation_endpoint;
+	char *protocols;	/* what the scope is good for, if it tells */
 	char *scope;		/* as asked for at sign-in */
 	char *granted_scope;	/* as the provider answered, if it did */
 	char *identity;		/* who signed in, as the provider says */
@@ -45,6 +48,7 @@ struct entry {
 	char *user_name;	/* what an imported client needs */
 	char *proxy;
 	char *ca_file;
+	char *ca_path;
 	struct secret *refresh_token;
 	struct secret *access_token;
 	struct secret *client_secret;
@@ -56,6 +60,7 @@ struct entry {
 	int64_t signed_in_s;
 	int64_t asked_s;	/* when a token was last asked for */
 	int64_t margin_s;
+	int64_t registered_s;	/* when the helper registered client_id */
 	enum entry_state state;
 };
 

@@ -22,6 +22,8 @@
 #define VERB_STATUS	"status"
 #define VERB_WATCH	"watch"
 #define VERB_REFRESH	"refresh"
+#define VERB_IMPORT	"import"
+#define VERB_EXPORT	"export"
 #define VERB_RELOAD	"reload"
 #define VERB_VERSION	"version"
 
@@ -36,10 +38,18 @@
 #define ATTR_CHALLENGE		"challenge"
 #define ATTR_PROVIDER		"provider"
 #define ATTR_FLOW		"flow"
+#define ATTR_ISSUER		"issuer"
+#define ATTR_PROTOCOLS		"protocols"
+#define ATTR_MX			"mx"
+#define ATTR_KEEP_LOCAL		"keep-local"
 #define ATTR_SERVERS		"servers"
 #define ATTR_AS_DELEGATE	"as-delegate"
 #define ATTR_REVOKE		"revoke"
 #define ATTR_DUE		"due"
+#define ATTR_FORMAT		"format"
+#define ATTR_DATA		"data"
+#define ATTR_DEFAULTS		"defaults"
+#define ATTR_REPLACE		"replace"
 #define ATTR_ANSWER		"answer"
 
 /* Attributes of answers. */
@@ -54,6 +64,8 @@
 #define ATTR_QUESTION		"question"
 #define ATTR_USER_CODE		"user-code"
 #define ATTR_VERIFICATION_URI	"verification-uri"
+#define ATTR_URL		"url"
+#define ATTR_REDIRECT_URI	"redirect-uri"
 #define ATTR_VERIFICATION_URI_COMPLETE "verification-uri-complete"
 #define ATTR_EXPIRES_IN		"expires-in"
 #define ATTR_IDENTITY		"identity"
@@ -78,12 +90,20 @@
 #define RESULT_OK	"ok"
 
 #define EVENT_SHOW_CODE	"show-code"
+#define EVENT_SHOW_URL	"show-url"
 #define EVENT_WAITING	"waiting"
 #define EVENT_ASK	"ask"
 #define EVENT_DONE	"done"
 #define EVENT_WATCHING	"watching"
 
 #define QUESTION_OTHER_USER	"other-user"
+#define QUESTION_PASTE_URL	"paste-url"
+#define QUESTION_PROVIDER	"provider"
+
+/* What import reads. */
+#define FORMAT_MAILTOKEN	"mailtoken"
+#define FORMAT_SASL_XOAUTH2	"sasl-xoauth2"
+#define FORMAT_MUTT_OAUTH2	"mutt_oauth2"
 
 /* Limits of the grammar, in bytes unless said otherwise. */
 #define WIRE_NAME_MAX_BYTES	32

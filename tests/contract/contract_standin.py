@@ -8,7 +8,9 @@ it prints a line when it listens and ends with its stdin.
 """
 
 import argparse
+import base64
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -74,6 +76,11 @@ FAULTS = {
     "any-account": "takes bytes that are no UTF-8 for an account",
     "short-account": "refuses an account of 254 bytes",
     "any-number": "takes every min-validity",
+    "bare-record": "exports a record that is not in base64",
+    "foreign-record": "exports the other account's record",
+    "any-record": "takes every import for good",
+    "replaces": "imports over what is there, unasked",
+    "exports-all": "exports for strangers",
     "stranger": "serves strangers",
     "tells-apart": "tells strangers which accounts exist",
     "shows-pid": "shows its pid to strangers",
@@ -82,7 +89,8 @@ FAULTS = {
 LISTS = ("data", "defaults", "sealed", "changed", "needs-restart", "warning")
 KNOWN = ("mailtoken", "verb", "account", "server", "service", "mechanism",
          "min-validity", "serial", "challenge", "provider", "flow",
-         "servers", "as-delegate", "revoke", "due", "answer")
+         "servers", "as-delegate", "revoke", "due", "answer", "format",
+         "data", "defaults", "replace")
 NAME = b"abcdefghijklmnopqrstuvwxyz0123456789-"
 ACCOUNTS = ("alice@example.org", "bob@example.org")
 SERVER = "localhost"
@@ -294,8 +302,10 @@ class Standin(ScriptedHelper):
             return self._see(verb, attributes, own)
         if verb in ("token", "rejected"):
             return self._use(verb, attributes, own)
-        if verb in ("refresh", "forget", "sign-in", "reload"):
-            if not own:
+        if verb in ("refresh", "forget", "sign-in", "reload", "import",
+                    "export"):
+            if not own and not (verb == "export" and self.has(
+                    "exports-all")):
                 raise Refused("denied", "Admins only.")
             return self._manage(verb, attributes)
         raise bad("no such verb")
@@ -380,13 +390,49 @@ class Standin(ScriptedHelper):
             if due == b"yes":
                 return [[("account", ACCOUNTS[0]), ("outcome", "ok")]], [
                     ("result", "ok")]
+        if verb == "export" and "account" not in attributes:
+            return [[("account", name)] for name in ACCOUNTS], [
+                ("result", "ok")]
+        if verb == "import":
+            return self._import(attributes)
         if attributes.get("revoke", b"no") not in (b"yes", b"no"):
             raise bad("revoke is yes or no")
         name = self._account(attributes)
         if name not in ACCOUNTS:
             raise self._unknown(name)
+        if verb == "export":
+            return [[("account", name), ("data", self._record(name))]], [
+                ("result", "ok")]
         return [], [("result", "ok"), ("account", name),
                     ("expires", str(self.life_end))]
+
+    def _record(self, name):
+        if self.has("bare-record"):
+            return f"mailtoken-entry=1 account={name}"
+        other = ACCOUNTS[name == ACCOUNTS[0]]
+        whose = other if self.has("foreign-record") else name
+        return base64.b64encode(
+            f"mailtoken-entry=1\naccount={whose}\n\n".encode()).decode()
+
+    def _import(self, attributes):
+        if attributes.get("format") != b"mailtoken":
+            raise bad("no such format")
+        try:
+            data = base64.b64decode(attributes.get("data", b""),
+                                    validate=True)
+        except ValueError:
+            raise bad("data is not base64") from None
+        found = re.search(rb"\naccount=(.+)\n", data)
+        if self.has("any-record"):
+            return [], [("result", "ok")]
+        if found is None:
+            raise bad("that is no record")
+        name = found.group(1).decode()
+        if attributes.get("replace") != b"yes" and not self.has("replaces"):
+            raise bad("it is there already")
+        self.turn[name] += 1
+        return [[("account", name), ("provider", "test")]], [
+            ("result", "ok")]
 
     def _accept(self, listener):
         if not self.has("one-by-one"):

@@ -9,12 +9,14 @@ your own:
     MAILTOKEN_CONTRACT_SERVER=imap.example.org \\
     python3 -m pytest tests/contract/test_contract.py
 
-The account must be signed in, you must be root or its admin, and one of
-its tokens is rejected and renewed.  Optional: MAILTOKEN_CONTRACT_OTHER, a
-second account with a token of its own; MAILTOKEN_CONTRACT_WAIT_S, the
-patience in seconds (35).  As root, uid 2 must be a stranger to it.
+The account must be signed in, you must be root or have the helper's uid,
+and one of its tokens is rejected and renewed.  Optional:
+MAILTOKEN_CONTRACT_OTHER, a second account with a token of its own;
+MAILTOKEN_CONTRACT_WAIT_S, the patience in seconds (35).  As root, uid 2
+must be a stranger to it.
 """
 
+import base64
 import threading
 import time
 
@@ -371,7 +373,8 @@ def test_refresh_of_what_is_due_is_a_list_an_account(helper):
         assert record["account"] and record["outcome"]
 
 
-@pytest.mark.parametrize("verb", [b"refresh", b"forget", b"rejected"])
+@pytest.mark.parametrize("verb", [
+    b"refresh", b"forget", b"rejected", b"export"])
 def test_verbs_on_an_unknown_account_say_so(helper, verb):
     raw = (b"mailtoken=1\nverb=%s\naccount=no.such.account@invalid\n"
            b"serial=0123\n\n" % verb)
@@ -389,6 +392,47 @@ def test_forget_refuses_what_is_not_yes_or_no(helper):
         helper.account.encode())
     assert helper.ask(raw).result == "bad-request"
     assert helper.token().result == "ok"
+
+
+def test_export_without_an_account_names_all(helper):
+    answer = helper.ask(b"mailtoken=1\nverb=export\n\n")
+    assert answer.result == "ok"
+    assert all(set(r) == {"mailtoken", "account"} for r in answer.records)
+    names = [r["account"].decode().lower() for r in answer.records]
+    assert names.count(helper.account.lower()) == 1
+
+
+def test_export_of_an_account_is_its_record(helper):
+    answer = helper.ask(b"mailtoken=1\nverb=export\naccount=%s\n\n"
+                        % helper.account.encode())
+    assert answer.result == "ok"
+    pieces = [value for name, value in split(answer.raw)[0]
+              if name == "data"]
+    assert pieces and all(len(piece) <= 64000 for piece in pieces)
+    lines = base64.b64decode(b"".join(pieces), validate=True).split(b"\n")
+    assert lines[0].startswith(b"mailtoken-entry=")
+    names = [line[8:] for line in lines if line.startswith(b"account=")]
+    assert [n.decode().lower() for n in names] == [helper.account.lower()]
+
+
+@pytest.mark.parametrize("more", [
+    b"", b"format=mailtoken\n", b"data=eA==\n",
+    b"format=mailtoken\ndata=not base64\n", b"format=other\ndata=eA==\n",
+    b"format=mailtoken\ndata=eA==\n",
+    b"format=mailtoken\ndata=eA==\nreplace=maybe\n"])
+def test_import_refuses_what_is_no_record(helper, more):
+    raw = b"mailtoken=1\nverb=import\n" + more + b"\n"
+    assert helper.ask(raw).result == "bad-request"
+
+
+def test_import_refuses_to_replace_unasked(helper):
+    (*_, data), _ = split(helper.ask(
+        b"mailtoken=1\nverb=export\naccount=%s\n\n"
+        % helper.account.encode()).raw)
+    before = helper.token()
+    raw = b"mailtoken=1\nverb=import\nformat=mailtoken\ndata=%s\n\n"
+    assert helper.ask(raw % data[1]).result == "bad-request"
+    assert helper.token().get("serial") == before.get("serial")
 
 
 def test_reload_is_answered(helper):
@@ -444,7 +488,8 @@ def test_a_stranger_sees_no_accounts(helper):
     assert Answer(raw).records == []
 
 
-@pytest.mark.parametrize("verb", [b"refresh", b"forget", b"sign-in"])
+@pytest.mark.parametrize("verb", [
+    b"refresh", b"forget", b"sign-in", b"import", b"export"])
 def test_a_stranger_may_use_no_admins_verb(helper, verb):
     asked = b"mailtoken=1\nverb=%s\naccount=%s\n\n"
     raw = helper.as_stranger(asked % (verb, helper.account.encode()))

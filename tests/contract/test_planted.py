@@ -18,7 +18,7 @@ import pytest
 import contract_standin
 
 HERE = Path(__file__).resolve().parent
-AS_ROOT = ("stranger", "tells-apart", "shows-pid")
+AS_ROOT = ("stranger", "tells-apart", "shows-pid", "exports-all")
 
 
 @pytest.fixture

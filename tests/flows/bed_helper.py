@@ -311,8 +311,10 @@ class Bed:
         self.process.send_signal(number)
 
     def wait(self, deadline=SOON_S):
-        """Until it has ended; its exit status."""
-        return self.process.wait(deadline)
+        """Until it has ended and all it said is kept; its exit status."""
+        status = self.process.wait(deadline)
+        self._logger.join(deadline)
+        return status
 
     def stop(self):
         """End it as a supervisor does; its exit status."""

@@ -361,11 +361,12 @@ def test_texts_of_the_helper_cannot_drive_the_terminal(mailtoken, helper):
     assert mailtoken("token", "a@b").stderr == "mailtoken: a?[2Jb?c?d\n"
 
 
-NOW = int(time.time())
+# Half a day more than what is printed: however long the tests take.
+IN_TEN_DAYS = int(time.time()) + 10 * 86400 + 43200
 ACCOUNTS = [
     {"account": "alice@contoso.com", "provider": "microsoft",
      "state": "active", "servers": "smtp.office365.com",
-     "expires": str(NOW + 3650), "unsaved": "no"},
+     "expires": str(IN_TEN_DAYS), "unsaved": "no"},
     {"account": "bob@contoso.com", "provider": "microsoft",
      "state": "login-needed", "expires": "1", "unsaved": "yes",
      "text": "the refresh token was not used for too long (AADSTS700082): "
@@ -385,7 +386,7 @@ def test_status_is_a_table(mailtoken, helper):
     lines = run.stdout.splitlines()
     assert run.returncode == 0 and run.stderr == ""
     assert lines[0].split() == ["ACCOUNT", "STATE", "EXPIRES", "IN"]
-    assert re.fullmatch(r"alice@contoso\.com +active +1 h", lines[1])
+    assert re.fullmatch(r"alice@contoso\.com +active +10 days", lines[1])
     assert re.fullmatch(r"bob@contoso\.com +login-needed, unsaved +expired",
                         lines[2])
     assert lines[3].startswith("    the refresh token was not used")
@@ -398,7 +399,7 @@ def test_status_in_json_is_an_array(mailtoken, helper):
     got = json.loads(run.stdout)
     assert [r["account"] for r in got] == [r["account"] for r in ACCOUNTS]
     assert got[0]["servers"] == ["smtp.office365.com"]
-    assert got[0]["expires"] == NOW + 3650 and got[1]["unsaved"] is True
+    assert got[0]["expires"] == IN_TEN_DAYS and got[1]["unsaved"] is True
     answer(helper, {"result": "ok"})
     assert json.loads(mailtoken("--json", "status").stdout) == []
 
@@ -420,10 +421,11 @@ def test_logout_says_what_was_done(mailtoken, helper):
 
 def test_refresh_says_how_long_the_token_lives(mailtoken, helper):
     answer(helper, {"result": "ok", "account": "a@b",
-                    "expires": str(int(time.time()) + 3660)})
+                    "expires": str(IN_TEN_DAYS)})
     run = mailtoken("refresh", "a@b")
     assert run.returncode == 0
-    assert run.stdout.startswith("a@b: renewed; the token is good for 1 h")
+    assert run.stdout.startswith("a@b: renewed; the token is good for 10 "
+                                 "days")
 
 
 @pytest.mark.parametrize("outcomes,status", [

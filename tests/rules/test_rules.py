@@ -84,7 +84,8 @@ def tree(tmp_path_factory):
     top = tmp_path_factory.mktemp("tree")
     for part in TREE:
         shutil.copytree(TOP / part, top / part, ignore=(
-            shutil.ignore_patterns("*.o", "*.lo", ".libs", "__pycache__")))
+            shutil.ignore_patterns("*.o", "*.lo", "*.log", "*.trs", ".libs",
+                                   "__pycache__")))
     return top
 
 

@@ -149,10 +149,12 @@ static void each_renewal_of_many_has_its_outcome(void **state)
 
 static void forgetting_says_what_is_left_to_do(void **state)
 {
+	const struct forget_end end = { .revoked = FORGET_UNSUPPORTED,
+		.deleted = true, .text = "go to https://out.example/" };
 	struct attrs attrs;
 
 	(void)state;
-	answer_forgotten(&out, "https://out.example/");
+	answer_forgotten(&out, &end);
 	assert_int_equal(attr_parse(buf_span(&out), WIRE_FIRST, &attrs),
 	    FAULT_NONE);
 	assert_true(attr_is(&attrs, ATTR_DELETED, "yes"));
@@ -186,19 +188,54 @@ static void a_view_tells_all(void **state)
 	    "grant-expires=3\nnext-try=4\nunsaved=yes\ntext=why\n\n");
 }
 
+static struct provider *provider_of(const char *first, const char *second)
+{
+	struct provider *provider = NULL;
+	struct why why;
+
+	assert_int_equal(provider_new("p", NULL, &provider), FAULT_NONE);
+	if (first != NULL)
+		assert_int_equal(provider_add_server(provider, first, &why),
+		    FAULT_NONE);
+	if (second != NULL)
+		assert_int_equal(provider_add_server(provider, second, &why),
+		    FAULT_NONE);
+	return provider;
+}
+
 static void a_code_is_shown_with_its_page(void **state)
 {
 	char code[] = "A1B2", uri[] = "https://x.example/d";
 	struct reply_device device = { .user_code = code,
 		.verification_uri = uri };
+	struct provider *provider = provider_of(NULL, NULL);
 	struct signin_event event = { .kind = SIGNIN_SHOW_CODE,
-		.device = &device, .left_s = 900 };
+		.device = &device, .left_s = 900, .provider = provider,
+		.flow = FLOW_DEVICE, .text = "it said so" };
 
 	(void)state;
 	answer_signin(&out, &event);
 	assert_span(buf_span(&out), "mailtoken=1\nevent=show-code\n"
 	    "user-code=A1B2\nverification-uri=https://x.example/d\n"
-	    "expires-in=900\n\n");
+	    "expires-in=900\nprovider=p\nflow=device\ntext=it said so\n\n");
+	provider_release(provider);
+}
+
+static void a_page_is_shown_with_where_it_comes_back_to(void **state)
+{
+	struct provider *provider = provider_of(NULL, NULL);
+	struct signin_event event = { .kind = SIGNIN_SHOW_URL,
+		.url = "https://x.example/a?b=c",
+		.redirect_uri = "http://127.0.0.1:1/", .left_s = 600,
+		.provider = provider, .flow = FLOW_BROWSER, .text = "why" };
+
+	(void)state;
+	answer_signin(&out, &event);
+	assert_span(buf_span(&out), "mailtoken=1\nevent=show-url\n"
+	    "url=https://x.example/a?b=c\n"
+	    "redirect-uri=http://127.0.0.1:1/\nexpires-in=600\n"
+	    "provider=p\nflow=browser\ntext=why\n\n");
+	provider_release(provider);
 }
 
 static void waiting_and_asking_are_lists_of_their_own(void **state)
@@ -241,21 +278,6 @@ static void an_answer_that_cannot_be_written_is_internal(void **state)
 	assert_int_equal(attr_parse(buf_span(&out), WIRE_FIRST, &attrs),
 	    FAULT_NONE);
 	assert_true(attr_is(&attrs, ATTR_RESULT, "internal"));
-}
-
-static struct provider *provider_of(const char *first, const char *second)
-{
-	struct provider *provider = NULL;
-	struct why why;
-
-	assert_int_equal(provider_new("p", NULL, &provider), FAULT_NONE);
-	if (first != NULL)
-		assert_int_equal(provider_add_server(provider, first, &why),
-		    FAULT_NONE);
-	if (second != NULL)
-		assert_int_equal(provider_add_server(provider, second, &why),
-		    FAULT_NONE);
-	return provider;
 }
 
 static void servers_are_the_providers_and_more(void **state)
@@ -309,6 +331,7 @@ int main(void)
 		TEST(a_view_leaves_out_what_is_not_known),
 		TEST(a_view_tells_all),
 		TEST(a_code_is_shown_with_its_page),
+		TEST(a_page_is_shown_with_where_it_comes_back_to),
 		TEST(waiting_and_asking_are_lists_of_their_own),
 		TEST(a_sign_in_that_failed_says_why),
 		TEST(an_answer_that_cannot_be_written_is_internal),

@@ -269,7 +269,7 @@ static void unknown_keys_are_named_with_their_line(void **state)
 	bad("account 'x' {\n tenant = 'a'\n}\n", 2,
 	    "keys here are: provider login token_of allow servers");
 	bad("server 'x' { }\n", 1, "no such option");
-	bad("provider 'x' {\n certificate = '/a'\n}\n", 2, "no such option");
+	bad("provider 'x' {\n certificates = '/a'\n}\n", 2, "no such option");
 	bad("provider 'x' {\n include('/a')\n}\n", 2, "= is missing");
 }
 

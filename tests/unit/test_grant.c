@@ -71,11 +71,14 @@ static bool holds(const struct secret *secret, const char *text)
 
 static struct entry *entry_of(const struct provider *provider)
 {
+	const struct grant_signin signed_in = {
+		.account = BYTES("Jo@X.example"), .provider = provider,
+		.flow = FLOW_DEVICE, .servers = BYTES("mail.example"),
+	};
 	struct reply_token token = tokens("access-1", "refresh-1");
 	struct entry *entry = NULL;
 
-	assert_int_equal(grant_new(BYTES("Jo@X.example"), provider,
-	    FLOW_DEVICE, BYTES("mail.example"), &token, &now, &entry),
+	assert_int_equal(grant_new(&signed_in, &token, &now, &entry),
 	    FAULT_NONE);
 	reply_token_drop(&token);
 	return entry;
@@ -128,6 +131,7 @@ static void who_issued_it_may_renew_it(void **state)
 	assert_int_equal(grant_provider(&config, entry, &found, &why),
 	    FAULT_NONE);
 	assert_ptr_equal(found, provider);
+	provider_release(found);
 	entry_free(entry);
 	provider_release(provider);
 }
@@ -179,6 +183,7 @@ static void the_path_of_the_endpoint_may_change(void **state)
 	(void)state;
 	assert_int_equal(grant_provider(&config, entry, &found, &why),
 	    FAULT_NONE);
+	provider_release(found);
 	entry_free(entry);
 	provider_release(moved);
 	provider_release(provider);
@@ -192,13 +197,13 @@ static void tokens_go_to_servers_of_the_grant_only(void **state)
 
 	(void)state;
 	assert_true(grant_serves(&config, entry, provider,
-	    BYTES("mail.example")));
+	    entry->account, BYTES("mail.example")));
 	assert_true(grant_serves(&config, entry, provider,
-	    BYTES("smtp.x.example")));
+	    entry->account, BYTES("smtp.x.example")));
 	assert_false(grant_serves(&config, entry, provider,
-	    BYTES("smtp.mail.example")));
+	    entry->account, BYTES("smtp.mail.example")));
 	assert_false(grant_serves(&config, entry, provider,
-	    BYTES("evil.example")));
+	    entry->account, BYTES("evil.example")));
 	entry_free(entry);
 	provider_release(provider);
 }

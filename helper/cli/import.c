@@ -1,0 +1,338 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mailtoken import: files of other programs, and what export wrote, to the
+ * helper, which understands them.
+ */
+#include "cli/verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/print.h"
+#include "cli/record.h"
+#include "cli/talk.h"
+#include "cli/text.h"
+#include "wire/base64.h"
+
+#define FOREIGN_MAX_BYTES 65536	/* both files in base64 fit one list */
+#define SASL_XOAUTH2_CONF "/etc/sasl-xoauth2.conf"
+#define ANSWER_MAX_BYTES 65536
+
+struct import {
+	struct command *command;
+	const char *format;
+	const char *account;
+	const char *config;
+	struct args_list servers;
+	bool replace;
+	struct buf defaults;
+	size_t done;
+	enum outcome outcome;	/* the last that was not good */
+};
+
+/* Until the end, or until out is full. */
+static enum fault read_some(int fd, const char *name, struct buf *out,
+    struct why *why)
+{
+	size_t got;
+	ssize_t n;
+	char *p;
+
+	for (;;) {
+		if (out->n == out->max_bytes)
+			return FAULT_NONE;
+		p = buf_space(out, 4096, &got);
+		if (p == NULL)
+			return buf_fault(out);
+		n = read(fd, p, got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			why_set(why, errno, "cannot read %s", name);
+			return FAULT_IO;
+		}
+		if (n == 0)
+			return FAULT_NONE;
+		buf_used(out, (size_t)n);
+	}
+}
+
+static enum fault read_file(const char *path, struct buf *out,
+    struct why *why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	enum fault fault;
+
+	if (fd < 0) {
+		why_set(why, errno, "cannot read %s", path);
+		return FAULT_IO;
+	}
+	fault = read_some(fd, path, out, why);
+	(void)close(fd);
+	if (fault == FAULT_NONE && out->n == out->max_bytes) {
+		why_set(why, 0, "%s is too large to be a token file", path);
+		fault = FAULT_TOO_BIG;
+	}
+	return fault;
+}
+
+static enum fault build(const struct import *import, const char *account,
+    struct span data, struct buf *out)
+{
+	struct buf servers = BUF_INIT(WIRE_LINE_MAX_BYTES);
+	struct attr_writer writer;
+	enum fault fault;
+	size_t i;
+
+	for (i = 0; i < import->servers.n; i++) {
+		if (i > 0)
+			buf_add_lit(&servers, " ");
+		buf_add_str(&servers, import->servers.at[i]);
+	}
+	attr_begin(&writer, out, WIRE_FIRST);
+	attr_put_str(&writer, ATTR_VERB, VERB_IMPORT);
+	attr_put_str(&writer, ATTR_FORMAT, import->format);
+	if (account != NULL)
+		attr_put_str(&writer, ATTR_ACCOUNT, account);
+	if (servers.n > 0)
+		attr_put(&writer, ATTR_SERVERS, buf_span(&servers));
+	if (import->replace)
+		attr_put_str(&writer, ATTR_REPLACE, "yes");
+	base64_put(&writer, ATTR_DATA, data);
+	if (import->defaults.n > 0)
+		base64_put(&writer, ATTR_DEFAULTS,
+		    buf_span(&import->defaults));
+	fault = attr_end(&writer);
+	buf_drop(&servers);
+	return fault;
+}
+
+static enum fault show(const struct import *import,
+    const struct attrs *attrs, struct why *why)
+{
+	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
+	struct buf line = BUF_INIT(ANSWER_MAX_BYTES);
+	const struct text_box box = { .indent = 4, .columns =
+	    print_on_terminal() ? print_columns() : 0 };
+	size_t i;
+
+	for (i = 0; i < attrs->n; i++)
+		if (span_is(attrs->at[i].name, ATTR_WARNING))
+			print_say_text(attrs->at[i].value);
+	if (import->command->json)
+		return record_show(import->command, attrs, why);
+	buf_add(&line, attr_get(attrs, ATTR_ACCOUNT));
+	buf_add_lit(&line, " is imported (provider ");
+	buf_add(&line, attr_get(attrs, ATTR_PROVIDER));
+	buf_add_lit(&line, ")");
+	text_wrap(&out, buf_span(&line), &box);
+	buf_drop(&line);
+	return print_answer(&out, why);
+}
+
+/* What is said of a refusal names where the data came from. */
+static void send_one(struct import *import, const char *where,
+    const char *account, struct span data)
+{
+	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	struct talk talk = TALK_INIT;
+	struct why why = { .err = 0, .text = "the data is too large" };
+	enum fault fault;
+
+	fault = build(import, account, data, &request);
+	if (fault == FAULT_NONE)
+		fault = talk_open(&talk, import->command, buf_span(&request),
+		    TALK_START, &why);
+	while (fault == FAULT_NONE) {
+		fault = talk_next(&talk, peerio_now_ms() + STEP_MAX_MS,
+		    &why);
+		if (fault != FAULT_NONE || talk_ends(&talk))
+			break;
+		fault = show(import, &talk.list, &why);
+	}
+	if (fault != FAULT_NONE) {
+		import->outcome = talk_failed(import->command, fault, &why);
+	} else if (talk_result(&talk) != FAULT_NONE) {
+		print_say("%s is not imported:", where);
+		import->outcome = talk_refused(import->command, &talk);
+	} else {
+		import->done++;
+	}
+	talk_close(&talk);
+	buf_drop(&request);
+}
+
+/* Records one behind the other, as export writes them. */
+static enum fault import_own(struct import *import, struct why *why)
+{
+	struct buf in = BUF_INIT(ENTRY_MAX_BYTES + 1);
+	enum fault fault;
+	size_t n;
+
+	for (;;) {
+		fault = read_some(STDIN_FILENO, "standard input", &in, why);
+		if (fault == FAULT_NONE)
+			fault = attr_length(buf_span(&in), &n);
+		if (fault != FAULT_NONE || in.n == 0)
+			break;
+		if (n == 0) {
+			why_set(why, 0, "standard input ends inside a record, "
+			    "or is not what mailtoken export writes");
+			fault = FAULT_GARBLED;
+			break;
+		}
+		send_one(import, "a record", NULL,
+		    (struct span){ in.p, n });
+		buf_consume(&in, n);
+	}
+	if (fault == FAULT_TOO_BIG)
+		why_set(why, 0, "standard input is not what mailtoken export "
+		    "writes");
+	buf_drop(&in);
+	return fault;
+}
+
+static enum fault import_mutt(struct import *import, struct why *why)
+{
+	struct buf in = BUF_INIT(FOREIGN_MAX_BYTES);
+	enum fault fault;
+
+	fault = read_some(STDIN_FILENO, "standard input", &in, why);
+	if (fault == FAULT_NONE)
+		send_one(import, "standard input", import->account,
+		    buf_span(&in));
+	buf_drop(&in);
+	return fault;
+}
+
+/* Its own configuration may be missing: token files can say all. */
+static enum fault read_defaults(struct import *import, struct why *why)
+{
+	if (import->config != NULL)
+		return read_file(import->config, &import->defaults, why);
+	if (access(SASL_XOAUTH2_CONF, F_OK) != 0)
+		return FAULT_NONE;
+	return read_file(SASL_XOAUTH2_CONF, &import->defaults, why);
+}
+
+/* A token file is named by sasl_passwd and mostly called like its user. */
+static const char *account_of(const struct import *import, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+
+	if (import->account != NULL)
+		return import->account;
+	return strchr(name, '@') != NULL && attr_is_account(span_of(name)) ?
+	    name : NULL;
+}
+
+static void say_postfix(void)
+{
+	print_say("what is left to do for Postfix: in the password map of "
+	    "smtp_sasl_password_maps (mostly /etc/postfix/sasl_passwd) take "
+	    "away the colon and the path of the token file, so that a line "
+	    "reads \"[smtp.example.com]:587 user@example.com\", and run "
+	    "postmap on it");
+	print_say("in main.cf keep smtp_sasl_auth_enable = yes, "
+	    "smtp_sasl_mechanism_filter = xoauth2 and "
+	    "smtp_sasl_tls_security_options = noanonymous; take away "
+	    "smtp_sasl_auth_cache_name");
+	print_say("then remove sasl-xoauth2, which offers the same mechanism "
+	    "and would renew the same grant, and run: postfix reload");
+}
+
+static enum fault import_files(struct import *import,
+    const struct args_list *files, struct why *why)
+{
+	struct buf data = BUF_INIT(FOREIGN_MAX_BYTES / 2);
+	enum fault fault;
+	size_t i;
+
+	fault = read_defaults(import, why);
+	for (i = 1; fault == FAULT_NONE && i < files->n; i++) {
+		const char *path = files->at[i];
+
+		fault = read_file(path, &data, why);
+		if (fault == FAULT_NONE)
+			send_one(import, path, account_of(import, path),
+			    buf_span(&data));
+		buf_drop(&data);
+	}
+	if (import->done > 0 && !import->command->json)
+		say_postfix();
+	return fault;
+}
+
+static enum fault check_words(const struct import *import,
+    const struct args_list *words)
+{
+	bool files = strcmp(import->format, FORMAT_SASL_XOAUTH2) == 0;
+
+	if (!files && strcmp(import->format, FORMAT_MUTT_OAUTH2) != 0 &&
+	    strcmp(import->format, FORMAT_MAILTOKEN) != 0)
+		return command_usage(import->command, "import takes "
+		    FORMAT_SASL_XOAUTH2 ", " FORMAT_MUTT_OAUTH2 " or "
+		    FORMAT_MAILTOKEN);
+	if (files != (words->n > 1))
+		return command_usage(import->command, files ?
+		    "the token files are missing" :
+		    "the data comes on standard input");
+	if (import->config != NULL && !files)
+		return command_usage(import->command,
+		    "--config goes with " FORMAT_SASL_XOAUTH2);
+	if (import->account != NULL && words->n > 2)
+		return command_usage(import->command,
+		    "--account goes with one file");
+	if ((import->account != NULL || import->servers.n > 0) &&
+	    strcmp(import->format, FORMAT_MAILTOKEN) == 0)
+		return command_usage(import->command, "--account and "
+		    "--server go with files of other programs");
+	if (import->account != NULL)
+		return command_account(import->account);
+	return FAULT_NONE;
+}
+
+enum outcome import_run(struct command *command, int argc, char **argv)
+{
+	struct import import = { .command = command,
+		.defaults = BUF_INIT(FOREIGN_MAX_BYTES / 2) };
+	const struct args_option options[] = {
+		{ .name = "config", .value = &import.config },
+		{ .name = "account", .value = &import.account },
+		{ .name = "server", .list = &import.servers },
+		{ .name = "replace", .flag = &import.replace },
+	};
+	struct command_line line = {
+		.argc = argc, .argv = argv, .options = options,
+		.n_options = sizeof(options) / sizeof(options[0]),
+		.words_min = 1, .words_max = ARGS_LIST_MAX,
+	};
+	struct why why = { .err = 0 };
+	enum fault fault;
+
+	if (command_words(command, &line) != FAULT_NONE)
+		return OUTCOME_USAGE;
+	import.format = line.words.at[0];
+	if (check_words(&import, &line.words) != FAULT_NONE)
+		return OUTCOME_USAGE;
+	if (line.words.n == 1 && isatty(STDIN_FILENO) == 1) {
+		print_say("the data comes on standard input, and that is a "
+		    "terminal: give it a file or a pipe, as mailtoken(1) "
+		    "shows");
+		return OUTCOME_USAGE;
+	}
+	if (strcmp(import.format, FORMAT_SASL_XOAUTH2) == 0)
+		fault = import_files(&import, &line.words, &why);
+	else if (strcmp(import.format, FORMAT_MUTT_OAUTH2) == 0)
+		fault = import_mutt(&import, &why);
+	else
+		fault = import_own(&import, &why);
+	buf_drop(&import.defaults);
+	if (fault == FAULT_NONE)
+		return import.outcome;
+	print_say("%s", why.text);
+	return outcome_of(fault);
+}

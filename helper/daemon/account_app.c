@@ -1,0 +1,141 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What is different where the application signs in for itself: there is no
+ * record on disk and no refresh token, each exchange shows the application's
+ * own credentials, and the configuration alone says what the token is for.
+ */
+#include "daemon/account_impl.h"
+
+#include <stdlib.h>
+
+#include "daemon/grant.h"
+#include "oauth/assertion.h"
+#include "store/safefile.h"
+
+enum fault account_new_app(struct engine *engine, const char *name,
+    const struct provider *provider, const char *subject,
+    struct account **account_out)
+{
+	struct account *account = NULL;
+	enum fault fault;
+
+	fault = account_new(engine, name, &account);
+	if (fault != FAULT_NONE)
+		return fault;
+	fault = grant_app(name, provider, &account->entry);
+	if (fault == FAULT_NONE && subject != NULL) {
+		account->subject = strdup(subject);
+		if (account->subject == NULL)
+			fault = FAULT_NOMEM;
+	}
+	if (fault != FAULT_NONE) {
+		account_free(account);
+		return fault;
+	}
+	account->is_app = true;
+	account->exists = true;
+	account->may_renew = true;
+	account->told_state = ACCOUNT_ACTIVE;
+	*account_out = account;
+	return FAULT_NONE;
+}
+
+bool account_is_app(const struct account *account)
+{
+	return account->is_app;
+}
+
+bool account_is_idle(const struct account *account, int64_t *asked_s_out)
+{
+	*asked_s_out = account->asked_s;
+	return account->flow == NULL && account->waiters == NULL &&
+	    account->wish.place == SLOT_IDLE;
+}
+
+void account_app_drop_token(struct account *account)
+{
+	secret_free(account->entry->access_token);
+	account->entry->access_token = NULL;
+	account->life = (struct life){ .granted_s = 0 };
+	account->stale = false;
+}
+
+/* An exchange in flight ends with the profile it began with; what it brings
+ * is for those who wait and for nobody after them. */
+void account_app_changed(struct account *account)
+{
+	struct provider *provider = NULL;
+	struct entry *entry = NULL;
+	struct why why;
+	enum fault fault;
+
+	fault = account_provider(account, &provider, &why);
+	account->may_renew = fault == FAULT_NONE;
+	if (fault == FAULT_NONE && !grant_is_of(account->entry, provider))
+		fault = grant_app(account->name, provider, &entry);
+	if (account->flow == NULL && (entry != NULL || !account->may_renew))
+		account_app_drop_token(account);
+	else if (entry != NULL || !account->may_renew)
+		account->stale = true;
+	if (entry != NULL && account->flow == NULL) {
+		entry_free(account->entry);
+		account->entry = entry;
+		entry = NULL;
+	}
+	/* With an exchange in flight the next reading sees to it. */
+	entry_free(entry);
+	provider_release(provider);
+	if (account->trouble == TROUBLE_CONFIG)
+		account->next_try_ms = 0;
+}
+
+static enum fault read_assertion(const struct provider *provider,
+    struct secret **assertion_out, struct why *why)
+{
+	struct buf bytes = BUF_INIT(ASSERTION_MAX_BYTES);
+	struct why reason = { .err = 0, .text = "" };
+	enum fault fault;
+
+	fault = safefile_read_secret(provider->assertion_file,
+	    ASSERTION_MAX_BYTES, &bytes, &reason);
+	if (fault == FAULT_NONE && bytes.n == 0) {
+		why_set(why, 0, "provider '%s': assertion_file %s is empty: "
+		    "whatever writes it must put an assertion there",
+		    provider->name, provider->assertion_file);
+		fault = FAULT_CONFIG_ERROR;
+	} else if (fault == FAULT_NONE &&
+	    !attr_is_token(buf_span(&bytes), ASSERTION_MAX_BYTES)) {
+		why_set(why, 0, "provider '%s': what stands in assertion_file "
+		    "%s is no assertion", provider->name,
+		    provider->assertion_file);
+		fault = FAULT_CONFIG_ERROR;
+	} else if (fault != FAULT_NONE && fault != FAULT_NOMEM) {
+		why_set(why, 0, "provider '%s': assertion_file: %s",
+		    provider->name, reason.text);
+		fault = FAULT_CONFIG_ERROR;
+	}
+	if (fault == FAULT_NONE)
+		fault = secret_new(buf_span(&bytes), assertion_out);
+	buf_drop(&bytes);
+	return fault;
+}
+
+enum fault account_app_start(struct account *account,
+    const struct flow_target *target, struct why *why)
+{
+	struct flow_app_wish wish = {
+		.subject = account->subject,
+		.now_s = clock_wall_s(),
+	};
+	struct secret *assertion = NULL;
+	enum fault fault = FAULT_NONE;
+
+	if (target->provider->assertion_file != NULL)
+		fault = read_assertion(target->provider, &assertion, why);
+	wish.assertion = assertion;
+	if (fault == FAULT_NONE)
+		fault = flow_app_start(target, &wish, &account->flow, why);
+	secret_free(assertion);
+	return fault;
+}

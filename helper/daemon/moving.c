@@ -1,0 +1,198 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Grants in and out of the keyring, in base64 because the lists of a record
+ * do not fit into those of an answer.  Both hold secrets: buffers are wiped,
+ * and nothing of them is logged.
+ */
+#include "daemon/moving.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "daemon/accounts.h"
+#include "daemon/answer.h"
+#include "daemon/apps.h"
+#include "daemon/grant.h"
+#include "daemon/import.h"
+#include "wire/base64.h"
+
+/* The request's list once more: its spans do not hold repeated names. */
+static enum fault read_pieces(const struct conn *conn, struct buf *data,
+    struct buf *defaults)
+{
+	struct span bytes = buf_span(&conn->in);
+	struct attrs attrs;
+	enum fault fault;
+	size_t n = 0;
+
+	fault = attr_length(bytes, &n);
+	bytes.n = n;
+	if (fault == FAULT_NONE)
+		fault = attr_parse(bytes, WIRE_FIRST, &attrs);
+	if (fault == FAULT_NONE)
+		fault = base64_get(&attrs, ATTR_DATA, data);
+	if (fault == FAULT_NONE && attr_has(&attrs, ATTR_DEFAULTS))
+		fault = base64_get(&attrs, ATTR_DEFAULTS, defaults);
+	return fault;
+}
+
+static enum fault read_record(const struct conn *conn,
+    struct entry **entry_out, struct why *why)
+{
+	struct buf data = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	struct buf defaults = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	struct import_source source = {
+		.config = conn->engine->config,
+		.format = conn->request.format,
+		.account = conn->request.account,
+		.servers = conn->request.servers,
+		.now_s = clock_wall_s(),
+	};
+	enum fault fault;
+
+	fault = read_pieces(conn, &data, &defaults);
+	source.data = buf_span(&data);
+	source.defaults = buf_span(&defaults);
+	if (fault == FAULT_NONE)
+		fault = import_read(&source, entry_out, why);
+	else if (fault != FAULT_NOMEM)
+		why_set(why, 0, "data is missing, or not in base64");
+	buf_drop(&defaults);
+	buf_drop(&data);
+	return fault == FAULT_NONE || fault == FAULT_NOMEM ||
+	    fault == FAULT_CONFIG_ERROR ? fault : FAULT_BAD_REQUEST;
+}
+
+static enum fault check_place(const struct conn *conn, const char *folded,
+    struct why *why)
+{
+	struct account *account;
+
+	if (apps_provider(conn->engine->config, folded) != NULL) {
+		why_set(why, 0, "%s needs no grant: the configuration says "
+		    "that its application signs in for it", folded);
+		return FAULT_CONFIG_ERROR;
+	}
+	account = accounts_find(conn->engine->accounts, folded);
+	if (account == NULL || conn->request.replace)
+		return FAULT_NONE;
+	why_set(why, 0, "%s has a grant here already: add --replace to put "
+	    "this one in its place", folded);
+	return FAULT_BAD_REQUEST;
+}
+
+/* A file that the sandbox does not let the helper open would only show as a
+ * failing renewal. */
+static bool can_open(const char *path)
+{
+	int fd;
+
+	if (path == NULL)
+		return true;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0;
+}
+
+static void answer_imported(struct conn *conn, const struct entry *entry,
+    const char *unsaved)
+{
+	struct provider *provider = NULL;
+	struct why why = { .err = 0, .text = "" };
+	const char *warnings[3];
+	size_t n = 0;
+
+	if (unsaved != NULL)
+		warnings[n++] = unsaved;
+	if (grant_provider(conn->engine->config, entry, &provider, &why) !=
+	    FAULT_NONE)
+		warnings[n++] = why.text;
+	provider_release(provider);
+	if (!can_open(entry->ca_file) || !can_open(entry->ca_path))
+		warnings[n++] = "the helper cannot open the CA file that it "
+		    "names: give its provider a block with ca_file in the "
+		    "configuration";
+	answer_import(&conn->out, entry->account, entry->provider,
+	    (struct answer_warnings){ warnings, n });
+	answer_ok(&conn->out);
+	conn_close_after(conn, FAULT_NONE);
+}
+
+void moving_import(struct conn *conn)
+{
+	char folded[ACCOUNT_MAX_BYTES + 1];
+	struct entry *entry = NULL;
+	struct account *account;
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
+
+	fault = read_record(conn, &entry, &why);
+	if (fault == FAULT_NONE &&
+	    keyring_fold(span_of(entry->account), folded) != FAULT_NONE)
+		fault = FAULT_BAD_REQUEST;
+	if (fault == FAULT_NONE)
+		fault = check_place(conn, folded, &why);
+	if (fault == FAULT_NONE)
+		fault = accounts_make(conn->engine->accounts, folded,
+		    &account);
+	if (fault != FAULT_NONE) {
+		entry_free(entry);
+		conn_refuse(conn, fault, why.text[0] != '\0' ? why.text :
+		    NULL);
+		return;
+	}
+	fault = account_import(account, entry, &why);
+	answer_imported(conn, entry, fault == FAULT_NONE ? NULL : why.text);
+}
+
+static void name_account(void *ctx, struct account *account)
+{
+	struct conn *conn = ctx;
+
+	if (account_exists(account))
+		answer_export(&conn->out, account_name(account),
+		    (struct span){ NULL, 0 });
+}
+
+static void export_one(struct conn *conn, struct account *account)
+{
+	struct buf record = BUF_INIT(ENTRY_MAX_BYTES);
+	const struct entry *entry = account_entry(account);
+	struct account_view view;
+	enum fault fault = FAULT_CONFIG_ERROR;
+
+	if (entry != NULL)
+		fault = entry_encode(entry, &record);
+	if (fault == FAULT_NONE) {
+		answer_export(&conn->out, account_name(account),
+		    buf_span(&record));
+		answer_ok(&conn->out);
+		conn_close_after(conn, FAULT_NONE);
+	} else {
+		account_describe(account, &view);
+		conn_refuse(conn, fault, entry == NULL ? view.text : NULL);
+	}
+	buf_drop(&record);
+}
+
+/* Names first, then each by its own request: no answer grows with the number
+ * of accounts times their size. */
+void moving_export(struct conn *conn)
+{
+	struct account *account;
+
+	if (conn->request.account.n == 0) {
+		accounts_each(conn->engine->accounts, name_account, conn);
+		answer_ok(&conn->out);
+		conn_close_after(conn, FAULT_NONE);
+		return;
+	}
+	account = accounts_find(conn->engine->accounts, conn->request.folded);
+	if (account == NULL)
+		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
+		    "there is no grant of that account");
+	else
+		export_one(conn, account);
+}

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Signing in with a browser, through the helper and the command."""
+
+import os
+import socket
+import subprocess
+import urllib.parse
+
+import pytest
+
+import paths
+from bed import wait_for
+from browser import changed, is_open, visit
+
+JO = "jo@example.org"
+ANN = "ann@example.org"
+
+
+@pytest.fixture
+def browser_helper(helper, idp):
+    """A helper whose provider signs in with a browser; it runs."""
+    def start(**provider):
+        helper.configure(authorization_endpoint=f"{idp.url}/authorize",
+                         flow="browser", **provider)
+        return helper.start()
+    return start
+
+
+def begin(bed, **options):
+    """A sign-in up to its first question: connection, link, port."""
+    line = bed.connect().send("sign-in", account=JO, **options)
+    shown = line.next()
+    assert shown["event"] == "show-url", shown
+    question = line.next()
+    assert (question["event"], question["question"]) == ("ask", "paste-url")
+    assert 0 < int(shown["expires-in"]) <= 900
+    return line, shown["url"], urllib.parse.urlsplit(
+        shown["redirect-uri"]).port
+
+
+def done(line):
+    return line.until(lambda a: a.get("event") == "done")
+
+
+def test_the_browser_comes_back_and_the_grant_is_stored(browser_helper, idp):
+    bed = browser_helper()
+    line, url, port = begin(bed)
+    assert visit(idp.browse(url)).status == 200
+    answer = done(line)
+    assert (answer["result"], answer["identity"]) == ("ok", JO)
+    assert line.rest() == []
+    record = bed.record()
+    assert record["flow"] == "browser"
+    assert record["refresh-token"] == idp.current_refresh(JO)
+    assert bed.token()["token"] == record["access-token"]
+    assert not is_open(port)
+    assert idp.refusals() == []
+
+
+def test_an_address_or_a_code_may_be_the_answer(browser_helper, idp):
+    bed = browser_helper()
+    line, url, _ = begin(bed)
+    assert done(line.send(answer=idp.browse(url)))["result"] == "ok"
+    line, url, _ = begin(bed)
+    code = urllib.parse.parse_qs(
+        urllib.parse.urlsplit(idp.browse(url)).query)["code"][0]
+    assert done(line.send(answer=code))["result"] == "ok"
+
+
+def test_a_wrong_address_is_asked_about_again_and_both_ways_stay_open(
+        browser_helper, idp):
+    bed = browser_helper()
+    line, url, _ = begin(bed)
+    back = idp.browse(url)
+    for wrong, text in ((changed(back, state="x"), "another sign-in"),
+                        (url, 'no "code"'), ("yes", "neither")):
+        asked = line.send(answer=wrong).next()
+        assert asked["question"] == "paste-url"
+        assert text in asked["text"]
+    line.send(answer="no")
+    assert visit(back).status == 200
+    assert done(line)["result"] == "ok"
+
+
+def test_somebody_else_is_asked_about(browser_helper, idp):
+    idp.set(browser_user=ANN)
+    bed = browser_helper()
+    line, url, _ = begin(bed)
+    visit(idp.browse(url))
+    asked = line.next()
+    assert (asked["question"], asked["identity"]) == ("other-user", ANN)
+    assert done(line.send(answer="no"))["result"] == "denied"
+    assert bed.token()["result"] == "unknown-account"
+    line, url, _ = begin(bed)
+    visit(idp.browse(url))
+    line.next()
+    assert done(line.send(answer="yes"))["result"] == "ok"
+
+
+def test_a_no_in_the_browser_is_login_needed_and_stores_nothing(
+        browser_helper, idp):
+    idp.set(browser_error="access_denied")
+    bed = browser_helper()
+    line, url, _ = begin(bed)
+    assert "Not signed in" in visit(idp.browse(url)).text
+    answer = done(line)
+    assert answer["result"] == "login-needed"
+    assert "refused in the browser" in answer["text"]
+    assert bed.status()["result"] == "unknown-account"
+
+
+def test_hanging_up_closes_the_listener(browser_helper):
+    bed = browser_helper()
+    line, _, port = begin(bed)
+    line.close()
+    wait_for(lambda: not is_open(port))
+
+
+def test_stopping_the_helper_closes_the_listener(browser_helper):
+    bed = browser_helper()
+    line, _, port = begin(bed)
+    bed.signal()
+    assert line.rest()[-1]["result"] == "try-later"
+    assert bed.wait() == 0
+    assert not is_open(port)
+
+
+def test_a_fixed_port_is_used_and_busy_is_said(browser_helper, idp):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        bed = browser_helper(redirect_port=number)
+        answer = bed.ask("sign-in", account=JO)
+        assert answer["result"] == "busy"
+        assert f"port {number}" in answer["text"]
+    line, url, port = begin(bed)
+    assert port == number
+    assert bed.ask("sign-in", account=ANN)["result"] == "busy"
+    visit(idp.browse(url))
+    assert done(line)["result"] == "ok"
+
+
+def test_a_provider_without_the_endpoint_says_what_to_write(helper):
+    helper.start()
+    answer = helper.ask("sign-in", account=JO, flow="browser")
+    assert answer["result"] == "config-error"
+    assert "authorization_endpoint" in answer["text"]
+
+
+def test_the_whole_way_with_the_command_and_a_browser(browser_helper):
+    bed = browser_helper()
+    run = subprocess.run(
+        [str(paths.program("mailtoken")), "--socket", bed.socket, "login",
+         JO, "--browser"], capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL, check=False,
+        env={"PATH": os.environ["PATH"],
+             "BROWSER": "curl --silent --insecure --location"})
+    assert run.returncode == 0, run.stderr
+    assert "event=done\nresult=ok\n" in run.stdout
+    assert bed.token()["result"] == "ok"
+
+
+def test_the_whole_way_with_the_command_on_another_machine(browser_helper,
+                                                           idp):
+    bed = browser_helper()
+    with subprocess.Popen(
+            [str(paths.program("mailtoken")), "--socket", bed.socket,
+             "login", JO], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env={"PATH": os.environ["PATH"]}) as run:
+        for text in run.stdout:
+            if text.startswith("url="):
+                break
+        back = idp.browse(text[len("url="):].strip())
+        out, _ = run.communicate(f'"{back[:70]}\n  {back[70:]}"\n',
+                                 timeout=60)
+    assert run.returncode == 0
+    assert "event=done\nresult=ok\n" in out

@@ -1,0 +1,433 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Grants of other programs come in, our own go out and come back."""
+
+import base64
+import json
+import os
+import pty
+import secrets
+import subprocess
+
+import pytest
+
+import paths
+from bed import wait_for, write_file
+from bed_helper import SCOPE, connect
+
+JO, ANN = "jo@example.org", "ann@example.org"
+FOREIGN = "old-program"
+
+
+@pytest.fixture
+def bed(helper):
+    """A helper whose configuration does not know the old client."""
+    helper.secret = secrets.token_urlsafe(30)
+    helper.idp.add_client(FOREIGN, helper.secret)
+    return helper
+
+
+def token_file(bed, name=JO, account=JO, **more):
+    """A token file as sasl-xoauth2 keeps it; its path."""
+    seeded = bed.idp.seed(account, client_id=FOREIGN, scope=SCOPE)
+    data = {"access_token": seeded.access_token, "expiry": "1",
+            "refresh_token": seeded.refresh_token}
+    data.update(more)
+    path = bed.path(name)
+    write_file(path, json.dumps({k: v for k, v in data.items()
+                                 if v is not None}), 0o600)
+    return path
+
+
+def conf_file(bed, **more):
+    """Its configuration; the path."""
+    path = bed.path("sasl-xoauth2.conf")
+    write_file(path, json.dumps({
+        "client_id": FOREIGN, "client_secret": bed.secret,
+        "token_endpoint": f"{bed.idp.url}/token",
+        "ca_bundle_file": bed.provider["ca_file"], **more}), 0o600)
+    return path
+
+
+def mailtoken(bed, *words, data=None, status=0, out=None):
+    """Run the command; its result."""
+    done = subprocess.run(
+        [str(paths.program("mailtoken")), "--socket", bed.socket, *words],
+        input=data, stdout=out or subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=None if data is not None else subprocess.DEVNULL,
+        timeout=60, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == status, (done.stdout, done.stderr)
+    return done
+
+
+def sasl_xoauth2(bed, *files, status=0, **conf):
+    """Import token files."""
+    return mailtoken(bed, "import", "sasl-xoauth2", "--config",
+                     conf_file(bed, **conf), *files, status=status)
+
+
+def pieces(text):
+    """The attribute that carries bytes."""
+    return base64.b64encode(text.encode() if isinstance(text, str)
+                            else text).decode()
+
+
+def test_postfix_keeps_sending_after_an_import(bed, idp):
+    bed.configure(provider_name="another")
+    path = token_file(bed)
+    bed.start()
+    done = sasl_xoauth2(bed, "--server", "relay.example.net", path)
+    assert b"jo@example.org is imported" in done.stdout
+    answer = bed.token(server="relay.example.net")
+    assert (answer["result"], answer["login"]) == ("ok", JO)
+    assert idp.introspect(answer["token"])["client_id"] == FOREIGN
+    assert idp.introspect(answer["token"])["username"] == JO
+    record = bed.record()
+    assert record["client-id"] == FOREIGN
+    assert record["token-host"] == f"localhost:{idp.port}"
+    assert record["refresh-token"] == idp.current_refresh(JO)
+
+
+def test_what_is_left_to_do_is_printed(bed):
+    path = token_file(bed)
+    bed.start()
+    said = sasl_xoauth2(bed, path).stderr.decode()
+    for word in ("sasl_passwd", "main.cf", "postmap", "xoauth2",
+                 "remove sasl-xoauth2"):
+        assert word in said
+
+
+def test_imported_grant_outlives_a_restart(bed):
+    path = token_file(bed)
+    bed.start()
+    sasl_xoauth2(bed, path)
+    assert bed.token(server="smtp.example.org")["result"] == "ok"
+    bed.restart()
+    assert bed.token(server="smtp.example.org")["result"] == "ok"
+    assert bed.ask("refresh", account=JO)["result"] == "ok"
+
+
+def test_many_files_at_once(bed):
+    files = [token_file(bed, name, name) for name in (JO, ANN)]
+    bed.start()
+    sasl_xoauth2(bed, *files)
+    for account in (JO, ANN):
+        assert bed.token(account, server="mx.example.org")["result"] == "ok"
+
+
+def test_token_file_goes_before_the_configuration(bed, idp):
+    idp.add_client("own-client", "a secret of the file's own")
+    path = token_file(bed, client_id="own-client",
+                      client_secret="a secret of the file's own",
+                      refresh_token=idp.seed(
+                          JO, client_id="own-client",
+                          scope=SCOPE).refresh_token)
+    bed.start()
+    sasl_xoauth2(bed, path)
+    assert bed.token(server="mx.example.org")["result"] == "ok"
+    assert bed.record()["client-id"] == "own-client"
+
+
+def test_user_of_the_file_is_what_servers_are_told(bed):
+    path = token_file(bed, user="Shared@Example.org")
+    bed.start()
+    sasl_xoauth2(bed, path)
+    answer = bed.token(server="mx.example.org")
+    assert answer["login"] == "Shared@Example.org"
+
+
+def test_user_names_the_account_of_a_file_that_has_another_name(bed):
+    path = token_file(bed, "tokens.json", user=JO)
+    bed.start()
+    sasl_xoauth2(bed, path)
+    answer = bed.token(server="mx.example.org")
+    assert (answer["result"], answer["login"]) == ("ok", JO)
+
+
+def test_account_option_names_the_account(bed):
+    path = token_file(bed, "tokens.json")
+    bed.start()
+    done = sasl_xoauth2(bed, path, status=2)
+    assert b"--account" in done.stderr
+    sasl_xoauth2(bed, "--account", JO, path)
+    assert bed.token(server="mx.example.org")["result"] == "ok"
+
+
+def test_known_client_becomes_an_ordinary_account(bed, idp):
+    path = token_file(bed, client_id="mail-app", client_secret="",
+                      refresh_token=idp.seed(JO,
+                                             scope=SCOPE).refresh_token)
+    bed.start()
+    sasl_xoauth2(bed, path)
+    record = bed.record()
+    assert record["provider"] == "test"
+    assert "ca-file" not in record and "client-secret" not in record
+    assert bed.token()["result"] == "ok"
+
+
+def test_refresh_window_becomes_the_margin(bed):
+    path = token_file(bed, refresh_window=3000)
+    bed.start()
+    sasl_xoauth2(bed, path)
+    assert bed.token(server="mx.example.org")["result"] == "ok"
+    assert bed.record()["margin"] == "3000"
+
+
+def test_no_scope_is_sent_where_none_was(bed, idp):
+    path = token_file(bed)
+    bed.start()
+    sasl_xoauth2(bed, path)
+    bed.token(server="mx.example.org")
+    forms = [r.form for r in idp.requests if r.endpoint == "token"]
+    assert forms and all("scope" not in form for form in forms)
+
+
+def test_grant_that_is_there_is_not_replaced_unasked(bed, idp):
+    path = token_file(bed)
+    bed.seed()
+    bed.start()
+    before = bed.record()
+    done = sasl_xoauth2(bed, path, status=2)
+    assert b"--replace" in done.stderr
+    assert bed.record() == before
+    sasl_xoauth2(bed, "--replace", path)
+    assert bed.record()["client-id"] == FOREIGN
+
+
+def test_block_with_another_provider_refuses(bed):
+    bed.configure(more=f"account '{JO}' {{ provider = 'test' }}")
+    path = token_file(bed)
+    bed.start()
+    done = sasl_xoauth2(bed, path, status=1)
+    assert b"configuration says 'test'" in done.stderr
+    assert not os.path.exists(os.path.join(bed.keyring, JO))
+
+
+@pytest.mark.parametrize("more, says", (
+    ({"refresh_token": None}, "no refresh_token"),
+    ({"refresh_token": 7}, "refresh_token"),
+    ({"refresh_token": "two words"}, "cannot be kept"),
+    ({"use_client_credentials": "yes"}, "client-credentials"),
+    ({"manage_token_externally": True}, "another program renews"),
+    ({"token_endpoint": "http://localhost/token"}, "https"),
+    ({"token_endpoint": "https://"}, "https"),
+    ({"refresh_window": "soon"}, "refresh_window"),
+    ({"proxy": "a\nb"}, "cannot be"),
+    ({"ca_bundle_file": "relative.pem"}, "ca_file"),
+))
+def test_file_that_cannot_be_used_is_refused_with_the_reason(bed, more,
+                                                             says):
+    path = token_file(bed, **more)
+    bed.start()
+    done = mailtoken(bed, "import", "sasl-xoauth2", "--config",
+                     conf_file(bed), path,
+                     status=1 if says == "ca_file" else 2)
+    assert says in done.stderr.decode()
+    assert not os.path.exists(os.path.join(bed.keyring, JO))
+
+
+@pytest.mark.parametrize("text", ("", "{", "[]", "null", '"x"',
+                                  '{"refresh_token":"a","refresh_token":'
+                                  '"b"}', "[" * 1000, "\0", "{}"))
+def test_damaged_file_is_refused(bed, text):
+    path = bed.path(JO)
+    write_file(path, text, 0o600)
+    bed.start()
+    assert mailtoken(bed, "import", "sasl-xoauth2", "--config",
+                     conf_file(bed), path, status=2).stderr
+
+
+def mutt(bed, **more):
+    """A decrypted token file of mutt_oauth2.py."""
+    seeded = bed.idp.seed(JO, client_id=FOREIGN, scope=SCOPE)
+    return json.dumps({
+        "registration": "microsoft", "authflow": "devicecode", "email": JO,
+        "access_token": seeded.access_token,
+        "access_token_expiration": "2020-01-01T00:00:00",
+        "refresh_token": seeded.refresh_token, "client_id": FOREIGN,
+        "client_secret": bed.secret, **more}).encode()
+
+
+def test_mutt_oauth2_comes_in_by_standard_input(bed):
+    bed.start()
+    done = mailtoken(bed, "import", "mutt_oauth2", data=mutt(bed))
+    assert b"jo@example.org is imported (provider import:microsoft)" \
+        in done.stdout
+    record = bed.record()
+    assert record["token-endpoint"] == \
+        "https://login.microsoftonline.com/common/oauth2/v2.0/token"
+    assert record["tenant"] == "common"
+    assert "SMTP.Send" in record["scope"]
+    assert bed.status()["servers"].startswith("smtp.office365.com")
+
+
+def test_mutt_oauth2_of_google(bed):
+    bed.start()
+    mailtoken(bed, "import", "mutt_oauth2",
+              data=mutt(bed, registration="google"))
+    assert bed.record()["provider"] == "import:google"
+    assert bed.record()["token-host"] == "accounts.google.com"
+
+
+def test_mutt_oauth2_with_an_unknown_registration(bed):
+    bed.start()
+    done = mailtoken(bed, "import", "mutt_oauth2",
+                     data=mutt(bed, registration="elsewhere"), status=2)
+    assert b"registration" in done.stderr
+
+
+def test_export_and_import_move_grants_to_another_helper(bed, beds, idp):
+    for account in (JO, ANN):
+        bed.seed(account)
+    bed.start()
+    before = {a: bed.record(a) for a in (JO, ANN)}
+    out = mailtoken(bed, "export").stdout
+    assert bed.stop() == 0
+    other = beds()
+    other.start()
+    mailtoken(other, "import", "mailtoken", data=out)
+    for account in (JO, ANN):
+        new = {k: v for k, v in other.record(account).items()
+               if k != "asked"}
+        assert new == {k: v for k, v in before[account].items()
+                       if k != "asked"}
+        assert other.token(account)["token"] == \
+            before[account]["access-token"]
+    assert other.ask("refresh", account=JO)["result"] == "ok"
+
+
+def test_export_of_one_account(bed):
+    for account in (JO, ANN):
+        bed.seed(account)
+    bed.start()
+    out = mailtoken(bed, "export", JO).stdout.decode()
+    assert out.startswith("mailtoken-entry=1\naccount=jo@example.org\n")
+    assert ANN not in out and out.endswith("\n\n")
+
+
+def test_old_token_of_a_backup_is_not_served(bed, beds):
+    bed.seed(age=4000)
+    bed.start()
+    out = mailtoken(bed, "export", JO).stdout
+    assert bed.stop() == 0
+    other = beds()
+    other.start()
+    mailtoken(other, "import", "mailtoken", data=out)
+    old = [l for l in out.decode().split("\n")
+           if l.startswith("access-token=")][0].partition("=")[2]
+    assert other.token()["token"] != old
+
+
+def test_export_names_what_it_cannot_read_and_goes_on(bed):
+    bed.seed(JO)
+    bed.seed(ANN)
+    bed.write_record(ANN, "rubbish\n")
+    bed.start()
+    done = mailtoken(bed, "export", status=1)
+    assert b"account=jo@example.org" in done.stdout
+    assert b"ann@example.org is not exported" in done.stderr
+
+
+def test_export_to_a_terminal_is_refused(bed):
+    bed.seed()
+    bed.start()
+    ours, theirs = pty.openpty()
+    try:
+        done = mailtoken(bed, "export", status=2, out=theirs)
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert b"refresh tokens" in done.stderr
+
+
+def test_import_from_a_terminal_is_refused(bed):
+    bed.start()
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [str(paths.program("mailtoken")), "--socket", bed.socket, "import",
+         "mailtoken"], stdin=theirs, capture_output=True, timeout=60)
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == 2 and b"terminal" in done.stderr
+
+
+def test_damaged_backup_is_refused(bed, beds):
+    bed.seed()
+    bed.start()
+    out = mailtoken(bed, "export").stdout
+    assert bed.stop() == 0
+    other = beds()
+    other.start()
+    for damaged in (out[:-1], out[:200], b"rubbish", b"\n\n",
+                    out.replace(b"mailtoken-entry", b"mailtoken"),
+                    b"\0" * 100, b"x" * 200000):
+        done = subprocess.run(
+            [str(paths.program("mailtoken")), "--socket", other.socket,
+             "import", "mailtoken"], input=damaged, capture_output=True,
+            timeout=60)
+        assert done.returncode in (1, 2), damaged[:40]
+        assert done.stderr
+    assert other.token()["result"] == "unknown-account"
+
+
+def test_import_is_for_admins_and_export_for_root(bed, root):
+    bed.configure(more="admin = { 'daemon' }")
+    bed.seed(ANN)
+    bed.start()
+    data = pieces(json.dumps({"refresh_token": "abc", "client_id": FOREIGN,
+                              "token_endpoint": f"{bed.idp.url}/token"}))
+    ask = {"format": "sasl-xoauth2", "account": JO, "data": data}
+    assert bed.ask("import", uid=2, **ask)["result"] == "denied"
+    assert bed.ask("import", uid=1, **ask)["result"] == "ok"
+    for uid in (1, 2):
+        answer = bed.ask("export", uid=uid, account=ANN)
+        assert answer["result"] == "denied"
+    assert "data" not in bed.ask("export", uid=1, account=ANN)
+
+
+def test_data_in_pieces_is_joined(bed):
+    bed.start()
+    text = pieces(json.dumps({"refresh_token": "a" * 9000,
+                              "client_id": FOREIGN,
+                              "token_endpoint": f"{bed.idp.url}/token"}))
+    with connect(bed.socket) as line:
+        line.sock.sendall(("mailtoken=1\nverb=import\nformat=sasl-xoauth2\n"
+                           f"account={JO}\n" + "".join(
+                               f"data={text[i:i + 500]}\n"
+                               for i in range(0, len(text), 500)) +
+                           "\n").encode())
+        assert line.rest()[-1]["result"] == "ok"
+    assert bed.record()["refresh-token"] == "a" * 9000
+
+
+@pytest.mark.parametrize("data", ("", "a", "%%%%", "YQ", "YQ==YQ==", "YR=="))
+def test_data_that_is_no_base64_is_a_bad_request(bed, data):
+    bed.start()
+    assert bed.ask("import", format="sasl-xoauth2", account=JO,
+                   data=data)["result"] == "bad-request"
+
+
+def test_unknown_format_is_a_bad_request(bed):
+    bed.start()
+    answer = bed.ask("import", format="elsewhere", account=JO, data="e30=")
+    assert answer["result"] == "bad-request"
+    assert "sasl-xoauth2" in answer["text"]
+
+
+def test_imported_grant_is_renewed_in_the_background(bed):
+    path = token_file(bed)
+    bed.start()
+    sasl_xoauth2(bed, path)
+    wait_for(lambda: "access-token" in bed.record())
+
+
+def test_backup_of_a_sealed_keyring_is_plain_and_fits(bed):
+    write_file(bed.path("key"), "0" * 64, 0o600)
+    os.chown(bed.path("key"), bed.user.pw_uid, -1)
+    bed.configure(more=f"keyring_key = '{bed.path('key')}'")
+    bed.seed(refresh_token="r" * 16000, access_token="a" * 65000)
+    bed.start()
+    assert bed.status()["state"] == "active"
+    out = mailtoken(bed, "export", JO).stdout
+    assert b"refresh-token=" + b"r" * 16000 in out
+    mailtoken(bed, "import", "mailtoken", "--replace", data=out)
+    assert "sealed" in bed.record()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Signing in where the server registers anybody (RFC 7591)."""
+
+import json
+import os
+import subprocess
+
+import paths
+import pytest
+
+from bed import write_file
+from bed_helper import ROOT
+from test_discovery import known_by_issuer
+from test_helper_signin import JO, begin, done, sign_in
+
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def registered(idp):
+    """What was asked for, each time."""
+    return [json.loads(r.body) for r in idp.requests
+            if r.endpoint == "register"]
+
+
+@pytest.fixture
+def issuer(helper):
+    """A helper with an issuer and no client id."""
+    helper.provider["client_id"] = None
+    helper.provider["scope"] = None
+    return known_by_issuer(helper)
+
+
+@pytest.fixture
+def bare(helper, idp):
+    """A user's helper that is told nothing at all."""
+    if not ROOT or not os.path.exists(CERTIFICATES):
+        pytest.skip("needs root and the system's certificates")
+    probe = subprocess.run(["unshare", "-m", "true"], check=False)
+    if probe.returncode:
+        pytest.skip("no mount namespace here")
+    write_file(helper.config, "")
+    helper.start(before=["unshare", "-m", "sh", "-c",
+                         f'mount --bind "$0" {CERTIFICATES} && exec "$@"',
+                         idp.ca_file])
+    return helper
+
+
+def test_client_is_registered_and_kept(issuer, idp):
+    issuer.start()
+    assert sign_in(issuer)["result"] == "ok"
+    asked, = registered(idp)
+    assert asked["client_name"] == "mailtoken"
+    assert asked["token_endpoint_auth_method"] == "none"
+    assert set(asked["grant_types"]) >= {"authorization_code",
+                                         "refresh_token"}
+    assert asked["scope"].split()[-1] == "offline_access"
+    record = issuer.record()
+    assert record["client-id"].startswith("dyn-")
+    assert int(record["registered"]) > 0
+    assert issuer.ask("refresh", account=JO)["result"] == "ok"
+    issuer.restart()
+    assert issuer.ask("refresh", account=JO)["result"] == "ok"
+    assert len(registered(idp)) == 1
+
+
+def test_secret_that_came_all_the_same_is_used(issuer, idp):
+    idp.set(register_secret=True)
+    issuer.start()
+    assert sign_in(issuer)["result"] == "ok"
+    assert "client-secret" in issuer.record()
+    issuer.restart()
+    assert issuer.ask("refresh", account=JO)["result"] == "ok"
+
+
+def test_second_sign_in_uses_the_same_client(issuer, idp):
+    issuer.start()
+    assert sign_in(issuer)["result"] == "ok"
+    client = issuer.record()["client-id"]
+    assert sign_in(issuer)["result"] == "ok"
+    assert issuer.record()["client-id"] == client
+    assert len(registered(idp)) == 1
+
+
+def test_closed_registration_says_what_to_do(issuer, idp):
+    idp.set(register_closed=True)
+    issuer.start()
+    answer = issuer.ask("sign-in", account=JO)
+    assert answer["result"] == "config-error"
+    assert "client_id" in answer["text"] and idp.url in answer["text"]
+
+
+def test_server_without_registration_says_what_to_do(issuer, idp):
+    idp.set(discovery={"registration_endpoint": None})
+    issuer.start()
+    answer = issuer.ask("sign-in", account=JO)
+    assert answer["result"] == "config-error"
+    assert "client_id" in answer["text"]
+
+
+@pytest.mark.parametrize("kind, details, result", [
+    ("http_error", {"status": 503}, "try-later"),
+    ("malformed", {}, "try-later"),
+    ("without", {"names": ["client_id"]}, "try-later"),
+    ("http_error", {"status": 400, "error": "invalid_client_metadata",
+                    "error_description": "no\nthanks"}, "config-error"),
+    ("redirect", {"url": "https://localhost:1/x"}, "try-later"),
+])
+def test_registration_that_fails_stores_nothing(issuer, idp, kind, details,
+                                                result):
+    idp.fault("register", kind, times=None, **details)
+    issuer.start()
+    answer = issuer.ask("sign-in", account=JO)
+    assert answer["result"] == result, answer
+    assert os.listdir(issuer.keyring) == [".lock"]
+
+
+def test_issuer_needs_no_configuration(bare, idp):
+    line, code = begin(bare, issuer=idp.url)
+    idp.approve(code, JO)
+    with line:
+        answer = done(line)
+    assert answer["result"] == "ok"
+    assert answer["provider"] == idp.url
+    assert answer["servers"] == "example.org *.example.org"
+    assert bare.token(server="mail.example.org")["result"] == "ok"
+    assert bare.ask("refresh", account=JO)["result"] == "ok"
+    assert bare.status()["provider"] == idp.url
+    # The record alone tells it all, and names the provider again.
+    line, code = begin(bare)
+    idp.approve(code, JO)
+    with line:
+        assert done(line)["result"] == "ok"
+    assert len(registered(idp)) == 1
+
+
+def test_issuer_means_the_block_that_has_it(issuer, idp):
+    issuer.start()
+    answer = sign_in(issuer, issuer=idp.url)
+    assert (answer["result"], answer["provider"]) == ("ok", "test")
+
+
+@pytest.mark.parametrize("url", ["http://localhost/", "https://a@b/",
+                                 "localhost", "https://a/#x"])
+def test_issuer_that_is_none_is_refused(helper, url):
+    helper.start()
+    answer = helper.ask("sign-in", account=JO, issuer=url)
+    assert answer["result"] == "bad-request"
+    assert "https" in answer["text"]
+
+
+def test_command_line_names_the_issuer(bare, idp):
+    process = subprocess.Popen(
+        [str(paths.program("mailtoken")), "--socket", bare.socket, "login",
+         JO, "--issuer", idp.url], stdout=subprocess.PIPE, text=True)
+    lines = {}
+    for line in process.stdout:
+        name, _, value = line.rstrip("\n").partition("=")
+        lines[name] = value
+        if name == "user-code":
+            idp.approve(value, JO)
+    assert process.wait(30) == 0, lines
+    assert lines["provider"] == idp.url
