@@ -203,6 +203,19 @@ class Postfix(ServerProcess):
         subprocess.run(["/usr/sbin/postsuper", "-c", self.config, "-d",
                         "ALL"], check=True, capture_output=True)
 
+    def hold(self):
+        """Keep what is in the queue from being tried until release(): a
+        reload in the middle of a delivery leaves the message behind."""
+        subprocess.run(["/usr/sbin/postsuper", "-c", self.config, "-h",
+                        "ALL"], check=True, capture_output=True)
+        wait_for(lambda: all(one["queue_name"] == "hold"
+                             for one in self.queue()), what="the hold")
+
+    def release(self):
+        """The end of hold()."""
+        subprocess.run(["/usr/sbin/postsuper", "-c", self.config, "-H",
+                        "ALL"], check=True, capture_output=True)
+
     def wait_empty(self, deadline=30.0):
         """Wait until the queue is empty, or make it so and complain."""
         try:
