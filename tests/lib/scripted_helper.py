@@ -187,10 +187,14 @@ class ScriptedHelper:
             self._steps.clear()
 
     def wait_request(self, n=1, deadline=10.0, verb=None):
-        """Wait for n finished requests; returns all (with this verb)."""
-        return self.requests.wait(
-            n, deadline,
-            lambda r: r.done and (verb is None or r.verb == verb))
+        """Wait until the first n requests (with this verb) are finished;
+        returns all that are, in the order in which they came."""
+        def finished():
+            found = self.requests.matching(
+                lambda r: verb is None or r.verb == verb)
+            return len(found) >= n and all(r.done for r in found[:n]) and [
+                r for r in found if r.done]
+        return bed.wait_for(finished, deadline, f"{n} finished requests")
 
     def _accept(self, listener):
         while not self._stopping.is_set():
