@@ -13,15 +13,15 @@
 #include "response.h"
 #include "wire/ask.h"
 
-#define NAME_SHOWN_BYTES 64	/* so that the advice behind it still fits */
-#define TEXT_SHOWN_BYTES 160
+#define NAME_SHOWN_BYTES  64 /* so that the advice behind it still fits */
+#define TEXT_SHOWN_BYTES  160
 #define RETRY_AFTER_MAX_S 86400
 
 /* What came of asking one socket. */
 struct talk {
 	struct address address;
 	struct buf answer;
-	struct attrs attrs;	/* when it answered */
+	struct attrs attrs; /* when it answered */
 	bool answered;
 	enum fault fault;
 	struct why why;
@@ -54,8 +54,10 @@ static bool is_absent(const struct talk *talk)
 static void talk_once(struct talk *talk, struct span request,
     int64_t deadline_ms, int64_t retry_ms)
 {
-	struct ask question = { .address = talk->address, .request = request,
-	    .deadline_ms = deadline_ms, .retry_ms = retry_ms };
+	struct ask question = { .address = talk->address,
+		.request = request,
+		.deadline_ms = deadline_ms,
+		.retry_ms = retry_ms };
 
 	buf_drop(&talk->answer);
 	talk->attrs.n = 0;
@@ -70,8 +72,8 @@ static void talk_once(struct talk *talk, struct span request,
  * A helper that is being restarted drops the connections it has not taken
  * yet; the next one goes to its successor.
  */
-static void talk_to(struct talk *talk, struct span request,
-    int64_t deadline_ms, int64_t retry_ms)
+static void talk_to(struct talk *talk, struct span request, int64_t deadline_ms,
+    int64_t retry_ms)
 {
 	talk_once(talk, request, deadline_ms, retry_ms);
 	if (hung_up(talk))
@@ -98,8 +100,7 @@ static void talk_second(struct talk *talks, struct span request,
 	    talks[0].answered ? 0 : CONNECT_RETRY_MAX_MS);
 	if (talks[0].answered && talks[1].fault == FAULT_NO_HELPER &&
 	    !is_absent(&talks[1]))
-		talk_to(&talks[1], request, deadline_ms,
-		    CONNECT_RETRY_MAX_MS);
+		talk_to(&talks[1], request, deadline_ms, CONNECT_RETRY_MAX_MS);
 }
 
 /* Which outcome counts. */
@@ -131,8 +132,7 @@ static enum fault take_answer(struct talk *talk,
 		login = span_of(question->account);
 	if (!attr_is_token(token, ACCESS_TOKEN_MAX_BYTES) ||
 	    !response_is_user(login) || serial.n > SERIAL_MAX_BYTES) {
-		why_set(&talk->why, 0, "its token, login or serial is not "
-		    "one");
+		why_set(&talk->why, 0, "its token, login or serial is not one");
 		return FAULT_GARBLED;
 	}
 	fault = secret_new(token, &fetched.token);
@@ -157,29 +157,33 @@ static void say_unreachable(const struct talk *talk, const char *other,
 	const char *path = talk->address.path;
 
 	if (talk->why.err == EACCES || talk->why.err == EPERM)
-		why_set(why, 0, "mailtoken: no permission for uid %lu to "
-		    "reach the helper at %s (%s): let this user in, see the "
-		    "modes of the socket and its directory", my_uid(), path,
-		    talk->why.text);
+		why_set(why, 0,
+		    "mailtoken: no permission for uid %lu to reach the helper "
+		    "at %s (%s): let this user in, see the modes of the socket "
+		    "and its directory",
+		    my_uid(), path, talk->why.text);
 	else if (talk->fault == FAULT_UNTRUSTED)
-		why_set(why, 0, "mailtoken: not trusting the helper at %s: "
-		    "%s", path, talk->why.text);
+		why_set(why, 0, "mailtoken: not trusting the helper at %s: %s",
+		    path, talk->why.text);
 	else if (talk->fault == FAULT_IO)
 		why_set(why, 0, "mailtoken: cannot ask the helper at %s: %s",
 		    path, talk->why.text);
 	else if (hung_up(talk))
-		why_set(why, 0, "mailtoken: the helper at %s hung up without "
-		    "an answer: see the log of mailtokend", path);
+		why_set(why, 0,
+		    "mailtoken: the helper at %s hung up without an answer: "
+		    "see the log of mailtokend",
+		    path);
 	else
-		why_set(why, 0, "mailtoken: cannot reach the helper at %s%s%s "
-		    "(is mailtokend running? in a chroot the socket must be "
-		    "inside it)", talk->why.text,
-		    other[0] != '\0' ? ", nor at " : "", other);
+		why_set(why, 0,
+		    "mailtoken: cannot reach the helper at %s%s%s (is "
+		    "mailtokend running? in a chroot the socket must be inside "
+		    "it)",
+		    talk->why.text, other[0] != '\0' ? ", nor at " : "", other);
 }
 
 /* Sentences for what an answer says. */
-static void say_answer(const struct talk *talk,
-    const struct question *question, struct why *why)
+static void say_answer(const struct talk *talk, const struct question *question,
+    struct why *why)
 {
 	char account[NAME_SHOWN_BYTES], server[NAME_SHOWN_BYTES];
 	char text[TEXT_SHOWN_BYTES];
@@ -193,43 +197,53 @@ static void say_answer(const struct talk *talk,
 	attr_plain(span_of(question->server), server, sizeof(server));
 
 	if (talk->fault == FAULT_LOGIN_NEEDED)
-		why_set(why, 0, "mailtoken: %s must sign in again: run "
-		    "\"mailtoken login %s\" (%s)", account, account, text);
+		why_set(why, 0,
+		    "mailtoken: %s must sign in again: run \"mailtoken login "
+		    "%s\" (%s)",
+		    account, account, text);
 	else if (talk->fault == FAULT_UNKNOWN_ACCOUNT)
-		why_set(why, 0, "mailtoken: no account \"%s\" for uid %lu: "
-		    "not signed in, or not allowed: run \"mailtoken login "
-		    "%s\", or name the user in allow of mailtoken.conf",
+		why_set(why, 0,
+		    "mailtoken: no account \"%s\" for uid %lu: not signed in, "
+		    "or not allowed: run \"mailtoken login %s\", or name the "
+		    "user in allow of mailtoken.conf",
 		    account, my_uid(), account);
 	else if (talk->fault == FAULT_DENIED)
-		why_set(why, 0, "mailtoken: uid %lu may not use the helper at "
-		    "%s: %s", my_uid(), talk->address.path, text);
+		why_set(why, 0,
+		    "mailtoken: uid %lu may not use the helper at %s: %s",
+		    my_uid(), talk->address.path, text);
 	else if (talk->fault == FAULT_WRONG_SERVER)
-		why_set(why, 0, "mailtoken: no token of %s for %s: %s "
-		    "(\"mailtoken login --server\" adds a name)", account,
-		    server, text);
+		why_set(why, 0,
+		    "mailtoken: no token of %s for %s: %s (\"mailtoken login "
+		    "--server\" adds a name)",
+		    account, server, text);
 	else if (attr_get_int(&talk->attrs, ATTR_RETRY_AFTER, 1,
-	    RETRY_AFTER_MAX_S, &after_s) == FAULT_NONE)
-		why_set(why, 0, "mailtoken: no token for %s: %s (next try in "
-		    "%d s)", account, text, (int)after_s);
+		     RETRY_AFTER_MAX_S, &after_s) == FAULT_NONE)
+		why_set(why, 0,
+		    "mailtoken: no token for %s: %s (next try in %d s)",
+		    account, text, (int)after_s);
 	else
-		why_set(why, 0, "mailtoken: no token for %s: %s (\"mailtoken "
-		    "status\" shows more)", account, text);
+		why_set(why, 0,
+		    "mailtoken: no token for %s: %s (\"mailtoken status\" "
+		    "shows more)",
+		    account, text);
 }
 
 static void say(const struct talk *talk, const char *other,
     const struct question *question, struct why *why)
 {
 	if (talk->fault == FAULT_GARBLED)
-		why_set(why, 0, "mailtoken: bad answer from the helper at "
-		    "%s: %s (is mailtokend of another version?)",
+		why_set(why, 0,
+		    "mailtoken: bad answer from the helper at %s: %s (is "
+		    "mailtokend of another version?)",
 		    talk->address.path, talk->why.text);
 	else if (talk->fault == FAULT_NOMEM)
 		why_set(why, 0, "mailtoken: the program is out of memory");
 	else if (talk->answered)
 		say_answer(talk, question, why);
 	else if (talk->fault == FAULT_TIMEOUT)
-		why_set(why, 0, "mailtoken: helper timed out: no answer from "
-		    "%s within %d s: see the log of mailtokend",
+		why_set(why, 0,
+		    "mailtoken: helper timed out: no answer from %s within %d "
+		    "s: see the log of mailtokend",
 		    talk->address.path, STEP_MAX_MS / 1000);
 	else
 		say_unreachable(talk, other, why);
@@ -274,21 +288,24 @@ enum fault fetch_token(const struct question *question,
 	enum fault fault;
 
 	if (question->server == NULL || question->server[0] == '\0') {
-		why_set(why, 0, "mailtoken: the program names no server, and "
-		    "a token is given out for known servers only: configure "
-		    "the server by its host name");
+		why_set(why, 0,
+		    "mailtoken: the program names no server, and a token is "
+		    "given out for known servers only: configure the server by "
+		    "its host name");
 		return FAULT_WRONG_SERVER;
 	}
 	if (address_candidates(&addresses) != FAULT_NONE) {
-		why_set(why, 0, "mailtoken: " ADDRESS_SOCKET_ENV " must be "
+		why_set(why, 0,
+		    "mailtoken: " ADDRESS_SOCKET_ENV " must be "
 		    "an absolute path of at most %d bytes",
 		    ADDRESS_SOCKET_MAX_BYTES - 1);
 		return FAULT_CONFIG_ERROR;
 	}
 	fault = write_question(question, &request);
 	if (fault != FAULT_NONE)
-		why_set(why, 0, "mailtoken: the program's server or service "
-		    "name cannot be sent to the helper: %s",
+		why_set(why, 0,
+		    "mailtoken: the program's server or service name cannot be "
+		    "sent to the helper: %s",
 		    fault_text(fault));
 	else
 		fault = converse(&addresses, question, buf_span(&request),
@@ -331,16 +348,16 @@ void fetch_drop(struct fetched *fetched)
 int fetch_code(enum fault fault)
 {
 	switch (fault) {
-	case FAULT_NONE:		return SASL_OK;
-	case FAULT_LOGIN_NEEDED:	return SASL_EXPIRED;
-	case FAULT_UNKNOWN_ACCOUNT:	return SASL_NOUSER;
-	case FAULT_DENIED:		return SASL_DISABLED;
+	case FAULT_NONE: return SASL_OK;
+	case FAULT_LOGIN_NEEDED: return SASL_EXPIRED;
+	case FAULT_UNKNOWN_ACCOUNT: return SASL_NOUSER;
+	case FAULT_DENIED: return SASL_DISABLED;
 	case FAULT_WRONG_SERVER:
-	case FAULT_CONFIG_ERROR:	return SASL_CONFIGERR;
+	case FAULT_CONFIG_ERROR: return SASL_CONFIGERR;
 	case FAULT_BAD_REQUEST:
-	case FAULT_GRAMMAR:		return SASL_BADPARAM;
-	case FAULT_TOO_BIG:		return SASL_BUFOVER;
-	case FAULT_NOMEM:		return SASL_NOMEM;
+	case FAULT_GRAMMAR: return SASL_BADPARAM;
+	case FAULT_TOO_BIG: return SASL_BUFOVER;
+	case FAULT_NOMEM: return SASL_NOMEM;
 	case FAULT_TRY_LATER:
 	case FAULT_BUSY:
 	case FAULT_TIMEOUT:
@@ -352,7 +369,7 @@ int fetch_code(enum fault fault)
 	case FAULT_UNSAFE:
 	case FAULT_NOT_FOUND:
 	case FAULT_LOCKED:
-	case FAULT_READ_ONLY:		return SASL_UNAVAIL;
+	case FAULT_READ_ONLY: return SASL_UNAVAIL;
 	}
 	return SASL_UNAVAIL;
 }

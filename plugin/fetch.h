@@ -17,7 +17,7 @@
 
 struct question {
 	const char *account;
-	const char *server;	/* NULL or "" when the host names none */
+	const char *server; /* NULL or "" when the host names none */
 	const char *service;
 	const char *mechanism;
 };
@@ -25,9 +25,9 @@ struct question {
 struct fetched {
 	struct secret *token;
 	char login[LOGIN_MAX_BYTES + 1];
-	char serial[SERIAL_MAX_BYTES + 1];	/* "" when none was given */
+	char serial[SERIAL_MAX_BYTES + 1]; /* "" when none was given */
 	struct address from;
-	bool password_allowed;	/* see fetch_token() */
+	bool password_allowed; /* see fetch_token() */
 };
 
 /*

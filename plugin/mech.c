@@ -12,12 +12,12 @@
 #include "who.h"
 #include "wire/attr.h"
 
-#define SAID_MAX_BYTES 250	/* one line of a log */
+#define SAID_MAX_BYTES 250 /* one line of a log */
 
 struct mech_kind {
 	const char *name;
-	enum fault (*encode)(struct span user, struct span token,
-	    struct buf *out);
+	enum fault (
+	    *encode)(struct span user, struct span token, struct buf *out);
 	const char *error_reply;
 };
 
@@ -32,8 +32,8 @@ struct mech {
 	enum state state;
 	struct who who;
 	struct fetched fetched;
-	struct buf out;		/* what clientout points to */
-	size_t token_bytes;	/* of it, before the two that end it */
+	struct buf out;	    /* what clientout points to */
+	size_t token_bytes; /* of it, before the two that end it */
 };
 
 /* What libsasl2 gives for one step. */
@@ -56,7 +56,8 @@ static int tell(const sasl_client_params_t *params, int code,
 
 	for (i = 0; why->text[i] != '\0' && i < SAID_MAX_BYTES; i++)
 		said[i] = why->text[i] >= 0x20 && why->text[i] < 0x7f ?
-		    why->text[i] : '?';
+		    why->text[i] :
+		    '?';
 	if (why->text[i] != '\0')
 		memcpy(said + i - 3, "...", 3);
 	said[i] = '\0';
@@ -159,8 +160,9 @@ static int try_password(struct mech *mech, const struct step *step,
 	if (code == SASL_NOMEM)
 		return tell_fault(step->params, FAULT_NOMEM,
 		    &(struct why){ 0, "" });
-	if (code == SASL_OK && response_is_bearer(secret_reveal(
-	    mech->who.password, "whether it is a token")))
+	if (code == SASL_OK &&
+	    response_is_bearer(
+		secret_reveal(mech->who.password, "whether it is a token")))
 		return send_token(mech, step, mech->who.password);
 	return tell(step->params, fetch_code(FAULT_UNKNOWN_ACCOUNT), why);
 }
@@ -168,9 +170,9 @@ static int try_password(struct mech *mech, const struct step *step,
 static int get_token(struct mech *mech, const struct step *step)
 {
 	struct question question = { .account = mech->who.account,
-	    .server = step->params->serverFQDN,
-	    .service = step->params->service,
-	    .mechanism = mech->kind->name };
+		.server = step->params->serverFQDN,
+		.service = step->params->service,
+		.mechanism = mech->kind->name };
 	struct why why = { 0, "" };
 	enum fault fault;
 	int code;
@@ -199,18 +201,18 @@ static int first_step(struct mech *mech, const struct step *step)
 	if (fault != FAULT_NONE)
 		return tell_fault(params, fault, &why);
 	if (params->props.min_ssf > params->external_ssf) {
-		why_set(&why, 0, "mailtoken: the program asks for a security "
-		    "layer, which %s does not have: use TLS",
+		why_set(&why, 0,
+		    "mailtoken: the program asks for a security layer, which "
+		    "%s does not have: use TLS",
 		    mech->kind->name);
 		return tell(params, SASL_TOOWEAK, &why);
 	}
-	code = who_names(&mech->who, params, step->prompt_need,
-	    step->oparams, &why);
+	code = who_names(&mech->who, params, step->prompt_need, step->oparams,
+	    &why);
 	if (code == SASL_INTERACT)
 		return code;
 	if (code == SASL_NOMEM)
-		return tell_fault(params, FAULT_NOMEM,
-		    &(struct why){ 0, "" });
+		return tell_fault(params, FAULT_NOMEM, &(struct why){ 0, "" });
 	if (code != SASL_OK)
 		return tell(params, code, &why);
 	return get_token(mech, step);
@@ -218,8 +220,8 @@ static int first_step(struct mech *mech, const struct step *step)
 
 static struct span sent_token(const struct mech *mech)
 {
-	struct span token = { mech->out.p + mech->out.n - 2 -
-	    mech->token_bytes, mech->token_bytes };
+	struct span token = { mech->out.p + mech->out.n - 2 - mech->token_bytes,
+		mech->token_bytes };
 
 	return token;
 }
@@ -245,19 +247,18 @@ static int second_step(struct mech *mech, const struct step *step,
 		    verdict.challenge);
 	attr_plain(span_of(step->params->serverFQDN), server, sizeof(server));
 	attr_plain(span_of(mech->who.account), account, sizeof(account));
-	why_set(&why, 0, "mailtoken: %s rejected the token of %s: %s",
-	    server, account, verdict.challenge);
+	why_set(&why, 0, "mailtoken: %s rejected the token of %s: %s", server,
+	    account, verdict.challenge);
 	return tell(step->params, SASL_OK, &why);
 }
 
 static int mech_step(void *conn_context, sasl_client_params_t *params,
     const char *serverin, unsigned serverinlen, sasl_interact_t **prompt_need,
-    const char **clientout, unsigned *clientoutlen,
-    sasl_out_params_t *oparams)
+    const char **clientout, unsigned *clientoutlen, sasl_out_params_t *oparams)
 {
 	struct step step = { params, prompt_need, oparams };
-	struct span challenge = { serverin, serverin != NULL ?
-	    serverinlen : 0 };
+	struct span challenge = { serverin,
+		serverin != NULL ? serverinlen : 0 };
 	struct mech *mech = conn_context;
 	struct why why;
 	int code;
@@ -275,25 +276,22 @@ static int mech_step(void *conn_context, sasl_client_params_t *params,
 	case TOKEN_SENT:
 		return second_step(mech, &step, challenge, clientout,
 		    clientoutlen);
-	case DONE:
-		break;
+	case DONE: break;
 	}
 	why_set(&why, 0, "mailtoken: the exchange is over");
 	return tell(params, SASL_FAIL, &why);
 }
 
-static const struct mech_kind xoauth2 = {
-	.name = "XOAUTH2", .encode = response_xoauth2, .error_reply = ""
-};
+static const struct mech_kind xoauth2 = { .name = "XOAUTH2",
+	.encode = response_xoauth2,
+	.error_reply = "" };
 
-static const struct mech_kind oauthbearer = {
-	.name = "OAUTHBEARER", .encode = response_oauthbearer,
-	.error_reply = "\001"
-};
+static const struct mech_kind oauthbearer = { .name = "OAUTHBEARER",
+	.encode = response_oauthbearer,
+	.error_reply = "\001" };
 
-static const unsigned long required_prompts[] = {
-	SASL_CB_AUTHNAME, SASL_CB_LIST_END
-};
+static const unsigned long required_prompts[] = { SASL_CB_AUTHNAME,
+	SASL_CB_LIST_END };
 
 /*
  * max_ssf: no layer exists, but 1 ranks us above PLAIN and below SCRAM on
@@ -301,14 +299,11 @@ static const unsigned long required_prompts[] = {
  * NOPLAINTEXT: without TLS a token can be overheard like a password.
  */
 #define MECH_COMMON(mech) \
-	.mech_name = #mech, \
-	.max_ssf = 1, \
+	.mech_name = #mech, .max_ssf = 1, \
 	.security_flags = SASL_SEC_NOANONYMOUS | SASL_SEC_PASS_CREDENTIALS, \
 	.features = SASL_FEAT_WANT_CLIENT_FIRST | SASL_FEAT_ALLOWS_PROXY, \
-	.required_prompts = required_prompts, \
-	.mech_new = mech_new, \
-	.mech_step = mech_step, \
-	.mech_dispose = mech_dispose
+	.required_prompts = required_prompts, .mech_new = mech_new, \
+	.mech_step = mech_step, .mech_dispose = mech_dispose
 
 const sasl_client_plug_t mech_list[MECH_COUNT] = {
 	{ MECH_COMMON(XOAUTH2), .glob_context = (void *)&xoauth2 },

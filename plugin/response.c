@@ -7,9 +7,9 @@
 
 #include "wire/attr.h"
 
-#define SEP "\001"	/* octal: a hex escape would swallow the next letter */
+#define SEP "\001" /* octal: a hex escape would swallow the next letter */
 
-#define BEARER_MIN_BYTES 64	/* no password that a human chose */
+#define BEARER_MIN_BYTES 64 /* no password that a human chose */
 
 bool response_is_user(struct span user)
 {
@@ -26,7 +26,8 @@ bool response_is_user(struct span user)
 /* b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
 bool response_is_bearer(struct span text)
 {
-	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
+	static const char legal[] =
+	    "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/";
 	size_t n = text.n, i;
 

@@ -19,8 +19,8 @@ static bool is_error_object(struct span challenge)
 
 static bool repeats(struct span challenge, struct span token)
 {
-	return token.n > 0 && memmem(challenge.p, challenge.n,
-	    token.p, token.n) != NULL;
+	return token.n > 0 &&
+	    memmem(challenge.p, challenge.n, token.p, token.n) != NULL;
 }
 
 void verdict_read(struct span challenge, const char *error_reply,

@@ -15,9 +15,9 @@
 #include "wire/words.h"
 
 struct verdict {
-	bool rejected;		/* the server said so, in JSON */
-	struct span reply;	/* static storage, never NULL */
-	char challenge[CHALLENGE_MAX_BYTES + 1];	/* printable ASCII */
+	bool rejected;	   /* the server said so, in JSON */
+	struct span reply; /* static storage, never NULL */
+	char challenge[CHALLENGE_MAX_BYTES + 1]; /* printable ASCII */
 };
 
 /*

@@ -19,8 +19,9 @@ static enum fault keep_name(char *out, size_t out_bytes, struct span name,
     struct why *why)
 {
 	if (name.n >= out_bytes) {
-		why_set(why, 0, "mailtoken: the user name is longer than "
-		    "%zu bytes", out_bytes - 1);
+		why_set(why, 0,
+		    "mailtoken: the user name is longer than %zu bytes",
+		    out_bytes - 1);
 		return FAULT_TOO_BIG;
 	}
 	if (name.n > 0)
@@ -62,10 +63,9 @@ static enum fault take_answer(struct who *who, const sasl_interact_t *prompt,
 		    why);
 	case SASL_CB_PASS:
 		/* Only when it is ours: others' prompts are not our secrets. */
-		return who->asked_password ?
-		    keep_password(who, answer) : FAULT_NONE;
-	default:
-		return FAULT_NONE;
+		return who->asked_password ? keep_password(who, answer) :
+					     FAULT_NONE;
+	default: return FAULT_NONE;
 	}
 }
 
@@ -141,11 +141,11 @@ static int ask_names(struct who *who, const sasl_client_params_t *params,
     bool want_account, bool want_mailbox, sasl_interact_t **prompt_need)
 {
 	static const sasl_interact_t account = { .id = SASL_CB_AUTHNAME,
-	    .challenge = "Authentication Name",
-	    .prompt = "Please enter your authentication name" };
+		.challenge = "Authentication Name",
+		.prompt = "Please enter your authentication name" };
 	static const sasl_interact_t mailbox = { .id = SASL_CB_USER,
-	    .challenge = "Authorization Name",
-	    .prompt = "Please enter your authorization name" };
+		.challenge = "Authorization Name",
+		.prompt = "Please enter your authorization name" };
 	sasl_interact_t wanted[2];
 	size_t n = 0;
 
@@ -177,11 +177,12 @@ static int learn(struct who *who, const sasl_client_params_t *params,
 		return ask_names(who, params, account == SASL_INTERACT,
 		    mailbox == SASL_INTERACT, prompt_need);
 	if (account == SASL_OK)
-		return SASL_OK;		/* the mailbox is optional */
-	why_set(why, 0, who->asked_names ?
-	    "mailtoken: the program answered no user name: configure one" :
-	    "mailtoken: the program has no user name and cannot be asked: "
-	    "configure one");
+		return SASL_OK; /* the mailbox is optional */
+	why_set(why, 0,
+	    who->asked_names ?
+		"mailtoken: the program answered no user name: configure one" :
+		"mailtoken: the program has no user name and cannot be asked: "
+		"configure one");
 	return SASL_BADPARAM;
 }
 
@@ -198,22 +199,23 @@ static int canonical(struct who *who, sasl_client_params_t *params,
 		code = params->canon_user(params->utils->conn, who->mailbox, 0,
 		    SASL_CU_AUTHZID, oparams);
 	if (code != SASL_OK) {
-		why_set(why, 0, "mailtoken: the program's user name cannot be "
-		    "used: configure another");
+		why_set(why, 0,
+		    "mailtoken: the program's user name cannot be used: "
+		    "configure another");
 		return code == SASL_NOMEM || code == SASL_BUFOVER ?
-		    code : SASL_BADPARAM;
+		    code :
+		    SASL_BADPARAM;
 	}
 	if (keep_name(who->account, sizeof(who->account),
-	    span_of(oparams->authid), why) != FAULT_NONE ||
+		span_of(oparams->authid), why) != FAULT_NONE ||
 	    keep_name(who->mailbox, sizeof(who->mailbox),
-	    span_of(oparams->user), why) != FAULT_NONE)
+		span_of(oparams->user), why) != FAULT_NONE)
 		return SASL_BUFOVER;
 	return SASL_OK;
 }
 
 int who_names(struct who *who, sasl_client_params_t *params,
-    sasl_interact_t **prompt_need, sasl_out_params_t *oparams,
-    struct why *why)
+    sasl_interact_t **prompt_need, sasl_out_params_t *oparams, struct why *why)
 {
 	int code;
 
@@ -221,8 +223,9 @@ int who_names(struct who *who, sasl_client_params_t *params,
 	if (code != SASL_OK)
 		return code;
 	if (who->account[0] == '\0') {
-		why_set(why, 0, "mailtoken: the program supplied no user "
-		    "name: configure one");
+		why_set(why, 0,
+		    "mailtoken: the program supplied no user name: configure "
+		    "one");
 		return SASL_BADPARAM;
 	}
 	code = canonical(who, params, oparams, why);
@@ -230,8 +233,9 @@ int who_names(struct who *who, sasl_client_params_t *params,
 		return code;
 	if (!attr_is_account(span_of(who->account)) ||
 	    !response_is_user(span_of(who->mailbox))) {
-		why_set(why, 0, "mailtoken: the program's user name has "
-		    "control bytes or is not UTF-8: configure another");
+		why_set(why, 0,
+		    "mailtoken: the program's user name has control bytes or "
+		    "is not UTF-8: configure another");
 		return SASL_BADPARAM;
 	}
 	return SASL_OK;
@@ -256,16 +260,16 @@ static int call_secret(struct who *who, const sasl_client_params_t *params)
 		return SASL_FAIL;
 	password.p = (const char *)secret->data;
 	password.n = secret->len;
-	return keep_password(who, password) == FAULT_NONE ?
-	    SASL_OK : SASL_NOMEM;
+	return keep_password(who, password) == FAULT_NONE ? SASL_OK :
+							    SASL_NOMEM;
 }
 
 int who_password(struct who *who, const sasl_client_params_t *params,
     sasl_interact_t **prompt_need)
 {
 	static const sasl_interact_t password = { .id = SASL_CB_PASS,
-	    .challenge = "Password",
-	    .prompt = "Please enter your password" };
+		.challenge = "Password",
+		.prompt = "Please enter your password" };
 	int code;
 
 	if (who->password != NULL)

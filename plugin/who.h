@@ -19,9 +19,9 @@
 #include "wire/words.h"
 
 struct who {
-	char account[ACCOUNT_MAX_BYTES + 1];	/* authentication name */
-	char mailbox[LOGIN_MAX_BYTES + 1];	/* authorization id, or "" */
-	struct secret *password;		/* NULL unless asked for */
+	char account[ACCOUNT_MAX_BYTES + 1]; /* authentication name */
+	char mailbox[LOGIN_MAX_BYTES + 1];   /* authorization id, or "" */
+	struct secret *password;	     /* NULL unless asked for */
 	bool asked_names;
 	bool asked_password;
 };

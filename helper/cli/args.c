@@ -6,8 +6,7 @@
  */
 #include "cli/args.h"
 
-static const struct args_option *find(const struct args *args,
-    struct span name)
+static const struct args_option *find(const struct args *args, struct span name)
 {
 	size_t t, i;
 
@@ -18,8 +17,7 @@ static const struct args_option *find(const struct args *args,
 	return NULL;
 }
 
-static enum fault add(struct args_list *list, const char *word,
-    struct why *why)
+static enum fault add(struct args_list *list, const char *word, struct why *why)
 {
 	if (list->n == ARGS_LIST_MAX) {
 		why_set(why, 0, "too many arguments");

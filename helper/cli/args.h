@@ -20,10 +20,10 @@ struct args_list {
 
 /* Exactly one of the three addresses is set; it tells the kind. */
 struct args_option {
-	const char *name;		/* without the dashes */
-	bool *flag;			/* takes no value */
-	const char **value;		/* at most once */
-	struct args_list *list;		/* may be repeated */
+	const char *name;	/* without the dashes */
+	bool *flag;		/* takes no value */
+	const char **value;	/* at most once */
+	struct args_list *list; /* may be repeated */
 };
 
 struct args_table {
@@ -33,11 +33,11 @@ struct args_table {
 
 struct args {
 	int argc;
-	char **argv;			/* from the first one to read */
+	char **argv; /* from the first one to read */
 	struct args_table tables[2];
-	bool first_word_ends;		/* stop behind the first word */
-	int used;			/* out: how many were read */
-	struct args_list words;		/* out */
+	bool first_word_ends;	/* stop behind the first word */
+	int used;		/* out: how many were read */
+	struct args_list words; /* out */
 };
 
 /*

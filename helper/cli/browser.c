@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* The link is an argument of the shell, never a part of what it reads. */
-#define BY_VARIABLE	"exec ${BROWSER%%:*} \"$1\""
+#define BY_VARIABLE "exec ${BROWSER%%:*} \"$1\""
 
 static void become(const char *link)
 {

@@ -18,21 +18,24 @@ static const struct verb {
 	const char *arguments;
 	const char *purpose;
 } verbs[] = {
-	{ "login", login_run, "ACCOUNT [--provider NAME | --issuer URL] "
+	{ "login", login_run,
+	    "ACCOUNT [--provider NAME | --issuer URL] "
 	    "[--flow FLOW]\n           [--protocols LIST]\n"
 	    "           [--server HOST]... [--as-delegate] [--browser]",
 	    "sign an account in" },
-	{ "logout", logout_run, "ACCOUNT | --all [--yes] [--no-revoke] "
-	    "[--keep-local]",
+	{ "logout", logout_run,
+	    "ACCOUNT | --all [--yes] [--no-revoke] [--keep-local]",
 	    "forget an account and end its grant" },
 	{ "status", status_run, "[ACCOUNT]", "show accounts and their states" },
-	{ "token", token_run, "ACCOUNT [--server HOST] "
-	    "[--min-validity SECONDS]", "print an access token" },
+	{ "token", token_run,
+	    "ACCOUNT [--server HOST] [--min-validity SECONDS]",
+	    "print an access token" },
 	{ "refresh", refresh_run, "ACCOUNT | --due",
 	    "renew a token now, or all grants that have been idle" },
 	{ "watch", watch_run, "[--exec COMMAND]",
 	    "show each change of a state, or run a command for it" },
-	{ "import", import_run, "sasl-xoauth2 [--config FILE] "
+	{ "import", import_run,
+	    "sasl-xoauth2 [--config FILE] "
 	    "[--account ACCOUNT]\n"
 	    "           [--server HOST]... [--replace] FILE...\n"
 	    "  import mutt_oauth2 [--account ACCOUNT] [--server HOST]...\n"
@@ -76,8 +79,9 @@ static enum outcome usage(const struct verb *verb)
 	struct buf out = BUF_INIT(USAGE_MAX_BYTES);
 	size_t i;
 
-	buf_add_lit(&out, "usage: mailtoken [--system | --user | --socket "
-	    "PATH] [--json] VERB ...\n\n");
+	buf_add_lit(&out,
+	    "usage: mailtoken [--system | --user | --socket PATH] [--json] "
+	    "VERB ...\n\n");
 	for (i = 0; i < VERBS; i++)
 		if (verb == NULL || verb == &verbs[i])
 			add_verb(&out, &verbs[i]);
@@ -141,7 +145,7 @@ int main(int argc, char **argv)
 	args.argc = argc - 1;
 	args.argv = argv + 1;
 	args.tables[0] = (struct args_table){ command.options,
-	    COMMAND_OPTIONS };
+		COMMAND_OPTIONS };
 	if (args_parse(&args, &why) != FAULT_NONE) {
 		(void)command_usage(&command, why.text);
 		return OUTCOME_USAGE;

@@ -71,6 +71,7 @@ enum fault command_account(const char *word)
 	if (attr_is_account(span_of(word)))
 		return FAULT_NONE;
 	print_say("an account is 1 to %d bytes of UTF-8 without control "
-	    "characters, such as alice@example.com", ACCOUNT_MAX_BYTES);
+		  "characters, such as alice@example.com",
+	    ACCOUNT_MAX_BYTES);
 	return FAULT_GRAMMAR;
 }

@@ -14,9 +14,9 @@
 #define COMMAND_OPTIONS 6
 
 enum command_helper {
-	COMMAND_OWN,		/* this user's */
+	COMMAND_OWN, /* this user's */
 	COMMAND_SYSTEM,
-	COMMAND_NAMED		/* --socket or MAILTOKEN_SOCKET */
+	COMMAND_NAMED /* --socket or MAILTOKEN_SOCKET */
 };
 
 struct command {
@@ -27,8 +27,8 @@ struct command {
 
 	/* Set by start_choose(). */
 	enum command_helper helper;
-	bool by_default;		/* no option chose it */
-	bool both;			/* own and system's are there */
+	bool by_default; /* no option chose it */
+	bool both;	 /* own and system's are there */
 	struct address address;
 };
 
@@ -45,10 +45,10 @@ struct command_line {
 	const struct args_option *options;
 	size_t n_options;
 	size_t words_min, words_max;
-	struct args_list words;		/* out */
+	struct args_list words; /* out */
 };
-enum fault command_words(struct command *command, struct command_line *line)
-    MUST_CHECK;
+enum fault command_words(struct command *command,
+    struct command_line *line) MUST_CHECK;
 
 /* command_choice - --system, --user, --socket exclude each other; told. */
 enum fault command_choice(const struct command *command) MUST_CHECK;

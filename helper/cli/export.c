@@ -10,7 +10,7 @@
 #include "cli/talk.h"
 #include "wire/base64.h"
 
-#define NAMES_MAX_BYTES	(64 * 1024 * 1024)
+#define NAMES_MAX_BYTES (64 * 1024 * 1024)
 
 static enum fault ask(struct command *command, struct talk *talk,
     struct span account, struct why *why)
@@ -25,8 +25,8 @@ static enum fault ask(struct command *command, struct talk *talk,
 		attr_put(&writer, ATTR_ACCOUNT, account);
 	fault = attr_end(&writer);
 	if (fault == FAULT_NONE)
-		fault = talk_open(talk, command, buf_span(&request),
-		    TALK_START, why);
+		fault = talk_open(talk, command, buf_span(&request), TALK_START,
+		    why);
 	buf_drop(&request);
 	return fault;
 }
@@ -118,7 +118,9 @@ static enum outcome write_all(struct command *command)
 enum outcome export_run(struct command *command, int argc, char **argv)
 {
 	struct command_line line = {
-		.argc = argc, .argv = argv, .words_max = ARGS_LIST_MAX,
+		.argc = argc,
+		.argv = argv,
+		.words_max = ARGS_LIST_MAX,
 	};
 	enum outcome all = OUTCOME_DONE, one;
 	size_t i;
@@ -130,8 +132,8 @@ enum outcome export_run(struct command *command, int argc, char **argv)
 			return OUTCOME_USAGE;
 	if (print_on_terminal()) {
 		print_say("this would show refresh tokens: give standard "
-		    "output to a file or, better, to a program that "
-		    "encrypts, as mailtoken(1) shows");
+			  "output to a file or, better, to a program that "
+			  "encrypts, as mailtoken(1) shows");
 		return OUTCOME_USAGE;
 	}
 	if (line.words.n == 0)

@@ -16,9 +16,9 @@
 #include "cli/text.h"
 #include "wire/base64.h"
 
-#define FOREIGN_MAX_BYTES 65536	/* both files in base64 fit one list */
+#define FOREIGN_MAX_BYTES 65536 /* both files in base64 fit one list */
 #define SASL_XOAUTH2_CONF "/etc/sasl-xoauth2.conf"
-#define ANSWER_MAX_BYTES 65536
+#define ANSWER_MAX_BYTES  65536
 
 struct import {
 	struct command *command;
@@ -29,7 +29,7 @@ struct import {
 	bool replace;
 	struct buf defaults;
 	size_t done;
-	enum outcome outcome;	/* the last that was not good */
+	enum outcome outcome; /* the last that was not good */
 };
 
 /* Until the end, or until out is full. */
@@ -59,8 +59,7 @@ static enum fault read_some(int fd, const char *name, struct buf *out,
 	}
 }
 
-static enum fault read_file(const char *path, struct buf *out,
-    struct why *why)
+static enum fault read_file(const char *path, struct buf *out, struct why *why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	enum fault fault;
@@ -102,20 +101,19 @@ static enum fault build(const struct import *import, const char *account,
 		attr_put_str(&writer, ATTR_REPLACE, "yes");
 	base64_put(&writer, ATTR_DATA, data);
 	if (import->defaults.n > 0)
-		base64_put(&writer, ATTR_DEFAULTS,
-		    buf_span(&import->defaults));
+		base64_put(&writer, ATTR_DEFAULTS, buf_span(&import->defaults));
 	fault = attr_end(&writer);
 	buf_drop(&servers);
 	return fault;
 }
 
-static enum fault show(const struct import *import,
-    const struct attrs *attrs, struct why *why)
+static enum fault show(const struct import *import, const struct attrs *attrs,
+    struct why *why)
 {
 	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
 	struct buf line = BUF_INIT(ANSWER_MAX_BYTES);
-	const struct text_box box = { .indent = 4, .columns =
-	    print_on_terminal() ? print_columns() : 0 };
+	const struct text_box box = { .indent = 4,
+		.columns = print_on_terminal() ? print_columns() : 0 };
 	size_t i;
 
 	for (i = 0; i < attrs->n; i++)
@@ -146,8 +144,7 @@ static void send_one(struct import *import, const char *where,
 		fault = talk_open(&talk, import->command, buf_span(&request),
 		    TALK_START, &why);
 	while (fault == FAULT_NONE) {
-		fault = talk_next(&talk, peerio_now_ms() + STEP_MAX_MS,
-		    &why);
+		fault = talk_next(&talk, peerio_now_ms() + STEP_MAX_MS, &why);
 		if (fault != FAULT_NONE || talk_ends(&talk))
 			break;
 		fault = show(import, &talk.list, &why);
@@ -178,18 +175,18 @@ static enum fault import_own(struct import *import, struct why *why)
 		if (fault != FAULT_NONE || in.n == 0)
 			break;
 		if (n == 0) {
-			why_set(why, 0, "standard input ends inside a record, "
-			    "or is not what mailtoken export writes");
+			why_set(why, 0,
+			    "standard input ends inside a record, or is not "
+			    "what mailtoken export writes");
 			fault = FAULT_GARBLED;
 			break;
 		}
-		send_one(import, "a record", NULL,
-		    (struct span){ in.p, n });
+		send_one(import, "a record", NULL, (struct span){ in.p, n });
 		buf_consume(&in, n);
 	}
 	if (fault == FAULT_TOO_BIG)
-		why_set(why, 0, "standard input is not what mailtoken export "
-		    "writes");
+		why_set(why, 0,
+		    "standard input is not what mailtoken export writes");
 	buf_drop(&in);
 	return fault;
 }
@@ -226,22 +223,24 @@ static const char *account_of(const struct import *import, const char *path)
 	if (import->account != NULL)
 		return import->account;
 	return strchr(name, '@') != NULL && attr_is_account(span_of(name)) ?
-	    name : NULL;
+	    name :
+	    NULL;
 }
 
 static void say_postfix(void)
 {
-	print_say("what is left to do for Postfix: in the password map of "
+	print_say(
+	    "what is left to do for Postfix: in the password map of "
 	    "smtp_sasl_password_maps (mostly /etc/postfix/sasl_passwd) take "
 	    "away the colon and the path of the token file, so that a line "
 	    "reads \"[smtp.example.com]:587 user@example.com\", and run "
 	    "postmap on it");
 	print_say("in main.cf keep smtp_sasl_auth_enable = yes, "
-	    "smtp_sasl_mechanism_filter = xoauth2 and "
-	    "smtp_sasl_tls_security_options = noanonymous; take away "
-	    "smtp_sasl_auth_cache_name");
+		  "smtp_sasl_mechanism_filter = xoauth2 and "
+		  "smtp_sasl_tls_security_options = noanonymous; take away "
+		  "smtp_sasl_auth_cache_name");
 	print_say("then remove sasl-xoauth2, which offers the same mechanism "
-	    "and would renew the same grant, and run: postfix reload");
+		  "and would renew the same grant, and run: postfix reload");
 }
 
 static enum fault import_files(struct import *import,
@@ -273,13 +272,13 @@ static enum fault check_words(const struct import *import,
 
 	if (!files && strcmp(import->format, FORMAT_MUTT_OAUTH2) != 0 &&
 	    strcmp(import->format, FORMAT_MAILTOKEN) != 0)
-		return command_usage(import->command, "import takes "
-		    FORMAT_SASL_XOAUTH2 ", " FORMAT_MUTT_OAUTH2 " or "
-		    FORMAT_MAILTOKEN);
+		return command_usage(import->command,
+		    "import takes " FORMAT_SASL_XOAUTH2 ", " FORMAT_MUTT_OAUTH2
+		    " or " FORMAT_MAILTOKEN);
 	if (files != (words->n > 1))
-		return command_usage(import->command, files ?
-		    "the token files are missing" :
-		    "the data comes on standard input");
+		return command_usage(import->command,
+		    files ? "the token files are missing" :
+			    "the data comes on standard input");
 	if (import->config != NULL && !files)
 		return command_usage(import->command,
 		    "--config goes with " FORMAT_SASL_XOAUTH2);
@@ -288,8 +287,8 @@ static enum fault check_words(const struct import *import,
 		    "--account goes with one file");
 	if ((import->account != NULL || import->servers.n > 0) &&
 	    strcmp(import->format, FORMAT_MAILTOKEN) == 0)
-		return command_usage(import->command, "--account and "
-		    "--server go with files of other programs");
+		return command_usage(import->command,
+		    "--account and --server go with files of other programs");
 	if (import->account != NULL)
 		return command_account(import->account);
 	return FAULT_NONE;
@@ -306,9 +305,12 @@ enum outcome import_run(struct command *command, int argc, char **argv)
 		{ .name = "replace", .flag = &import.replace },
 	};
 	struct command_line line = {
-		.argc = argc, .argv = argv, .options = options,
+		.argc = argc,
+		.argv = argv,
+		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
-		.words_min = 1, .words_max = ARGS_LIST_MAX,
+		.words_min = 1,
+		.words_max = ARGS_LIST_MAX,
 	};
 	struct why why = { .err = 0 };
 	enum fault fault;
@@ -320,8 +322,8 @@ enum outcome import_run(struct command *command, int argc, char **argv)
 		return OUTCOME_USAGE;
 	if (line.words.n == 1 && isatty(STDIN_FILENO) == 1) {
 		print_say("the data comes on standard input, and that is a "
-		    "terminal: give it a file or a pipe, as mailtoken(1) "
-		    "shows");
+			  "terminal: give it a file or a pipe, as mailtoken(1) "
+			  "shows");
 		return OUTCOME_USAGE;
 	}
 	if (strcmp(import.format, FORMAT_SASL_XOAUTH2) == 0)

@@ -7,19 +7,31 @@
 
 #include <stdio.h>
 
-enum kind { KIND_STRING, KIND_NUMBER, KIND_YES_NO, KIND_WORDS, KIND_LIST };
+enum kind {
+	KIND_STRING,
+	KIND_NUMBER,
+	KIND_YES_NO,
+	KIND_WORDS,
+	KIND_LIST
+};
 
 static const struct {
 	const char *name;
 	enum kind kind;
 } kinds[] = {
-	{ ATTR_EXPIRES, KIND_NUMBER }, { ATTR_EXPIRES_IN, KIND_NUMBER },
-	{ ATTR_REFRESHED, KIND_NUMBER }, { ATTR_GRANT_EXPIRES, KIND_NUMBER },
-	{ ATTR_NEXT_TRY, KIND_NUMBER }, { ATTR_RETRY_AFTER, KIND_NUMBER },
-	{ ATTR_PID, KIND_NUMBER }, { ATTR_PROTOCOL, KIND_NUMBER },
-	{ ATTR_UNSAVED, KIND_YES_NO }, { ATTR_DELETED, KIND_YES_NO },
+	{ ATTR_EXPIRES, KIND_NUMBER },
+	{ ATTR_EXPIRES_IN, KIND_NUMBER },
+	{ ATTR_REFRESHED, KIND_NUMBER },
+	{ ATTR_GRANT_EXPIRES, KIND_NUMBER },
+	{ ATTR_NEXT_TRY, KIND_NUMBER },
+	{ ATTR_RETRY_AFTER, KIND_NUMBER },
+	{ ATTR_PID, KIND_NUMBER },
+	{ ATTR_PROTOCOL, KIND_NUMBER },
+	{ ATTR_UNSAVED, KIND_YES_NO },
+	{ ATTR_DELETED, KIND_YES_NO },
 	{ ATTR_SERVERS, KIND_WORDS },
-	{ ATTR_CHANGED, KIND_LIST }, { ATTR_NEEDS_RESTART, KIND_LIST },
+	{ ATTR_CHANGED, KIND_LIST },
+	{ ATTR_NEEDS_RESTART, KIND_LIST },
 	{ ATTR_WARNING, KIND_LIST },
 };
 
@@ -126,14 +138,9 @@ static void add_value(struct buf *out, const struct attrs *attrs, size_t i)
 			break;
 		buf_add_str(out, span_is(value, "yes") ? "true" : "false");
 		return;
-	case KIND_WORDS:
-		add_words(out, value);
-		return;
-	case KIND_LIST:
-		add_list(out, attrs, i);
-		return;
-	case KIND_STRING:
-		break;
+	case KIND_WORDS: add_words(out, value); return;
+	case KIND_LIST: add_list(out, attrs, i); return;
+	case KIND_STRING: break;
 	}
 	json_string(out, value);
 }

@@ -16,10 +16,10 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
-#define LINK_MAX_BYTES	8192
-#define MX_MAX_BYTES	1000
+#define LINK_MAX_BYTES	 8192
+#define MX_MAX_BYTES	 1000
 #define CHOICE_MAX_BYTES 8192
-#define AFTER_NO_MAX_MS	5000	/* the helper's last word after our "no" */
+#define AFTER_NO_MAX_MS	 5000 /* the helper's last word after our "no" */
 
 struct login {
 	struct command *command;
@@ -30,9 +30,9 @@ struct login {
 	const char *protocols;
 	struct args_list servers;
 	bool as_delegate;
-	bool plain;		/* for programs: lines or JSON */
-	bool declined;		/* we answered no */
-	bool browser;		/* open the link */
+	bool plain;    /* for programs: lines or JSON */
+	bool declined; /* we answered no */
+	bool browser;  /* open the link */
 	struct paste paste;
 	struct signin signin;
 };
@@ -115,7 +115,7 @@ static enum fault answer(struct login *login, struct talk *talk,
 		yes = signin_ask(&talk->list);
 	else if (other)
 		print_say("somebody else signed in; if that is meant, sign in "
-		    "again with --as-delegate");
+			  "again with --as-delegate");
 	else
 		print_say("the helper asks what this version cannot answer");
 	login->declined = !yes;
@@ -168,8 +168,8 @@ static void open_browser(const struct login *login, const struct attrs *event)
 	if (attr_is(event, ATTR_EVENT, EVENT_SHOW_URL))
 		open_link(login, attr_get(event, ATTR_URL));
 	else if (attr_has(event, ATTR_VERIFICATION_URI_COMPLETE))
-		open_link(login, attr_get(event,
-		    ATTR_VERIFICATION_URI_COMPLETE));
+		open_link(login,
+		    attr_get(event, ATTR_VERIFICATION_URI_COMPLETE));
 	else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE))
 		open_link(login, attr_get(event, ATTR_VERIFICATION_URI));
 }
@@ -222,8 +222,8 @@ static enum fault take_event(struct login *login, struct talk *talk,
 }
 
 /* The next list, or an address that was pasted meanwhile and was sent. */
-static enum fault next(struct login *login, struct talk *talk,
-    int64_t wake_ms, struct why *why)
+static enum fault next(struct login *login, struct talk *talk, int64_t wake_ms,
+    struct why *why)
 {
 	enum fault fault, sent;
 
@@ -246,9 +246,8 @@ static enum fault follow(struct login *login, struct talk *talk,
 	enum fault fault;
 
 	for (;;) {
-		wake_ms = login->declined ?
-		    peerio_now_ms() + AFTER_NO_MAX_MS :
-		    signin_wake_ms(&login->signin);
+		wake_ms = login->declined ? peerio_now_ms() + AFTER_NO_MAX_MS :
+					    signin_wake_ms(&login->signin);
 		fault = next(login, talk, wake_ms, why);
 		if (fault == FAULT_TIMEOUT && !login->declined) {
 			signin_tick(&login->signin);
@@ -306,11 +305,11 @@ static enum outcome sign_in(struct login *login)
 	if (fault != FAULT_NONE) {
 		outcome = outcome_of(fault);
 		print_say("a name on the command line has bytes that cannot "
-		    "be sent");
+			  "be sent");
 		goto out;
 	}
-	fault = talk_open(&talk, login->command, buf_span(&request),
-	    TALK_START, &why);
+	fault = talk_open(&talk, login->command, buf_span(&request), TALK_START,
+	    &why);
 	if (fault == FAULT_NONE) {
 		signin_catch_signals();
 		fault = follow(login, &talk, &why);
@@ -341,7 +340,7 @@ static bool check_servers(const struct args_list *servers)
 		if (attr_is_host(span_of(name)))
 			continue;
 		print_say("--server takes one mail server, such as "
-		    "smtp.example.com or *.example.com");
+			  "smtp.example.com or *.example.com");
 		return false;
 	}
 	return true;
@@ -360,9 +359,12 @@ enum outcome login_run(struct command *command, int argc, char **argv)
 		{ .name = "as-delegate", .flag = &login.as_delegate },
 	};
 	struct command_line line = {
-		.argc = argc, .argv = argv, .options = options,
+		.argc = argc,
+		.argv = argv,
+		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
-		.words_min = 1, .words_max = 1,
+		.words_min = 1,
+		.words_max = 1,
 	};
 
 	if (command_words(command, &line) != FAULT_NONE ||

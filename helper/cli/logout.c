@@ -14,9 +14,9 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
-#define ANSWER_MAX_BYTES	65536
-#define ACCOUNTS_MAX_BYTES	(64 * 1024 * 1024)
-#define REPLY_MAX_BYTES		64
+#define ANSWER_MAX_BYTES   65536
+#define ACCOUNTS_MAX_BYTES (64 * 1024 * 1024)
+#define REPLY_MAX_BYTES	   64
 
 struct logout {
 	struct command *command;
@@ -25,19 +25,20 @@ struct logout {
 
 static void add_line(struct buf *out, struct buf *line)
 {
-	const struct text_box box = { .columns =
-	    print_on_terminal() ? print_columns() : 0 };
+	const struct text_box box = {
+		.columns = print_on_terminal() ? print_columns() : 0
+	};
 
 	text_wrap(out, buf_span(line), &box);
 	buf_drop(line);
 }
 
-static void add_deleted(const struct logout *logout,
-    const struct attrs *attrs, struct buf *line)
+static void add_deleted(const struct logout *logout, const struct attrs *attrs,
+    struct buf *line)
 {
 	if (!attr_is(attrs, ATTR_DELETED, "no"))
-		buf_add_lit(line, " is signed out: what was kept for it is "
-		    "deleted.");
+		buf_add_lit(line,
+		    " is signed out: what was kept for it is deleted.");
 	else if (logout->keep_local)
 		buf_add_lit(line, " is kept here.");
 	else
@@ -105,7 +106,8 @@ static enum outcome forget(const struct logout *logout, const char *account)
 	}
 	if (fault == FAULT_NONE)
 		fault = show(logout, account, &talk.list, &why);
-	outcome = fault == FAULT_NONE ? OUTCOME_DONE :
+	outcome = fault == FAULT_NONE ?
+	    OUTCOME_DONE :
 	    talk_failed(logout->command, fault, &why);
 	/* With nothing deleted, only the provider's word counts. */
 	if (fault == FAULT_NONE && logout->keep_local &&
@@ -117,8 +119,7 @@ out:
 }
 
 /* The names of all accounts, each with a NUL behind it. */
-static enum fault collect(struct talk *talk, struct buf *names,
-    struct why *why)
+static enum fault collect(struct talk *talk, struct buf *names, struct why *why)
 {
 	enum fault fault;
 
@@ -172,8 +173,8 @@ static bool agrees(size_t n)
 
 	buf_add_lit(&out, "Sign out ");
 	buf_add_int(&out, (int64_t)n);
-	buf_add_str(&out, n == 1 ? " account? [y/N] " :
-	    " accounts, all there are? [y/N] ");
+	buf_add_str(&out,
+	    n == 1 ? " account? [y/N] " : " accounts, all there are? [y/N] ");
 	if (print_answer(&out, &why) != FAULT_NONE ||
 	    fgets(reply, sizeof(reply), stdin) == NULL)
 		return false;
@@ -193,7 +194,7 @@ static enum outcome forget_all(struct logout *logout)
 		n += names.p[i] == '\0' ? 1 : 0;
 	if (n == 0)
 		print_say("no account is signed in, or none that this user "
-		    "may see");
+			  "may see");
 	if (n > 0 && !logout->yes && !agrees(n)) {
 		print_say("nothing was signed out");
 		outcome = OUTCOME_NO;
@@ -209,8 +210,7 @@ out:
 	return outcome;
 }
 
-static bool check(const struct logout *logout,
-    const struct command_line *line)
+static bool check(const struct logout *logout, const struct command_line *line)
 {
 	const char *wrong = NULL;
 
@@ -226,11 +226,10 @@ static bool check(const struct logout *logout,
 	}
 	if (!logout->all)
 		return command_account(line->words.at[0]) == FAULT_NONE;
-	if (logout->yes || (isatty(STDIN_FILENO) == 1 &&
-	    print_on_terminal()))
+	if (logout->yes || (isatty(STDIN_FILENO) == 1 && print_on_terminal()))
 		return true;
-	(void)command_usage(logout->command, "--all asks on a terminal; "
-	    "elsewhere it needs --yes");
+	(void)command_usage(logout->command,
+	    "--all asks on a terminal; elsewhere it needs --yes");
 	return false;
 }
 
@@ -244,14 +243,17 @@ enum outcome logout_run(struct command *command, int argc, char **argv)
 		{ .name = "keep-local", .flag = &logout.keep_local },
 	};
 	struct command_line line = {
-		.argc = argc, .argv = argv, .options = options,
+		.argc = argc,
+		.argv = argv,
+		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
-		.words_min = 0, .words_max = 1,
+		.words_min = 0,
+		.words_max = 1,
 	};
 
 	if (command_words(command, &line) != FAULT_NONE ||
 	    !check(&logout, &line))
 		return OUTCOME_USAGE;
 	return logout.all ? forget_all(&logout) :
-	    forget(&logout, line.words.at[0]);
+			    forget(&logout, line.words.at[0]);
 }

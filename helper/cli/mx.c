@@ -14,11 +14,11 @@
 
 #include "wire/attr.h"
 
-#define MESSAGE_MAX_BYTES	4096
-#define EXCHANGERS_MAX		16
-#define NAME_MAX_BYTES		256
-#define TRIES			2
-#define TRY_S			2
+#define MESSAGE_MAX_BYTES 4096
+#define EXCHANGERS_MAX	  16
+#define NAME_MAX_BYTES	  256
+#define TRIES		  2
+#define TRY_S		  2
 
 struct exchanger {
 	unsigned preference;
@@ -29,7 +29,8 @@ static int by_preference(const void *a, const void *b)
 {
 	const struct exchanger *left = a, *right = b;
 
-	return left->preference < right->preference ? -1 :
+	return left->preference < right->preference ?
+	    -1 :
 	    left->preference > right->preference;
 }
 
@@ -41,8 +42,8 @@ static bool take(ns_msg *message, int i, struct exchanger *exchanger)
 	if (ns_parserr(message, ns_s_an, i, &record) != 0 ||
 	    ns_rr_type(record) != ns_t_mx || ns_rr_rdlen(record) < 3 ||
 	    dn_expand(ns_msg_base(*message), ns_msg_end(*message),
-	    ns_rr_rdata(record) + 2, exchanger->name,
-	    sizeof(exchanger->name)) < 0)
+		ns_rr_rdata(record) + 2, exchanger->name,
+		sizeof(exchanger->name)) < 0)
 		return false;
 	exchanger->preference = ns_get16(ns_rr_rdata(record));
 	return attr_is_host(span_of(exchanger->name));
@@ -55,8 +56,7 @@ void mx_parse(const unsigned char *bytes, size_t n, struct buf *out)
 	ns_msg message;
 	int at, count;
 
-	if (n > MESSAGE_MAX_BYTES ||
-	    ns_initparse(bytes, (int)n, &message) != 0)
+	if (n > MESSAGE_MAX_BYTES || ns_initparse(bytes, (int)n, &message) != 0)
 		return;
 	count = ns_msg_count(message, ns_s_an);
 	for (at = 0; at < count && used < EXCHANGERS_MAX; at++)
@@ -82,9 +82,9 @@ void mx_find(const char *domain, struct buf *out)
 		return;
 	_res.retrans = TRY_S;
 	_res.retry = TRIES;
-	n = res_query(domain, ns_c_in, ns_t_mx, message,
-	    (int)sizeof(message));
+	n = res_query(domain, ns_c_in, ns_t_mx, message, (int)sizeof(message));
 	if (n > 0)
-		mx_parse(message, (size_t)n < sizeof(message) ? (size_t)n :
-		    sizeof(message), out);
+		mx_parse(message,
+		    (size_t)n < sizeof(message) ? (size_t)n : sizeof(message),
+		    out);
 }

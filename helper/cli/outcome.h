@@ -12,8 +12,8 @@ enum outcome {
 	OUTCOME_DONE = 0,
 	OUTCOME_NO = 1,
 	OUTCOME_USAGE = 2,
-	OUTCOME_LATER = 75,	/* EX_TEMPFAIL */
-	OUTCOME_DENIED = 77	/* EX_NOPERM */
+	OUTCOME_LATER = 75, /* EX_TEMPFAIL */
+	OUTCOME_DENIED = 77 /* EX_NOPERM */
 };
 
 /* outcome_of - the exit status of a fault. */

@@ -11,8 +11,8 @@
 
 #include "wire/peerio.h"
 
-#define QUIET_MS	300	/* after a line, before it is whole */
-#define WAIT_MAX_MS	60000
+#define QUIET_MS    300 /* after a line, before it is whole */
+#define WAIT_MAX_MS 60000
 
 void paste_open(struct paste *paste)
 {
@@ -44,8 +44,8 @@ static void add_bytes(struct paste *paste, struct span bytes, bool *whole)
 		char c = bytes.p[i];
 
 		if (c == '\n') {
-			*whole = *whole || (paste->line && (i == 0 ||
-			    bytes.p[i - 1] == '\n'));
+			*whole = *whole ||
+			    (paste->line && (i == 0 || bytes.p[i - 1] == '\n'));
 			paste->line = paste->in.n > 0;
 		} else if ((unsigned char)c > 0x20 && c != 0x7f) {
 			buf_add(&paste->in, (struct span){ &c, 1 });

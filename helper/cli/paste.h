@@ -12,17 +12,20 @@
 
 #include "wire/buf.h"
 
-#define PASTE_MAX_BYTES	16384
+#define PASTE_MAX_BYTES 16384
 
 struct paste {
 	bool open;
-	bool ended;		/* nothing more will come */
-	bool line;		/* what is there has a whole line */
-	int64_t quiet_ms;	/* when that counts as all; peerio_now_ms() */
+	bool ended;	  /* nothing more will come */
+	bool line;	  /* what is there has a whole line */
+	int64_t quiet_ms; /* when that counts as all; peerio_now_ms() */
 	struct buf in;
 };
 
-#define PASTE_INIT { .in = BUF_INIT(PASTE_MAX_BYTES) }
+#define PASTE_INIT \
+	{ \
+		.in = BUF_INIT(PASTE_MAX_BYTES) \
+	}
 
 /* paste_open - begin, with nothing read; paste_close - wipe.  Any number of
  * times. */

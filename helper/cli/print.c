@@ -17,9 +17,9 @@
 
 #include "cli/text.h"
 
-#define COLUMNS_MIN	40
+#define COLUMNS_MIN	   40
 #define SENTENCE_MAX_BYTES 2048
-#define PREFIX		"mailtoken: "
+#define PREFIX		   "mailtoken: "
 
 bool print_on_terminal(void)
 {
@@ -55,7 +55,7 @@ bool print_pictures(void)
 	}
 	return print_in_place() && value != NULL &&
 	    (strcasestr(value, "utf-8") != NULL ||
-	    strcasestr(value, "utf8") != NULL);
+		strcasestr(value, "utf8") != NULL);
 }
 
 static size_t columns_of(int fd)
@@ -128,9 +128,11 @@ void print_say_text(struct span text)
 {
 	struct buf line = BUF_INIT(4 * SENTENCE_MAX_BYTES);
 	struct text_box box = {
-		.at = sizeof(PREFIX) - 1, .indent = 4,
+		.at = sizeof(PREFIX) - 1,
+		.indent = 4,
 		.columns = isatty(STDERR_FILENO) == 1 ?
-		    columns_of(STDERR_FILENO) : 0,
+		    columns_of(STDERR_FILENO) :
+		    0,
 	};
 
 	if (text.n > SENTENCE_MAX_BYTES)

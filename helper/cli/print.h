@@ -11,7 +11,7 @@
 
 #include "wire/buf.h"
 
-#define PRINT_COLUMNS	80	/* where no terminal says otherwise */
+#define PRINT_COLUMNS 80 /* where no terminal says otherwise */
 
 /* print_on_terminal - stdout is a terminal. */
 bool print_on_terminal(void);

@@ -8,7 +8,8 @@
 
 #include <qrencode.h>
 
-#define MARGIN 2		/* light modules around; 4 by the standard,
+#define MARGIN \
+	2 /* light modules around; 4 by the standard,
 				   but readers do with 2 */
 
 static bool is_light(const QRcode *code, int x, int y)
@@ -18,8 +19,7 @@ static bool is_light(const QRcode *code, int x, int y)
 	return (code->data[y * code->width + x] & 1) == 0;
 }
 
-static void draw_line(const QRcode *code, int y, bool colours,
-    struct buf *out)
+static void draw_line(const QRcode *code, int y, bool colours, struct buf *out)
 {
 	int x;
 
@@ -30,11 +30,11 @@ static void draw_line(const QRcode *code, int y, bool colours,
 		bool lower = is_light(code, x, y + 1);
 
 		if (upper && lower)
-			buf_add_lit(out, "\342\226\210");	/* U+2588 */
+			buf_add_lit(out, "\342\226\210"); /* U+2588 */
 		else if (upper)
-			buf_add_lit(out, "\342\226\200");	/* U+2580 */
+			buf_add_lit(out, "\342\226\200"); /* U+2580 */
 		else if (lower)
-			buf_add_lit(out, "\342\226\204");	/* U+2584 */
+			buf_add_lit(out, "\342\226\204"); /* U+2584 */
 		else
 			buf_add_lit(out, " ");
 	}

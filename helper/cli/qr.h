@@ -18,7 +18,6 @@
  *
  * Gives whether it did: not when it would be too wide.
  */
-bool qr_draw(const char *link, size_t columns, bool colours,
-    struct buf *out);
+bool qr_draw(const char *link, size_t columns, bool colours, struct buf *out);
 
 #endif

@@ -26,8 +26,8 @@ void record_lines(struct buf *out, const struct attrs *attrs)
 	}
 }
 
-enum fault record_show(const struct command *command,
-    const struct attrs *attrs, struct why *why)
+enum fault record_show(const struct command *command, const struct attrs *attrs,
+    struct why *why)
 {
 	struct buf out = BUF_INIT(RECORD_MAX_BYTES);
 

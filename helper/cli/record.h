@@ -15,7 +15,7 @@
 void record_lines(struct buf *out, const struct attrs *attrs);
 
 /* record_show - write it to stdout: lines, or an object with --json. */
-enum fault record_show(const struct command *command,
-    const struct attrs *attrs, struct why *why) MUST_CHECK;
+enum fault record_show(const struct command *command, const struct attrs *attrs,
+    struct why *why) MUST_CHECK;
 
 #endif

@@ -10,8 +10,8 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
-#define ANSWER_MAX_BYTES	65536
-#define RECORD_MAX_MS		600000	/* thousands may stand in the queue */
+#define ANSWER_MAX_BYTES 65536
+#define RECORD_MAX_MS	 600000 /* thousands may stand in the queue */
 
 /* "ACCOUNT: renewed; ..." or "ACCOUNT: why not" */
 static enum fault show(const struct command *command, struct span account,
@@ -19,8 +19,8 @@ static enum fault show(const struct command *command, struct span account,
 {
 	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
 	struct buf line = BUF_INIT(ANSWER_MAX_BYTES);
-	const struct text_box box = { .indent = 4, .columns =
-	    print_on_terminal() ? print_columns() : 0 };
+	const struct text_box box = { .indent = 4,
+		.columns = print_on_terminal() ? print_columns() : 0 };
 	struct span text = attr_get(attrs, ATTR_TEXT);
 	int64_t expires_s;
 
@@ -34,8 +34,9 @@ static enum fault show(const struct command *command, struct span account,
 		buf_add_str(&line, fault_text(renewed));
 	else
 		buf_add_lit(&line, "renewed");
-	if (renewed == FAULT_NONE && attr_get_int(attrs, ATTR_EXPIRES, 1,
-	    INT64_MAX, &expires_s) == FAULT_NONE) {
+	if (renewed == FAULT_NONE &&
+	    attr_get_int(attrs, ATTR_EXPIRES, 1, INT64_MAX, &expires_s) ==
+		FAULT_NONE) {
 		buf_add_lit(&line, "; the token is good for ");
 		text_duration(&line, expires_s - print_now_s());
 	}
@@ -54,22 +55,20 @@ static enum outcome worse(enum outcome a, enum outcome b)
 	return OUTCOME_NO;
 }
 
-static enum outcome follow(const struct command *command,
-    const char *account, struct talk *talk)
+static enum outcome follow(const struct command *command, const char *account,
+    struct talk *talk)
 {
 	enum outcome all = OUTCOME_DONE;
 	struct why why = { .err = 0 };
 	enum fault fault, renewed;
 
 	for (;;) {
-		fault = talk_next(talk, peerio_now_ms() + RECORD_MAX_MS,
-		    &why);
+		fault = talk_next(talk, peerio_now_ms() + RECORD_MAX_MS, &why);
 		if (fault != FAULT_NONE)
 			return talk_failed(command, fault, &why);
 		if (talk_ends(talk))
 			break;
-		renewed = fault_from_word(attr_get(&talk->list,
-		    ATTR_OUTCOME));
+		renewed = fault_from_word(attr_get(&talk->list, ATTR_OUTCOME));
 		all = worse(all, outcome_of(renewed));
 		fault = show(command, attr_get(&talk->list, ATTR_ACCOUNT),
 		    &talk->list, renewed, &why);
@@ -80,8 +79,8 @@ static enum outcome follow(const struct command *command,
 		return talk_refused(command, talk);
 	/* The answer for one account is the list that ends it. */
 	if (account != NULL) {
-		fault = show(command, span_of(account), &talk->list,
-		    FAULT_NONE, &why);
+		fault = show(command, span_of(account), &talk->list, FAULT_NONE,
+		    &why);
 		if (fault != FAULT_NONE)
 			return talk_failed(command, fault, &why);
 	}
@@ -108,7 +107,7 @@ static enum outcome run(struct command *command, const char *account)
 		fault = talk_open(&talk, command, buf_span(&request),
 		    TALK_START, &why);
 	outcome = fault == FAULT_NONE ? follow(command, account, &talk) :
-	    talk_failed(command, fault, &why);
+					talk_failed(command, fault, &why);
 	talk_close(&talk);
 	buf_drop(&request);
 	return outcome;
@@ -121,8 +120,12 @@ enum outcome refresh_run(struct command *command, int argc, char **argv)
 		{ .name = "due", .flag = &due },
 	};
 	struct command_line line = {
-		.argc = argc, .argv = argv, .options = options,
-		.n_options = 1, .words_min = 0, .words_max = 1,
+		.argc = argc,
+		.argv = argv,
+		.options = options,
+		.n_options = 1,
+		.words_min = 0,
+		.words_max = 1,
 	};
 
 	if (command_words(command, &line) != FAULT_NONE)

@@ -12,8 +12,8 @@
 
 #define ANSWER_MAX_BYTES (2 * WIRE_LIST_MAX_BYTES)
 
-static enum fault show(const struct command *command,
-    const struct attrs *attrs, struct why *why)
+static enum fault show(const struct command *command, const struct attrs *attrs,
+    struct why *why)
 {
 	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
 	size_t i;
@@ -62,7 +62,7 @@ enum outcome reload_run(struct command *command, int argc, char **argv)
 	if (fault == FAULT_NONE)
 		fault = show(command, &talk.list, &why);
 	outcome = fault == FAULT_NONE ? OUTCOME_DONE :
-	    talk_failed(command, fault, &why);
+					talk_failed(command, fault, &why);
 out:
 	talk_close(&talk);
 	buf_drop(&request);

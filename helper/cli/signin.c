@@ -15,10 +15,10 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
-#define SCREEN_MAX_BYTES	65536
-#define LINK_MAX_BYTES		2048
-#define LIFE_MAX_S		86400
-#define ANSWER_MAX_BYTES	64
+#define SCREEN_MAX_BYTES 65536
+#define LINK_MAX_BYTES	 2048
+#define LIFE_MAX_S	 86400
+#define ANSWER_MAX_BYTES 64
 
 /* The screen is decoration: a write that fails does not end the sign-in. */
 static void put(struct buf *out)
@@ -86,14 +86,15 @@ void signin_show(struct signin *signin, const char *account,
 	char line[ACCOUNT_MAX_BYTES + 80];
 
 	begin(signin, event);
-	(void)snprintf(line, sizeof(line), "To sign in %s, open this page in "
-	    "a browser on any device:", account);
+	(void)snprintf(line, sizeof(line),
+	    "To sign in %s, open this page in a browser on any device:",
+	    account);
 	add_line(&out, line);
 	add_shown(&out, attr_get(event, ATTR_VERIFICATION_URI));
 	add_line(&out, "and enter this code:");
 	add_shown(&out, attr_get(event, ATTR_USER_CODE));
-	add_picture(&out, link.n > 0 ? link :
-	    attr_get(event, ATTR_VERIFICATION_URI));
+	add_picture(&out,
+	    link.n > 0 ? link : attr_get(event, ATTR_VERIFICATION_URI));
 	put(&out);
 	signin_tick(signin);
 }
@@ -105,8 +106,9 @@ void signin_show_url(struct signin *signin, const char *account,
 	char line[ACCOUNT_MAX_BYTES + 80];
 
 	begin(signin, event);
-	(void)snprintf(line, sizeof(line), "To sign in %s, open this link in "
-	    "a browser on this computer:", account);
+	(void)snprintf(line, sizeof(line),
+	    "To sign in %s, open this link in a browser on this computer:",
+	    account);
 	add_line(&out, line);
 	add_shown(&out, attr_get(event, ATTR_URL));
 	add_picture(&out, attr_get(event, ATTR_URL));

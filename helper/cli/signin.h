@@ -11,11 +11,11 @@
 #include "cli/command.h"
 
 struct signin {
-	bool shown;		/* a code or a link is on the screen */
-	bool prompted;		/* and below it a prompt, in place of the
+	bool shown;	/* a code or a link is on the screen */
+	bool prompted;	/* and below it a prompt, in place of the
 				   time left */
-	int64_t end_ms;		/* when it lapses; clock of peerio_now_ms() */
-	int64_t said_s;		/* the time left that stands on the screen */
+	int64_t end_ms; /* when it lapses; clock of peerio_now_ms() */
+	int64_t said_s; /* the time left that stands on the screen */
 };
 
 /* signin_show - link, code and picture of a show-code event. */

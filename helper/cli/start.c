@@ -24,7 +24,7 @@
 #define ENV_MAX		16
 #define ENV_MAX_BYTES	1024
 #define ENV_PATH	"PATH=/usr/local/bin:/usr/bin:/bin"
-#define DESCRIPTORS_MAX	1024	/* closed where /proc does not list them */
+#define DESCRIPTORS_MAX 1024 /* closed where /proc does not list them */
 
 static bool is_there(const char *path)
 {
@@ -36,8 +36,7 @@ static bool has_own(const struct address *own)
 	char keyring[ADDRESS_FILE_MAX_BYTES];
 
 	return is_there(own->path) ||
-	    (address_user_keyring(keyring) == FAULT_NONE &&
-	    is_there(keyring));
+	    (address_user_keyring(keyring) == FAULT_NONE && is_there(keyring));
 }
 
 static enum fault choose_named(struct command *command, const char *path,
@@ -47,11 +46,13 @@ static enum fault choose_named(struct command *command, const char *path,
 
 	fault = address_set(ADDRESS_NAMED, path, &command->address);
 	if (fault == FAULT_GRAMMAR)
-		why_set(why, 0, "a socket is named by its whole path, "
-		    "beginning with /");
+		why_set(why, 0,
+		    "a socket is named by its whole path, beginning with /");
 	if (fault == FAULT_TOO_BIG)
-		why_set(why, 0, "the path of the socket is longer than the "
-		    "system allows (%d bytes)", ADDRESS_SOCKET_MAX_BYTES - 1);
+		why_set(why, 0,
+		    "the path of the socket is longer than the system allows "
+		    "(%d bytes)",
+		    ADDRESS_SOCKET_MAX_BYTES - 1);
 	command->helper = COMMAND_NAMED;
 	return fault;
 }
@@ -61,8 +62,9 @@ static enum fault choose_own(struct command *command, struct why *why)
 	enum fault fault = address_user_socket(&command->address);
 
 	if (fault == FAULT_NOT_FOUND)
-		why_set(why, 0, "a helper of your own needs HOME or "
-		    "XDG_RUNTIME_DIR in the environment");
+		why_set(why, 0,
+		    "a helper of your own needs HOME or XDG_RUNTIME_DIR in the "
+		    "environment");
 	if (fault == FAULT_TOO_BIG)
 		why_set(why, 0, "XDG_RUNTIME_DIR is too long for a socket");
 	command->helper = COMMAND_OWN;
@@ -113,8 +115,7 @@ static bool has_user_manager(void)
 	int n;
 
 	if (runtime != NULL && runtime[0] == '/')
-		n = snprintf(path, sizeof(path), "%s/systemd/private",
-		    runtime);
+		n = snprintf(path, sizeof(path), "%s/systemd/private", runtime);
 	else
 		n = snprintf(path, sizeof(path),
 		    "/run/user/%lu/systemd/private", (unsigned long)getuid());
@@ -131,8 +132,14 @@ bool start_may(const struct command *command)
 static bool is_kept(const char *setting)
 {
 	static const char *const kept[] = {
-		"HOME=", "USER=", "LOGNAME=", "LANG=", "XDG_RUNTIME_DIR=",
-		"XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "XDG_DATA_HOME=",
+		"HOME=",
+		"USER=",
+		"LOGNAME=",
+		"LANG=",
+		"XDG_RUNTIME_DIR=",
+		"XDG_STATE_HOME=",
+		"XDG_CONFIG_HOME=",
+		"XDG_DATA_HOME=",
 		"XDG_CACHE_HOME=",
 	};
 	size_t i;
@@ -169,7 +176,8 @@ static void close_descriptors(void)
 	}
 	while ((entry = readdir(dir)) != NULL)
 		if (attr_number(span_of(entry->d_name), 3, INT32_MAX, &fd) ==
-		    FAULT_NONE && fd != dirfd(dir))
+			FAULT_NONE &&
+		    fd != dirfd(dir))
 			(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
 	(void)closedir(dir);
 }
@@ -222,9 +230,9 @@ static enum fault wait_for(pid_t pid, int64_t deadline_ms, struct why *why)
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return FAULT_NONE;
-	why_set(why, 0, "mailtokend did not start (status %d): run it by "
-	    "hand to see why", WIFEXITED(status) ? WEXITSTATUS(status) :
-	    128 + WTERMSIG(status));
+	why_set(why, 0,
+	    "mailtokend did not start (status %d): run it by hand to see why",
+	    WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	return FAULT_NO_HELPER;
 }
 

@@ -11,7 +11,7 @@
 
 #include "cli/command.h"
 
-#define START_MAX_MS 20000	/* until a started helper answers */
+#define START_MAX_MS 20000 /* until a started helper answers */
 
 /*
  * start_choose - set helper, address, by_default and both of command

@@ -11,15 +11,15 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
-#define OUT_MAX_BYTES	((size_t)1 << 30)
-#define CELL_MAX_BYTES	(4 * TEXT_MAX_BYTES)
+#define OUT_MAX_BYTES  ((size_t)1 << 30)
+#define CELL_MAX_BYTES (4 * TEXT_MAX_BYTES)
 
 static const char state_empty[] = "empty";
 
 struct status {
-	const char *account;	/* NULL: all */
-	struct table *table;	/* for humans */
-	struct buf json;	/* for programs */
+	const char *account; /* NULL: all */
+	struct table *table; /* for humans */
+	struct buf json;     /* for programs */
 	size_t n;
 };
 
@@ -29,7 +29,8 @@ static void add_life(struct buf *out, const struct attrs *attrs)
 	int64_t expires_s, left_s;
 
 	if (attr_get_int(attrs, ATTR_EXPIRES, 0, INT64_MAX, &expires_s) !=
-	    FAULT_NONE || expires_s == 0) {
+		FAULT_NONE ||
+	    expires_s == 0) {
 		buf_add_lit(out, "-");
 		return;
 	}
@@ -71,9 +72,10 @@ static enum fault add_row(struct status *status, const struct attrs *attrs)
 	add_life(&life, attrs);
 	if (!attr_is(attrs, ATTR_STATE, state_empty))
 		add_note(&note, attrs);
-	fault = table_add(status->table, (const struct span[TABLE_CELLS]){
-	    attr_get(attrs, ATTR_ACCOUNT), buf_span(&state),
-	    buf_span(&life) }, buf_span(&note));
+	fault = table_add(status->table,
+	    (const struct span[TABLE_CELLS]){ attr_get(attrs, ATTR_ACCOUNT),
+		buf_span(&state), buf_span(&life) },
+	    buf_span(&note));
 	buf_drop(&note);
 	buf_drop(&life);
 	buf_drop(&state);
@@ -91,8 +93,8 @@ static enum fault add_account(struct status *status, bool json,
 	return buf_fault(&status->json);
 }
 
-static enum fault collect(struct status *status, bool json,
-    struct talk *talk, struct why *why)
+static enum fault collect(struct status *status, bool json, struct talk *talk,
+    struct why *why)
 {
 	enum fault fault;
 
@@ -121,7 +123,7 @@ static enum fault show(struct status *status, const struct command *command,
 	}
 	if (status->n == 0) {
 		print_say("no account is signed in, or none that this user "
-		    "may see");
+			  "may see");
 		return FAULT_NONE;
 	}
 	table_print(status->table, print_columns(), &out);
@@ -155,7 +157,7 @@ static enum outcome run(struct command *command, struct status *status)
 	if (fault == FAULT_NONE)
 		fault = show(status, command, &why);
 	outcome = fault == FAULT_NONE ? OUTCOME_DONE :
-	    talk_failed(command, fault, &why);
+					talk_failed(command, fault, &why);
 out:
 	talk_close(&talk);
 	buf_drop(&request);
@@ -165,11 +167,16 @@ out:
 enum outcome status_run(struct command *command, int argc, char **argv)
 {
 	static const struct span titles[TABLE_CELLS] = {
-		{ "ACCOUNT", 7 }, { "STATE", 5 }, { "EXPIRES IN", 10 },
+		{ "ACCOUNT", 7 },
+		{ "STATE", 5 },
+		{ "EXPIRES IN", 10 },
 	};
 	struct status status = { .json = BUF_INIT(OUT_MAX_BYTES) };
 	struct command_line line = {
-		.argc = argc, .argv = argv, .words_min = 0, .words_max = 1,
+		.argc = argc,
+		.argv = argv,
+		.words_min = 0,
+		.words_max = 1,
 	};
 	enum outcome outcome;
 
@@ -182,7 +189,7 @@ enum outcome status_run(struct command *command, int argc, char **argv)
 	}
 	if (table_new(&status.table) != FAULT_NONE ||
 	    table_add(status.table, titles, (struct span){ NULL, 0 }) !=
-	    FAULT_NONE) {
+		FAULT_NONE) {
 		print_say("%s", fault_text(FAULT_NOMEM));
 		outcome = outcome_of(FAULT_NOMEM);
 	} else {

@@ -9,7 +9,7 @@
 
 #include "cli/text.h"
 
-#define GAP 2
+#define GAP	   2
 #define FIRST_ROWS 16
 
 struct row {
@@ -122,13 +122,16 @@ static void measure(const struct table *table, size_t columns, size_t *wide)
 	if (all + wide[0] <= columns)
 		return;
 	wide[0] = columns > all + TABLE_FIRST_MIN_COLUMNS ?
-	    columns - all : TABLE_FIRST_MIN_COLUMNS;
+	    columns - all :
+	    TABLE_FIRST_MIN_COLUMNS;
 }
 
 void table_print(const struct table *table, size_t columns, struct buf *out)
 {
 	const struct text_box box = {
-		.at = 4, .indent = 4, .columns = columns,
+		.at = 4,
+		.indent = 4,
+		.columns = columns,
 	};
 	size_t wide[TABLE_CELLS];
 	size_t r, i;

@@ -9,9 +9,9 @@
 
 #include "wire/buf.h"
 
-#define TABLE_CELLS	3
-#define TABLE_ROWS_MAX	1000000
-#define TABLE_FIRST_MIN_COLUMNS 20	/* of the first cell before it is cut */
+#define TABLE_CELLS		3
+#define TABLE_ROWS_MAX		1000000
+#define TABLE_FIRST_MIN_COLUMNS 20 /* of the first cell before it is cut */
 
 struct table;
 

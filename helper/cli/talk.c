@@ -82,8 +82,7 @@ enum fault talk_send(struct talk *talk, struct span list, struct why *why)
 {
 	enum fault fault;
 
-	fault = peerio_send(talk->fd, list, peerio_now_ms() + STEP_MAX_MS,
-	    why);
+	fault = peerio_send(talk->fd, list, peerio_now_ms() + STEP_MAX_MS, why);
 	/* A helper that refuses at once may have answered before it closed. */
 	return fault == FAULT_NO_HELPER ? FAULT_NONE : fault;
 }
@@ -136,8 +135,7 @@ enum fault talk_ask(struct talk *talk, struct command *command,
 	return fault;
 }
 
-static void say_no_helper(const struct command *command,
-    const struct why *why)
+static void say_no_helper(const struct command *command, const struct why *why)
 {
 	if (why->err == 0) {
 		print_say("%s", why->text);
@@ -151,12 +149,13 @@ static void say_no_helper(const struct command *command,
 	switch (command->helper) {
 	case COMMAND_OWN:
 		print_say("no helper of yours answers (%s): start it with "
-		    "\"systemctl --user enable --now " UNIT "\", or with "
-		    "\"mailtokend --background\"", why->text);
+			  "\"systemctl --user enable --now " UNIT "\", or with "
+			  "\"mailtokend --background\"",
+		    why->text);
 		break;
 	case COMMAND_SYSTEM:
 		print_say("the system's helper does not answer (%s): start "
-		    "it with \"systemctl enable --now " UNIT "\"",
+			  "it with \"systemctl enable --now " UNIT "\"",
 		    why->text);
 		break;
 	case COMMAND_NAMED:
@@ -173,10 +172,12 @@ enum outcome talk_failed(const struct command *command, enum fault fault,
 		say_no_helper(command, why);
 	else if (fault == FAULT_TIMEOUT)
 		print_say("the helper did not answer in %d s: its log says "
-		    "why; try again later", STEP_MAX_MS / 1000);
+			  "why; try again later",
+		    STEP_MAX_MS / 1000);
 	else if (fault == FAULT_GARBLED)
 		print_say("%s: compare the versions with \"mailtoken "
-		    "version\"", why->text);
+			  "version\"",
+		    why->text);
 	else if (fault == FAULT_UNTRUSTED)
 		print_say("%s; nothing was sent", why->text);
 	else
@@ -192,14 +193,15 @@ static void say_hint(const struct command *command, enum fault fault)
 		return;
 	if (command->both)
 		print_say(own ? "your own helper was asked; --system asks "
-		    "the system's" : "the system's helper was asked; --user "
-		    "asks your own");
+				"the system's" :
+				"the system's helper was asked; --user asks "
+				"your own");
 	else if (command->by_default && !own && fault == FAULT_DENIED)
 		print_say("the system's helper was asked; --user takes a "
-		    "helper and a keyring of your own");
+			  "helper and a keyring of your own");
 	else if (fault == FAULT_UNKNOWN_ACCOUNT)
 		print_say("\"mailtoken login\" signs an account in; \"allow\" "
-		    "in mailtoken.conf says who may use it");
+			  "in mailtoken.conf says who may use it");
 }
 
 enum outcome talk_refused(const struct command *command,
@@ -213,7 +215,7 @@ enum outcome talk_refused(const struct command *command,
 		text = span_of(fault_text(fault));
 	print_say_text(text);
 	if (attr_get_int(&talk->list, ATTR_RETRY_AFTER, 1, INT32_MAX,
-	    &later_s) == FAULT_NONE)
+		&later_s) == FAULT_NONE)
 		print_say("try again in %lld s", (long long)later_s);
 	say_hint(command, fault);
 	return outcome_of(fault);

@@ -17,14 +17,17 @@ struct talk {
 	int fd;
 	struct buf in;
 	bool has_list;
-	struct attrs list;	/* the last one received; points into in */
+	struct attrs list; /* the last one received; points into in */
 };
 
-#define TALK_INIT { .fd = -1, .in = BUF_INIT(WIRE_LIST_MAX_BYTES) }
+#define TALK_INIT \
+	{ \
+		.fd = -1, .in = BUF_INIT(WIRE_LIST_MAX_BYTES) \
+	}
 
 enum talk_start {
-	TALK_AS_IT_IS,		/* ask whoever listens */
-	TALK_START		/* start the user's helper if need be */
+	TALK_AS_IT_IS, /* ask whoever listens */
+	TALK_START     /* start the user's helper if need be */
 };
 
 /*
@@ -37,15 +40,15 @@ enum fault talk_open(struct talk *talk, struct command *command,
     struct span request, enum talk_start start, struct why *why) MUST_CHECK;
 
 /* talk_send - one more list on the connection. */
-enum fault talk_send(struct talk *talk, struct span list, struct why *why)
-    MUST_CHECK;
+enum fault talk_send(struct talk *talk, struct span list,
+    struct why *why) MUST_CHECK;
 
 /*
  * talk_next - the next list, into talk->list; the one before is gone.  May
  * be called again after FAULT_TIMEOUT.
  */
-enum fault talk_next(struct talk *talk, int64_t deadline_ms, struct why *why)
-    MUST_CHECK;
+enum fault talk_next(struct talk *talk, int64_t deadline_ms,
+    struct why *why) MUST_CHECK;
 
 /* talk_ends - the list has a result, so no other follows. */
 bool talk_ends(const struct talk *talk);

@@ -20,8 +20,9 @@ static bool is_harmful(const unsigned char *p, size_t n)
 		return p[0] == 0xc2 && p[1] < 0xa0;
 	if (n != 3 || p[0] != 0xe2)
 		return false;
-	return (p[1] == 0x80 && ((p[2] >= 0x8b && p[2] <= 0x8f) ||
-	    (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+	return (p[1] == 0x80 &&
+		   ((p[2] >= 0x8b && p[2] <= 0x8f) ||
+		       (p[2] >= 0xa8 && p[2] <= 0xae))) ||
 	    (p[1] == 0x81 && p[2] >= 0xa0 && p[2] <= 0xaf);
 }
 
@@ -84,7 +85,7 @@ static struct span next_word(struct span *text)
 
 void text_wrap(struct buf *out, struct span text, const struct text_box *box)
 {
-	bool fresh = true;		/* nothing on this line yet */
+	bool fresh = true; /* nothing on this line yet */
 	size_t at = box->at, wide;
 	struct span word;
 

@@ -22,9 +22,9 @@ void text_plain(struct buf *out, struct span text);
 size_t text_columns(struct span text);
 
 struct text_box {
-	size_t at;		/* columns that are taken on the first line */
-	size_t indent;		/* of the lines after it */
-	size_t columns;		/* of the terminal; 0: never break */
+	size_t at;	/* columns that are taken on the first line */
+	size_t indent;	/* of the lines after it */
+	size_t columns; /* of the terminal; 0: never break */
 };
 
 /*

@@ -13,8 +13,8 @@
 #include "cli/print.h"
 #include "cli/talk.h"
 
-#define OUT_MAX_BYTES		(2 * WIRE_LIST_MAX_BYTES)
-#define MIN_VALIDITY_MAX_S	86400
+#define OUT_MAX_BYTES	   (2 * WIRE_LIST_MAX_BYTES)
+#define MIN_VALIDITY_MAX_S 86400
 
 struct token {
 	const char *account;
@@ -23,8 +23,8 @@ struct token {
 	int64_t min_validity_s;
 };
 
-static enum fault show(const struct command *command,
-    const struct attrs *attrs, struct why *why)
+static enum fault show(const struct command *command, const struct attrs *attrs,
+    struct why *why)
 {
 	struct span token = attr_get(attrs, ATTR_TOKEN);
 	struct buf out = BUF_INIT(OUT_MAX_BYTES);
@@ -51,8 +51,7 @@ static enum fault build_request(const struct token *token, struct buf *out)
 	if (token->server != NULL)
 		attr_put_str(&writer, ATTR_SERVER, token->server);
 	if (token->min_validity != NULL)
-		attr_put_int(&writer, ATTR_MIN_VALIDITY,
-		    token->min_validity_s);
+		attr_put_int(&writer, ATTR_MIN_VALIDITY, token->min_validity_s);
 	return attr_end(&writer);
 }
 
@@ -66,8 +65,8 @@ static enum outcome fetch(struct command *command, const struct token *token)
 
 	fault = build_request(token, &request);
 	if (fault == FAULT_NONE)
-		fault = talk_ask(&talk, command, buf_span(&request),
-		    TALK_START, &why);
+		fault = talk_ask(&talk, command, buf_span(&request), TALK_START,
+		    &why);
 	if (fault == FAULT_NONE && talk_result(&talk) != FAULT_NONE) {
 		outcome = talk_refused(command, &talk);
 		goto out;
@@ -75,7 +74,7 @@ static enum outcome fetch(struct command *command, const struct token *token)
 	if (fault == FAULT_NONE)
 		fault = show(command, &talk.list, &why);
 	outcome = fault == FAULT_NONE ? OUTCOME_DONE :
-	    talk_failed(command, fault, &why);
+					talk_failed(command, fault, &why);
 out:
 	talk_close(&talk);
 	buf_drop(&request);
@@ -91,9 +90,12 @@ enum outcome token_run(struct command *command, int argc, char **argv)
 		{ .name = "min-validity", .value = &token.min_validity },
 	};
 	struct command_line line = {
-		.argc = argc, .argv = argv, .options = options,
+		.argc = argc,
+		.argv = argv,
+		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
-		.words_min = 1, .words_max = 1,
+		.words_min = 1,
+		.words_max = 1,
 	};
 
 	if (command_words(command, &line) != FAULT_NONE ||
@@ -102,12 +104,12 @@ enum outcome token_run(struct command *command, int argc, char **argv)
 	token.account = line.words.at[0];
 	if (token.server != NULL && !attr_is_host(span_of(token.server))) {
 		print_say("--server takes the name of one mail server, such "
-		    "as smtp.example.com");
+			  "as smtp.example.com");
 		return OUTCOME_USAGE;
 	}
 	if (token.min_validity != NULL &&
 	    attr_number(span_of(token.min_validity), 0, MIN_VALIDITY_MAX_S,
-	    &token.min_validity_s) != FAULT_NONE) {
+		&token.min_validity_s) != FAULT_NONE) {
 		print_say("--min-validity takes seconds, 0 to %d",
 		    MIN_VALIDITY_MAX_S);
 		return OUTCOME_USAGE;

@@ -69,8 +69,11 @@ enum outcome version_run(struct command *command, int argc, char **argv)
 	if (fault == FAULT_NONE)
 		fault = talk_ask(&talk, command, buf_span(&request),
 		    TALK_AS_IT_IS, &why);
-	shown = show(command, fault == FAULT_NONE &&
-	    talk_result(&talk) == FAULT_NONE ? &talk.list : NULL, &mute);
+	shown = show(command,
+	    fault == FAULT_NONE && talk_result(&talk) == FAULT_NONE ?
+		&talk.list :
+		NULL,
+	    &mute);
 	if (shown != FAULT_NONE)
 		outcome = talk_failed(command, shown, &mute);
 	else if (fault != FAULT_NONE)

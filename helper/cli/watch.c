@@ -18,8 +18,8 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
-#define LINE_MAX_BYTES	(8 * WIRE_LIST_MAX_BYTES)
-#define AGAIN_MS	500	/* between tries to reach the helper again */
+#define LINE_MAX_BYTES (8 * WIRE_LIST_MAX_BYTES)
+#define AGAIN_MS       500 /* between tries to reach the helper again */
 
 struct watch {
 	struct command *command;
@@ -56,7 +56,9 @@ static enum fault show(const struct watch *watch, const struct attrs *attrs,
 /* In the child. */
 static int export(const struct attrs *attrs)
 {
-	static const struct { const char *attr, *variable; } pairs[] = {
+	static const struct {
+		const char *attr, *variable;
+	} pairs[] = {
 		{ ATTR_ACCOUNT, "MAILTOKEN_ACCOUNT" },
 		{ ATTR_STATE, "MAILTOKEN_STATE" },
 		{ ATTR_TEXT, "MAILTOKEN_TEXT" },
@@ -68,8 +70,8 @@ static int export(const struct attrs *attrs)
 
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		text_plain(&value, attr_get(attrs, pairs[i].attr));
-		bad = setenv(pairs[i].variable,
-		    value.p != NULL ? value.p : "", 1);
+		bad = setenv(pairs[i].variable, value.p != NULL ? value.p : "",
+		    1);
 		buf_drop(&value);
 		if (bad != 0)
 			return -1;
@@ -85,8 +87,7 @@ static void run_command(const char *exec, const struct attrs *attrs)
 	pid = fork();
 	if (pid == 0) {
 		if (export(attrs) == 0)
-			(void)execl("/bin/sh", "sh", "-c", exec,
-			    (char *)NULL);
+			(void)execl("/bin/sh", "sh", "-c", exec, (char *)NULL);
 		_exit(126);
 	}
 	if (pid < 0) {
@@ -140,7 +141,7 @@ static enum fault reopen(struct watch *watch, struct talk *talk,
 	}
 	if (fault == FAULT_NONE)
 		print_say("the helper is back; changes in between are not "
-		    "shown");
+			  "shown");
 	return fault;
 }
 
@@ -180,7 +181,9 @@ enum outcome watch_run(struct command *command, int argc, char **argv)
 		{ .name = "exec", .value = &watch.exec },
 	};
 	struct command_line line = {
-		.argc = argc, .argv = argv, .options = options,
+		.argc = argc,
+		.argv = argv,
+		.options = options,
 		.n_options = 1,
 	};
 	struct attr_writer writer;

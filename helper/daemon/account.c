@@ -146,7 +146,7 @@ enum fault account_wake(struct account *account, struct why *why)
 	}
 	if (account->trouble == TROUBLE_RECORD) {
 		account_trouble(account, TROUBLE_NONE, NULL);
-		resume(account);	/* it was mended */
+		resume(account); /* it was mended */
 	}
 	note_record(account);
 	return FAULT_NONE;
@@ -220,8 +220,8 @@ const struct entry *account_entry(struct account *account)
 {
 	struct why why;
 
-	return account_wake(account, &why) == FAULT_NONE ?
-	    account->entry : NULL;
+	return account_wake(account, &why) == FAULT_NONE ? account->entry :
+							   NULL;
 }
 
 enum account_state account_state(const struct account *account)
@@ -232,16 +232,13 @@ enum account_state account_state(const struct account *account)
 		return ACCOUNT_REFRESHING;
 	switch (account->trouble) {
 	case TROUBLE_NONE:
-		return account->may_renew ?
-		    ACCOUNT_ACTIVE : ACCOUNT_LOGIN_NEEDED;
-	case TROUBLE_TRANSIENT:
-		return ACCOUNT_BACKOFF;
-	case TROUBLE_LOGIN:
-		return ACCOUNT_LOGIN_NEEDED;
+		return account->may_renew ? ACCOUNT_ACTIVE :
+					    ACCOUNT_LOGIN_NEEDED;
+	case TROUBLE_TRANSIENT: return ACCOUNT_BACKOFF;
+	case TROUBLE_LOGIN: return ACCOUNT_LOGIN_NEEDED;
 	case TROUBLE_CONFIG:
 	case TROUBLE_ISSUER:
-	case TROUBLE_RECORD:
-		return ACCOUNT_CONFIG_ERROR;
+	case TROUBLE_RECORD: return ACCOUNT_CONFIG_ERROR;
 	}
 	return ACCOUNT_CONFIG_ERROR;
 }
@@ -249,12 +246,12 @@ enum account_state account_state(const struct account *account)
 const char *account_state_word(enum account_state state)
 {
 	switch (state) {
-	case ACCOUNT_EMPTY:		return "empty";
-	case ACCOUNT_ACTIVE:		return "active";
-	case ACCOUNT_REFRESHING:	return "refreshing";
-	case ACCOUNT_BACKOFF:		return "backoff";
-	case ACCOUNT_LOGIN_NEEDED:	return "login-needed";
-	case ACCOUNT_CONFIG_ERROR:	return "config-error";
+	case ACCOUNT_EMPTY: return "empty";
+	case ACCOUNT_ACTIVE: return "active";
+	case ACCOUNT_REFRESHING: return "refreshing";
+	case ACCOUNT_BACKOFF: return "backoff";
+	case ACCOUNT_LOGIN_NEEDED: return "login-needed";
+	case ACCOUNT_CONFIG_ERROR: return "config-error";
 	}
 	return "empty";
 }
@@ -265,11 +262,15 @@ void account_tell(struct account *account)
 	enum account_state state = account_state(account);
 	struct log_line line;
 
-	if (state == ACCOUNT_REFRESHING || (state == account->told_state &&
-	    account->unsaved == account->told_unsaved))
+	if (state == ACCOUNT_REFRESHING ||
+	    (state == account->told_state &&
+		account->unsaved == account->told_unsaved))
 		return;
-	log_start(&line, state == ACCOUNT_ACTIVE || state == ACCOUNT_EMPTY ?
-	    LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "state");
+	log_start(&line,
+	    state == ACCOUNT_ACTIVE || state == ACCOUNT_EMPTY ?
+		LOG_LEVEL_NOTICE :
+		LOG_LEVEL_WARNING,
+	    "state");
 	log_str(&line, "account", account->name);
 	log_str(&line, "from", account_state_word(account->told_state));
 	log_str(&line, "to", account_state_word(state));
@@ -325,15 +326,17 @@ void account_store(struct account *account, struct keyring_stage *stage)
 		account->save_delay_ms = 0;
 		return;
 	}
-	if (!account->unsaved || account->save_delay_ms ==
-	    ACCOUNT_SAVE_MAX_MS / 2)
-		log_event(LOG_LEVEL_ERROR, "unsaved", "%s: the newest record "
-		    "is in memory only, because %s; make room or make the "
-		    "keyring writable, and do not stop the helper before",
+	if (!account->unsaved ||
+	    account->save_delay_ms == ACCOUNT_SAVE_MAX_MS / 2)
+		log_event(LOG_LEVEL_ERROR, "unsaved",
+		    "%s: the newest record is in memory only, because %s; make "
+		    "room or make the keyring writable, and do not stop the "
+		    "helper before",
 		    account->name, why.text);
 	account->unsaved = true;
 	account->save_delay_ms = account->save_delay_ms == 0 ?
-	    ACCOUNT_SAVE_MIN_MS : account->save_delay_ms * 2;
+	    ACCOUNT_SAVE_MIN_MS :
+	    account->save_delay_ms * 2;
 	if (account->save_delay_ms > ACCOUNT_SAVE_MAX_MS)
 		account->save_delay_ms = ACCOUNT_SAVE_MAX_MS;
 	arm_save(account);
@@ -363,8 +366,9 @@ static enum fault adopt(struct account *account, struct entry *entry,
 	account_tell(account);
 	if (!account->unsaved)
 		return FAULT_NONE;
-	why_set(why, 0, "the keyring could not be written; the sign-in is in "
-	    "memory and storing it is tried again");
+	why_set(why, 0,
+	    "the keyring could not be written; the sign-in is in memory and "
+	    "storing it is tried again");
 	return FAULT_IO;
 }
 
@@ -396,10 +400,10 @@ enum fault account_forget(struct account *account, struct why *why)
 		.text = fault_text(FAULT_UNKNOWN_ACCOUNT) };
 	enum fault fault;
 
-	fault = keyring_erase(account->engine->keyring,
-	    span_of(account->name), why);
+	fault = keyring_erase(account->engine->keyring, span_of(account->name),
+	    why);
 	if (fault == FAULT_NOT_FOUND && account->exists && account->unsaved)
-		fault = FAULT_NONE;	/* it never reached the disk */
+		fault = FAULT_NONE; /* it never reached the disk */
 	if (fault != FAULT_NONE)
 		return fault;
 	exchange_cancel(account);
@@ -480,8 +484,7 @@ void account_describe(struct account *account, struct account_view *view_out)
 		view.servers = entry->servers;
 		view.refreshed_s = entry->refreshed_s;
 		view.grant_expires_s = entry->grant_expires_s;
-		view.expires_s = now.wall_s +
-		    life_left_s(&account->life, &now);
+		view.expires_s = now.wall_s + life_left_s(&account->life, &now);
 	}
 	if (account->trouble == TROUBLE_TRANSIENT)
 		view.next_try_s = now.wall_s +

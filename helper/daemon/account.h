@@ -31,15 +31,14 @@ enum account_state {
 /* What a question is answered with; valid during the call. */
 struct account_answer {
 	enum fault fault;
-	const char *text;		/* unless FAULT_NONE */
-	int64_t retry_after_s;		/* FAULT_TRY_LATER */
-	const struct secret *token;	/* FAULT_NONE */
+	const char *text;	    /* unless FAULT_NONE */
+	int64_t retry_after_s;	    /* FAULT_TRY_LATER */
+	const struct secret *token; /* FAULT_NONE */
 	const char *serial;
 	int64_t expires_s;
 };
 
-typedef void account_answer_fn(void *ctx,
-    const struct account_answer *answer);
+typedef void account_answer_fn(void *ctx, const struct account_answer *answer);
 
 /* account_new - with no record yet; name is folded and copied. */
 enum fault account_new(struct engine *engine, const char *name,
@@ -88,7 +87,7 @@ enum fault account_load(struct account *account, bool spread) MUST_CHECK;
 struct account_question {
 	struct span server;
 	struct span service;
-	const char *mailbox;	/* folded; NULL: the account's own name */
+	const char *mailbox; /* folded; NULL: the account's own name */
 	int64_t min_validity_s;
 	account_answer_fn *fn;
 	void *ctx;
@@ -129,8 +128,7 @@ enum fault account_import(struct account *account, struct entry *entry,
  *
  * FAULT_NOT_FOUND, FAULT_IO, FAULT_READ_ONLY: then nothing has changed.
  */
-enum fault account_forget(struct account *account, struct why *why)
-    MUST_CHECK;
+enum fault account_forget(struct account *account, struct why *why) MUST_CHECK;
 
 /* account_revoked - the provider has ended its grant, the record stays: it
  * waits for a sign-in. */
@@ -168,7 +166,7 @@ void account_give_up(struct account *account);
 
 /* What status and watch show. */
 struct account_view {
-	const char *account;	/* as it signed in */
+	const char *account; /* as it signed in */
 	const char *provider;
 	const char *text;
 	const char *servers;

@@ -100,15 +100,17 @@ static enum fault read_assertion(const struct provider *provider,
 	fault = safefile_read_secret(provider->assertion_file,
 	    ASSERTION_MAX_BYTES, &bytes, &reason);
 	if (fault == FAULT_NONE && bytes.n == 0) {
-		why_set(why, 0, "provider '%s': assertion_file %s is empty: "
-		    "whatever writes it must put an assertion there",
+		why_set(why, 0,
+		    "provider '%s': assertion_file %s is empty: whatever "
+		    "writes it must put an assertion there",
 		    provider->name, provider->assertion_file);
 		fault = FAULT_CONFIG_ERROR;
 	} else if (fault == FAULT_NONE &&
 	    !attr_is_token(buf_span(&bytes), ASSERTION_MAX_BYTES)) {
-		why_set(why, 0, "provider '%s': what stands in assertion_file "
-		    "%s is no assertion", provider->name,
-		    provider->assertion_file);
+		why_set(why, 0,
+		    "provider '%s': what stands in assertion_file %s is no "
+		    "assertion",
+		    provider->name, provider->assertion_file);
 		fault = FAULT_CONFIG_ERROR;
 	} else if (fault != FAULT_NONE && fault != FAULT_NOMEM) {
 		why_set(why, 0, "provider '%s': assertion_file: %s",

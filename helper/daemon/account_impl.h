@@ -13,15 +13,15 @@
 #include "daemon/slots.h"
 #include "oauth/flow.h"
 
-#define ACCOUNT_ASKED_S		86400	/* "in the last day" */
-#define ACCOUNT_RETRY_S		3600	/* login-needed, config-error */
-#define ACCOUNT_BACKOFF_MIN_S	5
-#define ACCOUNT_BACKOFF_MAX_S	900
+#define ACCOUNT_ASKED_S		  86400 /* "in the last day" */
+#define ACCOUNT_RETRY_S		  3600	/* login-needed, config-error */
+#define ACCOUNT_BACKOFF_MIN_S	  5
+#define ACCOUNT_BACKOFF_MAX_S	  900
 #define ACCOUNT_RETRY_AFTER_MAX_S 3600
-#define ACCOUNT_WAIT_MAX_S	25
-#define ACCOUNT_SAVE_MIN_MS	1000
-#define ACCOUNT_SAVE_MAX_MS	60000
-#define ACCOUNT_NEVER_MS	INT64_MIN
+#define ACCOUNT_WAIT_MAX_S	  25
+#define ACCOUNT_SAVE_MIN_MS	  1000
+#define ACCOUNT_SAVE_MAX_MS	  60000
+#define ACCOUNT_NEVER_MS	  INT64_MIN
 
 /* Why the last exchange did not bring a token. */
 enum trouble {
@@ -29,40 +29,40 @@ enum trouble {
 	TROUBLE_TRANSIENT,
 	TROUBLE_LOGIN,
 	TROUBLE_CONFIG,
-	TROUBLE_ISSUER,		/* the configuration names another one */
-	TROUBLE_RECORD		/* the keyring file cannot be used */
+	TROUBLE_ISSUER, /* the configuration names another one */
+	TROUBLE_RECORD	/* the keyring file cannot be used */
 };
 
 struct account {
 	struct engine *engine;
-	char *name;			/* folded */
-	struct entry *entry;		/* NULL: no record, or at rest */
+	char *name;	     /* folded */
+	struct entry *entry; /* NULL: no record, or at rest */
 	bool exists;
-	bool is_app;			/* in memory only: apps.h */
-	bool stale;			/* its provider changed meanwhile */
-	char *subject;			/* is_app: the mailbox, or NULL */
+	bool is_app;   /* in memory only: apps.h */
+	bool stale;    /* its provider changed meanwhile */
+	char *subject; /* is_app: the mailbox, or NULL */
 	bool unsaved;
-	bool stopped_for_disk;		/* a renewal waits for room on disk */
-	int64_t room_try_ms;		/* ... until this boot time */
+	bool stopped_for_disk; /* a renewal waits for room on disk */
+	int64_t room_try_ms;   /* ... until this boot time */
 	struct life life;
-	int64_t asked_s;		/* unix seconds; 0: not since start */
+	int64_t asked_s; /* unix seconds; 0: not since start */
 	int64_t refreshed_s;
-	bool may_renew;			/* there is a refresh token */
+	bool may_renew; /* there is a refresh token */
 
 	enum trouble trouble;
-	char *text;			/* its sentence, or NULL */
+	char *text; /* its sentence, or NULL */
 	unsigned failures;
-	int64_t last_try_ms;		/* boot time */
-	int64_t next_try_ms;		/* boot time; TROUBLE_TRANSIENT */
-	int64_t forced_ms;		/* last refresh for a refused token */
-	int64_t not_before_ms;		/* spread after a start */
-	long odd_status;		/* a 4xx without a reason ... */
-	int64_t odd_since_ms;		/* ... and since when */
+	int64_t last_try_ms;   /* boot time */
+	int64_t next_try_ms;   /* boot time; TROUBLE_TRANSIENT */
+	int64_t forced_ms;     /* last refresh for a refused token */
+	int64_t not_before_ms; /* spread after a start */
+	long odd_status;       /* a 4xx without a reason ... */
+	int64_t odd_since_ms;  /* ... and since when */
 
 	struct slot_wish wish;
 	struct flow *flow;
 	struct issuers_waiter *discovering; /* before the flow */
-	struct entry *next;		/* prepared for the answer */
+	struct entry *next;		    /* prepared for the answer */
 	struct keyring_stage *stage;
 	int64_t started_ms;
 
@@ -71,7 +71,7 @@ struct account {
 	int64_t save_delay_ms;
 	struct waiter *waiters;
 
-	enum account_state told_state;	/* what watchers know */
+	enum account_state told_state; /* what watchers know */
 	bool told_unsaved;
 };
 

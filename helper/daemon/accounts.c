@@ -10,7 +10,7 @@
 #include "daemon/index.h"
 
 struct node {
-	struct index_node index;	/* the account and its name */
+	struct index_node index; /* the account and its name */
 	struct node *next;
 };
 
@@ -70,8 +70,8 @@ static bool has_file(struct accounts *accounts, const char *name)
 	struct why why;
 	enum fault fault;
 
-	fault = keyring_load(accounts->engine->keyring, span_of(name),
-	    &entry, &why);
+	fault = keyring_load(accounts->engine->keyring, span_of(name), &entry,
+	    &why);
 	entry_free(entry);
 	return fault != FAULT_NOT_FOUND && fault != FAULT_TOO_BIG &&
 	    fault != FAULT_NOMEM;

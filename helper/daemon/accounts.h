@@ -16,8 +16,8 @@ struct accounts;
  *
  * FAULT_IO, FAULT_NOMEM.
  */
-enum fault accounts_new(struct engine *engine,
-    struct accounts **accounts_out, struct why *why) MUST_CHECK;
+enum fault accounts_new(struct engine *engine, struct accounts **accounts_out,
+    struct why *why) MUST_CHECK;
 void accounts_free(struct accounts *accounts);
 
 /*

@@ -12,8 +12,8 @@
 
 static void finish(struct attr_writer *writer)
 {
-	static const struct answer_refusal sorry = {
-		.fault = FAULT_INTERNAL, .retry_after_s = -1 };
+	static const struct answer_refusal sorry = { .fault = FAULT_INTERNAL,
+		.retry_after_s = -1 };
 	struct buf *out = writer->buf;
 
 	if (attr_end(writer) == FAULT_NONE || out->fault == FAULT_NOMEM)
@@ -53,15 +53,14 @@ void answer_fault(struct buf *out, const struct answer_refusal *refusal)
 
 	attr_begin(&writer, out, WIRE_FIRST);
 	attr_put_str(&writer, ATTR_RESULT, fault_word(refusal->fault));
-	put_plain(&writer, ATTR_TEXT, refusal->text != NULL ?
-	    refusal->text : fault_text(refusal->fault));
+	put_plain(&writer, ATTR_TEXT,
+	    refusal->text != NULL ? refusal->text : fault_text(refusal->fault));
 	if (refusal->fault == FAULT_TRY_LATER && refusal->retry_after_s >= 0)
-		attr_put_int(&writer, ATTR_RETRY_AFTER,
-		    refusal->retry_after_s);
+		attr_put_int(&writer, ATTR_RETRY_AFTER, refusal->retry_after_s);
 	if (refusal->password_as_token)
 		attr_put_str(&writer, ATTR_PASSWORD_AS_TOKEN, "yes");
 	if (attr_end(&writer) != FAULT_NONE)
-		return;		/* sticks to out: the connection is closed */
+		return; /* sticks to out: the connection is closed */
 }
 
 void answer_token(struct buf *out, const struct account_answer *answer,
@@ -98,9 +97,10 @@ void answer_app(struct buf *out, const char *account,
 		attr_put_str(&writer, ATTR_FLOW,
 		    flow_kind_word(provider->flow));
 		attr_put_str(&writer, ATTR_SERVERS, servers);
-		(void)snprintf(text, sizeof(text), "%.254s needs no sign-in: "
-		    "the application of provider '%.64s' signs in for "
-		    "itself, and that works", account, provider->name);
+		(void)snprintf(text, sizeof(text),
+		    "%.254s needs no sign-in: the application of provider "
+		    "'%.64s' signs in for itself, and that works",
+		    account, provider->name);
 		put_plain(&writer, ATTR_TEXT, text);
 	}
 	finish(&writer);
@@ -132,8 +132,8 @@ void answer_due(struct buf *out, const char *account,
 	finish(&writer);
 }
 
-void answer_import(struct buf *out, const char *account,
-    const char *provider, struct answer_warnings warnings)
+void answer_import(struct buf *out, const char *account, const char *provider,
+    struct answer_warnings warnings)
 {
 	struct attr_writer writer;
 	size_t i;

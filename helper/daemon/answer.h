@@ -28,16 +28,15 @@ void answer_token(struct buf *out, const struct account_answer *answer,
     struct span login);
 void answer_app(struct buf *out, const char *account,
     const struct provider *provider, const struct account_answer *answer);
-void answer_refreshed(struct buf *out, const char *account,
-    int64_t expires_s);
+void answer_refreshed(struct buf *out, const char *account, int64_t expires_s);
 void answer_due(struct buf *out, const char *account,
     const struct account_answer *answer);
 struct answer_warnings {
 	const char *const *at;
 	size_t n;
 };
-void answer_import(struct buf *out, const char *account,
-    const char *provider, struct answer_warnings warnings);
+void answer_import(struct buf *out, const char *account, const char *provider,
+    struct answer_warnings warnings);
 void answer_export(struct buf *out, const char *account, struct span record);
 void answer_forgotten(struct buf *out, const struct forget_end *end);
 void answer_view(struct buf *out, const struct account_view *view,

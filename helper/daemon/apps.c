@@ -13,7 +13,7 @@
 #define NAME_BYTES (ACCOUNT_MAX_BYTES + 128)
 
 struct node {
-	struct index_node index;	/* the account and its name */
+	struct index_node index; /* the account and its name */
 	struct node *next;
 };
 
@@ -55,16 +55,15 @@ void apps_free(struct apps *apps)
 	free(apps);
 }
 
-struct provider *apps_provider(const struct config *config,
-    const char *mailbox)
+struct provider *apps_provider(const struct config *config, const char *mailbox)
 {
 	const struct config_account *block = config_account(config, mailbox);
 	struct provider *provider = NULL;
 
 	if (block != NULL && block->provider != NULL)
 		provider = config_provider(config, block->provider);
-	return provider != NULL && provider_is_app_only(provider) ?
-	    provider : NULL;
+	return provider != NULL && provider_is_app_only(provider) ? provider :
+								    NULL;
 }
 
 /* A provider's name has no colon and no slash. */
@@ -75,8 +74,7 @@ static void make_name(const struct provider *provider, const char *mailbox,
 		(void)snprintf(out, NAME_BYTES, "provider:%s/%s",
 		    provider->name, mailbox);
 	else
-		(void)snprintf(out, NAME_BYTES, "provider:%s",
-		    provider->name);
+		(void)snprintf(out, NAME_BYTES, "provider:%s", provider->name);
 }
 
 struct account *apps_peek(const struct apps *apps, const char *mailbox)

@@ -73,7 +73,7 @@ static bool fill_refused(const struct account *account,
 	*answer = (struct account_answer){
 		.fault = FAULT_TRY_LATER,
 		.text = "a mail server refused this token and the provider "
-		    "has given no other one yet",
+			"has given no other one yet",
 		.retry_after_s = LIFE_RENEWALS_APART_S,
 	};
 	return true;
@@ -116,8 +116,7 @@ static enum fault wait_for_it(struct account *account,
 
 	if (waiter == NULL)
 		return FAULT_NOMEM;
-	waiter->timer = evtimer_new(account->engine->base, waited_long,
-	    waiter);
+	waiter->timer = evtimer_new(account->engine->base, waited_long, waiter);
 	if (waiter->timer == NULL || evtimer_add(waiter->timer, &limit) != 0) {
 		waiter_free(waiter);
 		return FAULT_NOMEM;
@@ -136,7 +135,8 @@ static bool may_try(struct account *account, const struct now *now,
     struct account_answer *answer)
 {
 	int64_t since_ms = account->last_try_ms == ACCOUNT_NEVER_MS ?
-	    INT64_MAX : now->boot_ms - account->last_try_ms;
+	    INT64_MAX :
+	    now->boot_ms - account->last_try_ms;
 
 	*answer = (struct account_answer){ .text = account->text,
 		.retry_after_s = -1 };
@@ -154,11 +154,8 @@ static bool may_try(struct account *account, const struct now *now,
 		    (account->next_try_ms - now->boot_ms + 999) / 1000;
 		return now->boot_ms >= account->next_try_ms;
 	case TROUBLE_ISSUER:
-	case TROUBLE_RECORD:
-		answer->fault = FAULT_CONFIG_ERROR;
-		return false;
-	case TROUBLE_NONE:
-		break;
+	case TROUBLE_RECORD: answer->fault = FAULT_CONFIG_ERROR; return false;
+	case TROUBLE_NONE: break;
 	}
 	if (account_was_refused(account) &&
 	    account->forced_ms != ACCOUNT_NEVER_MS &&
@@ -213,7 +210,7 @@ static enum fault check(struct account *account,
 {
 	const struct config *config = account->engine->config;
 	const char *mailbox = question->mailbox != NULL ? question->mailbox :
-	    account->name;
+							  account->name;
 	struct provider *provider = NULL;
 	char name[SERVER_MAX_BYTES + 1];
 	enum fault fault;
@@ -228,12 +225,14 @@ static enum fault check(struct account *account,
 	fault = account_provider(account, &provider, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	if (question->server.n > 0 && !grant_serves(config, account->entry,
-	    provider, mailbox, question->server)) {
+	if (question->server.n > 0 &&
+	    !grant_serves(config, account->entry, provider, mailbox,
+		question->server)) {
 		attr_plain(question->server, name, sizeof(name));
-		why_set(why, 0, "%s is not a server of provider '%s': if it "
-		    "should be, add it to servers in %s", name,
-		    provider->name, config->path);
+		why_set(why, 0,
+		    "%s is not a server of provider '%s': if it should be, add "
+		    "it to servers in %s",
+		    name, provider->name, config->path);
 		fault = FAULT_WRONG_SERVER;
 	}
 	if (fault == FAULT_NONE &&
@@ -244,8 +243,8 @@ static enum fault check(struct account *account,
 	return fault;
 }
 
-static bool has_good_token(const struct account *account,
-    const struct now *now, int64_t min_validity_s, int64_t server_min_s)
+static bool has_good_token(const struct account *account, const struct now *now,
+    int64_t min_validity_s, int64_t server_min_s)
 {
 	const struct entry *entry = account->entry;
 
@@ -267,9 +266,10 @@ static bool should_renew(struct account *account, const struct now *now,
 	if (life_renew_in_ms(&account->life, now, server_min_s) > 0)
 		return false;
 	if (account->stopped_for_disk)
-		return false;		/* its timer looks again */
-	return may_try(account, now, &unused) && now->boot_ms -
-	    account->life.received_boot_ms >= LIFE_RENEWALS_APART_S * 1000;
+		return false; /* its timer looks again */
+	return may_try(account, now, &unused) &&
+	    now->boot_ms - account->life.received_boot_ms >=
+	    LIFE_RENEWALS_APART_S * 1000;
 }
 
 void account_token(struct account *account,
@@ -293,7 +293,7 @@ void account_token(struct account *account,
 		return;
 	}
 	if (has_good_token(account, &now, question->min_validity_s,
-	    server_min_s)) {
+		server_min_s)) {
 		fill_token(account, &answer);
 		answer_now(question, &answer);
 		if (should_renew(account, &now, server_min_s))
@@ -341,14 +341,14 @@ static void renew_shared(struct account *account, const struct now *now)
 {
 	struct account_answer unused;
 
-	if (account->forced_ms != ACCOUNT_NEVER_MS && now->boot_ms -
-	    account->forced_ms < LIFE_RENEWALS_APART_S * 1000)
+	if (account->forced_ms != ACCOUNT_NEVER_MS &&
+	    now->boot_ms - account->forced_ms < LIFE_RENEWALS_APART_S * 1000)
 		return;
 	if (!may_try(account, now, &unused))
 		return;
-	log_event(LOG_LEVEL_WARNING, "rejected", "%s: a mail server refused "
-	    "the token %s; it is renewed", account->name,
-	    account->entry->serial);
+	log_event(LOG_LEVEL_WARNING, "rejected",
+	    "%s: a mail server refused the token %s; it is renewed",
+	    account->name, account->entry->serial);
 	account->forced_ms = now->boot_ms;
 	exchange_want(account, false);
 }
@@ -372,9 +372,9 @@ void account_rejected(struct account *account, struct span serial)
 	}
 	if (entry_set(&entry->rejected_serial, serial) != FAULT_NONE)
 		return;
-	log_event(LOG_LEVEL_WARNING, "rejected", "%s: a mail server refused "
-	    "the token %s; it is not served again", account->name,
-	    entry->serial);
+	log_event(LOG_LEVEL_WARNING, "rejected",
+	    "%s: a mail server refused the token %s; it is not served again",
+	    account->name, entry->serial);
 	account_store(account, NULL);
 	if (account->may_renew && may_try(account, &now, &unused)) {
 		account->forced_ms = now.boot_ms;
@@ -386,7 +386,8 @@ void account_rejected(struct account *account, struct span serial)
 void account_give_up(struct account *account)
 {
 	struct account_answer answer = { .fault = FAULT_TRY_LATER,
-		.text = "the helper is stopping", .retry_after_s = 1 };
+		.text = "the helper is stopping",
+		.retry_after_s = 1 };
 
 	if (account_in_flight(account))
 		return;

@@ -52,8 +52,8 @@ static enum fault make(const struct config *config, const char *preset,
 	return FAULT_NONE;
 }
 
-static enum fault by_name(const struct choose_from *from,
-    struct choice *choice, struct why *why)
+static enum fault by_name(const struct choose_from *from, struct choice *choice,
+    struct why *why)
 {
 	struct provider *provider;
 	char name[SERVER_MAX_BYTES + 1];
@@ -68,16 +68,17 @@ static enum fault by_name(const struct choose_from *from,
 		return FAULT_NONE;
 	}
 	if (provider_registers_itself(name)) {
-		fault = make(from->config, name, NULL, &choice->provider,
-		    why);
+		fault = make(from->config, name, NULL, &choice->provider, why);
 		(void)snprintf(choice->reason, sizeof(choice->reason),
 		    "named for this sign-in; it needs no client id");
 		return fault;
 	}
-	why_set(why, 0, provider_known(name) ?
-	    "%s has no provider '%s': write a provider block with its "
-	    "client_id" : "%s has no provider '%s', and no preset has that "
-	    "name: write a provider block with its endpoints and client_id",
+	why_set(why, 0,
+	    provider_known(name) ?
+		"%s has no provider '%s': write a provider block with its "
+		"client_id" :
+		"%s has no provider '%s', and no preset has that name: write a "
+		"provider block with its endpoints and client_id",
 	    from->config->path, name);
 	return FAULT_CONFIG_ERROR;
 }
@@ -179,8 +180,8 @@ static struct provider *for_preset(const struct config *config,
 	return found;
 }
 
-static enum fault by_domain(const struct choose_from *from,
-    const char *preset, struct choice *choice, struct why *why)
+static enum fault by_domain(const struct choose_from *from, const char *preset,
+    struct choice *choice, struct why *why)
 {
 	struct span domain = domain_of(from->account);
 	struct provider *provider;
@@ -209,8 +210,8 @@ static const char *preset_of_mx(struct span mx)
 
 	while (mx.n > 0 && preset == NULL) {
 		const char *blank = memchr(mx.p, ' ', mx.n);
-		struct span name = { mx.p, blank != NULL ?
-		    (size_t)(blank - mx.p) : mx.n };
+		struct span name = { mx.p,
+			blank != NULL ? (size_t)(blank - mx.p) : mx.n };
 
 		preset = provider_known_by(none, name);
 		if (blank == NULL)
@@ -245,8 +246,8 @@ static enum fault by_mx(const struct choose_from *from, const char *preset,
 }
 
 /* Not for an address that belongs elsewhere, unless it may be anybody's. */
-static void by_being_alone(const struct choose_from *from,
-    const char *known, struct choice *choice)
+static void by_being_alone(const struct choose_from *from, const char *known,
+    struct choice *choice)
 {
 	struct provider *only;
 
@@ -257,22 +258,25 @@ static void by_being_alone(const struct choose_from *from,
 		take(choice, only, "the only one configured");
 }
 
-static enum fault none_found(const struct choose_from *from,
-    const char *known, struct why *why)
+static enum fault none_found(const struct choose_from *from, const char *known,
+    struct why *why)
 {
 	const char *path = from->config->path;
 
 	if (known != NULL)
-		why_set(why, 0, "%s looks like an address of %s, and %s has "
-		    "no provider for that: write provider '%s' with its "
-		    "client_id, or name one with --provider", from->account,
-		    provider_title(known), path, known);
+		why_set(why, 0,
+		    "%s looks like an address of %s, and %s has no provider "
+		    "for that: write provider '%s' with its client_id, or name "
+		    "one with --provider",
+		    from->account, provider_title(known), path, known);
 	else if (from->config->n_providers == 0)
-		why_set(why, 0, "%s has no provider: write a provider block "
-		    "with its client_id", path);
+		why_set(why, 0,
+		    "%s has no provider: write a provider block with its "
+		    "client_id",
+		    path);
 	else
-		why_set(why, 0, "%s has several providers: name one with "
-		    "--provider", path);
+		why_set(why, 0,
+		    "%s has several providers: name one with --provider", path);
 	return FAULT_CONFIG_ERROR;
 }
 
@@ -311,7 +315,7 @@ static enum fault set_from(struct provider *provider, const char *key,
     const char *value, struct why *why)
 {
 	return value == NULL ? FAULT_NONE :
-	    provider_set(provider, key, value, why);
+			       provider_set(provider, key, value, why);
 }
 
 /* Endpoints as the issuer last told them; a preset knows its own. */
@@ -326,8 +330,7 @@ static enum fault set_issued(struct provider *provider,
 			fault = set_from(provider, "ca_file", entry->ca_file,
 			    why);
 		if (fault == FAULT_NONE)
-			fault = set_from(provider, "proxy", entry->proxy,
-			    why);
+			fault = set_from(provider, "proxy", entry->proxy, why);
 	} else {
 		fault = set_from(provider, "tenant", entry->tenant, why);
 	}
@@ -339,8 +342,7 @@ static enum fault set_issued(struct provider *provider,
 }
 
 enum fault choose_rebuild(const struct config *config,
-    const struct entry *entry, struct provider **provider_out,
-    struct why *why)
+    const struct entry *entry, struct provider **provider_out, struct why *why)
 {
 	bool is_issuer = strncmp(entry->provider, "https://", 8) == 0;
 	struct provider *provider = NULL;

@@ -16,17 +16,17 @@
 
 struct choose_from {
 	const struct config *config;
-	const char *account;		/* folded */
-	const struct entry *entry;	/* its record, or NULL */
-	struct span provider;		/* empty: not named */
-	struct span issuer;		/* likewise */
-	struct span mx;			/* names with blanks between them */
+	const char *account;	   /* folded */
+	const struct entry *entry; /* its record, or NULL */
+	struct span provider;	   /* empty: not named */
+	struct span issuer;	   /* likewise */
+	struct span mx;		   /* names with blanks between them */
 };
 
 struct choice {
-	struct provider *provider;	/* the caller's share */
-	bool must_ask;			/* proposed: a human has to agree */
-	char reason[200];		/* "the only one configured" */
+	struct provider *provider; /* the caller's share */
+	bool must_ask;		   /* proposed: a human has to agree */
+	char reason[200];	   /* "the only one configured" */
 };
 
 /*

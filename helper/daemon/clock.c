@@ -40,11 +40,12 @@ int64_t clock_boot_ms(void)
 static int arm(int fd)
 {
 	/* 2100-01-01: far enough, and a time_t of 32 bits reads it, too. */
-	struct itimerspec never = { .it_value = { .tv_sec =
-	    sizeof(time_t) > 4 ? (time_t)4102444800LL : 0x7fffffff } };
+	struct itimerspec never = { .it_value = { .tv_sec = sizeof(time_t) > 4 ?
+					    (time_t)4102444800LL :
+					    0x7fffffff } };
 
-	return timerfd_settime(fd, TFD_TIMER_ABSTIME |
-	    TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+	    &never, NULL);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

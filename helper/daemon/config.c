@@ -39,7 +39,7 @@ enum fault config_read(const struct config_source *source,
 	fault = config_parse(&reading);
 	if (fault == FAULT_NOT_FOUND)
 		fault = source->may_be_missing ? FAULT_NONE :
-		    FAULT_CONFIG_ERROR;
+						 FAULT_CONFIG_ERROR;
 	if (fault == FAULT_NONE)
 		fault = build(&reading);
 	if (fault != FAULT_NONE)
@@ -103,8 +103,7 @@ void config_release(struct config *config)
 	free(config);
 }
 
-struct provider *config_provider(const struct config *config,
-    const char *name)
+struct provider *config_provider(const struct config *config, const char *name)
 {
 	size_t i;
 
@@ -153,8 +152,8 @@ bool config_allows(const struct config *config, const char *account,
 
 	if (peer_is_root(peer))
 		return true;
-	return peer_in(peer, block != NULL && block->has_allow ?
-	    &block->allow : &config->allow);
+	return peer_in(peer,
+	    block != NULL && block->has_allow ? &block->allow : &config->allow);
 }
 
 bool config_is_admin(const struct config *config, const struct peer *peer)

@@ -14,17 +14,17 @@
 #include "daemon/peer.h"
 #include "oauth/provider.h"
 
-#define CONFIG_LISTEN_MAX	8
-#define CONFIG_NOTES_MAX	32
-#define CONFIG_FOLDERS_MAX	64
+#define CONFIG_LISTEN_MAX  8
+#define CONFIG_NOTES_MAX   32
+#define CONFIG_FOLDERS_MAX 64
 
 struct config_account {
-	char *name;		/* folded; or "*@domain", or "*" */
+	char *name; /* folded; or "*@domain", or "*" */
 	char *provider;
 	char *login;
-	char *token_of;		/* folded */
-	char *servers;		/* separated by blanks */
-	bool has_allow;		/* then allow replaces the general one */
+	char *token_of; /* folded */
+	char *servers;	/* separated by blanks */
+	bool has_allow; /* then allow replaces the general one */
 	struct access_list allow;
 };
 
@@ -35,18 +35,18 @@ struct config {
 	char *listen[CONFIG_LISTEN_MAX];
 	size_t n_listen;
 	char *keyring;
-	char *keyring_key;		/* NULL: entries are plain */
+	char *keyring_key; /* NULL: entries are plain */
 	char *user;
 	struct access_list allow;
 	struct access_list admin;
 	int64_t renew_idle_s;
 	bool password_as_token;
 	enum log_level log_level;
-	struct provider **providers;	/* finished */
+	struct provider **providers; /* finished */
 	size_t n_providers;
 	struct config_account *accounts;
 	size_t n_accounts;
-	char *notes[CONFIG_NOTES_MAX];	/* warnings: names that do not exist */
+	char *notes[CONFIG_NOTES_MAX]; /* warnings: names that do not exist */
 	size_t n_notes;
 	char *folders[CONFIG_FOLDERS_MAX]; /* of all files it names */
 	size_t n_folders;
@@ -54,8 +54,8 @@ struct config {
 
 struct config_source {
 	const char *path;
-	bool user_helper;	/* defaults of a user's own helper */
-	bool may_be_missing;	/* a user helper works without a file */
+	bool user_helper;    /* defaults of a user's own helper */
+	bool may_be_missing; /* a user helper works without a file */
 };
 
 /*
@@ -68,8 +68,7 @@ struct config *config_share(struct config *config);
 void config_release(struct config *config);
 
 /* config_provider - by name, or NULL. */
-struct provider *config_provider(const struct config *config,
-    const char *name);
+struct provider *config_provider(const struct config *config, const char *name);
 
 /* config_account - the block for a folded account: exact, *@domain, *; or
  * NULL. */

@@ -31,8 +31,9 @@ static bool is_pattern(const char *name)
 		return false;
 	if (name[0] != '*')
 		return strchr(name, '*') == NULL;
-	return name[1] == '\0' || (name[1] == '@' && name[2] != '\0' &&
-	    strpbrk(name + 2, "*@") == NULL);
+	return name[1] == '\0' ||
+	    (name[1] == '@' && name[2] != '\0' &&
+		strpbrk(name + 2, "*@") == NULL);
 }
 
 static enum fault set_name(const struct config_part *part,
@@ -41,9 +42,10 @@ static enum fault set_name(const struct config_part *part,
 	const char *title = cfg_title(part->values);
 
 	if (!is_pattern(title))
-		return config_bad(part, NULL, "an account block needs a name "
-		    "of 1 to %d bytes of UTF-8, '*@domain' or '*'; write "
-		    "account 'me@example.com' { ... }", ACCOUNT_MAX_BYTES);
+		return config_bad(part, NULL,
+		    "an account block needs a name of 1 to %d bytes of UTF-8, "
+		    "'*@domain' or '*'; write account 'me@example.com' { ... }",
+		    ACCOUNT_MAX_BYTES);
 	if (config_put(&account->name, title))
 		return FAULT_NOMEM;
 	fold(account->name);
@@ -61,9 +63,10 @@ static enum fault set_login(const struct config_part *part,
 	for (i = 0; (unsigned char)login[i] >= 0x20 && login[i] != 0x7f; i++)
 		continue;
 	if (i == 0 || login[i] != '\0' || i > LOGIN_MAX_BYTES)
-		return config_bad(part, "login", "account '%s': login has 1 "
-		    "to %d bytes without control characters; write "
-		    "'user@example.com'", account->name, LOGIN_MAX_BYTES);
+		return config_bad(part, "login",
+		    "account '%s': login has 1 to %d bytes without control "
+		    "characters; write 'user@example.com'",
+		    account->name, LOGIN_MAX_BYTES);
 	return config_put(&account->login, login);
 }
 
@@ -75,13 +78,16 @@ static enum fault set_token_of(const struct config_part *part,
 	if (token_of == NULL)
 		return FAULT_NONE;
 	if (!is_pattern(token_of) || token_of[0] == '*')
-		return config_bad(part, "token_of", "account '%s': token_of "
-		    "must name one account; write 'alice@example.com'",
+		return config_bad(part, "token_of",
+		    "account '%s': token_of must name one account; write "
+		    "'alice@example.com'",
 		    account->name);
 	if (account->provider != NULL)
-		return config_bad(part, "token_of", "account '%s': token_of "
-		    "and provider exclude each other; the other account's "
-		    "provider counts, so take provider away", account->name);
+		return config_bad(part, "token_of",
+		    "account '%s': token_of and provider exclude each other; "
+		    "the other account's provider counts, so take provider "
+		    "away",
+		    account->name);
 	if (config_put(&account->token_of, token_of))
 		return FAULT_NOMEM;
 	fold(account->token_of);
@@ -98,9 +104,10 @@ static enum fault set_provider(const struct config_part *part,
 		return FAULT_NONE;
 	attr_plain(span_of(provider), shown, sizeof(shown));
 	if (config_provider(part->reading->config, provider) == NULL)
-		return config_bad(part, "provider", "account '%s': there is "
-		    "no provider '%s'; add provider '%s' { client_id = '...' "
-		    "}", account->name, shown, shown);
+		return config_bad(part, "provider",
+		    "account '%s': there is no provider '%s'; add provider "
+		    "'%s' { client_id = '...' }",
+		    account->name, shown, shown);
 	return config_put(&account->provider, provider);
 }
 
@@ -115,17 +122,17 @@ static enum fault set_servers(const struct config_part *part,
 		if (strncmp(server, "*.", 2) == 0)
 			server += 2;
 		if (!attr_is_host(span_of(server)) || server[0] == '.')
-			return config_bad(part, "servers", "account '%s': "
-			    "servers has a name that is no host name; write "
-			    "'smtp.example.com' or '*.example.com'",
+			return config_bad(part, "servers",
+			    "account '%s': servers has a name that is no host "
+			    "name; write 'smtp.example.com' or '*.example.com'",
 			    account->name);
 	}
 	if (n > PROVIDER_SERVERS_MAX)
-		return config_bad(part, "servers", "account '%s': more than "
-		    "%d servers; write '*.example.com'", account->name,
-		    PROVIDER_SERVERS_MAX);
+		return config_bad(part, "servers",
+		    "account '%s': more than %d servers; write '*.example.com'",
+		    account->name, PROVIDER_SERVERS_MAX);
 	return n > 0 ? config_join(part, "servers", &account->servers) :
-	    FAULT_NONE;
+		       FAULT_NONE;
 }
 
 static enum fault build(const struct config_part *part,
@@ -213,27 +220,29 @@ static enum fault check_named(struct config_reading *reading,
 
 		part.block = named[i].block;
 		part.values = named[i].values;
-		if (i > 0 && strcmp(named[i - 1].account->name,
-		    account->name) == 0)
-			return config_bad(&part, NULL, "a second block for "
-			    "account '%s' (first: %s:%d; letters' case does "
-			    "not matter); keep one of the two", account->name,
+		if (i > 0 &&
+		    strcmp(named[i - 1].account->name, account->name) == 0)
+			return config_bad(&part, NULL,
+			    "a second block for account '%s' (first: %s:%d; "
+			    "letters' case does not matter); keep one of the "
+			    "two",
+			    account->name,
 			    reading->scan.files[named[i - 1].block->file],
 			    named[i - 1].block->line);
 		if (account->token_of != NULL &&
 		    chains(named, n, account->token_of))
-			return config_bad(&part, "token_of", "account '%s': "
-			    "token_of must name an account with a grant of "
-			    "its own, and '%s' uses another one's; name that "
-			    "one, or give '%s' a block without token_of",
+			return config_bad(&part, "token_of",
+			    "account '%s': token_of must name an account with "
+			    "a grant of its own, and '%s' uses another one's; "
+			    "name that one, or give '%s' a block without "
+			    "token_of",
 			    account->name, account->token_of,
 			    account->token_of);
 	}
 	return FAULT_NONE;
 }
 
-static enum fault add_all(struct config_reading *reading,
-    struct named *named)
+static enum fault add_all(struct config_reading *reading, struct named *named)
 {
 	struct config_part part = { .reading = reading };
 	struct config *config = reading->config;

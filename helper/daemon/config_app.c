@@ -16,7 +16,7 @@
 #include "store/safefile.h"
 #include "wire/attr.h"
 
-#define SOON_S	(30 * 86400)	/* a certificate is ordered in weeks */
+#define SOON_S (30 * 86400) /* a certificate is ordered in weeks */
 
 /* A file that a key names: its path here, and its folder for the sandbox. */
 static enum fault find_file(const struct config_part *part, const char *key,
@@ -41,8 +41,8 @@ static enum fault refuse(const struct config_part *part, const char *key,
 }
 
 /* The whole of a secret file, or nothing where the key is not there. */
-static enum fault read_private(const struct config_part *part,
-    const char *key, struct buf *out)
+static enum fault read_private(const struct config_part *part, const char *key,
+    struct buf *out)
 {
 	struct why why = { 0, "" };
 	char *path = NULL;
@@ -52,15 +52,16 @@ static enum fault read_private(const struct config_part *part,
 		return FAULT_NONE;
 	fault = find_file(part, key, &path);
 	if (fault == FAULT_NONE)
-		fault = refuse(part, key, safefile_read_secret(path,
-		    out->max_bytes, out, &why), &why);
+		fault = refuse(part, key,
+		    safefile_read_secret(path, out->max_bytes, out, &why),
+		    &why);
 	free(path);
 	return fault;
 }
 
 /* A certificate without its key in the same file is no secret. */
-static enum fault read_public(const struct config_part *part,
-    const char *key, struct buf *out)
+static enum fault read_public(const struct config_part *part, const char *key,
+    struct buf *out)
 {
 	struct why why = { 0, "" };
 	char *path = NULL;
@@ -101,11 +102,13 @@ static enum fault note_end(const struct config_part *part, const char *key,
 	if (ends_s == 0 || left_s > SOON_S)
 		return FAULT_NONE;
 	if (left_s <= 0)
-		return config_note(part, key, "provider '%s': %s: it has "
-		    "expired; make a new one at the provider",
+		return config_note(part, key,
+		    "provider '%s': %s: it has expired; make a new one at the "
+		    "provider",
 		    cfg_title(part->values), key);
-	return config_note(part, key, "provider '%s': %s: it expires in %lld "
-	    "days; make a new one at the provider",
+	return config_note(part, key,
+	    "provider '%s': %s: it expires in %lld days; make a new one at the "
+	    "provider",
 	    cfg_title(part->values), key, (long long)(left_s / 86400));
 }
 
@@ -117,8 +120,11 @@ static enum fault make_key(const struct config_part *part,
 	enum fault fault;
 
 	fault = assertion_key_new(source, &key, &why);
-	fault = refuse(part, cfg_getstr(part->values, "certificate_key") !=
-	    NULL ? "certificate_key" : "certificate", fault, &why);
+	fault = refuse(part,
+	    cfg_getstr(part->values, "certificate_key") != NULL ?
+		"certificate_key" :
+		"certificate",
+	    fault, &why);
 	if (fault != FAULT_NONE)
 		return fault;
 	provider_set_key(provider, key);
@@ -140,9 +146,8 @@ static enum fault set_certificate(const struct config_part *part,
 
 	fault = read_algorithm(part, &source.algorithm);
 	if (fault == FAULT_NONE)
-		fault = apart ? read_public(part, "certificate",
-		    &certificate) : read_private(part, "certificate",
-		    &certificate);
+		fault = apart ? read_public(part, "certificate", &certificate) :
+				read_private(part, "certificate", &certificate);
 	if (fault == FAULT_NONE)
 		fault = read_private(part, "certificate_key", &key);
 	if (fault == FAULT_NONE)
@@ -192,8 +197,8 @@ static enum fault set_assertion(const struct config_part *part,
 
 	fault = find_file(part, "assertion_file", &path);
 	if (fault == FAULT_NONE)
-		fault = refuse(part, "assertion_file", provider_set(provider,
-		    "assertion_file", path, &why), &why);
+		fault = refuse(part, "assertion_file",
+		    provider_set(provider, "assertion_file", path, &why), &why);
 	free(path);
 	return fault;
 }
@@ -228,8 +233,7 @@ static enum fault set_expires(const struct config_part *part,
 
 	if (!read_day(text, &provider->client_secret_expires_s))
 		return config_bad(part, "client_secret_expires",
-		    "client_secret_expires must be a day; write "
-		    "'2027-01-31'");
+		    "client_secret_expires must be a day; write '2027-01-31'");
 	return note_end(part, "client_secret_expires",
 	    provider->client_secret_expires_s);
 }
@@ -237,7 +241,8 @@ static enum fault set_expires(const struct config_part *part,
 static enum fault check_together(const struct config_part *part)
 {
 	static const char *const with[] = {
-		"certificate_key", "certificate_key_passphrase_file",
+		"certificate_key",
+		"certificate_key_passphrase_file",
 		"certificate_algorithm",
 	};
 	bool has = cfg_getstr(part->values, "certificate") != NULL;
@@ -245,8 +250,9 @@ static enum fault check_together(const struct config_part *part)
 
 	for (i = 0; !has && i < sizeof(with) / sizeof(with[0]); i++)
 		if (cfg_getstr(part->values, with[i]) != NULL)
-			return config_bad(part, with[i], "%s goes with "
-			    "certificate; write certificate = '/...'",
+			return config_bad(part, with[i],
+			    "%s goes with certificate; write certificate = "
+			    "'/...'",
 			    with[i]);
 	if (has && cfg_getstr(part->values, "service_account_file") != NULL)
 		return config_bad(part, "service_account_file",
@@ -255,8 +261,7 @@ static enum fault check_together(const struct config_part *part)
 	return FAULT_NONE;
 }
 
-enum fault config_app(const struct config_part *part,
-    struct provider *provider)
+enum fault config_app(const struct config_part *part, struct provider *provider)
 {
 	static const struct {
 		const char *key;
@@ -271,8 +276,8 @@ enum fault config_app(const struct config_part *part,
 	enum fault fault = check_together(part);
 	size_t i;
 
-	for (i = 0; fault == FAULT_NONE &&
-	    i < sizeof(steps) / sizeof(steps[0]); i++)
+	for (i = 0; fault == FAULT_NONE && i < sizeof(steps) / sizeof(steps[0]);
+	     i++)
 		if (cfg_getstr(part->values, steps[i].key) != NULL)
 			fault = steps[i].set(part, provider);
 	return fault;

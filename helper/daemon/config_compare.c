@@ -20,8 +20,7 @@ static bool same(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static bool same_strings(char *const *a, size_t n_a, char *const *b,
-    size_t n_b)
+static bool same_strings(char *const *a, size_t n_a, char *const *b, size_t n_b)
 {
 	size_t i;
 
@@ -36,9 +35,9 @@ static bool same_access(const struct access_list *a,
 {
 	return a->n_uids == b->n_uids && a->n_gids == b->n_gids &&
 	    (a->n_uids == 0 ||
-	    memcmp(a->uids, b->uids, a->n_uids * sizeof(*a->uids)) == 0) &&
+		memcmp(a->uids, b->uids, a->n_uids * sizeof(*a->uids)) == 0) &&
 	    (a->n_gids == 0 ||
-	    memcmp(a->gids, b->gids, a->n_gids * sizeof(*a->gids)) == 0);
+		memcmp(a->gids, b->gids, a->n_gids * sizeof(*a->gids)) == 0);
 }
 
 static bool same_secret(const struct secret *a, const struct secret *b)
@@ -63,7 +62,7 @@ static bool same_provider(const struct provider *a, const struct provider *b)
 	    same(a->authorization_endpoint, b->authorization_endpoint) &&
 	    same(a->token_endpoint, b->token_endpoint) &&
 	    same(a->device_authorization_endpoint,
-	    b->device_authorization_endpoint) &&
+		b->device_authorization_endpoint) &&
 	    same(a->revocation_endpoint, b->revocation_endpoint) &&
 	    same(a->registration_endpoint, b->registration_endpoint) &&
 	    same(a->client_id, b->client_id) && same(a->tenant, b->tenant) &&
@@ -72,9 +71,8 @@ static bool same_provider(const struct provider *a, const struct provider *b)
 	    same(a->proxy, b->proxy) && a->flow == b->flow &&
 	    a->family == b->family && a->min_validity_s == b->min_validity_s &&
 	    a->redirect_port == b->redirect_port &&
-	    same_strings(a->servers, a->n_servers, b->servers,
-	    b->n_servers) && same_extra(a, b) &&
-	    same(a->assertion_file, b->assertion_file) &&
+	    same_strings(a->servers, a->n_servers, b->servers, b->n_servers) &&
+	    same_extra(a, b) && same(a->assertion_file, b->assertion_file) &&
 	    a->client_secret_expires_s == b->client_secret_expires_s &&
 	    assertion_key_same(a->key, b->key) &&
 	    same_secret(a->client_secret, b->client_secret);
@@ -95,8 +93,8 @@ static void say(const struct comparing *c, bool is_same, const char *what,
 		c->differs(c->ctx, what, restart);
 }
 
-static void say_named(const struct comparing *c, bool is_same,
-    const char *kind, const char *name)
+static void say_named(const struct comparing *c, bool is_same, const char *kind,
+    const char *name)
 {
 	char what[ACCOUNT_MAX_BYTES + 32];
 
@@ -120,8 +118,8 @@ static void compare_top(const struct comparing *c, const struct config *a,
 	say(c, a->log_level == b->log_level, "log_level", false);
 }
 
-static void compare_providers(const struct comparing *c,
-    const struct config *a, const struct config *b)
+static void compare_providers(const struct comparing *c, const struct config *a,
+    const struct config *b)
 {
 	const struct provider *old, *new;
 	size_t i;
@@ -129,17 +127,17 @@ static void compare_providers(const struct comparing *c,
 	for (i = 0; i < a->n_providers; i++) {
 		old = a->providers[i];
 		new = config_provider(b, old->name);
-		say_named(c, new != NULL && same_provider(old, new),
-		    "provider", old->name);
+		say_named(c, new != NULL &&same_provider(old, new), "provider",
+		    old->name);
 	}
 	for (i = 0; i < b->n_providers; i++)
-		say_named(c, config_provider(a, b->providers[i]->name) !=
-		    NULL, "provider", b->providers[i]->name);
+		say_named(c, config_provider(a, b->providers[i]->name) != NULL,
+		    "provider", b->providers[i]->name);
 }
 
 /* Both lists are sorted by name. */
-static void compare_accounts(const struct comparing *c,
-    const struct config *a, const struct config *b)
+static void compare_accounts(const struct comparing *c, const struct config *a,
+    const struct config *b)
 {
 	size_t i = 0, j = 0;
 	int order;
@@ -152,8 +150,10 @@ static void compare_accounts(const struct comparing *c,
 		else
 			order = strcmp(a->accounts[i].name,
 			    b->accounts[j].name);
-		say_named(c, order == 0 &&
-		    same_account(&a->accounts[i], &b->accounts[j]), "account",
+		say_named(c,
+		    order == 0 &&
+			same_account(&a->accounts[i], &b->accounts[j]),
+		    "account",
 		    order <= 0 ? a->accounts[i].name : b->accounts[j].name);
 		i += order <= 0;
 		j += order >= 0;
@@ -161,8 +161,8 @@ static void compare_accounts(const struct comparing *c,
 }
 
 /* The sandbox was closed around the old folders. */
-static void compare_folders(const struct comparing *c,
-    const struct config *a, const struct config *b)
+static void compare_folders(const struct comparing *c, const struct config *a,
+    const struct config *b)
 {
 	char what[1100];
 	size_t i, j;

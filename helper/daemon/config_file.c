@@ -52,9 +52,10 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
 		return;
 	}
 	why_set(current->why, 0, "%s:%d: %s; %s", cfg->filename, cfg->line,
-	    text, strstr(format, "duplicate") != NULL ?
-	    "keep one of the two blocks" :
-	    "write key = 'value' or key = { 'one', 'two' }");
+	    text,
+	    strstr(format, "duplicate") != NULL ?
+		"keep one of the two blocks" :
+		"write key = 'value' or key = { 'one', 'two' }");
 }
 
 static bool is_loaded(const struct config_scan *scan, const struct stat *st)
@@ -76,8 +77,8 @@ static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 
 	(void)opt;
 	if (argc != 1 || argv[0][0] != '/') {
-		cfg_error(cfg, "include needs one whole path that begins "
-		    "with '/'");
+		cfg_error(cfg,
+		    "include needs one whole path that begins with '/'");
 		return 1;
 	}
 	if (stat(argv[0], &st) != 0) {
@@ -100,13 +101,12 @@ static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 	return 0;
 }
 
-#define BLOCK_FLAGS (CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
+#define BLOCK_FLAGS    (CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
 #define CFG_TEXT(name) CFG_STR(name, NULL, CFGF_NODEFAULT)
 
 static cfg_t *make_table(void)
 {
-	cfg_opt_t provider[] = {
-		CFG_STR("preset", NULL, CFGF_NODEFAULT),
+	cfg_opt_t provider[] = { CFG_STR("preset", NULL, CFGF_NODEFAULT),
 		CFG_STR("issuer", NULL, CFGF_NODEFAULT),
 		CFG_STR("authorization_endpoint", NULL, CFGF_NODEFAULT),
 		CFG_STR("token_endpoint", NULL, CFGF_NODEFAULT),
@@ -133,19 +133,13 @@ static cfg_t *make_table(void)
 		CFG_STR("ca_file", NULL, CFGF_NODEFAULT),
 		CFG_STR("ca_path", NULL, CFGF_NODEFAULT),
 		CFG_STR("proxy", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("extra", NULL, CFGF_NODEFAULT),
-		CFG_END()
-	};
-	cfg_opt_t account[] = {
-		CFG_STR("provider", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("extra", NULL, CFGF_NODEFAULT), CFG_END() };
+	cfg_opt_t account[] = { CFG_STR("provider", NULL, CFGF_NODEFAULT),
 		CFG_STR("login", NULL, CFGF_NODEFAULT),
 		CFG_STR("token_of", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("allow", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("servers", NULL, CFGF_NODEFAULT),
-		CFG_END()
-	};
-	cfg_opt_t top[] = {
-		CFG_STR_LIST("listen", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("servers", NULL, CFGF_NODEFAULT), CFG_END() };
+	cfg_opt_t top[] = { CFG_STR_LIST("listen", NULL, CFGF_NODEFAULT),
 		CFG_STR("keyring", NULL, CFGF_NODEFAULT),
 		CFG_STR("keyring_key", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("allow", NULL, CFGF_NODEFAULT),
@@ -156,9 +150,7 @@ static cfg_t *make_table(void)
 		CFG_STR("log_level", NULL, CFGF_NODEFAULT),
 		CFG_FUNC("include", on_include),
 		CFG_SEC("provider", provider, BLOCK_FLAGS),
-		CFG_SEC("account", account, BLOCK_FLAGS),
-		CFG_END()
-	};
+		CFG_SEC("account", account, BLOCK_FLAGS), CFG_END() };
 	cfg_t *cfg = cfg_init(top, CFGF_NONE);
 
 	if (cfg != NULL)

@@ -11,7 +11,7 @@
 #include "store/safefile.h"
 #include "wire/attr.h"
 
-#define CLIENT_SECRET_MAX_BYTES	4096
+#define CLIENT_SECRET_MAX_BYTES 4096
 #define PROVIDERS_MAX		256
 #define NAME_MAX_BYTES		64
 
@@ -27,7 +27,7 @@ static enum fault pass_on(const struct config_part *part, const char *key,
 static bool is_name(const char *name)
 {
 	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t n = strlen(name);
 
 	return n >= 1 && n <= NAME_MAX_BYTES && strspn(name, legal) == n;
@@ -42,30 +42,41 @@ static enum fault make(const struct config_part *part,
 	char shown[64];
 
 	if (!is_name(title))
-		return config_bad(part, NULL, "a provider's name has 1 to %d "
-		    "letters, digits, '.', '_' and '-'; write provider "
-		    "'microsoft' { ... }", NAME_MAX_BYTES);
+		return config_bad(part, NULL,
+		    "a provider's name has 1 to %d letters, digits, '.', '_' "
+		    "and '-'; write provider 'microsoft' { ... }",
+		    NAME_MAX_BYTES);
 	if (preset == NULL && provider_known(title))
 		preset = title;
 	fault = provider_new(title, preset, provider_out);
 	if (fault != FAULT_NOT_FOUND)
 		return fault;
 	attr_plain(span_of(preset), shown, sizeof(shown));
-	return config_bad(part, "preset", "provider '%s': there is no preset "
-	    "'%s'; mailtoken-providers(7) lists them, or take the line away "
-	    "and give the endpoints", title, shown);
+	return config_bad(part, "preset",
+	    "provider '%s': there is no preset '%s'; mailtoken-providers(7) "
+	    "lists them, or take the line away and give the endpoints",
+	    title, shown);
 }
 
 static enum fault set_values(const struct config_part *part,
     struct provider *provider)
 {
 	static const char *const keys[] = {
-		"issuer", "authorization_endpoint", "token_endpoint",
-		"device_authorization_endpoint", "revocation_endpoint",
+		"issuer",
+		"authorization_endpoint",
+		"token_endpoint",
+		"device_authorization_endpoint",
+		"revocation_endpoint",
 		"registration_endpoint",
-		"client_id", "tenant", "cloud", "flow", "min_validity",
+		"client_id",
+		"tenant",
+		"cloud",
+		"flow",
+		"min_validity",
 		"redirect_port",
-		"ca_file", "ca_path", "proxy",
+		"ca_file",
+		"ca_path",
+		"proxy",
 	};
 	enum fault fault = FAULT_NONE;
 	struct why why;
@@ -99,8 +110,8 @@ static enum fault set_lists(const struct config_part *part,
 			continue;
 		fault = config_join(part, keys[i], &words);
 		if (fault == FAULT_NONE)
-			fault = pass_on(part, keys[i], provider_set(provider,
-			    keys[i], words, &why), &why);
+			fault = pass_on(part, keys[i],
+			    provider_set(provider, keys[i], words, &why), &why);
 	}
 	free(words);
 	return fault;
@@ -115,8 +126,10 @@ static enum fault add_extra(const struct config_part *part,
 	char *name;
 
 	if (eq == NULL || eq == field)
-		return config_bad(part, "extra", "provider '%s': extra needs "
-		    "a form field; write { 'name=value' }", provider->name);
+		return config_bad(part, "extra",
+		    "provider '%s': extra needs a form field; write { "
+		    "'name=value' }",
+		    provider->name);
 	name = strndup(field, (size_t)(eq - field));
 	if (name == NULL)
 		return FAULT_NOMEM;
@@ -133,8 +146,10 @@ static enum fault add_lists(const struct config_part *part,
 	struct why why;
 
 	for (i = 0; i < n && fault == FAULT_NONE; i++)
-		fault = pass_on(part, "servers", provider_add_server(provider,
-		    cfg_getnstr(part->values, "servers", i), &why), &why);
+		fault = pass_on(part, "servers",
+		    provider_add_server(provider,
+			cfg_getnstr(part->values, "servers", i), &why),
+		    &why);
 	n = cfg_size(part->values, "extra");
 	for (i = 0; i < n && fault == FAULT_NONE; i++)
 		fault = add_extra(part, provider,
@@ -142,8 +157,8 @@ static enum fault add_lists(const struct config_part *part,
 	return fault;
 }
 
-static enum fault read_secret(const struct config_part *part,
-    const char *path, struct provider *provider)
+static enum fault read_secret(const struct config_part *part, const char *path,
+    struct provider *provider)
 {
 	struct buf bytes = BUF_INIT(CLIENT_SECRET_MAX_BYTES);
 	struct secret *secret = NULL;
@@ -153,8 +168,9 @@ static enum fault read_secret(const struct config_part *part,
 	fault = safefile_read_secret(path, CLIENT_SECRET_MAX_BYTES, &bytes,
 	    &why);
 	if (fault != FAULT_NONE && fault != FAULT_NOMEM) {
-		fault = config_bad(part, "client_secret_file", "provider "
-		    "'%s': client_secret_file: %s", provider->name, why.text);
+		fault = config_bad(part, "client_secret_file",
+		    "provider '%s': client_secret_file: %s", provider->name,
+		    why.text);
 		goto out;
 	}
 	if (fault == FAULT_NONE)
@@ -192,8 +208,9 @@ static enum fault note_ca(const struct config_part *part, const char *key,
 	if (path == NULL)
 		return FAULT_NONE;
 	if (access(path, is_folder ? R_OK | X_OK : R_OK) != 0)
-		return config_bad(part, key, "%s is not there or cannot be "
-		    "read by uid %lu; name the CA certificates in PEM form",
+		return config_bad(part, key,
+		    "%s is not there or cannot be read by uid %lu; name the CA "
+		    "certificates in PEM form",
 		    key, (unsigned long)geteuid());
 	return config_note_file(part, key, path, is_folder);
 }
@@ -260,8 +277,9 @@ enum fault config_providers(struct config_reading *reading)
 		if (strcmp(part.block->kind, "provider") != 0)
 			continue;
 		if (at == PROVIDERS_MAX)
-			return config_bad(&part, NULL, "more than %d "
-			    "providers; take some away", PROVIDERS_MAX);
+			return config_bad(&part, NULL,
+			    "more than %d providers; take some away",
+			    PROVIDERS_MAX);
 		part.values = cfg_getnsec(reading->cfg, "provider", at++);
 		fault = add(&part);
 	}

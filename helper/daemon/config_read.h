@@ -19,7 +19,7 @@ struct config_reading {
 	const struct config_source *source;
 	struct config_scan scan;
 	cfg_t *cfg;
-	struct config *config;		/* being made */
+	struct config *config; /* being made */
 	struct why *why;
 };
 

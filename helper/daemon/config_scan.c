@@ -9,9 +9,9 @@
 
 enum token {
 	TOKEN_END,
-	TOKEN_WORD,		/* without quotes */
+	TOKEN_WORD, /* without quotes */
 	TOKEN_QUOTED,
-	TOKEN_MARK		/* one of { } ( ) = , */
+	TOKEN_MARK /* one of { } ( ) = , */
 };
 
 struct scanner {
@@ -20,7 +20,7 @@ struct scanner {
 	struct buf *text;
 	size_t at;
 	int line;
-	enum token token;	/* the present one */
+	enum token token; /* the present one */
 	size_t start;
 	size_t n;
 	int token_line;
@@ -103,8 +103,8 @@ static enum fault take_quoted(struct scanner *s)
 		else if (c == '\n' || c == '\\')
 			break;
 	}
-	return refuse(s, s->line, "a quote is opened here and not closed; "
-	    "close it on the same line");
+	return refuse(s, s->line,
+	    "a quote is opened here and not closed; close it on the same line");
 }
 
 static bool in_word(char c)
@@ -132,15 +132,16 @@ static enum fault next(struct scanner *s)
 		s->token = TOKEN_MARK;
 		s->at++;
 	} else if (c == '+' && here(s, 1) == '=') {
-		fault = refuse(s, s->line, "+= is not used here; write the "
-		    "whole list once, with =");
+		fault = refuse(s, s->line,
+		    "+= is not used here; write the whole list once, with =");
 	} else if (in_word(c)) {
 		s->token = TOKEN_WORD;
 		while (s->at < s->text->n && in_word(here(s, 0)))
 			s->at++;
 	} else {
-		fault = refuse(s, s->line, "a byte that cannot stand here; "
-		    "put the value between single quotes");
+		fault = refuse(s, s->line,
+		    "a byte that cannot stand here; put the value between "
+		    "single quotes");
 	}
 	s->n = s->at - s->start;
 	return fault;
@@ -163,36 +164,38 @@ static enum fault take_name(struct scanner *s, char *name)
 	size_t i;
 
 	if (s->token != TOKEN_WORD)
-		return refuse(s, s->token_line, "the name of a key or block "
-		    "is missing here; write key = 'value', without quotes "
-		    "around the key");
+		return refuse(s, s->token_line,
+		    "the name of a key or block is missing here; write key = "
+		    "'value', without quotes around the key");
 	for (i = 0; i < s->n; i++)
 		if (strchr(legal, p[i]) == NULL ||
 		    i == CONFIG_KEY_MAX_BYTES - 1)
-			return refuse(s, s->token_line, "no such key; "
-			    "mailtoken.conf(5) lists the keys");
+			return refuse(s, s->token_line,
+			    "no such key; mailtoken.conf(5) lists the keys");
 	memcpy(name, p, s->n);
 	name[s->n] = '\0';
 	return FAULT_NONE;
 }
 
-static enum fault note_key(struct scanner *s, size_t block_at,
-    const char *name, int line)
+static enum fault note_key(struct scanner *s, size_t block_at, const char *name,
+    int line)
 {
 	struct config_block *block = &s->scan->blocks[block_at];
 	const struct config_key *old = config_scan_key(block, name);
 	struct config_key *keys;
 
 	if (old != NULL) {
-		why_set(s->why, 0, "%s:%d: %s stands here a second time "
-		    "(first: %s:%d); keep one of the two",
+		why_set(s->why, 0,
+		    "%s:%d: %s stands here a second time (first: %s:%d); keep "
+		    "one of the two",
 		    s->scan->files[s->file], line, name,
 		    s->scan->files[old->file], old->line);
 		return FAULT_CONFIG_ERROR;
 	}
 	if (block->n_keys == CONFIG_KEYS_MAX)
-		return refuse(s, line, "more keys than there are; "
-		    "mailtoken.conf(5) lists the keys");
+		return refuse(s, line,
+		    "more keys than there are; mailtoken.conf(5) lists the "
+		    "keys");
 	keys = realloc(block->keys, (block->n_keys + 1) * sizeof(*keys));
 	if (keys == NULL)
 		return FAULT_NOMEM;
@@ -219,8 +222,9 @@ static enum fault take_list(struct scanner *s)
 	if (fault != FAULT_NONE)
 		return fault;
 	if (!is_mark(s, '}'))
-		return refuse(s, line, "the list that begins here is not "
-		    "right; write { 'one', 'two' }");
+		return refuse(s, line,
+		    "the list that begins here is not right; write { 'one', "
+		    "'two' }");
 	return next(s);
 }
 
@@ -234,8 +238,8 @@ static enum fault take_assign(struct scanner *s)
 	if (is_mark(s, '{'))
 		return take_list(s);
 	if (!is_value(s))
-		return refuse(s, s->token_line, "a value is missing after =; "
-		    "write key = 'value'");
+		return refuse(s, s->token_line,
+		    "a value is missing after =; write key = 'value'");
 	return next(s);
 }
 
@@ -245,8 +249,8 @@ static enum fault note_block(struct scanner *s, const char *kind, int line)
 	struct config_block *blocks;
 
 	if (scan->n_blocks > CONFIG_BLOCKS_MAX)
-		return refuse(s, line, "too many blocks; name accounts by "
-		    "'*@domain'");
+		return refuse(s, line,
+		    "too many blocks; name accounts by '*@domain'");
 	/* Doubled when full: a block a realloc would be slow for thousands. */
 	if ((scan->n_blocks & (scan->n_blocks - 1)) == 0) {
 		blocks = realloc(scan->blocks,
@@ -275,8 +279,9 @@ static enum fault take_inner(struct scanner *s, size_t block)
 	if (fault != FAULT_NONE)
 		return fault;
 	if (!is_mark(s, '='))
-		return refuse(s, line, "= is missing after this key (or a "
-		    "block before it is not closed); write key = 'value'");
+		return refuse(s, line,
+		    "= is missing after this key (or a block before it is not "
+		    "closed); write key = 'value'");
 	fault = note_key(s, block, name, line);
 	return fault != FAULT_NONE ? fault : take_assign(s);
 }
@@ -290,14 +295,16 @@ static enum fault take_block(struct scanner *s, const char *kind, int line)
 	if (fault == FAULT_NONE)
 		fault = next(s);
 	if (fault == FAULT_NONE && !is_mark(s, '{'))
-		fault = refuse(s, line, "{ is missing after the title; write "
-		    "provider 'name' { ... }");
+		fault = refuse(s, line,
+		    "{ is missing after the title; write provider 'name' { ... "
+		    "}");
 	if (fault == FAULT_NONE)
 		fault = next(s);
 	while (fault == FAULT_NONE && !is_mark(s, '}')) {
 		if (s->token == TOKEN_END)
-			fault = refuse(s, line, "the block that begins here "
-			    "is not closed; write }");
+			fault = refuse(s, line,
+			    "the block that begins here is not closed; write "
+			    "}");
 		else
 			fault = take_inner(s, block);
 	}
@@ -315,8 +322,9 @@ static enum fault take_call(struct scanner *s)
 	if (fault != FAULT_NONE)
 		return fault;
 	if (!good || !is_mark(s, ')'))
-		return refuse(s, s->token_line, "one file name belongs "
-		    "between ( and ); write include('/etc/mailtoken/x.conf')");
+		return refuse(s, s->token_line,
+		    "one file name belongs between ( and ); write "
+		    "include('/etc/mailtoken/x.conf')");
 	return next(s);
 }
 
@@ -327,8 +335,8 @@ static enum fault take_item(struct scanner *s)
 	enum fault fault;
 
 	if (is_mark(s, '}'))
-		return refuse(s, line, "} without a block that it could "
-		    "close; take it away");
+		return refuse(s, line,
+		    "} without a block that it could close; take it away");
 	fault = take_name(s, name);
 	if (fault == FAULT_NONE)
 		fault = next(s);
@@ -342,15 +350,19 @@ static enum fault take_item(struct scanner *s)
 		return take_call(s);
 	if (is_value(s))
 		return take_block(s, name, line);
-	return refuse(s, line, "this is neither a key nor a block; write "
-	    "key = 'value' or provider 'name' { ... }");
+	return refuse(s, line,
+	    "this is neither a key nor a block; write key = 'value' or "
+	    "provider 'name' { ... }");
 }
 
 enum fault config_scan_text(struct config_scan *scan, unsigned file,
     struct buf *text, struct why *why)
 {
-	struct scanner s = { .scan = scan, .file = file, .text = text,
-	    .line = 1, .why = why };
+	struct scanner s = { .scan = scan,
+		.file = file,
+		.text = text,
+		.line = 1,
+		.why = why };
 	enum fault fault;
 
 	fault = next(&s);

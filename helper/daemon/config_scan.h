@@ -19,15 +19,15 @@
 
 #include "wire/buf.h"
 
-#define CONFIG_FILE_MAX_BYTES	1048576
-#define CONFIG_FILES_MAX	16
-#define CONFIG_BLOCKS_MAX	10000
-#define CONFIG_KEYS_MAX		32	/* of a block */
-#define CONFIG_KEY_MAX_BYTES	48	/* with the NUL */
+#define CONFIG_FILE_MAX_BYTES 1048576
+#define CONFIG_FILES_MAX      16
+#define CONFIG_BLOCKS_MAX     10000
+#define CONFIG_KEYS_MAX	      32 /* of a block */
+#define CONFIG_KEY_MAX_BYTES  48 /* with the NUL */
 
 struct config_key {
 	char name[CONFIG_KEY_MAX_BYTES];
-	unsigned file;		/* index into files */
+	unsigned file; /* index into files */
 	int line;
 };
 
@@ -42,7 +42,7 @@ struct config_block {
 struct config_scan {
 	char *files[CONFIG_FILES_MAX];
 	unsigned n_files;
-	struct config_block *blocks;	/* [0] is the top level of all files */
+	struct config_block *blocks; /* [0] is the top level of all files */
 	size_t n_blocks;
 };
 

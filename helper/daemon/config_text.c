@@ -42,8 +42,8 @@ static enum fault load_checked(int fd, const char *path, struct buf *out,
 	char *p;
 
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		why_set(why, 0, "%s: is no plain file; put the configuration "
-		    "there", path);
+		why_set(why, 0,
+		    "%s: is no plain file; put the configuration there", path);
 		return FAULT_CONFIG_ERROR;
 	}
 	if ((st.st_mode & S_IWOTH) != 0) {
@@ -64,33 +64,38 @@ static enum fault load_checked(int fd, const char *path, struct buf *out,
 		return FAULT_CONFIG_ERROR;
 	}
 	if (out->n > 0 && memchr(out->p, '\0', out->n) != NULL) {
-		why_set(why, 0, "%s: has a NUL byte; write it as text in "
-		    "UTF-8", path);
+		why_set(why, 0, "%s: has a NUL byte; write it as text in UTF-8",
+		    path);
 		return FAULT_CONFIG_ERROR;
 	}
 	if (n > 0) {
-		why_set(why, 0, "%s: is larger than %d bytes; split it with "
-		    "include('FILE')", path, CONFIG_FILE_MAX_BYTES - 1);
+		why_set(why, 0,
+		    "%s: is larger than %d bytes; split it with "
+		    "include('FILE')",
+		    path, CONFIG_FILE_MAX_BYTES - 1);
 		return FAULT_CONFIG_ERROR;
 	}
 	return FAULT_NONE;
 }
 
-enum fault config_scan_load(const char *path, struct buf *out,
-    struct why *why)
+enum fault config_scan_load(const char *path, struct buf *out, struct why *why)
 {
 	enum fault fault;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT) {
-		why_set(why, 0, "%s: there is no such file; write it as "
-		    "mailtoken.conf(5) shows", path);
+		why_set(why, 0,
+		    "%s: there is no such file; write it as mailtoken.conf(5) "
+		    "shows",
+		    path);
 		return FAULT_NOT_FOUND;
 	}
 	if (fd < 0) {
-		why_set(why, errno, "%s: cannot be read; make it readable for "
-		    "uid %lu (chmod 0644)", path, (unsigned long)geteuid());
+		why_set(why, errno,
+		    "%s: cannot be read; make it readable for uid %lu (chmod "
+		    "0644)",
+		    path, (unsigned long)geteuid());
 		return FAULT_CONFIG_ERROR;
 	}
 	fault = load_checked(fd, path, out, why);

@@ -14,15 +14,15 @@
 #include "wire/address.h"
 #include "wire/attr.h"
 
-#define CREDENTIAL		"credential:"
+#define CREDENTIAL "credential:"
 
-#define DAY_S			86400
-#define RENEW_IDLE_S		(7 * DAY_S)
-#define RENEW_IDLE_MIN_S	3600
-#define RENEW_IDLE_MAX_S	(80 * DAY_S)
+#define DAY_S		 86400
+#define RENEW_IDLE_S	 (7 * DAY_S)
+#define RENEW_IDLE_MIN_S 3600
+#define RENEW_IDLE_MAX_S (80 * DAY_S)
 
-static void position(const struct config_part *part, const char *key,
-    char *out, size_t out_bytes)
+static void position(const struct config_part *part, const char *key, char *out,
+    size_t out_bytes)
 {
 	const struct config_scan *scan = &part->reading->scan;
 	const struct config_key *at = NULL;
@@ -120,14 +120,16 @@ enum fault config_names(const struct config_part *part, const char *key,
 
 		attr_plain(span_of(name), shown, sizeof(shown));
 		if (name[0] == '\0' || strcmp(name, "@") == 0)
-			return config_bad(part, key, "%s has an empty name; "
-			    "write 'user' or '@group'", key);
+			return config_bad(part, key,
+			    "%s has an empty name; write 'user' or '@group'",
+			    key);
 		fault = access_list_add(list, name);
 		if (fault == FAULT_NOT_FOUND)
-			fault = config_note(part, key, "%s names %s '%s', "
-			    "which does not exist; make it and reload, or "
-			    "take it away", key,
-			    name[0] == '@' ? "the group" : "the user", shown);
+			fault = config_note(part, key,
+			    "%s names %s '%s', which does not exist; make it "
+			    "and reload, or take it away",
+			    key, name[0] == '@' ? "the group" : "the user",
+			    shown);
 		if (fault != FAULT_NONE)
 			return fault;
 	}
@@ -182,10 +184,12 @@ enum fault config_note_file(const struct config_part *part, const char *key,
 	enum fault fault;
 
 	fault = is_folder ? add_folder(config, path) :
-	    add_folder_of(config, path);
+			    add_folder_of(config, path);
 	if (fault == FAULT_TOO_BIG)
-		return config_bad(part, key, "files in more than %d folders "
-		    "are named; put them together", CONFIG_FOLDERS_MAX);
+		return config_bad(part, key,
+		    "files in more than %d folders are named; put them "
+		    "together",
+		    CONFIG_FOLDERS_MAX);
 	return fault;
 }
 
@@ -193,27 +197,31 @@ enum fault config_resolve(const struct config_part *part, const char *key,
     const char *value, char **path_out)
 {
 	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	char path[ADDRESS_FILE_MAX_BYTES];
 	const char *folder, *name;
 	int n;
 
 	if (strncmp(value, CREDENTIAL, strlen(CREDENTIAL)) != 0) {
 		if (!is_path(value))
-			return config_bad(part, key, "%s must be a whole path "
-			    "that begins with '/', or 'credential:NAME'", key);
+			return config_bad(part, key,
+			    "%s must be a whole path that begins with '/', or "
+			    "'credential:NAME'",
+			    key);
 		return config_put(path_out, value);
 	}
 	name = value + strlen(CREDENTIAL);
 	if (name[0] == '\0' || name[0] == '.' ||
 	    strspn(name, legal) != strlen(name))
-		return config_bad(part, key, "%s: a credential has a name of "
-		    "letters, digits, '.', '_' and '-'; write "
-		    "'credential:NAME'", key);
+		return config_bad(part, key,
+		    "%s: a credential has a name of letters, digits, '.', '_' "
+		    "and '-'; write 'credential:NAME'",
+		    key);
 	folder = secure_getenv("CREDENTIALS_DIRECTORY");
 	if (folder == NULL || folder[0] != '/')
-		return config_bad(part, key, "%s: no credentials were handed "
-		    "over; add LoadCredential=%s:FILE to the unit and restart",
+		return config_bad(part, key,
+		    "%s: no credentials were handed over; add "
+		    "LoadCredential=%s:FILE to the unit and restart",
 		    key, name);
 	n = snprintf(path, sizeof(path), "%s/%s", folder, name);
 	if (n < 0 || (size_t)n >= sizeof(path))
@@ -231,14 +239,14 @@ static enum fault set_listen(const struct config_part *part)
 		const char *path = cfg_getnstr(part->values, "listen", i);
 
 		if (i == CONFIG_LISTEN_MAX)
-			return config_bad(part, "listen", "listen has more "
-			    "than %d sockets; take some away",
+			return config_bad(part, "listen",
+			    "listen has more than %d sockets; take some away",
 			    CONFIG_LISTEN_MAX);
 		if (!is_path(path) || path[strlen(path) - 1] == '/' ||
 		    address_set(ADDRESS_NAMED, path, &address) != FAULT_NONE)
-			return config_bad(part, "listen", "listen must be a "
-			    "whole path of at most %d bytes to a socket; "
-			    "write '/run/mailtoken/socket'",
+			return config_bad(part, "listen",
+			    "listen must be a whole path of at most %d bytes "
+			    "to a socket; write '/run/mailtoken/socket'",
 			    ADDRESS_SOCKET_MAX_BYTES - 1);
 		if (config_put(&config->listen[config->n_listen], path))
 			return FAULT_NOMEM;
@@ -250,14 +258,10 @@ static enum fault set_listen(const struct config_part *part)
 static int64_t unit_s(char unit)
 {
 	switch (unit) {
-	case 'm':
-		return 60;
-	case 'h':
-		return 3600;
-	case 'd':
-		return DAY_S;
-	default:
-		return 1;
+	case 'm': return 60;
+	case 'h': return 3600;
+	case 'd': return DAY_S;
+	default: return 1;
 	}
 }
 
@@ -271,12 +275,13 @@ static enum fault set_renew_idle(const struct config_part *part)
 		return FAULT_NONE;
 	if (number.n > 1 && strchr("smhd", number.p[number.n - 1]) != NULL)
 		unit = unit_s(number.p[--number.n]);
-	if (attr_number(number, 0, RENEW_IDLE_MAX_S, &value_s) !=
-	    FAULT_NONE || (value_s != 0 &&
-	    (value_s * unit < RENEW_IDLE_MIN_S ||
-	    value_s * unit > RENEW_IDLE_MAX_S)))
-		return config_bad(part, "renew_idle", "renew_idle must be "
-		    "from 1h to 80d, or 0 for never; write '7d'");
+	if (attr_number(number, 0, RENEW_IDLE_MAX_S, &value_s) != FAULT_NONE ||
+	    (value_s != 0 &&
+		(value_s * unit < RENEW_IDLE_MIN_S ||
+		    value_s * unit > RENEW_IDLE_MAX_S)))
+		return config_bad(part, "renew_idle",
+		    "renew_idle must be from 1h to 80d, or 0 for never; write "
+		    "'7d'");
 	part->reading->config->renew_idle_s = value_s * unit;
 	return FAULT_NONE;
 }
@@ -289,8 +294,9 @@ static enum fault set_words(const struct config_part *part)
 	int truth;
 
 	if (level != NULL && log_level_from_word(level, &config->log_level))
-		return config_bad(part, "log_level", "log_level must be one "
-		    "of 'error', 'warning', 'notice', 'info' and 'debug'");
+		return config_bad(part, "log_level",
+		    "log_level must be one of 'error', 'warning', 'notice', "
+		    "'info' and 'debug'");
 	if (as_token != NULL) {
 		truth = cfg_parse_boolean(as_token);
 		if (truth < 0)
@@ -310,8 +316,9 @@ static enum fault set_places(const struct config_part *part)
 	enum fault fault;
 
 	if (keyring != NULL && !is_path(keyring))
-		return config_bad(part, "keyring", "keyring must be a whole "
-		    "path that begins with '/'; write '%s'",
+		return config_bad(part, "keyring",
+		    "keyring must be a whole path that begins with '/'; write "
+		    "'%s'",
 		    address_system_keyring());
 	if (user != NULL && user[0] == '\0')
 		return config_bad(part, "user", "user is empty; write '%s'",
@@ -338,13 +345,14 @@ static enum fault set_defaults(struct config_reading *reading)
 	config->user_helper = reading->source->user_helper;
 	config->password_as_token = config->user_helper;
 	if (!config->user_helper)
-		return config_put(&config->keyring,
-		    address_system_keyring()) ? FAULT_NOMEM :
+		return config_put(&config->keyring, address_system_keyring()) ?
+		    FAULT_NOMEM :
 		    config_put(&config->user, MAILTOKEN_HELPER_USER);
 	if (cfg_size(reading->cfg, "keyring") == 0) {
 		if (address_user_keyring(keyring) != FAULT_NONE) {
-			why_set(reading->why, 0, "%s: keyring is not set, and "
-			    "neither is HOME; write keyring = '/PATH'",
+			why_set(reading->why, 0,
+			    "%s: keyring is not set, and neither is HOME; "
+			    "write keyring = '/PATH'",
 			    reading->source->path);
 			return FAULT_CONFIG_ERROR;
 		}
@@ -364,8 +372,9 @@ static enum fault default_listen(struct config_reading *reading)
 	if (!config->user_helper) {
 		address_system_socket(&address);
 	} else if (address_user_socket(&address) != FAULT_NONE) {
-		why_set(reading->why, 0, "%s: listen is not set, and neither "
-		    "are XDG_RUNTIME_DIR and HOME; write listen = '/PATH'",
+		why_set(reading->why, 0,
+		    "%s: listen is not set, and neither are XDG_RUNTIME_DIR "
+		    "and HOME; write listen = '/PATH'",
 		    reading->source->path);
 		return FAULT_CONFIG_ERROR;
 	}
@@ -379,7 +388,7 @@ enum fault config_top(struct config_reading *reading)
 {
 	struct config *config = reading->config;
 	struct config_part part = { reading, reading->cfg,
-	    &reading->scan.blocks[0] };
+		&reading->scan.blocks[0] };
 	enum fault fault;
 	unsigned i;
 
@@ -399,7 +408,7 @@ enum fault config_top(struct config_reading *reading)
 	if (fault == FAULT_NONE)
 		fault = config_names(&part, "admin", &config->admin);
 	for (i = 0; fault == FAULT_NONE && i < reading->scan.n_files; i++)
-		fault = config_note_file(&part, NULL,
-		    reading->scan.files[i], false);
+		fault = config_note_file(&part, NULL, reading->scan.files[i],
+		    false);
 	return fault;
 }

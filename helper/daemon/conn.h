@@ -17,11 +17,11 @@
 #include "daemon/watch.h"
 
 enum conn_phase {
-	CONN_READING,		/* the request is not whole yet */
-	CONN_WORKING,		/* somebody else will answer */
-	CONN_DIALOGUE,		/* sign-in: more lists may come */
-	CONN_STREAMING,		/* watch: answers until the peer closes */
-	CONN_CLOSING		/* the answer goes out, then the end */
+	CONN_READING,	/* the request is not whole yet */
+	CONN_WORKING,	/* somebody else will answer */
+	CONN_DIALOGUE,	/* sign-in: more lists may come */
+	CONN_STREAMING, /* watch: answers until the peer closes */
+	CONN_CLOSING	/* the answer goes out, then the end */
 };
 
 struct conn_due;
@@ -31,23 +31,23 @@ struct conn {
 	int fd;
 	struct peer peer;
 	enum conn_phase phase;
-	bool understood;	/* request is filled in */
-	bool deaf;		/* the peer sends no more */
-	bool inside;		/* a callback of it is on the stack */
+	bool understood; /* request is filled in */
+	bool deaf;	 /* the peer sends no more */
+	bool inside;	 /* a callback of it is on the stack */
 	struct event *event;
 	int64_t started_ms;
 	struct buf in;
 	struct buf out;
 	struct request request;
 	enum fault outcome;
-	const char *note;	/* for the log: why, more exactly */
+	const char *note; /* for the log: why, more exactly */
 
 	struct engine *engine;
 	struct waiter *waiter;
 	struct signin *signin;
 	struct forget *forget;
 	struct watcher *watcher;
-	struct conn_due *dues;	/* refresh of all that is due */
+	struct conn_due *dues; /* refresh of all that is due */
 	size_t n_dues;
 	size_t dues_left;
 

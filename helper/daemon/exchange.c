@@ -12,16 +12,17 @@
 #include "daemon/grant.h"
 #include "daemon/issuers.h"
 
-#define ODD_STATUS_MAX_MS	(24 * 3600 * INT64_C(1000))
-#define DISK_RETRY_MS		60000
-#define LOCAL_RETRY_S		60
+#define ODD_STATUS_MAX_MS (24 * 3600 * INT64_C(1000))
+#define DISK_RETRY_MS	  60000
+#define LOCAL_RETRY_S	  60
 
 static void wait_over(evutil_socket_t fd, short events, void *ctx);
 static void exchange_start(void *ctx);
 
 static int64_t server_min_s(const struct account *account)
 {
-	const struct provider *provider = account->entry == NULL ? NULL :
+	const struct provider *provider = account->entry == NULL ?
+	    NULL :
 	    config_provider(account->engine->config, account->entry->provider);
 
 	if (provider != NULL)
@@ -36,8 +37,7 @@ static bool is_in_use(const struct account *account, const struct now *now)
 }
 
 /* When a grant that nobody uses is renewed, so that it does not lapse. */
-static int64_t idle_in_ms(const struct account *account,
-    const struct now *now)
+static int64_t idle_in_ms(const struct account *account, const struct now *now)
 {
 	int64_t idle_s = account->engine->config->renew_idle_s;
 	int64_t left_s = account->refreshed_s + idle_s - now->wall_s;
@@ -49,8 +49,7 @@ static int64_t idle_in_ms(const struct account *account,
 }
 
 /* Milliseconds until the next thing to do without being asked; -1: none. */
-static int64_t next_in_ms(const struct account *account,
-    const struct now *now)
+static int64_t next_in_ms(const struct account *account, const struct now *now)
 {
 	int64_t in_ms, gate_ms = now->boot_ms;
 
@@ -62,7 +61,7 @@ static int64_t next_in_ms(const struct account *account,
 	if (account->is_app && !is_in_use(account, now))
 		return -1;
 	if (account->trouble == TROUBLE_CONFIG)
-		in_ms = 0;		/* so that a cure shows */
+		in_ms = 0; /* so that a cure shows */
 	else if (is_in_use(account, now))
 		in_ms = life_renew_in_ms(&account->life, now,
 		    server_min_s(account));
@@ -179,7 +178,7 @@ static void answer_fault(struct account *account, enum fault fault,
 	struct account_answer answer = {
 		.fault = fault,
 		.text = account->text != NULL ? account->text :
-		    fault_text(fault),
+						fault_text(fault),
 		.retry_after_s = retry_after_s,
 	};
 
@@ -212,8 +211,8 @@ static int64_t backoff_ms(struct account *account, int64_t retry_after_s)
 	uint32_t random;
 	unsigned i;
 
-	for (i = 0; i < account->failures &&
-	    delay_s < ACCOUNT_BACKOFF_MAX_S; i++)
+	for (i = 0; i < account->failures && delay_s < ACCOUNT_BACKOFF_MAX_S;
+	     i++)
 		delay_s *= 2;
 	if (delay_s > ACCOUNT_BACKOFF_MAX_S)
 		delay_s = ACCOUNT_BACKOFF_MAX_S;
@@ -278,14 +277,12 @@ static void lose(struct account *account, const struct flow_failure *failure)
 		break;
 	case ADVICE_TRANSIENT:
 		if (is_odd_for_long(account, failure)) {
-			account_trouble(account, TROUBLE_CONFIG,
-			    failure->text);
+			account_trouble(account, TROUBLE_CONFIG, failure->text);
 			account->next_try_ms = 1;
 			answer_fault(account, FAULT_CONFIG_ERROR, -1);
 			break;
 		}
-		fail_transient(account, failure->retry_after_s,
-		    failure->text);
+		fail_transient(account, failure->retry_after_s, failure->text);
 		break;
 	}
 }
@@ -325,13 +322,16 @@ static void log_exchange(const struct account *account,
 {
 	struct log_line line;
 
-	log_start(&line, failure == NULL ? LOG_LEVEL_INFO :
-	    LOG_LEVEL_WARNING, "refresh");
+	log_start(&line, failure == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+	    "refresh");
 	log_str(&line, "account", account->name);
-	log_str(&line, "outcome", failure == NULL ? "ok" :
-	    fault_word(failure->class == ADVICE_LOGIN_NEEDED ?
-	    FAULT_LOGIN_NEEDED : failure->class == ADVICE_CONFIG ?
-	    FAULT_CONFIG_ERROR : FAULT_TRY_LATER));
+	log_str(&line, "outcome",
+	    failure == NULL ?
+		"ok" :
+		fault_word(failure->class == ADVICE_LOGIN_NEEDED ?
+			FAULT_LOGIN_NEEDED :
+			failure->class == ADVICE_CONFIG ? FAULT_CONFIG_ERROR :
+							  FAULT_TRY_LATER));
 	log_int(&line, "ms", clock_boot_ms() - account->started_ms);
 	if (failure == NULL) {
 		log_int(&line, "life", account->life.granted_s);
@@ -352,9 +352,10 @@ static void warn_of_scope(const struct account *account)
 	if (word.n == 0)
 		return;
 	attr_plain(word, plain, sizeof(plain));
-	log_event(LOG_LEVEL_WARNING, "scope", "%s: the provider no longer "
-	    "grants %s: mail servers may refuse the token", account->name,
-	    plain);
+	log_event(LOG_LEVEL_WARNING, "scope",
+	    "%s: the provider no longer grants %s: mail servers may refuse the "
+	    "token",
+	    account->name, plain);
 }
 
 static void finished(void *ctx, const struct flow_event *event)
@@ -390,16 +391,17 @@ static bool has_room(struct account *account)
 	fault = keyring_stage_new(account->engine->keyring,
 	    span_of(account->name), &account->stage, &why);
 	if (fault != FAULT_NONE && !account->stopped_for_disk)
-		log_event(LOG_LEVEL_ERROR, "no-room", "%s: a new record could "
-		    "not be stored, because %s; renewals wait until it can",
+		log_event(LOG_LEVEL_ERROR, "no-room",
+		    "%s: a new record could not be stored, because %s; "
+		    "renewals wait until it can",
 		    account->name, why.text);
 	account->stopped_for_disk = fault != FAULT_NONE;
 	account->room_try_ms = clock_boot_ms() + DISK_RETRY_MS;
 	return fault == FAULT_NONE || account->wish.urgent;
 }
 
-static enum fault start_flow(struct account *account,
-    struct provider *provider, struct why *why)
+static enum fault start_flow(struct account *account, struct provider *provider,
+    struct why *why)
 {
 	struct flow_target target = {
 		.http = account->engine->http,
@@ -410,21 +412,22 @@ static enum fault start_flow(struct account *account,
 	enum fault fault;
 
 	target.provider = provider;
-	fault = grant_prepare(account->entry, target.provider,
-	    &account->next);
+	fault = grant_prepare(account->entry, target.provider, &account->next);
 	if (fault == FAULT_NONE)
 		fault = account->is_app ?
 		    account_app_start(account, &target, why) :
 		    flow_refresh_start(&target, account->entry->refresh_token,
-		    account->entry->scope, &account->flow);
+			account->entry->scope, &account->flow);
 	return fault;
 }
 
 /* Nothing was sent, and a file may be mended at any moment. */
 static void refuse_locally(struct account *account, const char *text)
 {
-	account->last_try_ms = account->started_ms - (account->is_app ?
-	    (ACCOUNT_RETRY_S - LOCAL_RETRY_S) * INT64_C(1000) : 0);
+	account->last_try_ms = account->started_ms -
+	    (account->is_app ?
+		    (ACCOUNT_RETRY_S - LOCAL_RETRY_S) * INT64_C(1000) :
+		    0);
 	account_trouble(account, TROUBLE_CONFIG, text);
 	account->next_try_ms = 1;
 	answer_fault(account, FAULT_CONFIG_ERROR, -1);
@@ -459,8 +462,8 @@ static void not_started(struct account *account, enum fault fault,
 		if (is_of_another_issuer(account))
 			account->trouble = TROUBLE_ISSUER;
 	} else {
-		fail_transient(account, -1, why->text[0] != '\0' ? why->text :
-		    fault_text(fault));
+		fail_transient(account, -1,
+		    why->text[0] != '\0' ? why->text : fault_text(fault));
 	}
 }
 
@@ -515,8 +518,7 @@ static void exchange_start(void *ctx)
 
 	account->started_ms = clock_boot_ms();
 	account->not_before_ms = 0;
-	if (account->entry != NULL && (account->is_app ||
-	    has_room(account))) {
+	if (account->entry != NULL && (account->is_app || has_room(account))) {
 		fault = begin(account, &why);
 		if (fault == FAULT_NONE)
 			return;

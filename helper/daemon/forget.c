@@ -18,8 +18,8 @@ struct forget {
 	struct engine *engine;
 	char account[ACCOUNT_MAX_BYTES + 1];
 	bool keep_local;
-	int64_t signed_in_s;		/* of the grant that is to end */
-	struct provider *provider;	/* NULL: not known any more */
+	int64_t signed_in_s;	   /* of the grant that is to end */
+	struct provider *provider; /* NULL: not known any more */
 	struct flow *flow;
 	enum forget_revoked revoked;
 	char text[720];
@@ -32,7 +32,8 @@ struct forget {
 static void tell(struct forget *forget, enum fault fault, bool deleted)
 {
 	const struct forget_end end = {
-		.fault = fault, .deleted = deleted,
+		.fault = fault,
+		.deleted = deleted,
 		.revoked = forget->revoked,
 		.text = forget->text[0] != '\0' ? forget->text : NULL,
 	};
@@ -54,13 +55,13 @@ static void finish(struct forget *forget)
 	struct account *account = accounts_find(forget->engine->accounts,
 	    forget->account);
 	const struct entry *entry = account == NULL ? NULL :
-	    account_entry(account);
+						      account_entry(account);
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault = FAULT_NOT_FOUND;
 
 	if (entry != NULL && entry->signed_in_s != forget->signed_in_s) {
-		(void)snprintf(forget->text, sizeof(forget->text), "it was "
-		    "signed in anew meanwhile, so nothing was deleted");
+		(void)snprintf(forget->text, sizeof(forget->text),
+		    "it was signed in anew meanwhile, so nothing was deleted");
 		tell(forget, FAULT_NONE, false);
 		return;
 	}
@@ -75,16 +76,17 @@ static void finish(struct forget *forget)
 		return;
 	}
 	(void)snprintf(forget->text, sizeof(forget->text), "%s",
-	    fault == FAULT_NOT_FOUND ?
-	    "there is no such account to forget" : why.text);
-	tell(forget, fault == FAULT_NOT_FOUND ? FAULT_UNKNOWN_ACCOUNT :
-	    FAULT_INTERNAL, false);
+	    fault == FAULT_NOT_FOUND ? "there is no such account to forget" :
+				       why.text);
+	tell(forget,
+	    fault == FAULT_NOT_FOUND ? FAULT_UNKNOWN_ACCOUNT : FAULT_INTERNAL,
+	    false);
 }
 
 static const char *page_of(const struct forget *forget)
 {
 	return forget->provider != NULL ? forget->provider->sign_out_page :
-	    NULL;
+					  NULL;
 }
 
 static void say_failed(struct forget *forget, const char *text)
@@ -92,9 +94,10 @@ static void say_failed(struct forget *forget, const char *text)
 	const char *page = page_of(forget);
 
 	forget->revoked = FORGET_NOT_REVOKED;
-	(void)snprintf(forget->text, sizeof(forget->text), "the provider has "
-	    "not ended the grant: %.400s; to end it there, go to %s", text,
-	    page != NULL ? page : "the settings of the user's account");
+	(void)snprintf(forget->text, sizeof(forget->text),
+	    "the provider has not ended the grant: %.400s; to end it there, go "
+	    "to %s",
+	    text, page != NULL ? page : "the settings of the user's account");
 }
 
 static void happened(void *ctx, const struct flow_event *event)
@@ -117,9 +120,9 @@ static void say_unsupported(struct forget *forget)
 	const char *page = page_of(forget);
 
 	forget->revoked = FORGET_UNSUPPORTED;
-	(void)snprintf(forget->text, sizeof(forget->text), "the provider was "
-	    "not told; to end the grant there, go to %s", page != NULL ?
-	    page : "the settings of the user's account");
+	(void)snprintf(forget->text, sizeof(forget->text),
+	    "the provider was not told; to end the grant there, go to %s",
+	    page != NULL ? page : "the settings of the user's account");
 }
 
 /* The profile that the grant is of, whole where that takes no asking. */
@@ -135,9 +138,9 @@ static void find_provider(struct forget *forget, const struct entry *entry)
 		forget->provider = base;
 		return;
 	}
-	if (grant_complete(entry, base, base->incomplete ?
-	    issuers_known(engine->issuers, base) : NULL, &forget->provider,
-	    &why) != FAULT_NONE)
+	if (grant_complete(entry, base,
+		base->incomplete ? issuers_known(engine->issuers, base) : NULL,
+		&forget->provider, &why) != FAULT_NONE)
 		forget->provider = NULL;
 	provider_release(base);
 }
@@ -145,8 +148,10 @@ static void find_provider(struct forget *forget, const struct entry *entry)
 static void begin(struct forget *forget, const struct entry *entry)
 {
 	struct flow_target target = {
-		.http = forget->engine->http, .base = forget->engine->base,
-		.event = happened, .ctx = forget,
+		.http = forget->engine->http,
+		.base = forget->engine->base,
+		.event = happened,
+		.ctx = forget,
 	};
 	enum fault fault;
 
@@ -168,9 +173,8 @@ static void begin(struct forget *forget, const struct entry *entry)
 	finish(forget);
 }
 
-enum fault forget_start(struct engine *engine,
-    const struct forget_wish *wish, forget_fn *fn, void *ctx,
-    struct forget **forget_out)
+enum fault forget_start(struct engine *engine, const struct forget_wish *wish,
+    forget_fn *fn, void *ctx, struct forget **forget_out)
 {
 	struct account *account = accounts_find(engine->accounts,
 	    wish->account);

@@ -17,21 +17,21 @@ struct forget;
 enum forget_revoked {
 	FORGET_REVOKED,
 	FORGET_NOT_REVOKED,
-	FORGET_UNSUPPORTED	/* it cannot be told */
+	FORGET_UNSUPPORTED /* it cannot be told */
 };
 
 struct forget_end {
 	enum fault fault;
 	enum forget_revoked revoked;
 	bool deleted;
-	const char *text;	/* a sentence for the user, or NULL */
+	const char *text; /* a sentence for the user, or NULL */
 };
 typedef void forget_fn(void *ctx, const struct forget_end *end);
 
 struct forget_wish {
-	const char *account;	/* folded */
+	const char *account; /* folded */
 	bool revoke;
-	bool keep_local;	/* do not delete */
+	bool keep_local; /* do not delete */
 };
 
 /*
@@ -40,9 +40,8 @@ struct forget_wish {
  *
  * FAULT_UNKNOWN_ACCOUNT, FAULT_NOMEM: fn is not called.
  */
-enum fault forget_start(struct engine *engine,
-    const struct forget_wish *wish, forget_fn *fn, void *ctx,
-    struct forget **forget_out) MUST_CHECK;
+enum fault forget_start(struct engine *engine, const struct forget_wish *wish,
+    forget_fn *fn, void *ctx, struct forget **forget_out) MUST_CHECK;
 
 /* forget_free - leave it at that; NULL is allowed. */
 void forget_free(struct forget *forget);

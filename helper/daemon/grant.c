@@ -41,9 +41,10 @@ static enum fault refuse(const struct entry *entry, const char *what,
 	    sizeof(before));
 	attr_plain(span_of(now != NULL ? now : "none"), after, sizeof(after));
 	attr_plain(span_of(entry->account), account, sizeof(account));
-	why_set(why, 0, "the grant was issued for %s %s, the configuration "
-	    "now says %s: change it back, or run: mailtoken login %s", what,
-	    before, after, account);
+	why_set(why, 0,
+	    "the grant was issued for %s %s, the configuration now says %s: "
+	    "change it back, or run: mailtoken login %s",
+	    what, before, after, account);
 	return FAULT_CONFIG_ERROR;
 }
 
@@ -57,8 +58,7 @@ static bool is_client_of(const struct entry *entry,
 }
 
 enum fault grant_provider(const struct config *config,
-    const struct entry *entry, struct provider **provider_out,
-    struct why *why)
+    const struct entry *entry, struct provider **provider_out, struct why *why)
 {
 	const struct config_account *block;
 	struct provider *provider;
@@ -68,10 +68,10 @@ enum fault grant_provider(const struct config *config,
 	block = config_account(config, entry->account);
 	if (block != NULL && block->provider != NULL &&
 	    strcmp(block->provider, entry->provider) != 0) {
-		why_set(why, 0, "the grant is of provider '%s', the "
-		    "configuration says '%s': change it back, or run: "
-		    "mailtoken login %s", entry->provider, block->provider,
-		    entry->account);
+		why_set(why, 0,
+		    "the grant is of provider '%s', the configuration says "
+		    "'%s': change it back, or run: mailtoken login %s",
+		    entry->provider, block->provider, entry->account);
 		return FAULT_CONFIG_ERROR;
 	}
 	provider = config_provider(config, entry->provider);
@@ -80,9 +80,10 @@ enum fault grant_provider(const struct config *config,
 	if (provider == NULL && entry->registered_s > 0)
 		return choose_rebuild(config, entry, provider_out, why);
 	if (provider == NULL) {
-		why_set(why, 0, "%s has no provider '%s' any more: put it "
-		    "back, or run: mailtoken login %s", config->path,
-		    entry->provider, entry->account);
+		why_set(why, 0,
+		    "%s has no provider '%s' any more: put it back, or run: "
+		    "mailtoken login %s",
+		    config->path, entry->provider, entry->account);
 		return FAULT_CONFIG_ERROR;
 	}
 	fault = provider_token_host(provider, &host);
@@ -104,8 +105,7 @@ enum fault grant_provider(const struct config *config,
 }
 
 bool grant_serves(const struct config *config, const struct entry *entry,
-    const struct provider *provider, const char *mailbox,
-    struct span server)
+    const struct provider *provider, const char *mailbox, struct span server)
 {
 	const struct config_account *block;
 	struct span account = span_of(mailbox);
@@ -187,7 +187,8 @@ static void take_tokens(struct entry *entry, struct reply_token *token,
 		entry->refresh_token = token->refresh_token;
 		token->refresh_token = NULL;
 		entry->grant_expires_s = token->refresh_expires_in_s > 0 ?
-		    now->wall_s + token->refresh_expires_in_s : 0;
+		    now->wall_s + token->refresh_expires_in_s :
+		    0;
 	}
 	if (token->scope != NULL) {
 		free(entry->granted_scope);
@@ -204,8 +205,7 @@ static void take_tokens(struct entry *entry, struct reply_token *token,
 }
 
 enum fault grant_new(const struct grant_signin *signin,
-    struct reply_token *token, const struct now *now,
-    struct entry **entry_out)
+    struct reply_token *token, const struct now *now, struct entry **entry_out)
 {
 	const struct provider *provider = signin->provider;
 	struct entry *entry = NULL;
@@ -223,8 +223,7 @@ enum fault grant_new(const struct grant_signin *signin,
 	if (fault == FAULT_NONE)
 		fault = entry_set(&entry->scope, span_of(provider->scope));
 	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->protocols,
-		    span_of(provider->covers));
+		fault = entry_set(&entry->protocols, span_of(provider->covers));
 	if (fault == FAULT_NONE && signin->servers.n > 0)
 		fault = entry_set(&entry->servers, signin->servers);
 	if (fault == FAULT_NONE)
@@ -391,20 +390,26 @@ bool grant_covers(const struct entry *entry, struct span service,
 	if (span_is(service, "pop3"))
 		service.n = 3;
 	if ((!span_is(service, "smtp") && !span_is(service, "imap") &&
-	    !span_is(service, "pop")) || has_word(entry->protocols, service))
+		!span_is(service, "pop")) ||
+	    has_word(entry->protocols, service))
 		return true;
 	attr_plain(span_of(entry->account), account, sizeof(account));
 	with_commas(entry->protocols, service, more, sizeof(more));
-	why_set(why, 0, "the sign-in of %s was for %s and not for %.*s: run: "
-	    "mailtoken login %s --protocols %s", account, entry->protocols,
-	    (int)service.n, service.p, account, more);
+	why_set(why, 0,
+	    "the sign-in of %s was for %s and not for %.*s: run: mailtoken "
+	    "login %s --protocols %s",
+	    account, entry->protocols, (int)service.n, service.p, account,
+	    more);
 	return false;
 }
 
 struct span grant_lacks(const struct entry *entry)
 {
 	static const char *const silent[] = {
-		"offline_access", "openid", "email", "profile",
+		"offline_access",
+		"openid",
+		"email",
+		"profile",
 	};
 	const char *at = entry->scope;
 	struct span none = { NULL, 0 };

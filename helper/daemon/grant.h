@@ -38,8 +38,8 @@ enum fault grant_provider_of_entry(const struct entry *entry,
     struct provider **provider_out, struct why *why) MUST_CHECK;
 
 /* Of such records; no block can have that name. */
-#define GRANT_IMPORT_FLOW	"import"
-#define GRANT_IMPORT_PREFIX	"import:"
+#define GRANT_IMPORT_FLOW   "import"
+#define GRANT_IMPORT_PREFIX "import:"
 
 /* grant_is_imported - whether the record brings its own profile. */
 bool grant_is_imported(const struct entry *entry);
@@ -70,8 +70,7 @@ bool grant_covers(const struct entry *entry, struct span service,
  * provider's servers, those kept at sign-in, those of the mailbox's block
  */
 bool grant_serves(const struct config *config, const struct entry *entry,
-    const struct provider *provider, const char *mailbox,
-    struct span server);
+    const struct provider *provider, const char *mailbox, struct span server);
 
 /*
  * grant_app - a record in memory for an application that signs in for
@@ -87,7 +86,7 @@ struct grant_signin {
 	struct span account;
 	const struct provider *provider;
 	enum flow_kind flow;
-	struct span servers;	/* added with it, separated by blanks */
+	struct span servers; /* added with it, separated by blanks */
 };
 
 /*

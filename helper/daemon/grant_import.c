@@ -14,14 +14,14 @@ bool grant_is_imported(const struct entry *entry)
 	return entry->flow != NULL &&
 	    strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0 &&
 	    strncmp(entry->provider, GRANT_IMPORT_PREFIX,
-	    strlen(GRANT_IMPORT_PREFIX)) == 0;
+		strlen(GRANT_IMPORT_PREFIX)) == 0;
 }
 
 static enum fault set(struct provider *provider, const char *key,
     const char *value, struct why *why)
 {
 	return value != NULL ? provider_set(provider, key, value, why) :
-	    FAULT_NONE;
+			       FAULT_NONE;
 }
 
 static enum fault set_values(const struct entry *entry,
@@ -41,8 +41,8 @@ static enum fault set_values(const struct entry *entry,
 	if (fault == FAULT_NONE)
 		fault = set(provider, "ca_path", entry->ca_path, why);
 	/* As the program before sent none, except where one must be. */
-	if (fault == FAULT_NONE && (entry->tenant == NULL ||
-	    strcmp(entry->tenant, "consumers") != 0))
+	if (fault == FAULT_NONE &&
+	    (entry->tenant == NULL || strcmp(entry->tenant, "consumers") != 0))
 		fault = set(provider, "scope", "", why);
 	if (fault == FAULT_NONE)
 		fault = provider_set_secret(provider, entry->client_secret);
@@ -65,9 +65,10 @@ static enum fault check_host(const struct entry *entry,
 	free(host);
 	if (same && provider->client_id != NULL)
 		return FAULT_NONE;
-	why_set(why, 0, "the imported record of %s is not whole: import it "
-	    "again, or run: mailtoken login %s", entry->account,
-	    entry->account);
+	why_set(why, 0,
+	    "the imported record of %s is not whole: import it again, or run: "
+	    "mailtoken login %s",
+	    entry->account, entry->account);
 	return FAULT_CONFIG_ERROR;
 }
 
@@ -75,7 +76,8 @@ enum fault grant_provider_of_entry(const struct entry *entry,
     struct provider **provider_out, struct why *why)
 {
 	const char *preset = entry->token_host != NULL ?
-	    provider_preset_of(entry->token_host) : NULL;
+	    provider_preset_of(entry->token_host) :
+	    NULL;
 	struct provider *provider = NULL;
 	enum fault fault;
 

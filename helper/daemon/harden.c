@@ -22,7 +22,7 @@
 #include "daemon/landlock.h"
 #include "wire/attr.h"
 
-#define DESCRIPTORS	8192	/* connections, mailtoken.conf(5) */
+#define DESCRIPTORS 8192 /* connections, mailtoken.conf(5) */
 
 /* The lowest free number is taken, so 0..2 are filled in order. */
 static enum fault fill_standard(struct why *why)
@@ -53,8 +53,9 @@ static void close_listed(int first)
 		return;
 	}
 	while ((entry = readdir(dir)) != NULL) {
-		if (attr_number(span_of(entry->d_name), first, INT_MAX,
-		    &fd) == FAULT_NONE && fd != dirfd(dir))
+		if (attr_number(span_of(entry->d_name), first, INT_MAX, &fd) ==
+			FAULT_NONE &&
+		    fd != dirfd(dir))
 			(void)close((int)fd);
 	}
 	(void)closedir(dir);
@@ -91,7 +92,7 @@ static enum fault set_limits(struct why *why)
 	    files.rlim_cur >= DESCRIPTORS)
 		return FAULT_NONE;
 	files.rlim_cur = files.rlim_max < DESCRIPTORS ? files.rlim_max :
-	    DESCRIPTORS;
+							DESCRIPTORS;
 	if (setrlimit(RLIMIT_NOFILE, &files) != 0) {
 		why_set(why, errno, "raising the limit of descriptors");
 		return FAULT_IO;
@@ -138,8 +139,9 @@ static enum fault become(const struct passwd *user, struct why *why)
 	}
 	if (setuid(0) == 0 || setgid(0) == 0 || geteuid() != uid ||
 	    getegid() != gid) {
-		why_set(why, 0, "root's rights could be had again after "
-		    "becoming user %s", user->pw_name);
+		why_set(why, 0,
+		    "root's rights could be had again after becoming user %s",
+		    user->pw_name);
 		return FAULT_IO;
 	}
 	return FAULT_NONE;
@@ -155,16 +157,18 @@ static enum fault find_user(const char *name, struct passwd **user_out,
 	errno = 0;
 	user = getpwnam(name);
 	if (user == NULL) {
-		why_set(why, 0, "there is no user '%s': make it with "
-		    "'systemd-sysusers' or 'useradd --system --no-create-home "
-		    "--shell /usr/sbin/nologin %s', or name another with user "
-		    "= '...'", shown, shown);
+		why_set(why, 0,
+		    "there is no user '%s': make it with 'systemd-sysusers' or "
+		    "'useradd --system --no-create-home --shell "
+		    "/usr/sbin/nologin %s', or name another with user = '...'",
+		    shown, shown);
 		return FAULT_NOT_FOUND;
 	}
 	if (user->pw_uid == 0 || user->pw_gid == 0) {
-		why_set(why, 0, "user '%s' is root or in root's group, and "
-		    "the helper refuses to work as root: name another with "
-		    "user = '...'", shown);
+		why_set(why, 0,
+		    "user '%s' is root or in root's group, and the helper "
+		    "refuses to work as root: name another with user = '...'",
+		    shown);
 		return FAULT_DENIED;
 	}
 	*user_out = user;
@@ -184,8 +188,10 @@ enum fault harden_drop(const char *user, struct why *why)
 		if (fault != FAULT_NONE)
 			return fault;
 	} else if (geteuid() != found->pw_uid) {
-		why_set(why, 0, "only root can become user '%s': start the "
-		    "helper as root or as that user", found->pw_name);
+		why_set(why, 0,
+		    "only root can become user '%s': start the helper as root "
+		    "or as that user",
+		    found->pw_name);
 		return FAULT_DENIED;
 	}
 	/* A change of credentials makes a process dumpable again. */

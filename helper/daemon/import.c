@@ -31,8 +31,9 @@ static enum fault set_names(const struct import_source *source,
 	if (account.n == 0)
 		account = span_of(foreign->user);
 	if (!attr_is_account(account))
-		return bad(why, "the file does not say whose it is: name the "
-		    "account with --account");
+		return bad(why,
+		    "the file does not say whose it is: name the account with "
+		    "--account");
 	fault = entry_set(&entry->account, account);
 	if (fault == FAULT_NONE && foreign->user != NULL &&
 	    strcasecmp(foreign->user, entry->account) != 0)
@@ -136,15 +137,16 @@ static enum fault set_rest(const struct import_source *source,
 	enum fault fault;
 
 	fault = known != NULL ? set_known(known, entry) :
-	    set_brought(foreign, entry);
+				set_brought(foreign, entry);
 	if (fault == FAULT_NONE)
 		fault = entry_set(&entry->flow, span_of(GRANT_IMPORT_FLOW));
 	if (fault == FAULT_NONE)
 		fault = entry_set(&entry->client_id,
 		    span_of(foreign->client_id));
 	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->token_endpoint, span_of(known !=
-		    NULL ? known->token_endpoint : foreign->token_endpoint));
+		fault = entry_set(&entry->token_endpoint,
+		    span_of(known != NULL ? known->token_endpoint :
+					    foreign->token_endpoint));
 	if (fault == FAULT_NONE)
 		fault = entry_set(&entry->scope, span_of(foreign->scope));
 	if (fault == FAULT_NONE && source->servers.n > 0)
@@ -163,8 +165,7 @@ static enum fault from_foreign(const struct import_source *source,
 	fault = set_names(source, foreign, entry, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	fault = provider_url_host(foreign->token_endpoint,
-	    &entry->token_host);
+	fault = provider_url_host(foreign->token_endpoint, &entry->token_host);
 	if (fault == FAULT_GRAMMAR)
 		return bad(why, "its token_endpoint is no https URL");
 	if (fault == FAULT_NONE)
@@ -184,8 +185,9 @@ static enum fault check(const struct import_source *source,
 	fault = entry_encode(entry, &bytes);
 	buf_drop(&bytes);
 	if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG)
-		return bad(why, "a value in it is too long or has bytes that "
-		    "cannot be kept");
+		return bad(why,
+		    "a value in it is too long or has bytes that cannot be "
+		    "kept");
 	if (fault == FAULT_NONE)
 		fault = grant_provider(source->config, entry, &provider, why);
 	provider_release(provider);
@@ -203,9 +205,10 @@ static enum fault read_own(const struct import_source *source,
 		return fault;
 	if (fault != FAULT_NONE)
 		return bad(why, "it is not what mailtoken export writes");
-	if (source->account.n > 0 && (source->account.n !=
-	    strlen(entry->account) || strncasecmp(source->account.p,
-	    entry->account, source->account.n) != 0)) {
+	if (source->account.n > 0 &&
+	    (source->account.n != strlen(entry->account) ||
+		strncasecmp(source->account.p, entry->account,
+		    source->account.n) != 0)) {
 		entry_free(entry);
 		return bad(why, "it is another account's");
 	}
@@ -250,6 +253,7 @@ enum fault import_read(const struct import_source *source,
 	if (span_is(source->format, FORMAT_SASL_XOAUTH2) ||
 	    span_is(source->format, FORMAT_MUTT_OAUTH2))
 		return read_foreign(source, entry_out, why);
-	return bad(why, "format is one of " FORMAT_MAILTOKEN ", "
-	    FORMAT_SASL_XOAUTH2 " and " FORMAT_MUTT_OAUTH2);
+	return bad(why,
+	    "format is one of " FORMAT_MAILTOKEN ", " FORMAT_SASL_XOAUTH2
+	    " and " FORMAT_MUTT_OAUTH2);
 }

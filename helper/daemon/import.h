@@ -14,11 +14,11 @@
 
 struct import_source {
 	const struct config *config;
-	struct span format;	/* FORMAT_... */
+	struct span format; /* FORMAT_... */
 	struct span data;
-	struct span defaults;	/* the other program's configuration */
-	struct span account;	/* empty: data says it */
-	struct span servers;	/* more mail servers, blanks between */
+	struct span defaults; /* the other program's configuration */
+	struct span account;  /* empty: data says it */
+	struct span servers;  /* more mail servers, blanks between */
 	int64_t now_s;
 };
 

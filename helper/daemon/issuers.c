@@ -19,11 +19,11 @@ struct issuers_waiter {
 
 struct issuer {
 	struct issuers *issuers;
-	struct provider *provider;	/* as the first who asked had it */
-	struct discovery found;		/* its issuer is NULL: nothing yet */
-	int64_t found_ms;		/* boot time */
-	int64_t failed_ms;		/* boot time; 0: the last one worked */
-	char *text;			/* why the last one did not */
+	struct provider *provider; /* as the first who asked had it */
+	struct discovery found;	   /* its issuer is NULL: nothing yet */
+	int64_t found_ms;	   /* boot time */
+	int64_t failed_ms;	   /* boot time; 0: the last one worked */
+	char *text;		   /* why the last one did not */
 	struct discovery_search *search;
 	struct issuers_waiter *waiters;
 	struct issuer *next;
@@ -100,8 +100,8 @@ const struct discovery *issuers_known(const struct issuers *issuers,
 {
 	const struct issuer *issuer = find(issuers, provider);
 
-	return issuer != NULL && issuer->found.issuer != NULL ?
-	    &issuer->found : NULL;
+	return issuer != NULL && issuer->found.issuer != NULL ? &issuer->found :
+								NULL;
 }
 
 /* One at a time: an answer may take another waiter away; none can come. */
@@ -109,7 +109,8 @@ static void tell_all(struct issuer *issuer)
 {
 	struct issuers_waiter *waiter;
 	const struct discovery *found = issuer->found.issuer != NULL ?
-	    &issuer->found : NULL;
+	    &issuer->found :
+	    NULL;
 
 	while ((waiter = issuer->waiters) != NULL) {
 		issuer->waiters = waiter->next;
@@ -166,8 +167,8 @@ static bool is_settled(const struct issuer *issuer)
 	    now_ms - issuer->found_ms < ISSUERS_KEEP_MS;
 }
 
-static enum fault wait_for_it(struct issuer *issuer, issuers_fn *fn,
-    void *ctx, struct issuers_waiter **waiter_out)
+static enum fault wait_for_it(struct issuer *issuer, issuers_fn *fn, void *ctx,
+    struct issuers_waiter **waiter_out)
 {
 	struct issuers_waiter *waiter = calloc(1, sizeof(*waiter));
 	enum fault fault = FAULT_NONE;
@@ -175,8 +176,8 @@ static enum fault wait_for_it(struct issuer *issuer, issuers_fn *fn,
 	if (waiter == NULL)
 		return FAULT_NOMEM;
 	if (issuer->search == NULL)
-		fault = discovery_start(issuer->issuers->http,
-		    issuer->provider, searched, issuer, &issuer->search);
+		fault = discovery_start(issuer->issuers->http, issuer->provider,
+		    searched, issuer, &issuer->search);
 	if (fault != FAULT_NONE) {
 		free(waiter);
 		return fault == FAULT_NOMEM ? fault : FAULT_INTERNAL;

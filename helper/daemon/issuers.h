@@ -13,15 +13,15 @@
 #include "oauth/discovery.h"
 #include "oauth/http.h"
 
-#define ISSUERS_MAX		256
-#define ISSUERS_KEEP_MS		(24 * 3600 * INT64_C(1000))
-#define ISSUERS_HOLD_MS		5000	/* after a search that failed */
+#define ISSUERS_MAX	256
+#define ISSUERS_KEEP_MS (24 * 3600 * INT64_C(1000))
+#define ISSUERS_HOLD_MS 5000 /* after a search that failed */
 
 struct issuers;
 struct issuers_waiter;
 
-enum fault issuers_new(struct http *http, struct issuers **issuers_out)
-    MUST_CHECK;
+enum fault issuers_new(struct http *http,
+    struct issuers **issuers_out) MUST_CHECK;
 
 /* issuers_free - waiters are forgotten. */
 void issuers_free(struct issuers *issuers);
@@ -39,8 +39,7 @@ void issuers_free(struct issuers *issuers);
 typedef void issuers_fn(void *ctx, const struct discovery *found,
     const char *text);
 enum fault issuers_find(struct issuers *issuers, struct provider *provider,
-    issuers_fn *fn, void *ctx, struct issuers_waiter **waiter_out)
-    MUST_CHECK;
+    issuers_fn *fn, void *ctx, struct issuers_waiter **waiter_out) MUST_CHECK;
 
 /* issuers_unwait - it is no longer wanted; NULL is allowed. */
 void issuers_unwait(struct issuers_waiter *waiter);

@@ -18,19 +18,19 @@
 #include "daemon/watch.h"
 #include "store/seal.h"
 
-#define READ_AGAIN_MS	1000
+#define READ_AGAIN_MS 1000
 
 struct keeper {
 	struct keeper_options options;
-	struct config *config;		/* NULL: never had a good one */
+	struct config *config; /* NULL: never had a good one */
 	struct engine engine;
 	bool working;
-	bool config_bad;		/* the file, not the keyring */
+	bool config_bad; /* the file, not the keyring */
 	bool sandboxed;
 	struct seal_key *key;
 	struct clock_watch *clock;
 	struct timespec file_changed;
-	int64_t read_ms;		/* boot time */
+	int64_t read_ms; /* boot time */
 	char trouble[WHY_MAX_BYTES];
 };
 
@@ -56,8 +56,7 @@ static void log_notes(const struct config *config)
 	size_t i;
 
 	for (i = 0; i < config->n_notes; i++)
-		log_event(LOG_LEVEL_WARNING, "config", "%s",
-		    config->notes[i]);
+		log_event(LOG_LEVEL_WARNING, "config", "%s", config->notes[i]);
 }
 
 static void take_config(struct keeper *keeper, struct config *config)
@@ -69,7 +68,7 @@ static void take_config(struct keeper *keeper, struct config *config)
 	keeper->engine.config = config;
 	if (keeper->options.log_level != NULL &&
 	    log_level_from_word(keeper->options.log_level, &level) !=
-	    FAULT_NONE)
+		FAULT_NONE)
 		level = config->log_level;
 	log_level_set(level);
 	log_notes(config);
@@ -133,7 +132,8 @@ static void jumped(void *ctx)
 static enum fault open_keyring(struct keeper *keeper, struct why *why)
 {
 	const char *path = keeper->options.keyring != NULL ?
-	    keeper->options.keyring : keeper->config->keyring;
+	    keeper->options.keyring :
+	    keeper->config->keyring;
 	enum fault fault;
 
 	if (keeper->engine.keyring == NULL) {
@@ -149,8 +149,8 @@ static enum fault open_keyring(struct keeper *keeper, struct why *why)
 		keyring_sweep(keeper->engine.keyring);
 	}
 	if (keeper->config->keyring_key != NULL && keeper->key == NULL) {
-		fault = seal_key_read(keeper->config->keyring_key,
-		    &keeper->key, why);
+		fault = seal_key_read(keeper->config->keyring_key, &keeper->key,
+		    why);
 		if (fault != FAULT_NONE)
 			return fault;
 		keyring_seal_with(keeper->engine.keyring, keeper->key);
@@ -190,8 +190,8 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 	if (fault == FAULT_NONE)
 		fault = sandbox(keeper, why);
 	if (fault == FAULT_NONE)
-		fault = accounts_new(&keeper->engine,
-		    &keeper->engine.accounts, why);
+		fault = accounts_new(&keeper->engine, &keeper->engine.accounts,
+		    why);
 	if (fault == FAULT_NONE && keeper->engine.apps == NULL)
 		fault = apps_new(&keeper->engine, &keeper->engine.apps);
 	if (fault != FAULT_NONE)
@@ -211,8 +211,8 @@ enum fault keeper_start(struct keeper *keeper, struct why *why)
 	if (fault == FAULT_LOCKED)
 		return fault;
 	if (fault != FAULT_NONE)
-		set_trouble(keeper, why->text[0] != '\0' ? why->text :
-		    fault_text(fault));
+		set_trouble(keeper,
+		    why->text[0] != '\0' ? why->text : fault_text(fault));
 	return FAULT_NONE;
 }
 
@@ -290,8 +290,8 @@ static void differs(void *ctx, const char *what, bool restart)
 	char plain[256];
 
 	attr_plain(span_of(what), plain, sizeof(plain));
-	attr_put_str(found->writer, restart ? ATTR_NEEDS_RESTART :
-	    ATTR_CHANGED, plain);
+	attr_put_str(found->writer, restart ? ATTR_NEEDS_RESTART : ATTR_CHANGED,
+	    plain);
 	log_str(found->line, restart ? "needs-restart" : "changed", plain);
 }
 
@@ -305,11 +305,12 @@ static enum fault refuse_reload(struct keeper *keeper, struct buf *out,
     const char *text)
 {
 	struct answer_refusal refusal = { .fault = FAULT_CONFIG_ERROR,
-		.text = text, .retry_after_s = -1 };
+		.text = text,
+		.retry_after_s = -1 };
 
 	if (keeper->working)
-		log_event(LOG_LEVEL_ERROR, "reload", "%s; the old "
-		    "configuration stays in force", text);
+		log_event(LOG_LEVEL_ERROR, "reload",
+		    "%s; the old configuration stays in force", text);
 	answer_fault(out, &refusal);
 	return FAULT_CONFIG_ERROR;
 }
@@ -357,7 +358,7 @@ void keeper_reload(struct keeper *keeper)
 {
 	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES);
 
-	(void)reload_into(keeper, &out);	/* it has logged how it went */
+	(void)reload_into(keeper, &out); /* it has logged how it went */
 	buf_drop(&out);
 }
 
@@ -423,8 +424,7 @@ bool keeper_is_saved(const struct keeper *keeper)
 	size_t unsaved = 0;
 
 	if (keeper->working)
-		accounts_each(keeper->engine.accounts, count_unsaved,
-		    &unsaved);
+		accounts_each(keeper->engine.accounts, count_unsaved, &unsaved);
 	return unsaved == 0;
 }
 

@@ -19,9 +19,9 @@ struct keeper;
 struct keeper_options {
 	struct event_base *base;
 	struct config_source source;
-	const char *keyring;	/* NULL: what the configuration says */
-	const char *log_level;	/* NULL: what the configuration says */
-	bool sandbox;		/* apply Landlock when first good */
+	const char *keyring;   /* NULL: what the configuration says */
+	const char *log_level; /* NULL: what the configuration says */
+	bool sandbox;	       /* apply Landlock when first good */
 };
 
 /*
@@ -31,8 +31,8 @@ struct keeper_options {
  * FAULT_NOMEM; FAULT_INTERNAL.
  */
 enum fault keeper_new(const struct keeper_options *options,
-    struct config *config, const char *why_text, struct keeper **keeper_out)
-    MUST_CHECK;
+    struct config *config, const char *why_text,
+    struct keeper **keeper_out) MUST_CHECK;
 
 /*
  * keeper_start - open and lock the keyring, read the accounts

@@ -25,39 +25,57 @@
 #define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
 #endif
 
-#define RIGHTS_ABI_1	((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
-#define RIGHTS_READ	(LANDLOCK_ACCESS_FS_READ_FILE | \
-			LANDLOCK_ACCESS_FS_READ_DIR)
-#define RIGHTS_KEYRING	(RIGHTS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | \
-			LANDLOCK_ACCESS_FS_MAKE_REG | \
-			LANDLOCK_ACCESS_FS_REMOVE_FILE | \
-			LANDLOCK_ACCESS_FS_TRUNCATE)
-#define RIGHTS_DEVICE	(LANDLOCK_ACCESS_FS_READ_FILE | \
-			LANDLOCK_ACCESS_FS_WRITE_FILE)
-#define RIGHTS_FILE	(RIGHTS_DEVICE | LANDLOCK_ACCESS_FS_EXECUTE | \
-			LANDLOCK_ACCESS_FS_TRUNCATE | \
-			LANDLOCK_ACCESS_FS_IOCTL_DEV)
+#define RIGHTS_ABI_1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+
+#define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define RIGHTS_KEYRING \
+	(RIGHTS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | \
+	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
+	    LANDLOCK_ACCESS_FS_TRUNCATE)
+#define RIGHTS_DEVICE \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE)
+#define RIGHTS_FILE \
+	(RIGHTS_DEVICE | LANDLOCK_ACCESS_FS_EXECUTE | \
+	    LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
 
 /* Name resolution, TLS, C library: what of them lies outside /etc. */
 static const char *const system_folders[] = {
 	"/etc",
 	/* where /etc/resolv.conf may lead */
-	"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager",
-	"/run/connman", "/run/nscd", "/mnt/wsl",
+	"/run/systemd/resolve",
+	"/run/resolvconf",
+	"/run/NetworkManager",
+	"/run/connman",
+	"/run/nscd",
+	"/mnt/wsl",
 	/* NSS modules, gconv, OpenSSL's modules and settings */
-	"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/lib32",
-	"/usr/local/lib", "/usr/local/ssl", "/nix/store", "/gnu/store",
+	"/lib",
+	"/lib64",
+	"/usr/lib",
+	"/usr/lib64",
+	"/usr/lib32",
+	"/usr/local/lib",
+	"/usr/local/ssl",
+	"/nix/store",
+	"/gnu/store",
 	/* CA certificates */
-	"/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
-	"/usr/share/pki", "/usr/share/ssl", "/var/lib/ca-certificates",
+	"/usr/share/ca-certificates",
+	"/usr/local/share/ca-certificates",
+	"/usr/share/pki",
+	"/usr/share/ssl",
+	"/var/lib/ca-certificates",
 	/* time zones, messages */
-	"/usr/share/zoneinfo", "/usr/share/locale",
+	"/usr/share/zoneinfo",
+	"/usr/share/locale",
 	/* what the C library and OpenSSL ask about the machine */
-	"/proc/sys", "/sys/devices/system/cpu",
+	"/proc/sys",
+	"/sys/devices/system/cpu",
 };
 
 static const char *const devices[] = {
-	"/dev/null", "/dev/urandom", "/dev/random",
+	"/dev/null",
+	"/dev/urandom",
+	"/dev/random",
 };
 
 struct ruleset {
@@ -79,8 +97,8 @@ static enum fault allow(const struct ruleset *set, const char *path,
 	if (fstat(rule.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
 		rights &= RIGHTS_FILE;
 	rule.allowed_access = rights & set->handled;
-	if (syscall(SYS_landlock_add_rule, set->fd,
-	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
+	if (syscall(SYS_landlock_add_rule, set->fd, LANDLOCK_RULE_PATH_BENEATH,
+		&rule, 0) != 0) {
 		why_set(why, errno, "a sandbox rule for %s", path);
 		fault = FAULT_IO;
 	}
@@ -88,8 +106,8 @@ static enum fault allow(const struct ruleset *set, const char *path,
 	return fault;
 }
 
-static enum fault allow_all(const struct ruleset *set,
-    const char *const *paths, size_t n, uint64_t rights, struct why *why)
+static enum fault allow_all(const struct ruleset *set, const char *const *paths,
+    size_t n, uint64_t rights, struct why *why)
 {
 	enum fault fault = FAULT_NONE;
 	size_t i;
@@ -147,8 +165,8 @@ enum fault landlock_apply(const struct harden_paths *paths, char *state_out,
 	}
 	memset(&attr, 0, sizeof(attr));
 	attr.handled_access_fs = set.handled = rights_of(abi);
-	set.fd = (int)syscall(SYS_landlock_create_ruleset, &attr,
-	    sizeof(attr), 0);
+	set.fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
+	    0);
 	if (set.fd < 0) {
 		why_set(why, errno, "the sandbox (Landlock)");
 		return FAULT_IO;

@@ -29,8 +29,7 @@ struct life life_resume(int64_t refreshed_s, int64_t expires_s,
 		    (now->wall_s - refreshed_s) * 1000,
 	};
 
-	if (refreshed_s > now->wall_s ||
-	    expires_s - now->wall_s > granted_s)
+	if (refreshed_s > now->wall_s || expires_s - now->wall_s > granted_s)
 		life.granted_s = 0;
 	return life;
 }
@@ -52,7 +51,8 @@ bool life_usable(const struct life *life, const struct now *now,
 {
 	int64_t left = life_left_s(life, now);
 	int64_t need = min_validity_s > LIFE_MIN_VALIDITY_S ?
-	    min_validity_s : LIFE_MIN_VALIDITY_S;
+	    min_validity_s :
+	    LIFE_MIN_VALIDITY_S;
 
 	if (need > life->granted_s / 2)
 		need = life->granted_s / 2;

@@ -14,13 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIFE_MIN_VALIDITY_S	60
-#define LIFE_RENEWALS_APART_S	60
+#define LIFE_MIN_VALIDITY_S   60
+#define LIFE_RENEWALS_APART_S 60
 
 struct life {
-	int64_t expires_s;	/* unix seconds */
-	int64_t granted_s;	/* 0: there is no token */
-	int64_t refresh_in_s;	/* the provider's advice, or 0 */
+	int64_t expires_s;    /* unix seconds */
+	int64_t granted_s;    /* 0: there is no token */
+	int64_t refresh_in_s; /* the provider's advice, or 0 */
 	int64_t received_boot_ms;
 };
 

@@ -17,7 +17,7 @@
 
 #include "daemon/supervise.h"
 
-#define FIRST_HANDED_OVER 3	/* sd_listen_fds(3) */
+#define FIRST_HANDED_OVER 3 /* sd_listen_fds(3) */
 
 static bool option_is(int fd, int option, int want)
 {
@@ -54,9 +54,11 @@ static enum fault adopt(int fd, struct listener *listener, struct why *why)
 	if (flags < 0 || !option_is(fd, SO_DOMAIN, AF_UNIX) ||
 	    !option_is(fd, SO_TYPE, SOCK_STREAM) ||
 	    !option_is(fd, SO_ACCEPTCONN, 1)) {
-		why_set(why, 0, "handed-over descriptor %d is no listening "
-		    "unix stream socket: the socket unit needs ListenStream= "
-		    "with a path, and Accept=no", fd);
+		why_set(why, 0,
+		    "handed-over descriptor %d is no listening unix stream "
+		    "socket: the socket unit needs ListenStream= with a path, "
+		    "and Accept=no",
+		    fd);
 		return FAULT_CONFIG_ERROR;
 	}
 	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
@@ -76,13 +78,15 @@ enum fault listen_adopt(struct listeners *listeners, struct why *why)
 	enum fault fault;
 
 	if (n > LISTEN_MAX) {
-		why_set(why, 0, "%d sockets were handed over, at most %d can "
-		    "be used: take ListenStream= lines away", n, LISTEN_MAX);
+		why_set(why, 0,
+		    "%d sockets were handed over, at most %d can be used: take "
+		    "ListenStream= lines away",
+		    n, LISTEN_MAX);
 		return FAULT_CONFIG_ERROR;
 	}
 	for (i = 0; i < n; i++) {
-		fault = adopt(FIRST_HANDED_OVER + i,
-		    &adopted.at[adopted.n], why);
+		fault = adopt(FIRST_HANDED_OVER + i, &adopted.at[adopted.n],
+		    why);
 		if (fault != FAULT_NONE)
 			return fault;
 		adopted.n++;
@@ -99,9 +103,10 @@ static enum fault set_address(const char *path, struct sockaddr_un *address,
 	address->sun_family = AF_UNIX;
 	if (path[0] != '/' || path[strlen(path) - 1] == '/' ||
 	    strlen(path) >= sizeof(address->sun_path)) {
-		why_set(why, 0, "listen: %.200s must be a whole path of at "
-		    "most %zu bytes and not end in '/'", path,
-		    sizeof(address->sun_path) - 1);
+		why_set(why, 0,
+		    "listen: %.200s must be a whole path of at most %zu bytes "
+		    "and not end in '/'",
+		    path, sizeof(address->sun_path) - 1);
 		return FAULT_CONFIG_ERROR;
 	}
 	memcpy(address->sun_path, path, strlen(path));
@@ -122,10 +127,10 @@ static int step_into(int parent, const char *name, uid_t owner, gid_t group)
 		return fd;
 	if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
 		return -1;
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-	    O_CLOEXEC);
-	if (fd >= 0 && root && (fchown(fd, owner, group) != 0 ||
-	    fchmod(fd, 0755) != 0)) {
+	fd = openat(parent, name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && root &&
+	    (fchown(fd, owner, group) != 0 || fchmod(fd, 0755) != 0)) {
 		(void)close(fd);
 		return -1;
 	}
@@ -158,8 +163,9 @@ static enum fault open_folder(const char *folder, uid_t owner, gid_t group,
 		at += n;
 	}
 	if (fd < 0) {
-		why_set(why, errno, "the folder %s of the socket (make it as "
-		    "root, or set listen to a path that user %lu may write)",
+		why_set(why, errno,
+		    "the folder %s of the socket (make it as root, or set "
+		    "listen to a path that user %lu may write)",
 		    folder, (unsigned long)geteuid());
 		return FAULT_IO;
 	}
@@ -177,15 +183,17 @@ static enum fault check_folder(int fd, const char *folder, uid_t owner,
 		return FAULT_IO;
 	}
 	if (st.st_uid != owner && (st.st_uid != 0 || geteuid() != 0)) {
-		why_set(why, 0, "the folder %s belongs to uid %lu: chown %lu "
-		    "%s", folder, (unsigned long)st.st_uid,
-		    (unsigned long)owner, folder);
+		why_set(why, 0,
+		    "the folder %s belongs to uid %lu: chown %lu %s", folder,
+		    (unsigned long)st.st_uid, (unsigned long)owner, folder);
 		return FAULT_UNSAFE;
 	}
 	/* Clients refuse such a folder: anybody could put a socket there. */
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		why_set(why, 0, "group or others may write to the folder %s "
-		    "of the socket: chmod go-w %s", folder, folder);
+		why_set(why, 0,
+		    "group or others may write to the folder %s of the socket: "
+		    "chmod go-w %s",
+		    folder, folder);
 		return FAULT_UNSAFE;
 	}
 	return FAULT_NONE;
@@ -202,8 +210,10 @@ static enum fault ask_old(const struct sockaddr_un *address, struct why *why)
 		why_set(why, errno, "a socket");
 		return FAULT_IO;
 	}
-	err = connect(fd, (const struct sockaddr *)address,
-	    sizeof(*address)) == 0 ? 0 : errno;
+	err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ==
+		0 ?
+	    0 :
+	    errno;
 	(void)close(fd);
 	if (err == 0 || err == EAGAIN) {
 		why_set(why, 0, "another helper listens on %s",
@@ -212,8 +222,10 @@ static enum fault ask_old(const struct sockaddr_un *address, struct why *why)
 	} else if (err == ECONNREFUSED || err == ENOENT) {
 		fault = FAULT_NONE;
 	} else if (err == EPROTOTYPE) {
-		why_set(why, 0, "%s is a socket of another kind: move it away "
-		    "or set listen to another path", address->sun_path);
+		why_set(why, 0,
+		    "%s is a socket of another kind: move it away or set "
+		    "listen to another path",
+		    address->sun_path);
 		fault = FAULT_UNSAFE;
 	} else {
 		why_set(why, err, "asking who listens on %s",
@@ -236,8 +248,10 @@ static enum fault clear_place(int folder, uid_t owner,
 		return FAULT_IO;
 	}
 	if (!S_ISSOCK(st.st_mode)) {
-		why_set(why, 0, "%s is no socket: move it away or set listen "
-		    "to another path", address->sun_path);
+		why_set(why, 0,
+		    "%s is no socket: move it away or set listen to another "
+		    "path",
+		    address->sun_path);
 		return FAULT_UNSAFE;
 	}
 	fault = ask_old(address, why);
@@ -270,8 +284,10 @@ static enum fault bind_here(const struct sockaddr_un *address, int *fd_out,
 	}
 	/* A chmod after bind could hit another file by then. */
 	saved = umask(0111);
-	err = bind(fd, (const struct sockaddr *)address,
-	    sizeof(*address)) == 0 ? 0 : errno;
+	err = bind(fd, (const struct sockaddr *)address, sizeof(*address)) ==
+		0 ?
+	    0 :
+	    errno;
 	(void)umask(saved);
 	if (err == 0 && listen(fd, LISTEN_BACKLOG) != 0)
 		err = errno;

@@ -13,12 +13,12 @@
 
 #include "wire/fault.h"
 
-#define LISTEN_MAX 8
+#define LISTEN_MAX     8
 #define LISTEN_BACKLOG 1024
 
 struct listener {
 	int fd;
-	char path[108];		/* "" when it is not bound to a name */
+	char path[108]; /* "" when it is not bound to a name */
 };
 
 struct listeners {
@@ -31,8 +31,8 @@ struct listeners {
  * listen_adopt - take over LISTEN_FDS; none is no fault.  Each must be a
  * listening unix stream socket (FAULT_CONFIG_ERROR).
  */
-enum fault listen_adopt(struct listeners *listeners, struct why *why)
-    MUST_CHECK;
+enum fault listen_adopt(struct listeners *listeners,
+    struct why *why) MUST_CHECK;
 
 /*
  * listen_bind - one more socket at path (mode 0666)

@@ -17,15 +17,15 @@
 #include "daemon/clock.h"
 #include "wire/attr.h"
 
-#define LINE_MAX_BYTES	2000
-#define TAIL_BYTES	4	/* "..." and a closing quote */
-#define WINDOW_MS	10000
-#define WINDOW_LINES	100
+#define LINE_MAX_BYTES 2000
+#define TAIL_BYTES     4 /* "..." and a closing quote */
+#define WINDOW_MS      10000
+#define WINDOW_LINES   100
 
 static struct {
 	bool to_syslog;
 	enum log_level level;
-	int64_t window_ms;	/* when the present window began */
+	int64_t window_ms; /* when the present window began */
 	int lines;
 	int64_t dropped;
 } sink = { false, LOG_LEVEL_INFO, 0, 0, 0 };
@@ -63,8 +63,10 @@ enum fault log_level_from_word(const char *word, enum log_level *level_out)
 		const char *word;
 		enum log_level level;
 	} levels[] = {
-		{ "error", LOG_LEVEL_ERROR }, { "warning", LOG_LEVEL_WARNING },
-		{ "notice", LOG_LEVEL_NOTICE }, { "info", LOG_LEVEL_INFO },
+		{ "error", LOG_LEVEL_ERROR },
+		{ "warning", LOG_LEVEL_WARNING },
+		{ "notice", LOG_LEVEL_NOTICE },
+		{ "info", LOG_LEVEL_INFO },
 		{ "debug", LOG_LEVEL_DEBUG },
 	};
 	size_t i;
@@ -137,7 +139,7 @@ void log_span(struct log_line *line, const char *name, struct span value)
 	}
 	for (i = 0; i < value.n; i++) {
 		if (bare ? put(line, value.p + i, 1) :
-		    put_quoted(line, value.p[i]))
+			   put_quoted(line, value.p[i]))
 			continue;
 		put_tail(line, bare ? "..." : "...\"");
 		return;
@@ -219,8 +221,7 @@ void log_end(struct log_line *line)
 	send_line(line->level, line->text, line->n);
 }
 
-void log_event(enum log_level level, const char *event, const char *format,
-    ...)
+void log_event(enum log_level level, const char *event, const char *format, ...)
 {
 	struct log_line line;
 	char text[TEXT_MAX_BYTES];

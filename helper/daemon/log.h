@@ -31,8 +31,8 @@ void log_open(void);
 void log_level_set(enum log_level level);
 
 /* log_level_from_word - "error" .. "debug"; FAULT_GRAMMAR. */
-enum fault log_level_from_word(const char *word, enum log_level *level_out)
-    MUST_CHECK;
+enum fault log_level_from_word(const char *word,
+    enum log_level *level_out) MUST_CHECK;
 
 /*
  * A line: log_start(), then fields in order, then log_end(), which writes.
@@ -46,15 +46,14 @@ struct log_line {
 	char text[2048];
 };
 
-void log_start(struct log_line *line, enum log_level level,
-    const char *event);
+void log_start(struct log_line *line, enum log_level level, const char *event);
 void log_str(struct log_line *line, const char *name, const char *value);
 void log_span(struct log_line *line, const char *name, struct span value);
 void log_int(struct log_line *line, const char *name, int64_t value);
 void log_end(struct log_line *line);
 
 /* log_event - the short form: an event and one sentence (text=...). */
-void log_event(enum log_level level, const char *event, const char *format,
-    ...) PRINTF_LIKE(3, 4);
+void log_event(enum log_level level, const char *event, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 #endif

@@ -22,12 +22,12 @@
 #include "wire/address.h"
 #include "wire/peerio.h"
 
-#define EXIT_USAGE	2
-#define EXIT_HELD	75
-#define LOCK_WAIT_MS	35000
-#define LOCK_PAUSE_MS	250
-#define STOP_MAX_S	20
-#define QUIET_MAX_S	600
+#define EXIT_USAGE    2
+#define EXIT_HELD     75
+#define LOCK_WAIT_MS  35000
+#define LOCK_PAUSE_MS 250
+#define STOP_MAX_S    20
+#define QUIET_MAX_S   600
 
 struct options {
 	const char *config;
@@ -53,16 +53,16 @@ struct running {
 	struct serve *serve;
 	struct event *poll;
 	struct listeners *listeners;
-	struct event *quiet;		/* only where a supervisor starts us */
+	struct event *quiet; /* only where a supervisor starts us */
 	bool stopping;
 	int64_t stop_at_ms;
 };
 
 static const char usage_text[] =
-"usage: mailtokend [--config FILE] [--keyring DIR] [--listen PATH]...\n"
-"                  [--user NAME] [--log-level LEVEL] [--check]\n"
-"                  [--background]\n"
-"       mailtokend --help | --version\n";
+    "usage: mailtokend [--config FILE] [--keyring DIR] [--listen PATH]...\n"
+    "                  [--user NAME] [--log-level LEVEL] [--check]\n"
+    "                  [--background]\n"
+    "       mailtokend --help | --version\n";
 
 static void complain(const char *text)
 {
@@ -83,7 +83,6 @@ static void read_options(int argc, char **argv, struct options *options)
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
-	enum log_level level;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -101,25 +100,25 @@ static void read_options(int argc, char **argv, struct options *options)
 			}
 			options->listen[options->n_listen++] = optarg;
 			break;
-		case 'h':
-			(void)fputs(usage_text, stdout);
-			exit(0);
-		case 'V':
-			(void)puts("mailtokend " MAILTOKEN_VERSION);
-			exit(0);
-		default:
-			(void)fputs(usage_text, stderr);
-			exit(EXIT_USAGE);
+		case 'h': (void)fputs(usage_text, stdout); exit(0);
+		case 'V': (void)puts("mailtokend " MAILTOKEN_VERSION); exit(0);
+		default: (void)fputs(usage_text, stderr); exit(EXIT_USAGE);
 		}
 	}
 	if (optind != argc) {
 		(void)fputs(usage_text, stderr);
 		exit(EXIT_USAGE);
 	}
-	if (options->log_level != NULL && log_level_from_word(
-	    options->log_level, &level) != FAULT_NONE) {
+}
+
+static void check_options(const struct options *options)
+{
+	enum log_level level;
+
+	if (options->log_level != NULL &&
+	    log_level_from_word(options->log_level, &level) != FAULT_NONE) {
 		complain("--log-level is error, warning, notice, info or "
-		    "debug");
+			 "debug");
 		exit(EXIT_USAGE);
 	}
 }
@@ -161,7 +160,7 @@ static bool find_config(const struct options *options, char *path,
 	}
 	(void)snprintf(path, ADDRESS_FILE_MAX_BYTES, "%s",
 	    options->config != NULL ? options->config :
-	    address_system_config());
+				      address_system_config());
 	return true;
 }
 
@@ -178,8 +177,8 @@ static enum fault read_first(const struct options *options,
 
 	if (fault == FAULT_NONE || geteuid() != 0)
 		return fault;
-	pw = getpwnam(options->user != NULL ? options->user :
-	    MAILTOKEN_HELPER_USER);
+	pw = getpwnam(
+	    options->user != NULL ? options->user : MAILTOKEN_HELPER_USER);
 	if (pw == NULL || seteuid(pw->pw_uid) != 0)
 		return fault;
 	fault = config_read(source, config_out, why);
@@ -190,8 +189,7 @@ static enum fault read_first(const struct options *options,
 
 /* What counts is what the helper's user can read. */
 static enum fault drop_and_read(const char *user,
-    const struct config_source *source, struct config **config,
-    struct why *why)
+    const struct config_source *source, struct config **config, struct why *why)
 {
 	enum fault fault = harden_drop(user, why);
 
@@ -199,8 +197,8 @@ static enum fault drop_and_read(const char *user,
 		return fault;
 	config_release(*config);
 	*config = NULL;
-	return config_read(source, config, why) == FAULT_NOMEM ?
-	    FAULT_NOMEM : FAULT_NONE;
+	return config_read(source, config, why) == FAULT_NOMEM ? FAULT_NOMEM :
+								 FAULT_NONE;
 }
 
 static int check_only(const struct options *options,
@@ -261,7 +259,7 @@ static void say_listening(int *ready)
 struct owner {
 	uid_t uid;
 	gid_t gid;
-	const char *name;	/* NULL: stay who we are */
+	const char *name; /* NULL: stay who we are */
 };
 
 static bool find_owner(const struct options *options,
@@ -274,19 +272,20 @@ static bool find_owner(const struct options *options,
 	owner->name = NULL;
 	if (geteuid() != 0)
 		return true;
-	owner->name = options->user != NULL ? options->user :
+	owner->name = options->user != NULL	   ? options->user :
 	    config != NULL && config->user != NULL ? config->user :
-	    MAILTOKEN_HELPER_USER;
+						     MAILTOKEN_HELPER_USER;
 	pw = getpwnam(owner->name);
 	if (pw == NULL) {
-		(void)fprintf(stderr, "mailtokend: there is no user '%s': "
-		    "make it (systemd-sysusers does), or name another with "
-		    "--user\n", owner->name);
+		(void)fprintf(stderr,
+		    "mailtokend: there is no user '%s': make it "
+		    "(systemd-sysusers does), or name another with --user\n",
+		    owner->name);
 		return false;
 	}
 	if (pw->pw_uid == 0) {
 		complain("it does not work as root: name another user with "
-		    "--user");
+			 "--user");
 		return false;
 	}
 	owner->uid = pw->pw_uid;
@@ -294,16 +293,16 @@ static bool find_owner(const struct options *options,
 	return true;
 }
 
-static void warn_not_handed(const struct listeners *listeners,
-    const char *path)
+static void warn_not_handed(const struct listeners *listeners, const char *path)
 {
 	size_t i;
 
 	for (i = 0; i < listeners->n; i++)
 		if (strcmp(listeners->at[i].path, path) == 0)
 			return;
-	log_event(LOG_LEVEL_WARNING, "listen", "%s was not handed over by "
-	    "the supervisor: nobody listens there", path);
+	log_event(LOG_LEVEL_WARNING, "listen",
+	    "%s was not handed over by the supervisor: nobody listens there",
+	    path);
 }
 
 static bool open_sockets(const struct options *options,
@@ -331,7 +330,8 @@ static bool open_sockets(const struct options *options,
 		if (listeners->adopted)
 			warn_not_handed(listeners, paths[i]);
 		else if (fail(listen_bind(listeners, paths[i], owner->uid,
-		    owner->gid, &why), &why))
+				  owner->gid, &why),
+			     &why))
 			return false;
 	}
 	return true;
@@ -344,12 +344,12 @@ static void look_whether_done(evutil_socket_t fd, short events, void *ctx)
 
 	(void)fd;
 	(void)events;
-	if (!late && !(keeper_is_done(running->keeper) &&
-	    serve_is_idle(running->serve)))
+	if (!late &&
+	    !(keeper_is_done(running->keeper) && serve_is_idle(running->serve)))
 		return;
 	if (late)
-		log_event(LOG_LEVEL_WARNING, "stop", "a provider did not "
-		    "answer in time; stopping without it");
+		log_event(LOG_LEVEL_WARNING, "stop",
+		    "a provider did not answer in time; stopping without it");
 	(void)event_base_loopexit(running->base, NULL);
 }
 
@@ -361,7 +361,7 @@ static void stop(evutil_socket_t fd, short events, void *ctx)
 	(void)fd;
 	(void)events;
 	if (running->stopping)
-		return;			/* a second one shortens nothing */
+		return; /* a second one shortens nothing */
 	running->stopping = true;
 	running->stop_at_ms = clock_boot_ms() + STOP_MAX_S * 1000;
 	supervise_stopping();
@@ -384,8 +384,9 @@ static void hang_up(evutil_socket_t fd, short events, void *ctx)
 	(void)events;
 	supervise_reloading();
 	keeper_reload(running->keeper);
-	supervise_ready(keeper_is_working(running->keeper) ? "working" :
-	    keeper_trouble(running->keeper));
+	supervise_ready(keeper_is_working(running->keeper) ?
+		"working" :
+		keeper_trouble(running->keeper));
 }
 
 static void alive(evutil_socket_t fd, short events, void *ctx)
@@ -438,7 +439,7 @@ static int run(struct running *running, int *ready)
 	struct event *term, *interrupt, *hup, *watchdog = NULL;
 	int64_t watchdog_ms = supervise_watchdog_ms();
 	struct timeval often = { (time_t)(watchdog_ms / 1000),
-	    (suseconds_t)(watchdog_ms % 1000 * 1000) };
+		(suseconds_t)(watchdog_ms % 1000 * 1000) };
 	int status = EXIT_FAILURE;
 
 	term = evsignal_new(running->base, SIGTERM, stop, running);
@@ -455,11 +456,12 @@ static int run(struct running *running, int *ready)
 			(void)event_add(watchdog, &often);
 		say_listening(ready);
 		supervise_ready(keeper_is_working(running->keeper) ?
-		    "working" : keeper_trouble(running->keeper));
+			"working" :
+			keeper_trouble(running->keeper));
 		log_event(LOG_LEVEL_NOTICE, "start", "mailtokend %s is ready",
 		    MAILTOKEN_VERSION);
-		status = event_base_dispatch(running->base) < 0 ?
-		    EXIT_FAILURE : 0;
+		status = event_base_dispatch(running->base) < 0 ? EXIT_FAILURE :
+								  0;
 	}
 	if (term != NULL)
 		event_free(term);
@@ -489,8 +491,9 @@ static int serve_all(const struct options *options,
 
 	running.base = event_base_new();
 	keeping.base = running.base;
-	if (running.base == NULL || keeper_new(&keeping, first->config,
-	    first->trouble, &running.keeper) != FAULT_NONE) {
+	if (running.base == NULL ||
+	    keeper_new(&keeping, first->config, first->trouble,
+		&running.keeper) != FAULT_NONE) {
 		complain(fault_text(FAULT_NOMEM));
 		goto out;
 	}
@@ -534,6 +537,7 @@ int main(int argc, char **argv)
 	int ready = -1, handed, status = EXIT_FAILURE;
 
 	read_options(argc, argv, &options);
+	check_options(&options);
 	if (!find_config(&options, path, &source))
 		return EXIT_USAGE;
 	if (options.check)
@@ -550,8 +554,8 @@ int main(int argc, char **argv)
 	if (!find_owner(&options, config, &owner) ||
 	    !open_sockets(&options, config, &owner, &listeners))
 		goto out;
-	if (owner.name != NULL && fail(drop_and_read(owner.name, &source,
-	    &config, &why), &why))
+	if (owner.name != NULL &&
+	    fail(drop_and_read(owner.name, &source, &config, &why), &why))
 		goto out;
 	if (config == NULL)
 		(void)snprintf(trouble, sizeof(trouble), "%s", why.text);

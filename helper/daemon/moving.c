@@ -37,8 +37,8 @@ static enum fault read_pieces(const struct conn *conn, struct buf *data,
 	return fault;
 }
 
-static enum fault read_record(const struct conn *conn,
-    struct entry **entry_out, struct why *why)
+static enum fault read_record(const struct conn *conn, struct entry **entry_out,
+    struct why *why)
 {
 	struct buf data = BUF_INIT(WIRE_LIST_MAX_BYTES);
 	struct buf defaults = BUF_INIT(WIRE_LIST_MAX_BYTES);
@@ -61,7 +61,9 @@ static enum fault read_record(const struct conn *conn,
 	buf_drop(&defaults);
 	buf_drop(&data);
 	return fault == FAULT_NONE || fault == FAULT_NOMEM ||
-	    fault == FAULT_CONFIG_ERROR ? fault : FAULT_BAD_REQUEST;
+		fault == FAULT_CONFIG_ERROR ?
+	    fault :
+	    FAULT_BAD_REQUEST;
 }
 
 static enum fault check_place(const struct conn *conn, const char *folded,
@@ -70,15 +72,19 @@ static enum fault check_place(const struct conn *conn, const char *folded,
 	struct account *account;
 
 	if (apps_provider(conn->engine->config, folded) != NULL) {
-		why_set(why, 0, "%s needs no grant: the configuration says "
-		    "that its application signs in for it", folded);
+		why_set(why, 0,
+		    "%s needs no grant: the configuration says that its "
+		    "application signs in for it",
+		    folded);
 		return FAULT_CONFIG_ERROR;
 	}
 	account = accounts_find(conn->engine->accounts, folded);
 	if (account == NULL || conn->request.replace)
 		return FAULT_NONE;
-	why_set(why, 0, "%s has a grant here already: add --replace to put "
-	    "this one in its place", folded);
+	why_set(why, 0,
+	    "%s has a grant here already: add --replace to put this one in its "
+	    "place",
+	    folded);
 	return FAULT_BAD_REQUEST;
 }
 
@@ -111,9 +117,9 @@ static void answer_imported(struct conn *conn, const struct entry *entry,
 		warnings[n++] = why.text;
 	provider_release(provider);
 	if (!can_open(entry->ca_file) || !can_open(entry->ca_path))
-		warnings[n++] = "the helper cannot open the CA file that it "
-		    "names: give its provider a block with ca_file in the "
-		    "configuration";
+		warnings[n++] =
+		    "the helper cannot open the CA file that it names: give "
+		    "its provider a block with ca_file in the configuration";
 	answer_import(&conn->out, entry->account, entry->provider,
 	    (struct answer_warnings){ warnings, n });
 	answer_ok(&conn->out);
@@ -135,12 +141,10 @@ void moving_import(struct conn *conn)
 	if (fault == FAULT_NONE)
 		fault = check_place(conn, folded, &why);
 	if (fault == FAULT_NONE)
-		fault = accounts_make(conn->engine->accounts, folded,
-		    &account);
+		fault = accounts_make(conn->engine->accounts, folded, &account);
 	if (fault != FAULT_NONE) {
 		entry_free(entry);
-		conn_refuse(conn, fault, why.text[0] != '\0' ? why.text :
-		    NULL);
+		conn_refuse(conn, fault, why.text[0] != '\0' ? why.text : NULL);
 		return;
 	}
 	fault = account_import(account, entry, &why);

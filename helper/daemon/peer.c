@@ -19,9 +19,9 @@
 #define SO_PEERGROUPS 59
 #endif
 
-#define UIDS_ALL	INT64_C(4294967295)
-#define OVERFLOW_UID	65534	/* the kernel's default */
-#define GROUPS_MAX	65536	/* NGROUPS_MAX of Linux */
+#define UIDS_ALL     INT64_C(4294967295)
+#define OVERFLOW_UID 65534 /* the kernel's default */
+#define GROUPS_MAX   65536 /* NGROUPS_MAX of Linux */
 
 static struct {
 	bool partial;
@@ -100,8 +100,9 @@ static enum fault read_groups(int fd, gid_t primary, struct peer *peer,
 	if (groups == NULL)
 		return FAULT_NOMEM;
 	groups[0] = primary;
-	if (bytes > 0 && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups + 1,
-	    &bytes) != 0) {
+	if (bytes > 0 &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups + 1, &bytes) !=
+		0) {
 		why_set(why, errno, "SO_PEERGROUPS");
 		free(groups);
 		return FAULT_IO;
@@ -193,14 +194,13 @@ enum fault access_list_add(struct access_list *list, const char *name)
 	int64_t number;
 
 	/* A name of digits only is a number: useradd(8) makes no such user. */
-	if (attr_number(span_of(bare), 0, UIDS_ALL - 1, &number) ==
-	    FAULT_NONE)
+	if (attr_number(span_of(bare), 0, UIDS_ALL - 1, &number) == FAULT_NONE)
 		return is_group ? add_gid(list, (gid_t)number) :
-		    add_uid(list, (uid_t)number);
+				  add_uid(list, (uid_t)number);
 	if (is_group) {
 		group = getgrnam(bare);
 		return group != NULL ? add_gid(list, group->gr_gid) :
-		    FAULT_NOT_FOUND;
+				       FAULT_NOT_FOUND;
 	}
 	user = getpwnam(bare);
 	return user != NULL ? add_uid(list, user->pw_uid) : FAULT_NOT_FOUND;

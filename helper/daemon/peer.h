@@ -15,10 +15,10 @@
 
 struct peer {
 	uid_t uid;
-	pid_t pid;		/* for the log only */
-	gid_t *groups;		/* primary and supplementary */
+	pid_t pid;     /* for the log only */
+	gid_t *groups; /* primary and supplementary */
 	size_t n_groups;
-	bool overflow;		/* shown as the overflow uid by a user
+	bool overflow; /* shown as the overflow uid by a user
 				   namespace that does not map all uids */
 };
 
@@ -31,8 +31,7 @@ struct access_list {
 };
 
 /* peer_read - FAULT_IO, FAULT_NOMEM. */
-enum fault peer_read(int fd, struct peer *peer_out, struct why *why)
-    MUST_CHECK;
+enum fault peer_read(int fd, struct peer *peer_out, struct why *why) MUST_CHECK;
 void peer_drop(struct peer *peer);
 
 /* peer_setup - look at /proc/self/uid_map and the overflow uid; once.
@@ -47,8 +46,8 @@ bool peer_is_root(const struct peer *peer);
 
 /* access_list_add - resolve "name", "@group" or a number.  FAULT_NOT_FOUND
  * when it does not exist, FAULT_NOMEM. */
-enum fault access_list_add(struct access_list *list, const char *name)
-    MUST_CHECK;
+enum fault access_list_add(struct access_list *list,
+    const char *name) MUST_CHECK;
 void access_list_drop(struct access_list *list);
 
 #endif

@@ -14,7 +14,7 @@ struct profile {
 	struct engine *engine;
 	struct provider *provider;
 	char *protocols;
-	char *client_id;		/* of an earlier sign-in, or NULL */
+	char *client_id; /* of an earlier sign-in, or NULL */
 	char *client_issuer;
 	struct secret *client_secret;
 	int64_t registered_s;
@@ -22,7 +22,7 @@ struct profile {
 	struct registration_request *request;
 	profile_fn *fn;
 	void *ctx;
-	bool starting;			/* profile_start() is on the stack */
+	bool starting; /* profile_start() is on the stack */
 	bool ended;
 };
 
@@ -44,8 +44,9 @@ static void end_why(struct profile *profile, enum fault fault,
     const struct why *why)
 {
 	if (fault == FAULT_CONFIG_ERROR || fault == FAULT_GRAMMAR)
-		profile_end(profile, fault == FAULT_GRAMMAR ?
-		    FAULT_BAD_REQUEST : fault, why->text);
+		profile_end(profile,
+		    fault == FAULT_GRAMMAR ? FAULT_BAD_REQUEST : fault,
+		    why->text);
 	else
 		profile_end(profile, FAULT_INTERNAL, fault_text(fault));
 }
@@ -68,7 +69,8 @@ static void use_client(struct profile *profile, const char *client_id,
     const struct secret *client_secret)
 {
 	const struct provider_change client = {
-		.client_id = client_id, .client_secret = client_secret,
+		.client_id = client_id,
+		.client_secret = client_secret,
 	};
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
@@ -85,8 +87,9 @@ static void registered(void *ctx, const struct registration_end *end)
 	struct profile *profile = ctx;
 
 	if (end->made == NULL) {
-		profile_end(profile, end->is_final ? FAULT_CONFIG_ERROR :
-		    FAULT_TRY_LATER, end->text);
+		profile_end(profile,
+		    end->is_final ? FAULT_CONFIG_ERROR : FAULT_TRY_LATER,
+		    end->text);
 		return;
 	}
 	profile->registered_s = clock_wall_s();
@@ -112,8 +115,7 @@ static void get_client(struct profile *profile)
 		return;
 	}
 	if (is_old_client_good(profile)) {
-		use_client(profile, profile->client_id,
-		    profile->client_secret);
+		use_client(profile, profile->client_id, profile->client_secret);
 		return;
 	}
 	fault = registration_start(profile->engine->http, profile->provider,
@@ -127,7 +129,8 @@ static void discovered(void *ctx, const struct discovery *found,
 {
 	struct profile *profile = ctx;
 	struct provider_change wanted = {
-		.found = found, .protocols = profile->protocols,
+		.found = found,
+		.protocols = profile->protocols,
 	};
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
@@ -154,8 +157,7 @@ static void begin(struct profile *profile)
 
 	if (profile->provider->incomplete) {
 		fault = issuers_find(profile->engine->issuers,
-		    profile->provider, discovered, profile,
-		    &profile->waiter);
+		    profile->provider, discovered, profile, &profile->waiter);
 		if (fault != FAULT_NONE)
 			profile_end(profile, fault, fault_text(fault));
 		return;
@@ -181,7 +183,8 @@ static enum fault keep_client(struct profile *profile,
 	profile->client_issuer = strdup(entry->issuer);
 	if (profile->client_id == NULL || profile->client_issuer == NULL)
 		return FAULT_NOMEM;
-	return entry->client_secret == NULL ? FAULT_NONE :
+	return entry->client_secret == NULL ?
+	    FAULT_NONE :
 	    secret_copy(entry->client_secret, &profile->client_secret);
 }
 

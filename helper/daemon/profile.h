@@ -17,14 +17,14 @@ struct profile;
 struct profile_wish {
 	struct engine *engine;
 	struct provider *provider;
-	const struct entry *entry;	/* whose client may be used again */
-	const char *protocols;		/* NULL: as the provider says */
+	const struct entry *entry; /* whose client may be used again */
+	const char *protocols;	   /* NULL: as the provider says */
 };
 
 struct profile_end {
-	struct provider *provider;	/* the receiver's share; NULL: none */
-	int64_t registered_s;		/* of its client; 0: configured */
-	enum fault fault;		/* without a provider */
+	struct provider *provider; /* the receiver's share; NULL: none */
+	int64_t registered_s;	   /* of its client; 0: configured */
+	enum fault fault;	   /* without a provider */
 	const char *text;
 };
 typedef void profile_fn(void *ctx, const struct profile_end *end);

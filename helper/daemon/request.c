@@ -7,29 +7,33 @@
 
 #include "store/keyring.h"
 
-#define MIN_VALIDITY_MAX_S	86400
-#define SERVERS_MAX_BYTES	4096
-#define ISSUER_MAX_BYTES	512
-#define MX_MAX_BYTES		1024
+#define MIN_VALIDITY_MAX_S 86400
+#define SERVERS_MAX_BYTES  4096
+#define ISSUER_MAX_BYTES   512
+#define MX_MAX_BYTES	   1024
 
-enum need { ACCOUNT_NEVER, ACCOUNT_MAYBE, ACCOUNT_MUST };
+enum need {
+	ACCOUNT_NEVER,
+	ACCOUNT_MAYBE,
+	ACCOUNT_MUST
+};
 
 static const struct verb_row {
 	const char *word;
 	enum request_verb verb;
 	enum need account;
 } verbs[] = {
-	{ VERB_TOKEN,	 REQUEST_TOKEN,	   ACCOUNT_MUST },
+	{ VERB_TOKEN, REQUEST_TOKEN, ACCOUNT_MUST },
 	{ VERB_REJECTED, REQUEST_REJECTED, ACCOUNT_MUST },
-	{ VERB_SIGN_IN,	 REQUEST_SIGN_IN,  ACCOUNT_MUST },
-	{ VERB_FORGET,	 REQUEST_FORGET,   ACCOUNT_MUST },
-	{ VERB_STATUS,	 REQUEST_STATUS,   ACCOUNT_MAYBE },
-	{ VERB_WATCH,	 REQUEST_WATCH,	   ACCOUNT_MAYBE },
-	{ VERB_REFRESH,	 REQUEST_REFRESH,  ACCOUNT_MAYBE },
-	{ VERB_IMPORT,	 REQUEST_IMPORT,   ACCOUNT_MAYBE },
-	{ VERB_EXPORT,	 REQUEST_EXPORT,   ACCOUNT_MAYBE },
-	{ VERB_RELOAD,	 REQUEST_RELOAD,   ACCOUNT_NEVER },
-	{ VERB_VERSION,	 REQUEST_VERSION,  ACCOUNT_NEVER },
+	{ VERB_SIGN_IN, REQUEST_SIGN_IN, ACCOUNT_MUST },
+	{ VERB_FORGET, REQUEST_FORGET, ACCOUNT_MUST },
+	{ VERB_STATUS, REQUEST_STATUS, ACCOUNT_MAYBE },
+	{ VERB_WATCH, REQUEST_WATCH, ACCOUNT_MAYBE },
+	{ VERB_REFRESH, REQUEST_REFRESH, ACCOUNT_MAYBE },
+	{ VERB_IMPORT, REQUEST_IMPORT, ACCOUNT_MAYBE },
+	{ VERB_EXPORT, REQUEST_EXPORT, ACCOUNT_MAYBE },
+	{ VERB_RELOAD, REQUEST_RELOAD, ACCOUNT_NEVER },
+	{ VERB_VERSION, REQUEST_VERSION, ACCOUNT_NEVER },
 };
 
 const char *request_verb_word(enum request_verb verb)
@@ -58,8 +62,10 @@ static enum fault read_account(const struct attrs *attrs, enum need need,
 	}
 	request->account = attr_get(attrs, ATTR_ACCOUNT);
 	if (keyring_fold(request->account, request->folded) != FAULT_NONE) {
-		why_set(why, 0, "an account is 1 to %d bytes of UTF-8 without "
-		    "control characters", ACCOUNT_MAX_BYTES);
+		why_set(why, 0,
+		    "an account is 1 to %d bytes of UTF-8 without control "
+		    "characters",
+		    ACCOUNT_MAX_BYTES);
 		return FAULT_BAD_REQUEST;
 	}
 	return FAULT_NONE;
@@ -104,8 +110,9 @@ static bool are_hosts(struct span servers)
 {
 	while (servers.n > 0) {
 		const char *blank = memchr(servers.p, ' ', servers.n);
-		struct span host = { servers.p, blank != NULL ?
-		    (size_t)(blank - servers.p) : servers.n };
+		struct span host = { servers.p,
+			blank != NULL ? (size_t)(blank - servers.p) :
+					servers.n };
 
 		if (host.n > 2 && memcmp(host.p, "*.", 2) == 0) {
 			struct span rest = { host.p + 2, host.n - 2 };
@@ -169,19 +176,22 @@ static enum fault check_values(const struct attrs *attrs,
 		return FAULT_BAD_REQUEST;
 	}
 	if (!are_hosts(request->servers)) {
-		why_set(why, 0, "servers is a list of host names, or "
-		    "*.suffix, separated by one blank");
+		why_set(why, 0,
+		    "servers is a list of host names, or *.suffix, separated "
+		    "by one blank");
 		return FAULT_BAD_REQUEST;
 	}
 	fault = attr_get_int(attrs, ATTR_MIN_VALIDITY, 0, MIN_VALIDITY_MAX_S,
 	    &request->min_validity_s);
 	if (fault == FAULT_GRAMMAR) {
-		why_set(why, 0, "min-validity is a number of seconds from 0 "
-		    "to %d", MIN_VALIDITY_MAX_S);
+		why_set(why, 0,
+		    "min-validity is a number of seconds from 0 to %d",
+		    MIN_VALIDITY_MAX_S);
 		return FAULT_BAD_REQUEST;
 	}
-	if (attr_has(attrs, ATTR_FLOW) && flow_kind_from_word(
-	    attr_get(attrs, ATTR_FLOW), &request->flow) != FAULT_NONE) {
+	if (attr_has(attrs, ATTR_FLOW) &&
+	    flow_kind_from_word(attr_get(attrs, ATTR_FLOW), &request->flow) !=
+		FAULT_NONE) {
 		why_set(why, 0, "no such flow");
 		return FAULT_BAD_REQUEST;
 	}
@@ -192,16 +202,17 @@ static enum fault check_values(const struct attrs *attrs,
 	return FAULT_NONE;
 }
 
-enum fault request_read(const struct attrs *attrs,
-    struct request *request_out, struct why *why)
+enum fault request_read(const struct attrs *attrs, struct request *request_out,
+    struct why *why)
 {
 	struct request request = { .revoke = true, .flow = FLOW_NONE };
 	const struct verb_row *row = find_verb(attr_get(attrs, ATTR_VERB));
 	enum fault fault;
 
 	if (row == NULL) {
-		why_set(why, 0, "this helper (version %s) does not know that "
-		    "verb", MAILTOKEN_VERSION);
+		why_set(why, 0,
+		    "this helper (version %s) does not know that verb",
+		    MAILTOKEN_VERSION);
 		return FAULT_BAD_REQUEST;
 	}
 	request.verb = row->verb;
@@ -228,8 +239,8 @@ enum fault request_read(const struct attrs *attrs,
 		fault = read_span(attrs, ATTR_SERVERS, SERVERS_MAX_BYTES,
 		    &request.servers, why);
 	if (fault == FAULT_NONE)
-		fault = read_flag(attrs, ATTR_AS_DELEGATE,
-		    &request.as_delegate, why);
+		fault = read_flag(attrs, ATTR_AS_DELEGATE, &request.as_delegate,
+		    why);
 	if (fault == FAULT_NONE)
 		fault = read_flag(attrs, ATTR_REVOKE, &request.revoke, why);
 	if (fault == FAULT_NONE)

@@ -30,7 +30,7 @@ enum request_verb {
 
 struct request {
 	enum request_verb verb;
-	struct span account;		/* empty: none was named */
+	struct span account; /* empty: none was named */
 	char folded[ACCOUNT_MAX_BYTES + 1];
 	struct span server;
 	struct span service;
@@ -56,8 +56,8 @@ struct request {
  * request_read - FAULT_BAD_REQUEST with one sentence in why for anything
  * mailtoken-protocol(7) does not allow
  */
-enum fault request_read(const struct attrs *attrs,
-    struct request *request_out, struct why *why) MUST_CHECK;
+enum fault request_read(const struct attrs *attrs, struct request *request_out,
+    struct why *why) MUST_CHECK;
 
 /* request_verb_word - for the log. */
 const char *request_verb_word(enum request_verb verb);

@@ -15,8 +15,8 @@
 #include "daemon/answer.h"
 #include "daemon/conn.h"
 
-#define RECEIVE_BYTES	4096
-#define OUT_MAX_BYTES	(64 * 1024 * 1024)
+#define RECEIVE_BYTES 4096
+#define OUT_MAX_BYTES (64 * 1024 * 1024)
 
 struct uid_count {
 	uid_t uid;
@@ -35,7 +35,7 @@ struct serve {
 	struct conn *first;
 	size_t n_conns;
 	size_t n_conns_max;
-	int64_t last_ms;		/* when the last connection came */
+	int64_t last_ms; /* when the last connection came */
 	struct uid_count *counts;
 };
 
@@ -96,8 +96,9 @@ static void log_request(const struct conn *conn)
 	const struct request *request = &conn->request;
 	struct log_line line;
 
-	log_start(&line, conn->outcome == FAULT_NONE ? LOG_LEVEL_INFO :
-	    LOG_LEVEL_NOTICE, "request");
+	log_start(&line,
+	    conn->outcome == FAULT_NONE ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE,
+	    "request");
 	if (conn->understood)
 		log_str(&line, "verb", request_verb_word(request->verb));
 	log_int(&line, "uid", (int64_t)conn->peer.uid);
@@ -217,7 +218,8 @@ void conn_send_later(struct conn *conn)
 
 static void refuse(struct conn *conn, enum fault fault, const char *text)
 {
-	struct answer_refusal refusal = { .fault = fault, .text = text,
+	struct answer_refusal refusal = { .fault = fault,
+		.text = text,
 		.retry_after_s = -1 };
 
 	answer_fault(&conn->out, &refusal);
@@ -234,7 +236,7 @@ static void begin(struct conn *conn, const struct attrs *attrs)
 	fault = request_read(attrs, &conn->request, &why);
 	if (fault != FAULT_NONE) {
 		refuse(conn, fault, why.text);
-		conn->note = NULL;	/* it points into why */
+		conn->note = NULL; /* it points into why */
 		return;
 	}
 	conn->understood = true;
@@ -248,8 +250,9 @@ static void got_list(struct conn *conn, size_t length)
 	struct attrs attrs;
 
 	if (attr_parse(list, WIRE_FIRST, &attrs) != FAULT_NONE) {
-		refuse(conn, FAULT_BAD_REQUEST, "the request is not an "
-		    "attribute list of mailtoken-protocol(7)");
+		refuse(conn, FAULT_BAD_REQUEST,
+		    "the request is not an attribute list of "
+		    "mailtoken-protocol(7)");
 		return;
 	}
 	if (conn->phase == CONN_DIALOGUE) {
@@ -397,8 +400,8 @@ static void greet(struct serve *serve, int fd)
 
 	conn->inside = true;
 	if (is_over_cap(serve, &conn->peer))
-		refuse(conn, FAULT_BUSY, "this uid has too many connections "
-		    "open: close some");
+		refuse(conn, FAULT_BUSY,
+		    "this uid has too many connections open: close some");
 	else
 		receive(conn);
 	conn->inside = false;
@@ -440,10 +443,10 @@ static void acceptable(evutil_socket_t listener, short events, void *ctx)
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0) {
 		greet(serve, fd);
-	} else if (errno != EAGAIN && errno != EINTR &&
-	    errno != ECONNABORTED) {
-		log_event(LOG_LEVEL_ERROR, "accept", "cannot accept "
-		    "connections for the moment (errno %d)", errno);
+	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		log_event(LOG_LEVEL_ERROR, "accept",
+		    "cannot accept connections for the moment (errno %d)",
+		    errno);
 		pause_accepting(serve);
 	}
 }
@@ -494,8 +497,7 @@ void serve_stop(struct serve *serve)
 		if (conn->phase == CONN_STREAMING ||
 		    conn->phase == CONN_DIALOGUE) {
 			conn->inside = true;
-			refuse(conn, FAULT_TRY_LATER,
-			    "the helper is stopping");
+			refuse(conn, FAULT_TRY_LATER, "the helper is stopping");
 			conn->inside = false;
 			settle(conn);
 		}

@@ -12,10 +12,10 @@
 #include "daemon/engine.h"
 #include "daemon/listen.h"
 
-#define SERVE_REQUEST_MAX_MS	2000
-#define SERVE_PER_UID_MAX	32
+#define SERVE_REQUEST_MAX_MS	  2000
+#define SERVE_PER_UID_MAX	  32
 #define SERVE_PER_UID_ALLOWED_MAX 1024
-#define SERVE_RESERVED_FDS	128
+#define SERVE_RESERVED_FDS	  128
 
 struct serve;
 

@@ -26,14 +26,14 @@ struct signin {
 	struct provider *provider;
 	struct flow *flow;
 	struct event *limit;
-	struct event *soon;		/* first turn of the loop */
+	struct event *soon; /* first turn of the loop */
 	struct profile *profile;
 	struct choice choice;
 	char protocols[REQUEST_PROTOCOLS_BYTES];
 	int64_t registered_s;
 	enum flow_kind wished;
 	char reason[320];
-	struct entry *entry;		/* while a question is open */
+	struct entry *entry; /* while a question is open */
 	signin_event_fn *fn;
 	void *ctx;
 	struct signin *next;
@@ -41,7 +41,8 @@ struct signin {
 
 static void end(struct signin *signin, enum fault fault, const char *text)
 {
-	struct signin_event event = { .kind = SIGNIN_DONE, .fault = fault,
+	struct signin_event event = { .kind = SIGNIN_DONE,
+		.fault = fault,
 		.text = text };
 
 	signin->fn(signin->ctx, &event);
@@ -51,8 +52,8 @@ static void too_long(evutil_socket_t fd, short events, void *ctx)
 {
 	(void)fd;
 	(void)events;
-	end(ctx, FAULT_TIMEOUT, "nobody signed in within 15 minutes: start "
-	    "again");
+	end(ctx, FAULT_TIMEOUT,
+	    "nobody signed in within 15 minutes: start again");
 }
 
 /* Whether name is one of the blank-separated names of identity. */
@@ -81,8 +82,8 @@ static void commit(struct signin *signin)
 	struct span word;
 	size_t n = 0;
 
-	if (accounts_make(signin->engine->accounts, signin->folded,
-	    &account) != FAULT_NONE) {
+	if (accounts_make(signin->engine->accounts, signin->folded, &account) !=
+	    FAULT_NONE) {
 		end(signin, FAULT_INTERNAL, fault_text(FAULT_NOMEM));
 		return;
 	}
@@ -94,13 +95,16 @@ static void commit(struct signin *signin)
 		char plain[100];
 
 		attr_plain(word, plain, sizeof(plain));
-		(void)snprintf(lacks, sizeof(lacks), "the provider did not "
-		    "grant %s: mail servers may refuse the token", plain);
+		(void)snprintf(lacks, sizeof(lacks),
+		    "the provider did not grant %s: mail servers may refuse "
+		    "the token",
+		    plain);
 		event.warnings[n++] = lacks;
 	}
 	if (entry->identity == NULL)
-		event.warnings[n++] = "the provider does not say who signed "
-		    "in: make sure that it was the right user";
+		event.warnings[n++] =
+		    "the provider does not say who signed in: "
+		    "make sure that it was the right user";
 	event.entry = account_entry(account);
 	event.identity = entry->identity;
 	event.provider = signin->provider;
@@ -124,7 +128,8 @@ static void ask_whether(struct signin *signin)
 static void ask_for_address(struct signin *signin, const char *text)
 {
 	struct signin_event event = { .kind = SIGNIN_ASK,
-		.question = QUESTION_PASTE_URL, .text = text };
+		.question = QUESTION_PASTE_URL,
+		.text = text };
 
 	signin->fn(signin->ctx, &event);
 }
@@ -148,8 +153,8 @@ void signin_answer(struct signin *signin, struct span answer)
 		if (span_is(answer, "yes"))
 			prepare(signin);
 		else
-			end(signin, FAULT_CONFIG_ERROR, "no provider was "
-			    "chosen: name one with --provider");
+			end(signin, FAULT_CONFIG_ERROR,
+			    "no provider was chosen: name one with --provider");
 		return;
 	}
 	if (signin->entry == NULL) {
@@ -163,8 +168,7 @@ void signin_answer(struct signin *signin, struct span answer)
 	}
 	entry_free(signin->entry);
 	signin->entry = NULL;
-	end(signin, FAULT_DENIED, "another user signed in; nothing was "
-	    "stored");
+	end(signin, FAULT_DENIED, "another user signed in; nothing was stored");
 }
 
 /* What the configuration does not know. */
@@ -193,13 +197,12 @@ static void got_tokens(struct signin *signin, struct reply_token *token)
 	struct now now = engine_now();
 
 	if (token->refresh_token == NULL) {
-		end(signin, FAULT_CONFIG_ERROR, "the provider gave no refresh "
-		    "token: add offline_access (or what it calls that) to "
-		    "scope, and sign in again");
+		end(signin, FAULT_CONFIG_ERROR,
+		    "the provider gave no refresh token: add offline_access "
+		    "(or what it calls that) to scope, and sign in again");
 		return;
 	}
-	if (grant_new(&signed_in, token, &now, &signin->entry) !=
-	    FAULT_NONE) {
+	if (grant_new(&signed_in, token, &now, &signin->entry) != FAULT_NONE) {
 		end(signin, FAULT_INTERNAL, fault_text(FAULT_NOMEM));
 		return;
 	}
@@ -217,9 +220,9 @@ static void got_tokens(struct signin *signin, struct reply_token *token)
 static enum fault fault_of(const struct flow_failure *failure)
 {
 	switch (failure->class) {
-	case ADVICE_TRANSIENT:		return FAULT_TRY_LATER;
-	case ADVICE_LOGIN_NEEDED:	return FAULT_LOGIN_NEEDED;
-	case ADVICE_CONFIG:		return FAULT_CONFIG_ERROR;
+	case ADVICE_TRANSIENT: return FAULT_TRY_LATER;
+	case ADVICE_LOGIN_NEEDED: return FAULT_LOGIN_NEEDED;
+	case ADVICE_CONFIG: return FAULT_CONFIG_ERROR;
 	}
 	return FAULT_INTERNAL;
 }
@@ -228,9 +231,12 @@ static void happened(void *ctx, const struct flow_event *event)
 {
 	struct signin *signin = ctx;
 	struct signin_event told = { .device = event->device,
-		.url = event->url, .redirect_uri = event->redirect_uri,
-		.left_s = event->left_s, .provider = signin->provider,
-		.flow = signin->kind, .text = signin->reason };
+		.url = event->url,
+		.redirect_uri = event->redirect_uri,
+		.left_s = event->left_s,
+		.provider = signin->provider,
+		.flow = signin->kind,
+		.text = signin->reason };
 
 	switch (event->kind) {
 	case FLOW_SHOW_CODE:
@@ -240,18 +246,16 @@ static void happened(void *ctx, const struct flow_event *event)
 	case FLOW_SHOW_URL:
 		told.kind = SIGNIN_SHOW_URL;
 		signin->fn(signin->ctx, &told);
-		ask_for_address(signin, "where the browser is not on this "
-		    "computer, paste the address that it ended at");
+		ask_for_address(signin,
+		    "where the browser is not on this computer, paste the "
+		    "address that it ended at");
 		break;
 	case FLOW_WAITING:
 		told.kind = SIGNIN_WAITING;
 		signin->fn(signin->ctx, &told);
 		break;
-	case FLOW_REVOKED:
-		break;		/* ends no sign-in */
-	case FLOW_TOKENS:
-		got_tokens(signin, event->token);
-		break;
+	case FLOW_REVOKED: break; /* ends no sign-in */
+	case FLOW_TOKENS: got_tokens(signin, event->token); break;
 	case FLOW_FAILED:
 		log_event(LOG_LEVEL_WARNING, "sign-in", "%s: %s%s%s",
 		    signin->folded, event->failure->text,
@@ -270,8 +274,9 @@ static enum fault check_room(const struct engine *engine,
 
 	for (at = engine->signins; at != NULL; at = at->next) {
 		if (strcmp(at->folded, wish->folded) == 0) {
-			why_set(why, 0, "somebody else is signing this account "
-			    "in: wait for that, or end it");
+			why_set(why, 0,
+			    "somebody else is signing this account in: wait "
+			    "for that, or end it");
 			return FAULT_BUSY;
 		}
 		n++;
@@ -291,9 +296,10 @@ static enum fault start_device(struct signin *signin,
 	fault = flow_device_start(target, signin->provider->scope,
 	    signin->account, &signin->flow);
 	if (fault == FAULT_CONFIG_ERROR)
-		why_set(why, 0, "provider '%s' has no "
-		    "device_authorization_endpoint: add it, or choose another "
-		    "flow", signin->provider->name);
+		why_set(why, 0,
+		    "provider '%s' has no device_authorization_endpoint: add "
+		    "it, or choose another flow",
+		    signin->provider->name);
 	else if (fault != FAULT_NONE)
 		why_set(why, 0, "%s", fault_text(fault));
 	return fault;
@@ -325,33 +331,32 @@ static enum fault start_flow(struct signin *signin, struct why *why)
 	    FAULT_NONE)
 		return FAULT_CONFIG_ERROR;
 	switch (signin->kind) {
-	case FLOW_DEVICE:
-		return start_device(signin, &target, why);
-	case FLOW_BROWSER:
-		return start_browser(signin, &target, why);
+	case FLOW_DEVICE: return start_device(signin, &target, why);
+	case FLOW_BROWSER: return start_browser(signin, &target, why);
 	case FLOW_CLIENT_CREDENTIALS:
 	case FLOW_SERVICE_ACCOUNT:
-	case FLOW_NONE:
-		break;
+	case FLOW_NONE: break;
 	}
-	why_set(why, 0, "provider '%s': nobody signs in with its flow: with "
-	    "'device' and 'browser' somebody can", signin->provider->name);
+	why_set(why, 0,
+	    "provider '%s': nobody signs in with its flow: with 'device' and "
+	    "'browser' somebody can",
+	    signin->provider->name);
 	return FAULT_CONFIG_ERROR;
 }
 
 static void set_reason(struct signin *signin)
 {
-	(void)snprintf(signin->reason, sizeof(signin->reason), "provider "
-	    "'%.100s' (%s), flow '%s' (%s)", signin->provider->name,
+	(void)snprintf(signin->reason, sizeof(signin->reason),
+	    "provider '%.100s' (%s), flow '%s' (%s)", signin->provider->name,
 	    signin->choice.reason, flow_kind_word(signin->kind),
 	    signin->wished != FLOW_NONE ? "named for this sign-in" :
-	    "the way of that provider");
+					  "the way of that provider");
 }
 
 static enum fault begin_flow(struct signin *signin, struct why *why)
 {
 	signin->kind = signin->wished != FLOW_NONE ? signin->wished :
-	    signin->provider->flow;
+						     signin->provider->flow;
 	set_reason(signin);
 	return start_flow(signin, why);
 }
@@ -371,8 +376,8 @@ static void prepared(void *ctx, const struct profile_end *done)
 	signin->registered_s = done->registered_s;
 	fault = begin_flow(signin, &why);
 	if (fault != FAULT_NONE)
-		end(signin, fault, why.text[0] != '\0' ? why.text :
-		    fault_text(fault));
+		end(signin, fault,
+		    why.text[0] != '\0' ? why.text : fault_text(fault));
 }
 
 static bool needs_preparing(const struct signin *signin)
@@ -387,8 +392,9 @@ static void ask_for_provider(struct signin *signin)
 		.question = QUESTION_PROVIDER };
 	char text[400];
 
-	(void)snprintf(text, sizeof(text), "%s: sign in there (provider "
-	    "'%.100s')?", signin->choice.reason, signin->provider->name);
+	(void)snprintf(text, sizeof(text),
+	    "%s: sign in there (provider '%.100s')?", signin->choice.reason,
+	    signin->provider->name);
 	event.text = text;
 	signin->fn(signin->ctx, &event);
 }
@@ -401,8 +407,8 @@ static void prepare(struct signin *signin)
 		.engine = signin->engine,
 		.provider = signin->provider,
 		.entry = known != NULL ? account_entry(known) : NULL,
-		.protocols = signin->protocols[0] != '\0' ?
-		    signin->protocols : NULL,
+		.protocols = signin->protocols[0] != '\0' ? signin->protocols :
+							    NULL,
 	};
 
 	if (signin->choice.must_ask)

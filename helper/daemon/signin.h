@@ -14,8 +14,8 @@
 #include "daemon/request.h"
 #include "oauth/flow.h"
 
-#define SIGNIN_MAX		8
-#define SIGNIN_MAX_S		900
+#define SIGNIN_MAX   8
+#define SIGNIN_MAX_S 900
 
 struct signin;
 
@@ -23,41 +23,41 @@ enum signin_event_kind {
 	SIGNIN_SHOW_CODE,
 	SIGNIN_SHOW_URL,
 	SIGNIN_WAITING,
-	SIGNIN_ASK,		/* signin_answer() is expected, or may come */
-	SIGNIN_DONE,		/* the end, good or bad */
+	SIGNIN_ASK,  /* signin_answer() is expected, or may come */
+	SIGNIN_DONE, /* the end, good or bad */
 };
 
 struct signin_event {
 	enum signin_event_kind kind;
-	const struct reply_device *device;	/* SHOW_CODE */
-	const char *url;			/* SHOW_URL */
-	const char *redirect_uri;		/* SHOW_URL */
-	int64_t left_s;			/* SHOW_CODE, SHOW_URL, WAITING */
-	const char *question;			/* ASK */
-	const char *identity;			/* ASK, DONE; may be NULL */
-	const char *text;	/* SHOW_*: why so; ASK; DONE unless it is ok */
-	enum fault fault;			/* DONE */
-	const struct entry *entry;		/* DONE and ok */
+	const struct reply_device *device; /* SHOW_CODE */
+	const char *url;		   /* SHOW_URL */
+	const char *redirect_uri;	   /* SHOW_URL */
+	int64_t left_s;			   /* SHOW_CODE, SHOW_URL, WAITING */
+	const char *question;		   /* ASK */
+	const char *identity;		   /* ASK, DONE; may be NULL */
+	const char *text; /* SHOW_*: why so; ASK; DONE unless it is ok */
+	enum fault fault; /* DONE */
+	const struct entry *entry;	 /* DONE and ok */
 	const struct provider *provider; /* SHOW_*; DONE and ok */
-	enum flow_kind flow;			/* SHOW_* */
-	const char *warnings[3];		/* DONE and ok; NULL: none */
+	enum flow_kind flow;		 /* SHOW_* */
+	const char *warnings[3];	 /* DONE and ok; NULL: none */
 };
 
 typedef void signin_event_fn(void *ctx, const struct signin_event *event);
 
 struct signin_wish {
-	struct span account;		/* as it was written */
+	struct span account; /* as it was written */
 	const char *folded;
-	struct span provider;		/* empty: the helper chooses */
-	struct span issuer;		/* empty: not named */
-	struct span mx;			/* mail exchangers, blanks between */
-	const char *protocols;		/* "": the provider's; in an array of
+	struct span provider;  /* empty: the helper chooses */
+	struct span issuer;    /* empty: not named */
+	struct span mx;	       /* mail exchangers, blanks between */
+	const char *protocols; /* "": the provider's; in an array of
 					   REQUEST_PROTOCOLS_BYTES */
-	enum flow_kind flow;		/* FLOW_NONE: the provider's */
+	enum flow_kind flow;   /* FLOW_NONE: the provider's */
 	struct span servers;
 	bool as_delegate;
 	signin_event_fn *event;
-	void *ctx;			/* of event */
+	void *ctx; /* of event */
 };
 
 /*

@@ -21,9 +21,13 @@ typedef void slot_start_fn(void *ctx);
 struct slot_wish {
 	slot_start_fn *start;
 	void *ctx;
-	bool urgent;		/* somebody waits for it */
-	int64_t ends_s;		/* unix seconds */
-	enum { SLOT_IDLE, SLOT_QUEUED, SLOT_HELD } place;
+	bool urgent;	/* somebody waits for it */
+	int64_t ends_s; /* unix seconds */
+	enum {
+		SLOT_IDLE,
+		SLOT_QUEUED,
+		SLOT_HELD
+	} place;
 	struct slot_wish *next;
 };
 

@@ -24,7 +24,8 @@ struct conn_due {
 
 static void refuse(struct conn *conn, enum fault fault, const char *text)
 {
-	struct answer_refusal refusal = { .fault = fault, .text = text,
+	struct answer_refusal refusal = { .fault = fault,
+		.text = text,
 		.retry_after_s = -1 };
 
 	answer_fault(&conn->out, &refusal);
@@ -44,8 +45,8 @@ static bool is_known_server(const struct conn *conn)
 
 	for (i = 0; i < config->n_providers; i++)
 		if (provider_serves(config->providers[i],
-		    span_of(conn->request.folded), NULL,
-		    conn->request.server))
+			span_of(conn->request.folded), NULL,
+			conn->request.server))
 			return true;
 	return false;
 }
@@ -69,8 +70,8 @@ static const char *token_mailbox(const struct conn *conn)
 	const struct config_account *block;
 
 	block = config_account(conn->engine->config, conn->request.folded);
-	return block != NULL && block->token_of != NULL ?
-	    block->token_of : conn->request.folded;
+	return block != NULL && block->token_of != NULL ? block->token_of :
+							  conn->request.folded;
 }
 
 /* FAULT_NOT_FOUND when the mailbox has neither a record nor an application
@@ -103,8 +104,8 @@ static struct span login_of(const struct conn *conn)
 		return conn->request.account;
 	account = accounts_find(conn->engine->accounts, conn->request.folded);
 	entry = account != NULL ? account_entry(account) : NULL;
-	return entry != NULL && entry->login != NULL ?
-	    span_of(entry->login) : conn->request.account;
+	return entry != NULL && entry->login != NULL ? span_of(entry->login) :
+						       conn->request.account;
 }
 
 static void token_came(void *ctx, const struct account_answer *answer)
@@ -152,8 +153,7 @@ static void do_rejected(struct conn *conn)
 {
 	struct account *account;
 
-	if (find_account(conn, token_mailbox(conn), &account) !=
-	    FAULT_NONE) {
+	if (find_account(conn, token_mailbox(conn), &account) != FAULT_NONE) {
 		refuse_unknown(conn, "no record");
 		return;
 	}
@@ -239,11 +239,12 @@ static void do_forget(struct conn *conn)
 	fault = forget_start(conn->engine, &wish, forgotten, conn,
 	    &conn->forget);
 	if (fault == FAULT_UNKNOWN_ACCOUNT)
-		refuse(conn, fault, apps_provider(conn->engine->config,
-		    conn->request.folded) != NULL ?
-		    "its application signs in for it, so there is nothing to "
-		    "forget: take its block out of the configuration" :
-		    "there is no such account to forget");
+		refuse(conn, fault,
+		    apps_provider(conn->engine->config, conn->request.folded) !=
+			    NULL ?
+			"its application signs in for it, so there is nothing "
+			"to forget: take its block out of the configuration" :
+			"there is no such account to forget");
 	else if (fault != FAULT_NONE)
 		refuse(conn, FAULT_INTERNAL, NULL);
 }
@@ -273,13 +274,14 @@ static void show(void *ctx, struct account *account)
 		return;
 	account_describe(account, &view);
 	/* One that cannot be read is not read again: view has its text. */
-	provider = view.provider == NULL ? NULL :
+	provider = view.provider == NULL ?
+	    NULL :
 	    config_provider(conn->engine->config, view.provider);
 	if (provider != NULL)
 		provider = provider_share(provider);
 	else if (view.provider != NULL &&
 	    grant_provider(conn->engine->config, account_entry(account),
-	    &provider, &why) != FAULT_NONE)
+		&provider, &why) != FAULT_NONE)
 		provider = NULL;
 	if (provider != NULL)
 		answer_servers(provider, view.account, view.servers, servers,
@@ -298,8 +300,8 @@ static void do_status(struct conn *conn)
 	if (conn->request.account.n == 0) {
 		accounts_each(conn->engine->accounts, show, conn);
 		verbs_app_show_all(conn, NULL);
-	} else if (apps_provider(conn->engine->config,
-	    conn->request.folded) != NULL &&
+	} else if (apps_provider(conn->engine->config, conn->request.folded) !=
+		NULL &&
 	    conn_may_see(conn, conn->request.folded)) {
 		verbs_app_show(conn, conn->request.folded);
 	} else {
@@ -307,8 +309,8 @@ static void do_status(struct conn *conn)
 		    conn->request.folded);
 		if (account == NULL ||
 		    !conn_may_see(conn, conn->request.folded)) {
-			refuse_unknown(conn, account == NULL ?
-			    "no record" : "not allowed");
+			refuse_unknown(conn,
+			    account == NULL ? "no record" : "not allowed");
 			return;
 		}
 		show(conn, account);
@@ -330,8 +332,8 @@ static void changed(void *ctx, struct account *account)
 
 static void do_watch(struct conn *conn)
 {
-	if (watch_add(conn->engine->watchers, changed, conn,
-	    &conn->watcher) != FAULT_NONE) {
+	if (watch_add(conn->engine->watchers, changed, conn, &conn->watcher) !=
+	    FAULT_NONE) {
 		refuse(conn, FAULT_INTERNAL, NULL);
 		return;
 	}
@@ -419,7 +421,8 @@ static void refresh_due(struct conn *conn)
 
 static void do_refresh(struct conn *conn)
 {
-	struct account_question question = { .fn = refreshed, .ctx = conn,
+	struct account_question question = { .fn = refreshed,
+		.ctx = conn,
 		.mailbox = conn->request.folded };
 	struct account *account;
 	enum fault fault;
@@ -447,47 +450,55 @@ static void do_reload(struct conn *conn)
 
 static void do_version(struct conn *conn)
 {
-	bool admin = peer_is_root(&conn->peer) || (conn->engine != NULL &&
-	    config_is_admin(conn->engine->config, &conn->peer));
+	bool admin = peer_is_root(&conn->peer) ||
+	    (conn->engine != NULL &&
+		config_is_admin(conn->engine->config, &conn->peer));
 
-	answer_version(&conn->out, admin && conn->engine != NULL ?
-	    keyring_path(conn->engine->keyring) : NULL);
+	answer_version(&conn->out,
+	    admin && conn->engine != NULL ?
+		keyring_path(conn->engine->keyring) :
+		NULL);
 	conn_close_after(conn, FAULT_NONE);
 }
 
 /* Who may. */
-enum right { RIGHT_ANYBODY, RIGHT_ACCOUNT, RIGHT_ADMIN, RIGHT_ROOT };
+enum right {
+	RIGHT_ANYBODY,
+	RIGHT_ACCOUNT,
+	RIGHT_ADMIN,
+	RIGHT_ROOT
+};
 
 static const struct verb_rule {
 	enum right right;
 	void (*act)(struct conn *conn);
 } rules[] = {
-	[REQUEST_TOKEN] =	{ RIGHT_ACCOUNT, do_token },
-	[REQUEST_REJECTED] =	{ RIGHT_ACCOUNT, do_rejected },
-	[REQUEST_SIGN_IN] =	{ RIGHT_ADMIN, do_sign_in },
-	[REQUEST_FORGET] =	{ RIGHT_ADMIN, do_forget },
-	[REQUEST_STATUS] =	{ RIGHT_ANYBODY, do_status },
-	[REQUEST_WATCH] =	{ RIGHT_ANYBODY, do_watch },
-	[REQUEST_REFRESH] =	{ RIGHT_ADMIN, do_refresh },
-	[REQUEST_IMPORT] =	{ RIGHT_ADMIN, moving_import },
-	[REQUEST_EXPORT] =	{ RIGHT_ROOT, moving_export },
-	[REQUEST_RELOAD] =	{ RIGHT_ADMIN, do_reload },
-	[REQUEST_VERSION] =	{ RIGHT_ANYBODY, do_version },
+	[REQUEST_TOKEN] = { RIGHT_ACCOUNT, do_token },
+	[REQUEST_REJECTED] = { RIGHT_ACCOUNT, do_rejected },
+	[REQUEST_SIGN_IN] = { RIGHT_ADMIN, do_sign_in },
+	[REQUEST_FORGET] = { RIGHT_ADMIN, do_forget },
+	[REQUEST_STATUS] = { RIGHT_ANYBODY, do_status },
+	[REQUEST_WATCH] = { RIGHT_ANYBODY, do_watch },
+	[REQUEST_REFRESH] = { RIGHT_ADMIN, do_refresh },
+	[REQUEST_IMPORT] = { RIGHT_ADMIN, moving_import },
+	[REQUEST_EXPORT] = { RIGHT_ROOT, moving_export },
+	[REQUEST_RELOAD] = { RIGHT_ADMIN, do_reload },
+	[REQUEST_VERSION] = { RIGHT_ANYBODY, do_version },
 };
 
 static void refuse_denied(struct conn *conn)
 {
 	if (conn->peer.overflow)
-		refuse(conn, FAULT_DENIED, "the kernel does not tell this "
-		    "helper who you are: it runs in a user namespace that "
-		    "does not map your uid");
+		refuse(conn, FAULT_DENIED,
+		    "the kernel does not tell this helper who you are: it runs "
+		    "in a user namespace that does not map your uid");
 	else if (conn->request.verb == REQUEST_EXPORT)
-		refuse(conn, FAULT_DENIED, "only root and the helper's own "
-		    "user may export grants");
+		refuse(conn, FAULT_DENIED,
+		    "only root and the helper's own user may export grants");
 	else
-		refuse(conn, FAULT_DENIED, "only root, the helper's own user "
-		    "and those whom 'admin' names in its configuration may "
-		    "do that");
+		refuse(conn, FAULT_DENIED,
+		    "only root, the helper's own user and those whom 'admin' "
+		    "names in its configuration may do that");
 }
 
 static bool may(const struct conn *conn, enum right right)
@@ -495,16 +506,14 @@ static bool may(const struct conn *conn, enum right right)
 	const struct config *config = conn->engine->config;
 
 	switch (right) {
-	case RIGHT_ANYBODY:
-		return true;
+	case RIGHT_ANYBODY: return true;
 	case RIGHT_ACCOUNT:
 		return peer_is_root(&conn->peer) ||
 		    config_allows(config, conn->request.folded, &conn->peer);
 	case RIGHT_ADMIN:
 		return peer_is_root(&conn->peer) ||
 		    config_is_admin(config, &conn->peer);
-	case RIGHT_ROOT:
-		return peer_is_root(&conn->peer);
+	case RIGHT_ROOT: return peer_is_root(&conn->peer);
 	}
 	return false;
 }
@@ -512,7 +521,8 @@ static bool may(const struct conn *conn, enum right right)
 static void refuse_later(struct conn *conn)
 {
 	struct answer_refusal refusal = { .fault = FAULT_TRY_LATER,
-		.text = "the helper is stopping", .retry_after_s = 1 };
+		.text = "the helper is stopping",
+		.retry_after_s = 1 };
 
 	answer_fault(&conn->out, &refusal);
 	conn_close_after(conn, FAULT_TRY_LATER);
@@ -543,8 +553,9 @@ void verbs_begin(struct conn *conn)
 		refuse_denied(conn);
 		return;
 	}
-	if (conn->engine == NULL && !(conn->request.verb == REQUEST_RELOAD &&
-	    peer_is_root(&conn->peer))) {
+	if (conn->engine == NULL &&
+	    !(conn->request.verb == REQUEST_RELOAD &&
+		peer_is_root(&conn->peer))) {
 		refuse(conn, FAULT_CONFIG_ERROR, why.text);
 		return;
 	}

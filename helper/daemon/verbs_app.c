@@ -16,8 +16,8 @@ static void app_answered(void *ctx, const struct account_answer *answer)
 	const char *mailbox = conn->request.folded;
 
 	conn->waiter = NULL;
-	answer_app(&conn->out, mailbox, apps_provider(conn->engine->config,
-	    mailbox), answer);
+	answer_app(&conn->out, mailbox,
+	    apps_provider(conn->engine->config, mailbox), answer);
 	conn_close_after(conn, answer->fault);
 }
 
@@ -42,12 +42,12 @@ static void app_sign_in(struct conn *conn)
 bool verbs_app_sign_in(struct conn *conn)
 {
 	const struct request *request = &conn->request;
-	const struct provider *provider = apps_provider(
-	    conn->engine->config, request->folded);
+	const struct provider *provider = apps_provider(conn->engine->config,
+	    request->folded);
 
 	if (provider == NULL || request->issuer.n > 0 ||
 	    (request->provider.n > 0 &&
-	    !span_is(request->provider, provider->name)))
+		!span_is(request->provider, provider->name)))
 		return false;
 	app_sign_in(conn);
 	return true;
@@ -78,8 +78,7 @@ void verbs_app_show(struct conn *conn, const char *mailbox)
 }
 
 /* Those with a block of their own; all, or those that share one account. */
-void verbs_app_show_all(struct conn *conn,
-    const struct account *account)
+void verbs_app_show_all(struct conn *conn, const struct account *account)
 {
 	const struct config *config = conn->engine->config;
 	size_t i;
@@ -87,8 +86,9 @@ void verbs_app_show_all(struct conn *conn,
 	for (i = 0; i < config->n_accounts; i++) {
 		const char *mailbox = config->accounts[i].name;
 
-		if (mailbox[0] != '*' && (account == NULL ||
-		    apps_peek(conn->engine->apps, mailbox) == account))
+		if (mailbox[0] != '*' &&
+		    (account == NULL ||
+			apps_peek(conn->engine->apps, mailbox) == account))
 			verbs_app_show(conn, mailbox);
 	}
 }

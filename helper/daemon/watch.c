@@ -67,6 +67,6 @@ void watch_tell(struct watchers *watchers, struct account *account)
 	if (watchers == NULL)
 		return;
 	for (watcher = watchers->first; watcher != NULL;
-	    watcher = watcher->next)
+	     watcher = watcher->next)
 		watcher->fn(watcher->ctx, account);
 }

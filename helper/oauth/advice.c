@@ -30,14 +30,22 @@ static bool is_passing(long status)
 enum advice_class advice_class(long status, const char *error)
 {
 	static const char *const login[] = {
-		"invalid_grant", "interaction_required", "consent_required",
+		"invalid_grant",
+		"interaction_required",
+		"consent_required",
 		"login_required",
 	};
 	static const char *const config[] = {
-		"invalid_client", "unauthorized_client", "invalid_scope",
-		"unsupported_grant_type", "invalid_request",
-		"invalid_resource", "org_internal", "disabled_client",
-		"deleted_client", "admin_policy_enforced",
+		"invalid_client",
+		"unauthorized_client",
+		"invalid_scope",
+		"unsupported_grant_type",
+		"invalid_request",
+		"invalid_resource",
+		"org_internal",
+		"disabled_client",
+		"deleted_client",
+		"admin_policy_enforced",
 	};
 
 	if (is_passing(status))
@@ -76,23 +84,21 @@ static const char *text_of_status(long status)
 	case 401:
 	case 403:
 		return "the provider refused without a reason: check "
-		    "client_id and the client secret";
+		       "client_id and the client secret";
 	case 404:
 	case 405:
 	case 410:
 		return "that is not the right address: check the endpoints "
-		    "and tenant";
+		       "and tenant";
 	case 407:
 		return "a proxy wants a name and a password: write them into "
-		    "proxy";
-	case 429:
-		return "the provider is asked too often: wait";
-	default:
-		break;
+		       "proxy";
+	case 429: return "the provider is asked too often: wait";
+	default: break;
 	}
 	if (is_passing(status))
 		return "the provider has a passing fault: it is tried again "
-		    "by itself";
+		       "by itself";
 	return "the provider gave no reason that is known";
 }
 
@@ -166,7 +172,8 @@ void advice_text(const struct provider *provider, long status,
 	if (provider->family == PROVIDER_STANDARD)
 		text_described(error, out + n, out_bytes - n);
 	else if (error->n_codes > 0)
-		(void)snprintf(out + n, out_bytes - n, " (see https://"
+		(void)snprintf(out + n, out_bytes - n,
+		    " (see https://"
 		    "login.microsoftonline.com/error?code=%lld)",
 		    (long long)error->codes[0]);
 }

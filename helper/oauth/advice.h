@@ -13,9 +13,9 @@
 #include "oauth/reply.h"
 
 enum advice_class {
-	ADVICE_TRANSIENT,	/* keep all, try again later */
-	ADVICE_LOGIN_NEEDED,	/* a human must sign in */
-	ADVICE_CONFIG		/* an administrator must change something */
+	ADVICE_TRANSIENT,    /* keep all, try again later */
+	ADVICE_LOGIN_NEEDED, /* a human must sign in */
+	ADVICE_CONFIG	     /* an administrator must change something */
 };
 
 /*

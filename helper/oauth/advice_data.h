@@ -16,7 +16,7 @@
 #define ADVICE_SENTENCE_MAX_BYTES 200
 
 struct advice_code {
-	int64_t code;		/* the number behind AADSTS */
+	int64_t code; /* the number behind AADSTS */
 	const char *text;
 };
 

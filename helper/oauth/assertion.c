@@ -15,8 +15,8 @@
 #include "oauth/assertion_impl.h"
 #include "wire/base64.h"
 
-#define SIGNATURE_MAX_BYTES	2048	/* RSA of 16384 bits */
-#define JTI_BYTES		16
+#define SIGNATURE_MAX_BYTES 2048 /* RSA of 16384 bits */
+#define JTI_BYTES	    16
 
 static void show_day(int64_t time_s, char *out, size_t out_bytes)
 {
@@ -38,13 +38,17 @@ static enum fault check_dates(const struct assertion_key *key, int64_t now_s,
 		return FAULT_NONE;
 	if (now_s < key->begins_s) {
 		show_day(key->begins_s, day, sizeof(day));
-		why_set(why, 0, "the certificate is good from %s on only: set "
-		    "the clock of this machine, or wait", day);
+		why_set(why, 0,
+		    "the certificate is good from %s on only: set the clock of "
+		    "this machine, or wait",
+		    day);
 	} else {
 		show_day(key->ends_s, day, sizeof(day));
-		why_set(why, 0, "the certificate has expired on %s: make a "
-		    "new one, upload it at the provider, put it in place of "
-		    "the old one and run: mailtoken reload", day);
+		why_set(why, 0,
+		    "the certificate has expired on %s: make a new one, upload "
+		    "it at the provider, put it in place of the old one and "
+		    "run: mailtoken reload",
+		    day);
 	}
 	return FAULT_CONFIG_ERROR;
 }
@@ -93,16 +97,17 @@ static enum fault add_header(const struct assertion_key *key, struct buf *out)
 	struct buf text = BUF_INIT(64);
 	enum fault fault;
 
-	set(&header, "alg", json_string(key->algorithm == ASSERTION_PS256 ?
-	    "PS256" : "RS256"));
+	set(&header, "alg",
+	    json_string(key->algorithm == ASSERTION_PS256 ? "PS256" : "RS256"));
 	set(&header, "typ", json_string("JWT"));
 	if (key->id != NULL)
 		set(&header, "kid", json_string(key->id));
 	if (key->has_certificate) {
-		base64_add_url(&text, (struct span){
-		    (const char *)key->thumbprint, sizeof(key->thumbprint) });
-		set(&header, "x5t#S256", text.p != NULL ?
-		    json_string(text.p) : NULL);
+		base64_add_url(&text,
+		    (struct span){ (const char *)key->thumbprint,
+			sizeof(key->thumbprint) });
+		set(&header, "x5t#S256",
+		    text.p != NULL ? json_string(text.p) : NULL);
 	}
 	fault = add_part(out, header);
 	buf_drop(&text);
@@ -118,9 +123,11 @@ static enum fault make_jti(char out[40])
 		return FAULT_INTERNAL;
 	r[6] = (unsigned char)((r[6] & 0x0f) | 0x40);
 	r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
-	(void)snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-	    "%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2], r[3], r[4], r[5],
-	    r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+	(void)snprintf(out, 40,
+	    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+	    "%02x%02x%02x%02x%02x%02x",
+	    r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10],
+	    r[11], r[12], r[13], r[14], r[15]);
 	return FAULT_NONE;
 }
 
@@ -151,8 +158,7 @@ static enum fault add_claims(const struct assertion_claims *claims,
 static bool set_padding(const struct assertion_key *key, EVP_PKEY_CTX *ctx)
 {
 	if (key->algorithm == ASSERTION_RS256)
-		return EVP_PKEY_CTX_set_rsa_padding(ctx,
-		    RSA_PKCS1_PADDING) > 0;
+		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
 	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
 	    EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) > 0;
 }
@@ -169,8 +175,9 @@ static enum fault add_signature(const struct assertion_key *key,
 	if (md == NULL)
 		return FAULT_NOMEM;
 	if (EVP_DigestSignInit(md, &ctx, EVP_sha256(), NULL, key->key) == 1 &&
-	    set_padding(key, ctx) && EVP_DigestSign(md, signature, &n,
-	    (const unsigned char *)out->p, out->n) == 1) {
+	    set_padding(key, ctx) &&
+	    EVP_DigestSign(md, signature, &n, (const unsigned char *)out->p,
+		out->n) == 1) {
 		buf_add_lit(out, ".");
 		base64_add_url(out, (struct span){ (char *)signature, n });
 		fault = buf_fault(out);

@@ -15,8 +15,8 @@
 #include "wire/buf.h"
 #include "wire/secret.h"
 
-#define ASSERTION_MAX_BYTES	16384	/* header, claims and signature */
-#define ASSERTION_KEY_FILE_MAX_BYTES 65536
+#define ASSERTION_MAX_BYTES	       16384 /* header, claims and signature */
+#define ASSERTION_KEY_FILE_MAX_BYTES   65536
 #define ASSERTION_PASSPHRASE_MAX_BYTES 1024
 
 struct assertion_key;
@@ -89,7 +89,7 @@ struct assertion_claims {
 	int64_t life_s;
 };
 enum fault assertion_sign(const struct assertion_key *key,
-    const struct assertion_claims *claims, struct buf *out, struct why *why)
-    MUST_CHECK;
+    const struct assertion_claims *claims, struct buf *out,
+    struct why *why) MUST_CHECK;
 
 #endif

@@ -10,19 +10,19 @@
 
 #include "oauth/assertion.h"
 
-#define ASSERTION_DIGEST_BYTES 32	/* SHA-256 */
+#define ASSERTION_DIGEST_BYTES 32 /* SHA-256 */
 
 struct assertion_key {
 	unsigned users;
-	EVP_PKEY *key;			/* OpenSSL wipes it */
+	EVP_PKEY *key; /* OpenSSL wipes it */
 	unsigned char public_digest[ASSERTION_DIGEST_BYTES];
 	enum assertion_algorithm algorithm;
 	bool has_certificate;
 	unsigned char thumbprint[ASSERTION_DIGEST_BYTES]; /* x5t#S256 */
-	int64_t begins_s;		/* of the certificate */
+	int64_t begins_s; /* of the certificate */
 	int64_t ends_s;
-	char *issuer;			/* Google's client_email, or NULL */
-	char *id;			/* Google's private_key_id, or NULL */
+	char *issuer; /* Google's client_email, or NULL */
+	char *id;     /* Google's private_key_id, or NULL */
 };
 
 #endif

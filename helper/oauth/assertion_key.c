@@ -14,7 +14,7 @@
 #include "oauth/assertion_impl.h"
 #include "oauth/reply_impl.h"
 
-#define KEY_MIN_BITS	2048
+#define KEY_MIN_BITS 2048
 
 static enum fault bad(struct why *why, const char *text)
 {
@@ -62,10 +62,10 @@ bool assertion_key_same(const struct assertion_key *a,
 		return a == b;
 	return a->algorithm == b->algorithm &&
 	    a->has_certificate == b->has_certificate &&
-	    memcmp(a->thumbprint, b->thumbprint,
-	    sizeof(a->thumbprint)) == 0 && same(a->issuer, b->issuer) &&
-	    same(a->id, b->id) && memcmp(a->public_digest, b->public_digest,
-	    sizeof(a->public_digest)) == 0;
+	    memcmp(a->thumbprint, b->thumbprint, sizeof(a->thumbprint)) == 0 &&
+	    same(a->issuer, b->issuer) && same(a->id, b->id) &&
+	    memcmp(a->public_digest, b->public_digest,
+		sizeof(a->public_digest)) == 0;
 }
 
 /* OpenSSL would ask at the terminal without a function of ours. */
@@ -120,17 +120,21 @@ static enum fault read_key(struct span pem, const struct secret *passphrase,
 	    (void *)(uintptr_t)passphrase);
 	BIO_free(bio);
 	if (key == NULL && is_encrypted(pem))
-		return bad(why, passphrase == NULL ? "the key in it is "
-		    "encrypted: write certificate_key_passphrase_file = "
-		    "'/...'" : "the passphrase does not open the key in it");
+		return bad(why,
+		    passphrase == NULL ?
+			"the key in it is encrypted: write "
+			"certificate_key_passphrase_file = '/...'" :
+			"the passphrase does not open the key in it");
 	if (key == NULL)
-		return bad(why, "there is no private key in PEM form in it "
-		    "(\"-----BEGIN PRIVATE KEY-----\")");
+		return bad(why,
+		    "there is no private key in PEM form in it (\"-----BEGIN "
+		    "PRIVATE KEY-----\")");
 	if (EVP_PKEY_base_id(key) != EVP_PKEY_RSA ||
 	    EVP_PKEY_bits(key) < KEY_MIN_BITS) {
 		EVP_PKEY_free(key);
-		return bad(why, "the key in it is not RSA of 2048 bits or "
-		    "more: make a new one and a certificate for it");
+		return bad(why,
+		    "the key in it is not RSA of 2048 bits or more: make a new "
+		    "one and a certificate for it");
 	}
 	out->key = key;
 	return digest_public(out);
@@ -160,8 +164,9 @@ static enum fault take_certificate(struct assertion_key *key, X509 *x509,
 	enum fault fault;
 
 	if (X509_check_private_key(x509, key->key) != 1)
-		return bad(why, "the certificate is of another private key: "
-		    "name the two files that belong together");
+		return bad(why,
+		    "the certificate is of another private key: name the two "
+		    "files that belong together");
 	if (X509_digest(x509, EVP_sha256(), key->thumbprint, &bytes) != 1 ||
 	    bytes != sizeof(key->thumbprint))
 		return bad(why, "the certificate has no SHA-256 digest");
@@ -174,8 +179,8 @@ static enum fault take_certificate(struct assertion_key *key, X509 *x509,
 	return fault;
 }
 
-static enum fault read_certificate(struct span pem,
-    struct assertion_key *key, struct why *why)
+static enum fault read_certificate(struct span pem, struct assertion_key *key,
+    struct why *why)
 {
 	enum fault fault;
 	X509 *x509;
@@ -187,9 +192,9 @@ static enum fault read_certificate(struct span pem,
 	x509 = PEM_read_bio_X509(bio, NULL, give_passphrase, NULL);
 	BIO_free(bio);
 	if (x509 == NULL)
-		return bad(why, "the file that certificate names has no "
-		    "certificate in PEM form in it "
-		    "(\"-----BEGIN CERTIFICATE-----\")");
+		return bad(why,
+		    "the file that certificate names has no certificate in PEM "
+		    "form in it (\"-----BEGIN CERTIFICATE-----\")");
 	fault = take_certificate(key, x509, why);
 	X509_free(x509);
 	return fault;
@@ -237,8 +242,9 @@ static enum fault copy_member(const json_t *object, const char *name,
 	struct span text;
 
 	if (reply_string(object, name, &text, &unused) != FAULT_NONE)
-		return bad(why, "a member of it is no string: fetch the "
-		    "service account's key as JSON again");
+		return bad(why,
+		    "a member of it is no string: fetch the service account's "
+		    "key as JSON again");
 	if (text.n == 0)
 		return FAULT_NONE;
 	*out = malloc(text.n + 1);
@@ -258,16 +264,18 @@ static enum fault fill_google(const json_t *object, struct assertion_key *key,
 
 	if (reply_string(object, "type", &type, &unused) != FAULT_NONE ||
 	    !span_is(type, "service_account"))
-		return bad(why, "it is not the key of a service account "
-		    "(\"type\": \"service_account\")");
+		return bad(why,
+		    "it is not the key of a service account (\"type\": "
+		    "\"service_account\")");
 	fault = copy_member(object, "client_email", &key->issuer, why);
 	if (fault == FAULT_NONE)
 		fault = copy_member(object, "private_key_id", &key->id, why);
 	if (fault != FAULT_NONE)
 		return fault;
 	if (key->issuer == NULL)
-		return bad(why, "it has no client_email: fetch the service "
-		    "account's key as JSON again");
+		return bad(why,
+		    "it has no client_email: fetch the service account's key "
+		    "as JSON again");
 	if (reply_string(object, "private_key", &pem, &unused) != FAULT_NONE)
 		return bad(why, "its private_key is no string");
 	return read_key(pem, NULL, key, why);
@@ -285,8 +293,9 @@ enum fault assertion_key_from_google(struct span json,
 	if (fault == FAULT_NOMEM)
 		return fault;
 	if (fault != FAULT_NONE)
-		return bad(why, "it is not a JSON object: fetch the service "
-		    "account's key as JSON again");
+		return bad(why,
+		    "it is not a JSON object: fetch the service account's key "
+		    "as JSON again");
 	fault = key_new(ASSERTION_RS256, &key);
 	if (fault == FAULT_NONE)
 		fault = fill_google(object, key, why);

@@ -20,15 +20,15 @@ const char *authorize_path(const struct provider *provider);
  * authorize_redirect - append the redirect URI; port 0: none stands in it.
  * The faults of out.
  */
-enum fault authorize_redirect(const struct provider *provider,
-    const char *path, uint16_t port, struct buf *out) MUST_CHECK;
+enum fault authorize_redirect(const struct provider *provider, const char *path,
+    uint16_t port, struct buf *out) MUST_CHECK;
 
 struct authorize_wish {
-	const char *scope;		/* NULL or "": none is sent */
-	const char *account;		/* for login_hint; may be NULL */
+	const char *scope;   /* NULL or "": none is sent */
+	const char *account; /* for login_hint; may be NULL */
 	struct span redirect_uri;
 	struct span state;
-	struct span challenge;		/* S256 */
+	struct span challenge; /* S256 */
 };
 
 /*

@@ -20,7 +20,7 @@ struct discovery_search {
 	struct http_exchange *exchange;
 	struct provider *provider;
 	enum discovery_form form;
-	char text[400];		/* of the first place */
+	char text[400]; /* of the first place */
 	discovery_done_fn *done;
 	void *ctx;
 };
@@ -53,12 +53,10 @@ static bool is_template_of(struct span found, const char *issuer)
 	head = (size_t)(strchr(issuer + strlen("https://"), '/') - issuer) + 1;
 	tenant = strcspn(issuer + head, "/");
 	rest = issuer + head + tenant;
-	return tenant > 0 &&
-	    found.n == n - tenant + sizeof(mark) - 1 &&
+	return tenant > 0 && found.n == n - tenant + sizeof(mark) - 1 &&
 	    memcmp(found.p, issuer, head) == 0 &&
 	    memcmp(found.p + head, mark, sizeof(mark) - 1) == 0 &&
-	    memcmp(found.p + head + sizeof(mark) - 1, rest,
-	    strlen(rest)) == 0;
+	    memcmp(found.p + head + sizeof(mark) - 1, rest, strlen(rest)) == 0;
 }
 
 static enum fault check_issuer(const json_t *object, const char *issuer,
@@ -74,8 +72,10 @@ static enum fault check_issuer(const json_t *object, const char *issuer,
 	if (span_is(found, issuer) || is_template_of(found, issuer))
 		return FAULT_NONE;
 	attr_plain(found, plain, sizeof(plain));
-	why_set(why, 0, found.n == 0 ? "it names no issuer%s" :
-	    "it is that of another issuer, %s", plain);
+	why_set(why, 0,
+	    found.n == 0 ? "it names no issuer%s" :
+			   "it is that of another issuer, %s",
+	    plain);
 	return FAULT_GARBLED;
 }
 
@@ -147,8 +147,7 @@ static enum fault take_all(const json_t *object, const char *issuer,
 	size_t i;
 
 	fault = check_issuer(object, issuer, why);
-	for (i = 0; !fault && i < sizeof(endpoints) / sizeof(endpoints[0]);
-	    i++)
+	for (i = 0; !fault && i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		fault = take_endpoint(object, endpoints[i].name,
 		    endpoints[i].slot, why);
 	if (fault)
@@ -200,8 +199,7 @@ enum fault discovery_url(const char *issuer, enum discovery_form form,
     char **url_out)
 {
 	static const char openid[] = "/.well-known/openid-configuration";
-	static const char rfc8414[] =
-	    "/.well-known/oauth-authorization-server";
+	static const char rfc8414[] = "/.well-known/oauth-authorization-server";
 	struct buf url = BUF_INIT(PROVIDER_URL_MAX_BYTES);
 	size_t n = strlen(issuer), host = n;
 	enum fault fault;
@@ -221,8 +219,7 @@ enum fault discovery_url(const char *issuer, enum discovery_form form,
 		buf_add(&url, (struct span){ issuer, host });
 		buf_add_lit(&url, rfc8414);
 		if (n > host)
-			buf_add(&url, (struct span){ issuer + host,
-			    n - host });
+			buf_add(&url, (struct span){ issuer + host, n - host });
 	}
 	fault = buf_fault(&url);
 	*url_out = NULL;
@@ -234,8 +231,7 @@ enum fault discovery_url(const char *issuer, enum discovery_form form,
 
 static enum fault search_ask(struct discovery_search *search);
 
-static void search_end(struct discovery_search *search,
-    struct discovery *found)
+static void search_end(struct discovery_search *search, struct discovery *found)
 {
 	search->done(search->ctx, found, search->text);
 }
@@ -251,11 +247,13 @@ static void keep_text(struct discovery_search *search,
 	if (why != NULL)
 		(void)snprintf(search->text, sizeof(search->text),
 		    "what the issuer %.120s says of itself cannot be used: "
-		    "%.200s", issuer, why->text);
+		    "%.200s",
+		    issuer, why->text);
 	else
 		(void)snprintf(search->text, sizeof(search->text),
 		    "the endpoints of the issuer %.120s cannot be learned: "
-		    "%.200s", issuer, answer->text);
+		    "%.200s",
+		    issuer, answer->text);
 }
 
 static void search_answered(void *ctx, const struct http_answer *answer)
@@ -267,8 +265,8 @@ static void search_answered(void *ctx, const struct http_answer *answer)
 
 	search->exchange = NULL;
 	if (answer->trouble == HTTP_ANSWERED && answer->status == 200) {
-		fault = discovery_parse(answer->body,
-		    search->provider->issuer, &found, &why);
+		fault = discovery_parse(answer->body, search->provider->issuer,
+		    &found, &why);
 		if (fault == FAULT_NONE) {
 			search_end(search, &found);
 			discovery_drop(&found);
@@ -281,7 +279,7 @@ static void search_answered(void *ctx, const struct http_answer *answer)
 	/* Who cannot be reached here cannot be reached there. */
 	if (search->form == DISCOVERY_OPENID && fault != FAULT_NOMEM &&
 	    (answer->trouble == HTTP_ANSWERED ||
-	    answer->trouble == HTTP_TOO_BIG)) {
+		answer->trouble == HTTP_TOO_BIG)) {
 		search->form = DISCOVERY_RFC8414;
 		if (search_ask(search) == FAULT_NONE)
 			return;
@@ -311,8 +309,7 @@ static enum fault search_ask(struct discovery_search *search)
 }
 
 enum fault discovery_start(struct http *http, struct provider *provider,
-    discovery_done_fn *done, void *ctx,
-    struct discovery_search **search_out)
+    discovery_done_fn *done, void *ctx, struct discovery_search **search_out)
 {
 	struct discovery_search *search;
 	enum fault fault;

@@ -21,12 +21,12 @@ struct discovery_search;
 struct discovery {
 	char *issuer;
 	char *authorization_endpoint;
-	char *token_endpoint;		/* never NULL */
+	char *token_endpoint; /* never NULL */
 	char *device_authorization_endpoint;
 	char *revocation_endpoint;
 	char *registration_endpoint;
-	char *scopes_supported;		/* words with blanks between them */
-	bool returns_iss;		/* RFC 9207 section 3 */
+	char *scopes_supported; /* words with blanks between them */
+	bool returns_iss;	/* RFC 9207 section 3 */
 };
 
 /*
@@ -43,8 +43,8 @@ void discovery_drop(struct discovery *discovery);
 
 /* Where the documents of an issuer are, in the order they are asked for. */
 enum discovery_form {
-	DISCOVERY_OPENID,	/* issuer "/.well-known/..." */
-	DISCOVERY_RFC8414	/* ".well-known" between host and path */
+	DISCOVERY_OPENID, /* issuer "/.well-known/..." */
+	DISCOVERY_RFC8414 /* ".well-known" between host and path */
 };
 
 /* discovery_url - FAULT_GRAMMAR, FAULT_NOMEM; the caller frees it. */

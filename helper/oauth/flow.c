@@ -44,7 +44,7 @@ void flow_add_client(const struct flow *flow, enum flow_secret with,
 	if (with == FLOW_WITH_SECRET && provider->client_secret != NULL)
 		form_add(form, "client_secret",
 		    secret_reveal(provider->client_secret,
-		    "client_secret_post"));
+			"client_secret_post"));
 	for (i = 0; i < provider->n_extra; i++)
 		form_add(form, provider->extra[i].name,
 		    span_of(provider->extra[i].value));
@@ -144,8 +144,7 @@ void flow_failure_from(const struct flow *flow,
 	failure_out->class = advice_class(answer->status, error->error);
 	if (answer->trouble != HTTP_ANSWERED || answer->redirect) {
 		(void)snprintf(failure_out->text, sizeof(failure_out->text),
-		    "the %s cannot be used: %s", flow->endpoint,
-		    answer->text);
+		    "the %s cannot be used: %s", flow->endpoint, answer->text);
 		return;
 	}
 	memcpy(failure_out->error, error->error, sizeof(failure_out->error));
@@ -176,9 +175,9 @@ void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
 		flow_tell_fault(flow, fault);
 		return;
 	}
-	(void)snprintf(failure.text, sizeof(failure.text), "the answer of "
-	    "the %s %.100s cannot be used: %.160s", flow->endpoint,
-	    flow->host, why->text);
+	(void)snprintf(failure.text, sizeof(failure.text),
+	    "the answer of the %s %.100s cannot be used: %.160s",
+	    flow->endpoint, flow->host, why->text);
 	flow_tell_failed(flow, &failure);
 }
 

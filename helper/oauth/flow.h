@@ -20,34 +20,34 @@
 struct flow;
 
 enum flow_event_kind {
-	FLOW_SHOW_CODE,		/* device: tell the user */
-	FLOW_SHOW_URL,		/* browser: tell the user */
-	FLOW_WAITING,		/* device: asked once more, not finished */
-	FLOW_TOKENS,		/* the end: it worked */
-	FLOW_REVOKED,		/* the end of flow_revoke_start() */
-	FLOW_FAILED		/* the end: it did not */
+	FLOW_SHOW_CODE, /* device: tell the user */
+	FLOW_SHOW_URL,	/* browser: tell the user */
+	FLOW_WAITING,	/* device: asked once more, not finished */
+	FLOW_TOKENS,	/* the end: it worked */
+	FLOW_REVOKED,	/* the end of flow_revoke_start() */
+	FLOW_FAILED	/* the end: it did not */
 };
 
 struct flow_failure {
 	enum advice_class class;
 	enum http_trouble trouble;
 	long status;
-	char error[64];		/* the error word, or "" */
-	int64_t code;		/* Microsoft's number, or 0 */
-	char text[400];		/* one sentence: what and what to do */
-	char trace[160];	/* correlation and trace ids for the log */
-	int64_t retry_after_s;	/* -1: not said */
+	char error[64];	       /* the error word, or "" */
+	int64_t code;	       /* Microsoft's number, or 0 */
+	char text[400];	       /* one sentence: what and what to do */
+	char trace[160];       /* correlation and trace ids for the log */
+	int64_t retry_after_s; /* -1: not said */
 };
 
 struct flow_event {
 	enum flow_event_kind kind;
-	const struct reply_device *device;	/* FLOW_SHOW_CODE */
-	const char *url;			/* FLOW_SHOW_URL: to open */
-	const char *redirect_uri;		/* where it comes back to */
-	int64_t left_s;			/* SHOW_CODE, SHOW_URL, WAITING */
-	struct reply_token *token;		/* FLOW_TOKENS; members may
+	const struct reply_device *device;  /* FLOW_SHOW_CODE */
+	const char *url;		    /* FLOW_SHOW_URL: to open */
+	const char *redirect_uri;	    /* where it comes back to */
+	int64_t left_s;			    /* SHOW_CODE, SHOW_URL, WAITING */
+	struct reply_token *token;	    /* FLOW_TOKENS; members may
 						   be taken (set NULL) */
-	const struct flow_failure *failure;	/* FLOW_FAILED */
+	const struct flow_failure *failure; /* FLOW_FAILED */
 };
 
 typedef void flow_event_fn(void *ctx, const struct flow_event *event);
@@ -55,7 +55,7 @@ typedef void flow_event_fn(void *ctx, const struct flow_event *event);
 struct flow_target {
 	struct http *http;
 	struct event_base *base;
-	struct provider *provider;	/* the flow takes a share */
+	struct provider *provider; /* the flow takes a share */
 	flow_event_fn *event;
 	void *ctx;
 };
@@ -85,8 +85,7 @@ enum fault flow_refresh_start(const struct flow_target *target,
  * FAULT_INTERNAL.
  */
 enum fault flow_device_start(const struct flow_target *target,
-    const char *scope, const char *account, struct flow **flow_out)
-    MUST_CHECK;
+    const char *scope, const char *account, struct flow **flow_out) MUST_CHECK;
 
 /*
  * flow_code_start - the authorization code grant of RFC 6749 section 4.1 with
@@ -99,16 +98,16 @@ enum fault flow_device_start(const struct flow_target *target,
  * not be taken; FAULT_BUSY when the port is in use; FAULT_NOMEM; FAULT_IO;
  * FAULT_INTERNAL; why says what to do.
  */
-#define FLOW_CODE_MAX_S	900
-#define FLOW_CODE_PATH	"/callback"	/* what is registered: the URI ... */
+#define FLOW_CODE_MAX_S 900
+#define FLOW_CODE_PATH	"/callback" /* what is registered: the URI ... */
 #define FLOW_CODE_URI	"http://127.0.0.1" FLOW_CODE_PATH /* ... any port */
 
 struct flow_code_wish {
-	const char *scope;	/* what to ask for */
-	const char *account;	/* for login_hint; may be NULL */
-	const char *path;	/* of the redirect URI; NULL: the usual one */
-	uint16_t port;		/* of the listener; 0: the kernel chooses */
-	bool no_listener;	/* somebody will paste */
+	const char *scope;   /* what to ask for */
+	const char *account; /* for login_hint; may be NULL */
+	const char *path;    /* of the redirect URI; NULL: the usual one */
+	uint16_t port;	     /* of the listener; 0: the kernel chooses */
+	bool no_listener;    /* somebody will paste */
 };
 
 enum fault flow_code_start(const struct flow_target *target,
@@ -137,7 +136,7 @@ enum fault flow_code_paste(struct flow *flow, struct span text,
  * why; FAULT_NOMEM; FAULT_INTERNAL.
  */
 struct flow_app_wish {
-	const struct secret *assertion;	/* what assertion_file holds now, or
+	const struct secret *assertion; /* what assertion_file holds now, or
 					   NULL */
 	const char *subject;		/* service account: for whom */
 	int64_t now_s;			/* unix seconds */

@@ -16,48 +16,53 @@
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
 
-#define JWT_BEARER	"urn:ietf:params:oauth:grant-type:jwt-bearer"
-#define CLIENT_JWT	\
-	"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+#define OAUTH		 "urn:ietf:params:oauth:"
+#define JWT_BEARER	 OAUTH "grant-type:jwt-bearer"
+#define CLIENT_JWT	 OAUTH "client-assertion-type:jwt-bearer"
 #define ASSERTION_LIFE_S 300
 
 /* Words of RFC 6749 that mean another thing where nobody signs in. */
 static const struct {
 	enum flow_kind kind;
 	const char *error;
-	const char *said;	/* in the description; NULL: anything */
+	const char *said; /* in the description; NULL: anything */
 	const char *text;
 } meanings[] = {
-	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", "short-lived", "the time in "
+	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", "short-lived",
+	    "the time in "
 	    "the assertion is wrong: set the clock of this machine" },
-	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", "ignature", "the key of the "
+	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", "ignature",
+	    "the key of the "
 	    "service account was deleted or replaced: make a new one and put "
 	    "it into service_account_file" },
-	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", NULL, "the account is not a "
+	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", NULL,
+	    "the account is not a "
 	    "user of the organisation, or the clock of this machine is "
 	    "wrong" },
-	{ FLOW_SERVICE_ACCOUNT, "unauthorized_client", NULL, "domain-wide "
+	{ FLOW_SERVICE_ACCOUNT, "unauthorized_client", NULL,
+	    "domain-wide "
 	    "delegation is missing: an administrator must allow the service "
 	    "account's numeric client id exactly this scope; that can take a "
 	    "day" },
-	{ FLOW_SERVICE_ACCOUNT, "access_denied", NULL, "the scope is not "
+	{ FLOW_SERVICE_ACCOUNT, "access_denied", NULL,
+	    "the scope is not "
 	    "allowed to the service account: an administrator must add it "
 	    "under domain-wide delegation" },
-	{ FLOW_CLIENT_CREDENTIALS, "invalid_grant", NULL, "the application "
+	{ FLOW_CLIENT_CREDENTIALS, "invalid_grant", NULL,
+	    "the application "
 	    "is not accepted: check its secret or certificate, and the "
 	    "clock of this machine" },
 };
 
-static const char *meaning(enum flow_kind kind,
-    const struct reply_error *error)
+static const char *meaning(enum flow_kind kind, const struct reply_error *error)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
 		if (meanings[i].kind == kind &&
 		    strcmp(meanings[i].error, error->error) == 0 &&
-		    (meanings[i].said == NULL || strstr(error->description,
-		    meanings[i].said) != NULL))
+		    (meanings[i].said == NULL ||
+			strstr(error->description, meanings[i].said) != NULL))
 			return meanings[i].text;
 	return NULL;
 }
@@ -70,12 +75,12 @@ static const char *client_meaning(const struct provider *provider,
 		return NULL;
 	if (provider->key != NULL)
 		return "the certificate is not accepted: check client_id, "
-		    "that it is uploaded at the provider, and the clock of "
-		    "this machine";
+		       "that it is uploaded at the provider, and the clock of "
+		       "this machine";
 	if (provider->assertion_file != NULL)
 		return "the assertion in assertion_file is not accepted: "
-		    "check client_id, whom the provider trusts, and that the "
-		    "file is kept fresh";
+		       "check client_id, whom the provider trusts, and that "
+		       "the file is kept fresh";
 	return NULL;
 }
 
@@ -95,8 +100,9 @@ static void tell_refused(struct flow *flow, const struct http_answer *answer,
 	else if (failure.class == ADVICE_LOGIN_NEEDED || text != NULL)
 		failure.class = ADVICE_CONFIG;
 	if (text != NULL)
-		(void)snprintf(failure.text, sizeof(failure.text), "the %s "
-		    "%.100s refused: %s", flow->endpoint, flow->host, text);
+		(void)snprintf(failure.text, sizeof(failure.text),
+		    "the %s %.100s refused: %s", flow->endpoint, flow->host,
+		    text);
 	flow_tell_failed(flow, &failure);
 }
 
@@ -127,7 +133,7 @@ static enum fault sign(const struct provider *provider,
 	bool for_user = provider->flow == FLOW_SERVICE_ACCOUNT;
 	struct assertion_claims claims = {
 		.issuer = for_user ? assertion_key_issuer(provider->key) :
-		    provider->client_id,
+				     provider->client_id,
 		.subject = for_user ? wish->subject : provider->client_id,
 		.audience = provider->token_endpoint,
 		.scope = for_user ? provider->scope : NULL,
@@ -156,8 +162,7 @@ static enum fault add_credentials(struct flow *flow,
 			return fault;
 		assertion = buf_span(&signed_here);
 	} else {
-		assertion = secret_reveal(wish->assertion,
-		    "client assertion");
+		assertion = secret_reveal(wish->assertion, "client assertion");
 	}
 	flow_add_client(flow, FLOW_WITHOUT_SECRET, form);
 	form_add(form, "client_assertion_type", span_of(CLIENT_JWT));
@@ -217,7 +222,8 @@ enum fault flow_app_start(const struct flow_target *target,
 	if (fault != FAULT_NONE) {
 		flow_free(flow);
 		return fault == FAULT_NOMEM || fault == FAULT_CONFIG_ERROR ?
-		    fault : FAULT_INTERNAL;
+		    fault :
+		    FAULT_INTERNAL;
 	}
 	*flow_out = flow;
 	return FAULT_NONE;

@@ -20,22 +20,22 @@
 #include "oauth/redirect.h"
 #include "wire/attr.h"
 
-#define CODE_MAX_BYTES		PASTED_CODE_MAX_BYTES
+#define CODE_MAX_BYTES PASTED_CODE_MAX_BYTES
 
 struct flow_code {
 	struct flow flow;
-	flow_event_fn *event;		/* the receiver's own */
+	flow_event_fn *event; /* the receiver's own */
 	void *ctx;
 	struct redirect *redirect;
 	struct secret *verifier;
 	struct secret *state;
-	struct buf uri;			/* where the browser comes back to */
-	struct buf url;			/* what it opens */
-	struct event *soon;		/* show the URL, or tell failure */
+	struct buf uri;	    /* where the browser comes back to */
+	struct buf url;	    /* what it opens */
+	struct event *soon; /* show the URL, or tell failure */
 	struct event *end;
 	struct flow_failure failure;
 	bool shown;
-	bool used;			/* the state has come back */
+	bool used; /* the state has come back */
 };
 
 static struct flow_code *code_of(struct flow *flow)
@@ -88,9 +88,10 @@ static void code_end(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	if (code->flow.exchange != NULL)
-		return;		/* its answer decides */
-	(void)snprintf(failure.text, sizeof(failure.text), "nobody signed in "
-	    "within %d minutes: start again", FLOW_CODE_MAX_S / 60);
+		return; /* its answer decides */
+	(void)snprintf(failure.text, sizeof(failure.text),
+	    "nobody signed in within %d minutes: start again",
+	    FLOW_CODE_MAX_S / 60);
 	flow_tell_failed(&code->flow, &failure);
 }
 
@@ -123,14 +124,14 @@ static void redeem(struct flow_code *code, struct span text)
 		.trouble = HTTP_LOCAL,
 		.retry_after_s = -1,
 	};
-	(void)snprintf(code->failure.text, sizeof(code->failure.text), "the "
-	    "exchange with the provider cannot go on: %s", fault_text(fault));
+	(void)snprintf(code->failure.text, sizeof(code->failure.text),
+	    "the exchange with the provider cannot go on: %s",
+	    fault_text(fault));
 	fail_soon(code);
 }
 
 /* RFC 6749 section 4.1.2.1 */
-static void refuse(struct flow_code *code, struct span word,
-    struct span query)
+static void refuse(struct flow_code *code, struct span word, struct span query)
 {
 	struct http_answer answer = {
 		.trouble = HTTP_ANSWERED,
@@ -149,8 +150,8 @@ static void refuse(struct flow_code *code, struct span word,
 	fail_soon(code);
 }
 
-static enum fault check_state(const struct flow_code *code,
-    struct span query, struct why *why)
+static enum fault check_state(const struct flow_code *code, struct span query,
+    struct why *why)
 {
 	struct buf text = BUF_INIT(CODE_MAX_BYTES);
 	struct secret *state = NULL;
@@ -168,10 +169,12 @@ static enum fault check_state(const struct flow_code *code,
 	if (fault == FAULT_NOMEM)
 		why_set(why, 0, "%s", fault_text(fault));
 	else
-		why_set(why, 0, fault == FAULT_NOT_FOUND ?
-		    "the address has no \"state\", so it is not known to be "
-		    "from this sign-in" : "the address is from another "
-		    "sign-in: its \"state\" is not this one's");
+		why_set(why, 0,
+		    fault == FAULT_NOT_FOUND ?
+			"the address has no \"state\", so it is not known to "
+			"be from this sign-in" :
+			"the address is from another sign-in: its \"state\" is "
+			"not this one's");
 	return FAULT_DENIED;
 }
 
@@ -198,9 +201,9 @@ static bool check_issuer(struct flow_code *code, struct span query)
 		.class = ADVICE_CONFIG,
 		.retry_after_s = -1,
 	};
-	(void)snprintf(failure->text, sizeof(failure->text), "the answer came "
-	    "from %s%.120s%s, not from the issuer '%.120s': it was not used; "
-	    "start again, and check issuer if this stays",
+	(void)snprintf(failure->text, sizeof(failure->text),
+	    "the answer came from %s%.120s%s, not from the issuer '%.120s': it "
+	    "was not used; start again, and check issuer if this stays",
 	    fault == FAULT_NONE ? "'" : "nobody that says who it is",
 	    fault == FAULT_NONE ? plain : "", fault == FAULT_NONE ? "'" : "",
 	    provider->issuer);
@@ -243,10 +246,11 @@ static enum fault take_query(struct flow_code *code, struct span query,
 		accept_answer(code, query, (struct span){ NULL, 0 },
 		    buf_span(&text));
 	} else {
-		why_set(why, 0, found == FAULT_NOT_FOUND ?
-		    "that address has no \"code\": open the link, sign in, "
-		    "and take the address you end at" :
-		    "the \"code\" of that address cannot be read");
+		why_set(why, 0,
+		    found == FAULT_NOT_FOUND ?
+			"that address has no \"code\": open the link, sign in, "
+			"and take the address you end at" :
+			"the \"code\" of that address cannot be read");
 		fault = FAULT_GRAMMAR;
 	}
 	buf_drop(&word);
@@ -284,8 +288,7 @@ static const struct flow_grant code_grant = {
 	.drop = code_drop,
 };
 
-enum fault flow_code_paste(struct flow *flow, struct span text,
-    struct why *why)
+enum fault flow_code_paste(struct flow *flow, struct span text, struct why *why)
 {
 	struct flow_code *code = code_of(flow);
 	struct buf plain = BUF_INIT(PASTED_MAX_BYTES);
@@ -315,13 +318,12 @@ static enum fault make_url(struct flow_code *code,
 		.scope = wish->scope,
 		.account = wish->account,
 		.redirect_uri = buf_span(&code->uri),
-		.state = secret_reveal(code->state,
-		    "goes through the browser"),
+		.state = secret_reveal(code->state, "goes through the browser"),
 	};
 	enum fault fault;
 
-	fault = pkce_challenge(secret_reveal(code->verifier,
-	    "the challenge of it"), &challenge);
+	fault = pkce_challenge(
+	    secret_reveal(code->verifier, "the challenge of it"), &challenge);
 	if (fault == FAULT_NONE) {
 		fields.challenge = buf_span(&challenge);
 		fault = authorize_url(code->flow.target.provider, &fields,
@@ -357,7 +359,8 @@ static enum fault begin(struct flow_code *code,
 {
 	struct redirect_wish visit = {
 		.base = code->flow.target.base,
-		.path = wish->path != NULL ? wish->path :
+		.path = wish->path != NULL ?
+		    wish->path :
 		    authorize_path(code->flow.target.provider),
 		.port = wish->port,
 		.came = code_came,
@@ -389,15 +392,15 @@ static enum fault begin(struct flow_code *code,
 }
 
 enum fault flow_code_start(const struct flow_target *target,
-    const struct flow_code_wish *wish, struct flow **flow_out,
-    struct why *why)
+    const struct flow_code_wish *wish, struct flow **flow_out, struct why *why)
 {
 	struct flow_code *code;
 	enum fault fault;
 
 	if (target->provider->authorization_endpoint == NULL) {
-		why_set(why, 0, "provider '%s' has no authorization_endpoint: "
-		    "add it, or choose another flow, such as 'device'",
+		why_set(why, 0,
+		    "provider '%s' has no authorization_endpoint: add it, or "
+		    "choose another flow, such as 'device'",
 		    target->provider->name);
 		return FAULT_CONFIG_ERROR;
 	}

@@ -17,16 +17,16 @@
 #define DEVICE_GRANT "urn:ietf:params:oauth:grant-type:device_code"
 
 /* RFC 8628 section 3.5: this many more seconds, from now on. */
-#define DEVICE_SLOW_DOWN_S	5
-#define DEVICE_INTERVAL_MAX_S	300
-#define DEVICE_LATE_US		100000
+#define DEVICE_SLOW_DOWN_S    5
+#define DEVICE_INTERVAL_MAX_S 300
+#define DEVICE_LATE_US	      100000
 
 struct flow_device {
 	struct flow flow;
 	struct reply_device reply;
 	struct event *poll;
 	struct event *end;
-	bool polling;		/* the token endpoint is asked, not the other */
+	bool polling; /* the token endpoint is asked, not the other */
 };
 
 static struct flow_device *device_of(struct flow *flow)
@@ -69,8 +69,9 @@ static void tell_expired(struct flow_device *device, const char *last)
 	};
 
 	(void)evtimer_del(device->end);
-	(void)snprintf(failure.text, sizeof(failure.text), "the code expired "
-	    "before the sign-in was finished: start it again%s%s%s",
+	(void)snprintf(failure.text, sizeof(failure.text),
+	    "the code expired before the sign-in was finished: start it "
+	    "again%s%s%s",
 	    last != NULL ? " (" : "", last != NULL ? last : "",
 	    last != NULL ? ")" : "");
 	flow_tell_failed(&device->flow, &failure);
@@ -86,8 +87,8 @@ static void device_poll(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	form_add(&form, "grant_type", span_of(is_short ?
-	    "device_code" : DEVICE_GRANT));
+	form_add(&form, "grant_type",
+	    span_of(is_short ? "device_code" : DEVICE_GRANT));
 	form_add(&form, is_short ? "code" : "device_code",
 	    secret_reveal(device->reply.device_code, "grant device_code"));
 	flow_add_client(flow, FLOW_WITH_SECRET, &form);
@@ -170,8 +171,8 @@ static void poll_refused(struct flow_device *device,
 	flow_failure_from(&device->flow, answer, error, &failure);
 	if (failure.class == ADVICE_TRANSIENT && !answer->redirect &&
 	    (answer->status >= 500 || answer->status == 408 ||
-	    answer->status == 425 || answer->status == 429 ||
-	    strcmp(failure.error, "temporarily_unavailable") == 0)) {
+		answer->status == 425 || answer->status == 429 ||
+		strcmp(failure.error, "temporarily_unavailable") == 0)) {
 		poll_again(device, answer->retry_after_s, failure.text);
 		return;
 	}
@@ -186,8 +187,7 @@ static void poll_answered(struct flow_device *device,
 {
 	struct reply_error error;
 
-	if (answer->trouble != HTTP_ANSWERED &&
-	    answer->trouble != HTTP_LOCAL) {
+	if (answer->trouble != HTTP_ANSWERED && answer->trouble != HTTP_LOCAL) {
 		poll_less(device);
 		poll_again(device, 0, answer->text);
 		return;
@@ -228,8 +228,8 @@ static void code_answered(struct flow_device *device,
 		bool said = answer->trouble == HTTP_ANSWERED &&
 		    reply_error_parse(answer->body, &error) == FAULT_NONE;
 
-		flow_failure_from(&device->flow, answer,
-		    said ? &error : NULL, &failure);
+		flow_failure_from(&device->flow, answer, said ? &error : NULL,
+		    &failure);
 		flow_tell_failed(&device->flow, &failure);
 		return;
 	}
@@ -250,8 +250,7 @@ static void code_answered(struct flow_device *device,
 	flow_tell(&device->flow, &event);
 }
 
-static void device_answered(struct flow *flow,
-    const struct http_answer *answer)
+static void device_answered(struct flow *flow, const struct http_answer *answer)
 {
 	struct flow_device *device = device_of(flow);
 

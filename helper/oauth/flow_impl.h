@@ -25,8 +25,8 @@ struct flow {
 	const struct flow_grant *grant;
 	struct flow_target target;
 	struct http_exchange *exchange;
-	const char *endpoint;	/* what is asked, in words */
-	char *host;		/* its host */
+	const char *endpoint; /* what is asked, in words */
+	char *host;	      /* its host */
 };
 
 /* flow_init - take a share of the provider; cannot fail. */

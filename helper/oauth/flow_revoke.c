@@ -17,7 +17,7 @@ struct flow_revoke {
 	struct flow flow;
 	struct secret *refresh_token;
 	struct secret *access_token;
-	bool told_first;	/* the result is known, the rest is manners */
+	bool told_first; /* the result is known, the rest is manners */
 	struct flow_failure failure;
 	bool failed;
 };
@@ -63,7 +63,7 @@ static bool is_gone(const struct http_answer *answer,
 {
 	return answer->status == 400 &&
 	    (strcmp(error->error, "invalid_token") == 0 ||
-	    strcmp(error->error, "invalid_grant") == 0);
+		strcmp(error->error, "invalid_grant") == 0);
 }
 
 static void take_result(struct flow_revoke *revoke,
@@ -83,8 +83,7 @@ static void take_result(struct flow_revoke *revoke,
 	    &revoke->failure);
 }
 
-static void revoke_answered(struct flow *flow,
-    const struct http_answer *answer)
+static void revoke_answered(struct flow *flow, const struct http_answer *answer)
 {
 	struct flow_revoke *revoke = revoke_of(flow);
 

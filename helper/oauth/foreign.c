@@ -11,16 +11,17 @@
 #include "oauth/reply_impl.h"
 
 /* What sasl-xoauth2 and mutt_oauth2.py use where nothing else is said. */
-#define GOOGLE_TOKEN	"https://accounts.google.com/o/oauth2/token"
-#define MICROSOFT_TOKEN	\
+#define GOOGLE_TOKEN "https://accounts.google.com/o/oauth2/token"
+#define MICROSOFT_TOKEN \
 	"https://login.microsoftonline.com/common/oauth2/v2.0/token"
-#define MICROSOFT_SCOPE	"offline_access " \
+#define MICROSOFT_SCOPE \
+	"offline_access " \
 	"https://outlook.office.com/IMAP.AccessAsUser.All " \
 	"https://outlook.office.com/POP.AccessAsUser.All " \
 	"https://outlook.office.com/SMTP.Send"
 
 struct sources {
-	json_t *at[2];		/* [1] may be NULL */
+	json_t *at[2]; /* [1] may be NULL */
 	struct why *why;
 };
 
@@ -82,8 +83,8 @@ static enum fault take(const struct sources *sources, const char *name,
 	return FAULT_NONE;
 }
 
-static enum fault take_secret(const struct sources *sources,
-    const char *name, struct secret **secret_out)
+static enum fault take_secret(const struct sources *sources, const char *name,
+    struct secret **secret_out)
 {
 	struct span text;
 	enum fault fault;
@@ -104,9 +105,10 @@ static bool is_true(const struct sources *sources, const char *name)
 		const char *word = json_string_value(value);
 
 		if (value != NULL)
-			return json_is_true(value) || (word != NULL &&
-			    (strcmp(word, "yes") == 0 ||
-			    strcmp(word, "true") == 0));
+			return json_is_true(value) ||
+			    (word != NULL &&
+				(strcmp(word, "yes") == 0 ||
+				    strcmp(word, "true") == 0));
 	}
 	return false;
 }
@@ -119,7 +121,8 @@ static enum fault take_margin(const struct sources *sources,
 	size_t i;
 
 	for (i = 0; i < 2 && sources->at[i] != NULL && fault == FAULT_NONE &&
-	    *margin_out == 0; i++)
+	     *margin_out == 0;
+	     i++)
 		fault = reply_number(sources->at[i], "refresh_window", range,
 		    margin_out, sources->why);
 	return fault;
@@ -130,8 +133,7 @@ static enum fault take_client(const struct sources *sources,
 {
 	enum fault fault;
 
-	fault = take_secret(sources, "refresh_token",
-	    &foreign->refresh_token);
+	fault = take_secret(sources, "refresh_token", &foreign->refresh_token);
 	if (fault == FAULT_NONE)
 		fault = take_secret(sources, "client_secret",
 		    &foreign->client_secret);
@@ -145,11 +147,13 @@ static enum fault take_client(const struct sources *sources,
 	if (fault != FAULT_NONE)
 		return fault;
 	if (foreign->refresh_token == NULL)
-		return bad(sources->why, "it has no refresh_token: sign the "
-		    "account in with mailtoken login");
+		return bad(sources->why,
+		    "it has no refresh_token: sign the account in with "
+		    "mailtoken login");
 	if (foreign->client_id == NULL)
-		return bad(sources->why, "nothing says the client_id: name "
-		    "the file that has it with --config");
+		return bad(sources->why,
+		    "nothing says the client_id: name the file that has it "
+		    "with --config");
 	return FAULT_NONE;
 }
 
@@ -167,13 +171,13 @@ static enum fault read_sasl_xoauth2(const struct sources *sources,
 	enum fault fault;
 
 	if (is_true(sources, "use_client_credentials"))
-		return bad(sources->why, "it uses client credentials, so "
-		    "there is no grant: write a provider block with flow = "
-		    "'client-credentials'");
+		return bad(sources->why,
+		    "it uses client credentials, so there is no grant: write a "
+		    "provider block with flow = 'client-credentials'");
 	if (is_true(sources, "manage_token_externally"))
-		return bad(sources->why, "another program renews its token, "
-		    "so there is no grant in it: sign the account in with "
-		    "mailtoken login");
+		return bad(sources->why,
+		    "another program renews its token, so there is no grant in "
+		    "it: sign the account in with mailtoken login");
 	fault = take_client(sources, foreign);
 	if (fault == FAULT_NONE)
 		fault = take(sources, "user", &foreign->user);
@@ -206,15 +210,16 @@ static enum fault read_mutt_oauth2(const struct sources *sources,
 	if (span_is(registration, "google"))
 		return set_default(&foreign->token_endpoint, GOOGLE_TOKEN);
 	if (span_is(registration, "microsoft")) {
-		fault = set_default(&foreign->token_endpoint,
-		    MICROSOFT_TOKEN);
-		return fault != FAULT_NONE ? fault :
+		fault = set_default(&foreign->token_endpoint, MICROSOFT_TOKEN);
+		return fault != FAULT_NONE ?
+		    fault :
 		    set_default(&foreign->scope, MICROSOFT_SCOPE);
 	}
 	if (foreign->token_endpoint != NULL)
 		return FAULT_NONE;
-	return bad(sources->why, "its registration is neither google nor "
-	    "microsoft, and nothing says the token_endpoint");
+	return bad(sources->why,
+	    "its registration is neither google nor microsoft, and nothing "
+	    "says the token_endpoint");
 }
 
 static enum fault read_all(struct span token, struct span defaults,
@@ -230,8 +235,7 @@ static enum fault read_all(struct span token, struct span defaults,
 		return fault;
 	fault = reply_object(defaults, &sources->at[1], &why);
 	if (fault == FAULT_GARBLED)
-		why_set(sources->why, 0, "the file of --config: %s",
-		    why.text);
+		why_set(sources->why, 0, "the file of --config: %s", why.text);
 	return fault;
 }
 
@@ -260,8 +264,8 @@ enum fault foreign_sasl_xoauth2(struct span token, struct span defaults,
 	return finish(&sources, &found, fault, foreign_out);
 }
 
-enum fault foreign_mutt_oauth2(struct span token,
-    struct foreign *foreign_out, struct why *why)
+enum fault foreign_mutt_oauth2(struct span token, struct foreign *foreign_out,
+    struct why *why)
 {
 	struct span nothing = { NULL, 0 };
 	struct foreign found = { .refresh_token = NULL };

@@ -22,12 +22,12 @@ struct foreign {
 	struct secret *client_secret;
 	char *client_id;
 	char *token_endpoint;
-	char *user;		/* sent to mail servers, or the address */
-	char *scope;		/* to be sent when renewing */
+	char *user;  /* sent to mail servers, or the address */
+	char *scope; /* to be sent when renewing */
 	char *proxy;
 	char *ca_file;
 	char *ca_path;
-	int64_t margin_s;	/* 0: not said */
+	int64_t margin_s; /* 0: not said */
 };
 
 /*
@@ -42,8 +42,8 @@ enum fault foreign_sasl_xoauth2(struct span token, struct span defaults,
     struct foreign *foreign_out, struct why *why) MUST_CHECK;
 
 /* foreign_mutt_oauth2 - likewise, from the decrypted file. */
-enum fault foreign_mutt_oauth2(struct span token,
-    struct foreign *foreign_out, struct why *why) MUST_CHECK;
+enum fault foreign_mutt_oauth2(struct span token, struct foreign *foreign_out,
+    struct why *why) MUST_CHECK;
 
 void foreign_drop(struct foreign *foreign);
 

@@ -9,8 +9,8 @@
 static bool is_unreserved(unsigned char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	    (c >= '0' && c <= '9') ||
-	    c == '-' || c == '.' || c == '_' || c == '~';
+	    (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+	    c == '~';
 }
 
 static void form_encode(struct buf *out, struct span text)
@@ -60,9 +60,9 @@ static enum fault form_decode(struct buf *out, struct span text)
 			c = ' ';
 		} else if (c == '%') {
 			int high = i + 2 < text.n ? hex_digit(text.p[i + 1]) :
-			    -1;
+						    -1;
 			int low = i + 2 < text.n ? hex_digit(text.p[i + 2]) :
-			    -1;
+						   -1;
 
 			if (high < 0 || low < 0)
 				return FAULT_GRAMMAR;
@@ -80,8 +80,8 @@ static enum fault form_decode(struct buf *out, struct span text)
 static struct span next_field(struct span *form)
 {
 	const char *end = memchr(form->p, '&', form->n);
-	struct span field = { form->p, end != NULL ?
-	    (size_t)(end - form->p) : form->n };
+	struct span field = { form->p,
+		end != NULL ? (size_t)(end - form->p) : form->n };
 	size_t taken = field.n + (end != NULL ? 1 : 0);
 
 	form->p += taken;

@@ -21,7 +21,7 @@ void form_add(struct buf *out, const char *name, struct span value);
  * twice, has a broken escape or decodes to a control byte; then out may hold
  * some of it.  Other faults stick to out and are given back.
  */
-enum fault form_get(struct span form, const char *name, struct buf *out)
-    MUST_CHECK;
+enum fault form_get(struct span form, const char *name,
+    struct buf *out) MUST_CHECK;
 
 #endif

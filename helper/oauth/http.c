@@ -27,8 +27,7 @@ static CURLcode allow_https_only(CURL *easy)
 #else
 static CURLcode allow_https_only(CURL *easy)
 {
-	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
-	    (long)CURLPROTO_HTTPS);
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS);
 }
 #endif
 
@@ -92,8 +91,8 @@ static CURLcode set_safety(CURL *easy)
 		code = curl_easy_setopt(easy, CURLOPT_NETRC,
 		    (long)CURL_NETRC_IGNORED);
 	if (!code)
-		code = curl_easy_setopt(easy,
-		    CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+		code = curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL,
+		    1L);
 	if (!code)
 		code = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	return code;
@@ -125,8 +124,7 @@ static CURLcode set_trust(CURL *easy, const struct http_request *request)
 	CURLcode code = CURLE_OK;
 
 	if (request->ca_file != NULL || request->ca_path != NULL) {
-		code = curl_easy_setopt(easy, CURLOPT_CAINFO,
-		    request->ca_file);
+		code = curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
 		if (!code)
 			code = curl_easy_setopt(easy, CURLOPT_CAPATH,
 			    request->ca_path);
@@ -134,8 +132,8 @@ static CURLcode set_trust(CURL *easy, const struct http_request *request)
 	if (!code && request->proxy != NULL)
 		code = curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
 	if (!code)
-		code = curl_easy_setopt(easy,
-		    CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+		code = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS,
+		    1L);
 	return code;
 }
 
@@ -214,9 +212,11 @@ static enum fault exchange_prepare(struct http_exchange *exchange,
 	exchange->easy = curl_easy_init();
 	if (exchange->easy == NULL ||
 	    add_header(exchange, "Accept: application/json") ||
-	    (!exchange->is_get && add_header(exchange, request->json ?
-	    "Content-Type: application/json" :
-	    "Content-Type: application/x-www-form-urlencoded")) ||
+	    (!exchange->is_get &&
+		add_header(exchange,
+		    request->json ?
+			"Content-Type: application/json" :
+			"Content-Type: application/x-www-form-urlencoded")) ||
 	    add_header(exchange, "Expect:"))
 		return FAULT_NOMEM;
 
@@ -327,14 +327,14 @@ void http_reap(struct http *http, CURLMcode code)
 
 	if (code != CURLM_OK)
 		for (exchange = http->first; exchange != NULL;
-		    exchange = exchange->next)
+		     exchange = exchange->next)
 			exchange->broken = true;
 	while ((exchange = find_broken(http)) != NULL)
 		exchange_finish(exchange, CURLE_OUT_OF_MEMORY);
 	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
 		if (message->msg != CURLMSG_DONE ||
 		    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
-		    &of) != CURLE_OK)
+			&of) != CURLE_OK)
 			continue;
 		exchange_finish(of, message->data.result);
 	}

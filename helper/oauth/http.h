@@ -17,39 +17,39 @@ struct event_base;
 struct http;
 struct http_exchange;
 
-#define HTTP_BODY_MAX_BYTES	262144
-#define HTTP_CONNECT_MAX_MS	10000
-#define HTTP_TOTAL_MAX_MS	20000
+#define HTTP_BODY_MAX_BYTES 262144
+#define HTTP_CONNECT_MAX_MS 10000
+#define HTTP_TOTAL_MAX_MS   20000
 
 /* Why there is no status; each has its own sentence. */
 enum http_trouble {
-	HTTP_ANSWERED,		/* status is set */
+	HTTP_ANSWERED, /* status is set */
 	HTTP_DNS,
 	HTTP_CONNECT,
 	HTTP_TLS,
 	HTTP_CERTIFICATE,
 	HTTP_TIMEOUT,
 	HTTP_TOO_BIG,
-	HTTP_CUT,		/* closed before or inside the answer */
-	HTTP_LOCAL		/* no memory, unreadable CA file, ... */
+	HTTP_CUT,  /* closed before or inside the answer */
+	HTTP_LOCAL /* no memory, unreadable CA file, ... */
 };
 
 struct http_request {
-	const char *url;	/* https; copied */
-	struct span form;	/* the body; copied into a wiping buffer */
-	bool json;		/* the body is JSON and no form */
-	const char *ca_file;	/* NULL: the system's */
+	const char *url;     /* https; copied */
+	struct span form;    /* the body; copied into a wiping buffer */
+	bool json;	     /* the body is JSON and no form */
+	const char *ca_file; /* NULL: the system's */
 	const char *ca_path;
-	const char *proxy;	/* NULL: from the environment; "" for none */
+	const char *proxy; /* NULL: from the environment; "" for none */
 };
 
 struct http_answer {
 	enum http_trouble trouble;
-	long status;		/* 0 unless HTTP_ANSWERED */
-	struct span body;	/* until the callback returns */
-	int64_t retry_after_s;	/* -1: not said; a date is seconds from Date */
-	bool redirect;		/* 3xx; text names the target host only */
-	char text[256];		/* one sentence, free of secrets */
+	long status;	       /* 0 unless HTTP_ANSWERED */
+	struct span body;      /* until the callback returns */
+	int64_t retry_after_s; /* -1: not said; a date is seconds from Date */
+	bool redirect;	       /* 3xx; text names the target host only */
+	char text[256];	       /* one sentence, free of secrets */
 };
 
 /*
@@ -62,8 +62,7 @@ typedef void http_done_fn(void *ctx, const struct http_answer *answer);
  * http_new - FAULT_NOMEM, FAULT_INTERNAL.  http_free cancels all; not from
  * inside a done function.
  */
-enum fault http_new(struct event_base *base, struct http **http_out)
-    MUST_CHECK;
+enum fault http_new(struct event_base *base, struct http **http_out) MUST_CHECK;
 void http_free(struct http *http);
 
 /*
@@ -76,13 +75,13 @@ void http_free(struct http *http);
  * FAULT_INTERNAL.
  */
 enum fault http_post(struct http *http, const struct http_request *request,
-    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
-    MUST_CHECK;
+    http_done_fn *done, void *ctx,
+    struct http_exchange **exchange_out) MUST_CHECK;
 
 /* http_get - the same without a body. */
 enum fault http_get(struct http *http, const struct http_request *request,
-    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
-    MUST_CHECK;
+    http_done_fn *done, void *ctx,
+    struct http_exchange **exchange_out) MUST_CHECK;
 
 /* http_cancel - forget it; done is not called. */
 void http_cancel(struct http_exchange *exchange);

@@ -61,7 +61,7 @@ static int64_t retry_after_s(const struct http_exchange *exchange)
 	if (exchange->retry_after[0] == '\0')
 		return -1;
 	if (attr_number(span_of(exchange->retry_after), 0, INT32_MAX,
-	    &seconds) == FAULT_NONE)
+		&seconds) == FAULT_NONE)
 		return seconds;
 	/* The server's clock, not ours, or no clock at all. */
 	when = curl_getdate(exchange->retry_after, NULL);
@@ -78,8 +78,10 @@ static void redirect_host(CURL *easy, char *out, size_t out_bytes)
 	char *target = NULL, *host = NULL;
 
 	(void)snprintf(out, out_bytes, "another place");
-	if (url != NULL && curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL,
-	    &target) == CURLE_OK && target != NULL &&
+	if (url != NULL &&
+	    curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &target) ==
+		CURLE_OK &&
+	    target != NULL &&
 	    curl_url_set(url, CURLUPART_URL, target, 0) == CURLUE_OK &&
 	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
 	    attr_is_host(span_of(host)))
@@ -115,21 +117,15 @@ static enum http_trouble trouble_of(CURLcode code)
 {
 	switch ((int)code) {
 	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return HTTP_DNS;
-	case CURLE_COULDNT_CONNECT:
-		return HTTP_CONNECT;
+	case CURLE_COULDNT_RESOLVE_HOST: return HTTP_DNS;
+	case CURLE_COULDNT_CONNECT: return HTTP_CONNECT;
 	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_USE_SSL_FAILED:
-		return HTTP_TLS;
+	case CURLE_USE_SSL_FAILED: return HTTP_TLS;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-		return HTTP_CERTIFICATE;
-	case CURLE_OPERATION_TIMEDOUT:
-		return HTTP_TIMEOUT;
-	case CURLE_FILESIZE_EXCEEDED:
-		return HTTP_TOO_BIG;
+	case CURLE_SSL_INVALIDCERTSTATUS: return HTTP_CERTIFICATE;
+	case CURLE_OPERATION_TIMEDOUT: return HTTP_TIMEOUT;
+	case CURLE_FILESIZE_EXCEEDED: return HTTP_TOO_BIG;
 	case CURLE_OUT_OF_MEMORY:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CRL_BADFILE:
@@ -139,10 +135,8 @@ static enum http_trouble trouble_of(CURLcode code)
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_URL_MALFORMAT:
 	case CURLE_NOT_BUILT_IN:
-	case CURLE_BAD_FUNCTION_ARGUMENT:
-		return HTTP_LOCAL;
-	default:
-		return HTTP_CUT;
+	case CURLE_BAD_FUNCTION_ARGUMENT: return HTTP_LOCAL;
+	default: return HTTP_CUT;
 	}
 }
 
@@ -187,8 +181,9 @@ static void connect_text(const struct http_exchange *exchange, char *out,
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE,
 	    &proxy);
 	if (proxy != 0) {
-		(void)snprintf(out, out_bytes, "the proxy refused to connect "
-		    "to %.100s (status %ld)", exchange->host, proxy);
+		(void)snprintf(out, out_bytes,
+		    "the proxy refused to connect to %.100s (status %ld)",
+		    exchange->host, proxy);
 		return;
 	}
 	why_set(&why, (int)os, "cannot connect to %.100s", exchange->host);
@@ -204,28 +199,29 @@ static void timeout_text(const struct http_exchange *exchange, char *out,
 	    &secured_us);
 	if (secured_us == 0)
 		(void)snprintf(out, out_bytes,
-		    "no connection to %.100s within %d seconds",
-		    exchange->host, HTTP_CONNECT_MAX_MS / 1000);
+		    "no connection to %.100s within %d seconds", exchange->host,
+		    HTTP_CONNECT_MAX_MS / 1000);
 	else
 		(void)snprintf(out, out_bytes,
-		    "%.100s did not answer within %d seconds",
-		    exchange->host, HTTP_TOTAL_MAX_MS / 1000);
+		    "%.100s did not answer within %d seconds", exchange->host,
+		    HTTP_TOTAL_MAX_MS / 1000);
 }
 
 static void local_text(const struct http_exchange *exchange, CURLcode code,
     char *out, size_t out_bytes)
 {
 	if (code == CURLE_SSL_CACERT_BADFILE)
-		(void)snprintf(out, out_bytes, "the certificates that "
-		    "ca_file or ca_path names cannot be read, so %.100s "
-		    "cannot be asked", exchange->host);
+		(void)snprintf(out, out_bytes,
+		    "the certificates that ca_file or ca_path names cannot be "
+		    "read, so %.100s cannot be asked",
+		    exchange->host);
 	else if (code == CURLE_OUT_OF_MEMORY)
 		(void)snprintf(out, out_bytes,
 		    "out of memory while asking %.100s", exchange->host);
 	else
-		(void)snprintf(out, out_bytes, "libcurl on this machine "
-		    "cannot ask %.100s (curl error %d)", exchange->host,
-		    (int)code);
+		(void)snprintf(out, out_bytes,
+		    "libcurl on this machine cannot ask %.100s (curl error %d)",
+		    exchange->host, (int)code);
 }
 
 static void trouble_text(const struct http_exchange *exchange, CURLcode code,
@@ -238,38 +234,38 @@ static void trouble_text(const struct http_exchange *exchange, CURLcode code,
 	switch (trouble) {
 	case HTTP_DNS:
 		if (code == CURLE_COULDNT_RESOLVE_PROXY)
-			(void)snprintf(out, out_bytes, "the name of the proxy "
-			    "to %.100s could not be resolved", host);
+			(void)snprintf(out, out_bytes,
+			    "the name of the proxy to %.100s could not be "
+			    "resolved",
+			    host);
 		else
 			(void)snprintf(out, out_bytes,
 			    "the name %.100s could not be resolved", host);
 		return;
-	case HTTP_CONNECT:
-		connect_text(exchange, out, out_bytes);
-		return;
+	case HTTP_CONNECT: connect_text(exchange, out, out_bytes); return;
 	case HTTP_TLS:
-		(void)snprintf(out, out_bytes, "no TLS connection with %.100s "
-		    "could be made: TLS 1.2 or newer is needed", host);
+		(void)snprintf(out, out_bytes,
+		    "no TLS connection with %.100s could be made: TLS 1.2 or "
+		    "newer is needed",
+		    host);
 		return;
 	case HTTP_CERTIFICATE:
 		certificate_text(exchange, out, out_bytes);
 		return;
-	case HTTP_TIMEOUT:
-		timeout_text(exchange, out, out_bytes);
-		return;
+	case HTTP_TIMEOUT: timeout_text(exchange, out, out_bytes); return;
 	case HTTP_TOO_BIG:
-		(void)snprintf(out, out_bytes, "the answer of %.100s is longer "
-		    "than %d bytes", host, HTTP_BODY_MAX_BYTES);
+		(void)snprintf(out, out_bytes,
+		    "the answer of %.100s is longer than %d bytes", host,
+		    HTTP_BODY_MAX_BYTES);
 		return;
-	case HTTP_LOCAL:
-		local_text(exchange, code, out, out_bytes);
-		return;
+	case HTTP_LOCAL: local_text(exchange, code, out, out_bytes); return;
 	case HTTP_ANSWERED:
-	case HTTP_CUT:
-		break;
+	case HTTP_CUT: break;
 	}
-	(void)snprintf(out, out_bytes, "the connection to %.100s was closed "
-	    "before the whole answer had come", host);
+	(void)snprintf(out, out_bytes,
+	    "the connection to %.100s was closed before the whole answer had "
+	    "come",
+	    host);
 }
 
 void http_answer_make(const struct http_exchange *exchange, CURLcode code,
@@ -293,6 +289,6 @@ void http_answer_make(const struct http_exchange *exchange, CURLcode code,
 	    &proxy);
 	if (answer_out->trouble == HTTP_CUT && proxy != 0 && proxy != 200)
 		answer_out->trouble = HTTP_CONNECT;
-	trouble_text(exchange, body == FAULT_NOMEM ? CURLE_OUT_OF_MEMORY :
-	    code, answer_out->trouble, answer_out);
+	trouble_text(exchange, body == FAULT_NOMEM ? CURLE_OUT_OF_MEMORY : code,
+	    answer_out->trouble, answer_out);
 }

@@ -15,8 +15,8 @@
 
 #include "oauth/http.h"
 
-#define HTTP_IDLE_CONNECTIONS_MAX	8
-#define HTTP_HEADER_MAX_BYTES		128
+#define HTTP_IDLE_CONNECTIONS_MAX 8
+#define HTTP_HEADER_MAX_BYTES	  128
 
 struct http {
 	struct event_base *base;
@@ -30,11 +30,11 @@ struct http_exchange {
 	struct http_exchange *next, *prev;
 	CURL *easy;
 	struct curl_slist *headers;
-	char *host;		/* of the URL, for sentences */
+	char *host; /* of the URL, for sentences */
 	struct buf form;
 	bool is_get;
 	struct buf body;
-	bool broken;		/* the event loop could not take its socket */
+	bool broken; /* the event loop could not take its socket */
 	char retry_after[HTTP_HEADER_MAX_BYTES];
 	char date[HTTP_HEADER_MAX_BYTES];
 	char reason[CURL_ERROR_SIZE];

@@ -35,8 +35,9 @@ void http_timer_event(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	http_reap(http, curl_multi_socket_action(http->multi,
-	    CURL_SOCKET_TIMEOUT, 0, &running));
+	http_reap(http,
+	    curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0,
+		&running));
 }
 
 int http_timer_cb(CURLM *multi, long timeout_ms, void *ctx)
@@ -94,8 +95,7 @@ static struct http_socket *socket_watch(struct http *http, curl_socket_t fd,
  * A fault here must not be returned: curl would give up on every exchange.
  * The one that cannot be watched is marked, and ends at the next reaping.
  */
-int http_socket_cb(CURL *easy, curl_socket_t fd, int what, void *ctx,
-    void *old)
+int http_socket_cb(CURL *easy, curl_socket_t fd, int what, void *ctx, void *old)
 {
 	struct http *http = ctx;
 	struct http_exchange *exchange;
@@ -108,7 +108,8 @@ int http_socket_cb(CURL *easy, curl_socket_t fd, int what, void *ctx,
 		socket = socket_watch(http, fd, what, old);
 		if (socket == NULL &&
 		    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &of) ==
-		    CURLE_OK && of != NULL) {
+			CURLE_OK &&
+		    of != NULL) {
 			exchange = of;
 			exchange->broken = true;
 		}

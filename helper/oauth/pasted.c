@@ -8,7 +8,7 @@
 #include "oauth/form.h"
 #include "wire/attr.h"
 
-#define CODE_MIN_BYTES 6	/* "no" and "yes" are none */
+#define CODE_MIN_BYTES 6 /* "no" and "yes" are none */
 
 /* None of what is left out stands in an address or a code. */
 static void add_clean(struct buf *out, struct span text)
@@ -104,8 +104,8 @@ enum fault pasted_read(struct span text, enum pasted *pasted_out,
 		*pasted_out = PASTED_CODE;
 		fault = add_code(buf_span(&clean), out);
 		if (fault == FAULT_GRAMMAR)
-			why_set(why, 0, "that is neither an address nor a "
-			    "code");
+			why_set(why, 0,
+			    "that is neither an address nor a code");
 	}
 	if (fault == FAULT_NOMEM)
 		why_set(why, 0, "%s", fault_text(fault));

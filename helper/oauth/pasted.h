@@ -12,12 +12,12 @@
 
 #include "wire/buf.h"
 
-#define PASTED_MAX_BYTES	16384
-#define PASTED_CODE_MAX_BYTES	4096
+#define PASTED_MAX_BYTES      16384
+#define PASTED_CODE_MAX_BYTES 4096
 
 enum pasted {
-	PASTED_ADDRESS,		/* out has its query, still encoded */
-	PASTED_CODE		/* out has the bare code, decoded */
+	PASTED_ADDRESS, /* out has its query, still encoded */
+	PASTED_CODE	/* out has the bare code, decoded */
 };
 
 /*

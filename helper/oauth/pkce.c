@@ -18,8 +18,8 @@ enum fault pkce_random(struct secret **text_out)
 
 	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
 		return FAULT_INTERNAL;
-	base64_add_url(&text, (struct span){ (const char *)bytes,
-	    sizeof(bytes) });
+	base64_add_url(&text,
+	    (struct span){ (const char *)bytes, sizeof(bytes) });
 	fault = buf_fault(&text);
 	if (fault == FAULT_NONE)
 		fault = secret_new(buf_span(&text), text_out);
@@ -34,7 +34,7 @@ enum fault pkce_challenge(struct span verifier, struct buf *out)
 	unsigned n = 0;
 
 	if (EVP_Digest(verifier.p, verifier.n, digest, &n, EVP_sha256(),
-	    NULL) != 1)
+		NULL) != 1)
 		return FAULT_INTERNAL;
 	base64_add_url(out, (struct span){ (const char *)digest, n });
 	return buf_fault(out);

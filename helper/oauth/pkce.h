@@ -13,8 +13,8 @@
 #include "wire/buf.h"
 #include "wire/secret.h"
 
-#define PKCE_RANDOM_BYTES	32
-#define PKCE_TEXT_BYTES		43	/* 32 bytes in base64url, no padding */
+#define PKCE_RANDOM_BYTES 32
+#define PKCE_TEXT_BYTES	  43 /* 32 bytes in base64url, no padding */
 
 /*
  * pkce_random - PKCE_TEXT_BYTES of [A-Za-z0-9_-] with 256 random bits: a

@@ -15,31 +15,31 @@
 
 #define PRESET_SERVERS_MAX 8
 #define PRESET_DOMAINS_MAX 12
-#define PRESET_MX_MAX 4
+#define PRESET_MX_MAX	   4
 
 /* All strings may be NULL but name and title. */
 struct preset {
 	const char *name;
-	const char *cloud_of;	/* the preset this is a cloud of */
-	const char *cloud;	/* its word there */
+	const char *cloud_of; /* the preset this is a cloud of */
+	const char *cloud;    /* its word there */
 	const char *title;
 	enum provider_family family;
-	enum flow_kind flow;	/* FLOW_NONE: data only, nobody tried it */
-	const char *tenant;	/* unless the profile names one */
+	enum flow_kind flow; /* FLOW_NONE: data only, nobody tried it */
+	const char *tenant;  /* unless the profile names one */
 	const char *issuer;
 	const char *authorization_endpoint;
 	const char *token_endpoint;
 	const char *device_authorization_endpoint;
 	const char *revocation_endpoint;
 	const char *registration_endpoint;
-	const char *no_device;	/* why not to sign in by a code */
-	bool short_device_grant; /* polls with device_code and code */
-	bool returns_iss;	/* RFC 9207 */
+	const char *no_device;	     /* why not to sign in by a code */
+	bool short_device_grant;     /* polls with device_code and code */
+	bool returns_iss;	     /* RFC 9207 */
 	const char *authorize_extra; /* fields of the authorization URL */
 	const char *scope_smtp;
 	const char *scope_imap;
 	const char *scope_pop;
-	const char *scope_more;	/* refresh token and id_token */
+	const char *scope_more; /* refresh token and id_token */
 	const char *scope_app;	/* client credentials: instead of all these */
 	const char *servers[PRESET_SERVERS_MAX];
 	const char *domains[PRESET_DOMAINS_MAX]; /* of mail addresses */

@@ -15,9 +15,9 @@
 
 /* All keys whose value is one string; form says which bytes it may have. */
 enum value_form {
-	VALUE_TEXT,		/* printable ASCII and blanks */
-	VALUE_WORD,		/* printable ASCII */
-	VALUE_PATH,		/* any bytes, absolute */
+	VALUE_TEXT, /* printable ASCII and blanks */
+	VALUE_WORD, /* printable ASCII */
+	VALUE_PATH, /* any bytes, absolute */
 	VALUE_URL
 };
 
@@ -29,13 +29,13 @@ static const struct {
 	{ "issuer", offsetof(struct provider, issuer), VALUE_URL },
 	{ "authorization_endpoint",
 	    offsetof(struct provider, authorization_endpoint), VALUE_URL },
-	{ "token_endpoint",
-	    offsetof(struct provider, token_endpoint), VALUE_URL },
+	{ "token_endpoint", offsetof(struct provider, token_endpoint),
+	    VALUE_URL },
 	{ "device_authorization_endpoint",
 	    offsetof(struct provider, device_authorization_endpoint),
 	    VALUE_URL },
-	{ "revocation_endpoint",
-	    offsetof(struct provider, revocation_endpoint), VALUE_URL },
+	{ "revocation_endpoint", offsetof(struct provider, revocation_endpoint),
+	    VALUE_URL },
 	{ "registration_endpoint",
 	    offsetof(struct provider, registration_endpoint), VALUE_URL },
 	{ "client_id", offsetof(struct provider, client_id), VALUE_TEXT },
@@ -82,14 +82,13 @@ char **provider_key_slot(struct provider *provider, const char *key)
 	return NULL;
 }
 
-enum fault provider_copy_keys(const struct provider *from,
-    struct provider *to)
+enum fault provider_copy_keys(const struct provider *from, struct provider *to)
 {
 	size_t i;
 
 	for (i = 0; i < N_KEYS; i++) {
-		const char *const *slot = (const void *)
-		    ((const char *)from + keys[i].offset);
+		const char *const *slot = (const void *)((const char *)from +
+		    keys[i].offset);
 
 		if (provider_put(slot_at(to, i), *slot))
 			return FAULT_NOMEM;
@@ -120,8 +119,8 @@ enum fault provider_new(const char *name, const char *preset,
 	provider->family = row != NULL ? row->family : PROVIDER_STANDARD;
 	if (provider_put(&provider->name, name) != FAULT_NONE ||
 	    provider_put(&provider->preset, preset) != FAULT_NONE ||
-	    provider_put(&provider->title,
-	    row != NULL ? row->title : name) != FAULT_NONE) {
+	    provider_put(&provider->title, row != NULL ? row->title : name) !=
+		FAULT_NONE) {
 		provider_release(provider);
 		return FAULT_NOMEM;
 	}
@@ -142,7 +141,7 @@ static bool is_text(const char *value)
 static bool is_tenant(const char *value)
 {
 	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
 	size_t n = strlen(value);
 
 	return n >= 1 && n <= 255 && strspn(value, legal) == n;
@@ -164,8 +163,9 @@ enum fault provider_protocols_check(const struct provider *provider,
 			if (span_is((struct span){ p, n }, known[i]))
 				break;
 		if (i == 3) {
-			why_set(why, 0, "provider '%s': protocols has a word "
-			    "that is none of smtp, imap and pop",
+			why_set(why, 0,
+			    "provider '%s': protocols has a word that is none "
+			    "of smtp, imap and pop",
 			    provider->name);
 			return FAULT_GRAMMAR;
 		}
@@ -173,8 +173,10 @@ enum fault provider_protocols_check(const struct provider *provider,
 	}
 	if (words > 0)
 		return FAULT_NONE;
-	why_set(why, 0, "provider '%s': protocols is empty: name one or more "
-	    "of smtp, imap and pop", provider->name);
+	why_set(why, 0,
+	    "provider '%s': protocols is empty: name one or more of smtp, imap "
+	    "and pop",
+	    provider->name);
 	return FAULT_GRAMMAR;
 }
 
@@ -182,39 +184,43 @@ static enum fault check_form(const struct provider *provider, const char *key,
     enum value_form form, const char *value, struct why *why)
 {
 	switch (form) {
-	case VALUE_URL:
-		return provider_url_check(provider, key, value, why);
+	case VALUE_URL: return provider_url_check(provider, key, value, why);
 	case VALUE_PATH:
 		if (value[0] == '/' &&
 		    strlen(value) <= PROVIDER_VALUE_MAX_BYTES)
 			return FAULT_NONE;
-		why_set(why, 0, "provider '%s': %s must be a whole path that "
-		    "begins with '/'", provider->name, key);
+		why_set(why, 0,
+		    "provider '%s': %s must be a whole path that begins with "
+		    "'/'",
+		    provider->name, key);
 		return FAULT_GRAMMAR;
 	case VALUE_WORD:
-	case VALUE_TEXT:
-		break;
+	case VALUE_TEXT: break;
 	}
 	if (is_text(value) &&
 	    (form != VALUE_WORD || strchr(value, ' ') == NULL))
 		return FAULT_NONE;
-	why_set(why, 0, "provider '%s': %s is too long or has a byte that "
-	    "cannot be there", provider->name, key);
+	why_set(why, 0,
+	    "provider '%s': %s is too long or has a byte that cannot be there",
+	    provider->name, key);
 	return FAULT_GRAMMAR;
 }
 
-static enum fault check_value(const struct provider *provider,
-    const char *key, const char *value, struct why *why)
+static enum fault check_value(const struct provider *provider, const char *key,
+    const char *value, struct why *why)
 {
 	if (strcmp(key, "tenant") == 0 && !is_tenant(value)) {
-		why_set(why, 0, "provider '%s': tenant must be a domain, a "
-		    "GUID, or common, organizations or consumers",
+		why_set(why, 0,
+		    "provider '%s': tenant must be a domain, a GUID, or "
+		    "common, organizations or consumers",
 		    provider->name);
 		return FAULT_GRAMMAR;
 	}
 	if (strcmp(key, "client_id") == 0 && value[0] == '\0') {
-		why_set(why, 0, "provider '%s': client_id is empty: write the "
-		    "id of the application you registered", provider->name);
+		why_set(why, 0,
+		    "provider '%s': client_id is empty: write the id of the "
+		    "application you registered",
+		    provider->name);
 		return FAULT_GRAMMAR;
 	}
 	if (strcmp(key, "protocols") == 0)
@@ -227,20 +233,23 @@ static enum fault set_flow(struct provider *provider, const char *value,
 {
 	if (flow_kind_from_word(span_of(value), &provider->flow) == FAULT_NONE)
 		return FAULT_NONE;
-	why_set(why, 0, "provider '%s': flow must be 'device', 'browser', "
-	    "'client-credentials' or 'service-account'", provider->name);
+	why_set(why, 0,
+	    "provider '%s': flow must be 'device', 'browser', "
+	    "'client-credentials' or 'service-account'",
+	    provider->name);
 	return FAULT_GRAMMAR;
 }
 
-static enum fault set_min_validity(struct provider *provider,
-    const char *value, struct why *why)
+static enum fault set_min_validity(struct provider *provider, const char *value,
+    struct why *why)
 {
 	if (attr_number(span_of(value), 0, PROVIDER_MIN_VALIDITY_MAX_S,
-	    &provider->min_validity_s) == FAULT_NONE)
+		&provider->min_validity_s) == FAULT_NONE)
 		return FAULT_NONE;
-	why_set(why, 0, "provider '%s': min_validity must be a number of "
-	    "seconds from 0 to %d", provider->name,
-	    PROVIDER_MIN_VALIDITY_MAX_S);
+	why_set(why, 0,
+	    "provider '%s': min_validity must be a number of seconds from 0 to "
+	    "%d",
+	    provider->name, PROVIDER_MIN_VALIDITY_MAX_S);
 	return FAULT_GRAMMAR;
 }
 
@@ -253,8 +262,10 @@ static enum fault set_redirect_port(struct provider *provider,
 		provider->redirect_port = (uint16_t)port;
 		return FAULT_NONE;
 	}
-	why_set(why, 0, "provider '%s': redirect_port must be a port from 1 to "
-	    "65535, or 0 for any that is free", provider->name);
+	why_set(why, 0,
+	    "provider '%s': redirect_port must be a port from 1 to 65535, or 0 "
+	    "for any that is free",
+	    provider->name);
 	return FAULT_GRAMMAR;
 }
 
@@ -292,14 +303,15 @@ enum fault provider_add_server(struct provider *provider, const char *server,
 	const char *name = strncmp(server, "*.", 2) == 0 ? server + 2 : server;
 
 	if (!attr_is_host(span_of(name)) || name[0] == '.') {
-		why_set(why, 0, "provider '%s': servers has a name that is "
-		    "neither a host name nor '*.' and a domain",
+		why_set(why, 0,
+		    "provider '%s': servers has a name that is neither a host "
+		    "name nor '*.' and a domain",
 		    provider->name);
 		return FAULT_GRAMMAR;
 	}
 	if (provider->n_servers == PROVIDER_SERVERS_MAX) {
-		why_set(why, 0, "provider '%s': servers has more than %d "
-		    "names", provider->name, PROVIDER_SERVERS_MAX);
+		why_set(why, 0, "provider '%s': servers has more than %d names",
+		    provider->name, PROVIDER_SERVERS_MAX);
 		return FAULT_TOO_BIG;
 	}
 	if (provider_put(&provider->servers[provider->n_servers], server))
@@ -312,11 +324,23 @@ enum fault provider_add_server(struct provider *provider, const char *server,
 static bool is_own_field(const char *name)
 {
 	static const char *const own[] = {
-		"grant_type", "client_id", "client_secret", "scope",
-		"refresh_token", "device_code", "code", "code_verifier",
-		"redirect_uri", "client_assertion", "client_assertion_type",
-		"assertion", "login_hint", "state", "response_type",
-		"code_challenge", "code_challenge_method",
+		"grant_type",
+		"client_id",
+		"client_secret",
+		"scope",
+		"refresh_token",
+		"device_code",
+		"code",
+		"code_verifier",
+		"redirect_uri",
+		"client_assertion",
+		"client_assertion_type",
+		"assertion",
+		"login_hint",
+		"state",
+		"response_type",
+		"code_challenge",
+		"code_challenge_method",
 	};
 	size_t i;
 
@@ -334,8 +358,10 @@ enum fault provider_add_extra(struct provider *provider, const char *name,
 
 	if (!attr_is_token(span_of(name), 64) || is_own_field(name) ||
 	    value[0] == '\0' || !is_text(value)) {
-		why_set(why, 0, "provider '%s': extra needs name=value with a "
-		    "name that is no field of OAuth itself", provider->name);
+		why_set(why, 0,
+		    "provider '%s': extra needs name=value with a name that is "
+		    "no field of OAuth itself",
+		    provider->name);
 		return FAULT_GRAMMAR;
 	}
 	for (i = 0; i < provider->n_extra; i++) {

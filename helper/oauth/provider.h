@@ -16,17 +16,17 @@
 
 struct assertion_key;
 
-#define PROVIDER_SERVERS_MAX	32
-#define PROVIDER_EXTRA_MAX	16
+#define PROVIDER_SERVERS_MAX 32
+#define PROVIDER_EXTRA_MAX   16
 
 enum provider_family {
-	PROVIDER_STANDARD,	/* RFC 6749 and nothing else */
-	PROVIDER_MICROSOFT,	/* AADSTS numbers, scope on refresh */
-	PROVIDER_GOOGLE		/* revokes by token alone */
+	PROVIDER_STANDARD,  /* RFC 6749 and nothing else */
+	PROVIDER_MICROSOFT, /* AADSTS numbers, scope on refresh */
+	PROVIDER_GOOGLE	    /* revokes by token alone */
 };
 
 enum flow_kind {
-	FLOW_NONE,		/* not chosen yet */
+	FLOW_NONE, /* not chosen yet */
 	FLOW_DEVICE,
 	FLOW_BROWSER,
 	FLOW_CLIENT_CREDENTIALS,
@@ -41,9 +41,9 @@ struct provider_pair {
 /* Read-only for all but provider.c; strings may be NULL. */
 struct provider {
 	unsigned users;
-	char *name;			/* of the profile */
-	char *preset;			/* NULL: defined by its endpoints */
-	char *title;			/* for humans */
+	char *name;   /* of the profile */
+	char *preset; /* NULL: defined by its endpoints */
+	char *title;  /* for humans */
 	enum provider_family family;
 	char *issuer;
 	char *authorization_endpoint;
@@ -54,37 +54,37 @@ struct provider {
 	char *client_id;
 	struct secret *client_secret;
 	int64_t client_secret_expires_s; /* unix seconds; 0: not said */
-	struct assertion_key *key;	/* of a certificate or a service
+	struct assertion_key *key;	 /* of a certificate or a service
 					   account; NULL: none */
-	char *assertion_file;		/* read anew for each exchange */
+	char *assertion_file;		 /* read anew for each exchange */
 	char *tenant;
-	char *scope;			/* what a sign-in asks for */
-	char *protocols;		/* "smtp imap pop" or fewer */
+	char *scope;	 /* what a sign-in asks for */
+	char *protocols; /* "smtp imap pop" or fewer */
 	enum flow_kind flow;
 	char *servers[PROVIDER_SERVERS_MAX]; /* names or "*.suffix" */
 	size_t n_servers;
 	struct provider_pair extra[PROVIDER_EXTRA_MAX];
 	size_t n_extra;
-	int64_t min_validity_s;		/* 0: the general rule */
-	uint16_t redirect_port;		/* of this computer, where a browser
+	int64_t min_validity_s; /* 0: the general rule */
+	uint16_t redirect_port; /* of this computer, where a browser
 					   comes back; 0: any */
 	char *ca_file;
 	char *ca_path;
 	char *proxy;
-	char *sign_out_page;		/* where a user can revoke by hand */
-	char *no_device;		/* why not by a code, or NULL */
-	char *authorize_extra;		/* "name=value&..." for the URL that
+	char *sign_out_page;	 /* where a user can revoke by hand */
+	char *no_device;	 /* why not by a code, or NULL */
+	char *authorize_extra;	 /* "name=value&..." for the URL that
 					   a browser is sent to, or NULL */
-	char *scopes_supported;		/* as discovery told, or NULL */
-	char *covers;			/* which protocols the scope is good
+	char *scopes_supported;	 /* as discovery told, or NULL */
+	char *covers;		 /* which protocols the scope is good
 					   for; NULL: it does not tell */
-	bool short_device_grant;	/* polls with device_code and code */
-	bool returns_iss;		/* RFC 9207: iss must come back */
-	bool untried;			/* data only: flow must be named */
-	bool incomplete;		/* endpoints are at its issuer */
-	bool registers;			/* no client id: register one */
-	bool scope_derived;		/* from protocols, not written */
-	char *raw[8];			/* templates until provider_finish */
+	bool short_device_grant; /* polls with device_code and code */
+	bool returns_iss;	 /* RFC 9207: iss must come back */
+	bool untried;		 /* data only: flow must be named */
+	bool incomplete;	 /* endpoints are at its issuer */
+	bool registers;		 /* no client id: register one */
+	bool scope_derived;	 /* from protocols, not written */
+	char *raw[8];		 /* templates until provider_finish */
 };
 
 /* provider_known - whether a preset of that name is built in. */
@@ -245,7 +245,7 @@ enum fault provider_url_host(const char *url, char **host_out) MUST_CHECK;
 
 /* flow_kind_word, flow_kind_from_word - "device", "browser", ... */
 const char *flow_kind_word(enum flow_kind kind);
-enum fault flow_kind_from_word(struct span word, enum flow_kind *kind_out)
-    MUST_CHECK;
+enum fault flow_kind_from_word(struct span word,
+    enum flow_kind *kind_out) MUST_CHECK;
 
 #endif

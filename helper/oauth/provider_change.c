@@ -14,8 +14,7 @@
 #include "oauth/provider_impl.h"
 #include "wire/attr.h"
 
-static enum fault copy_lists(const struct provider *base,
-    struct provider *copy)
+static enum fault copy_lists(const struct provider *base, struct provider *copy)
 {
 	struct why why;
 	size_t i;
@@ -25,15 +24,14 @@ static enum fault copy_lists(const struct provider *base,
 			return FAULT_NOMEM;
 	for (i = 0; i < base->n_extra; i++)
 		if (provider_add_extra(copy, base->extra[i].name,
-		    base->extra[i].value, &why))
+			base->extra[i].value, &why))
 			return FAULT_NOMEM;
 	if (base->client_secret != NULL)
 		return provider_set_secret(copy, base->client_secret);
 	return FAULT_NONE;
 }
 
-static enum fault copy_all(const struct provider *base,
-    struct provider *copy)
+static enum fault copy_all(const struct provider *base, struct provider *copy)
 {
 	copy->family = base->family;
 	copy->flow = base->flow;
@@ -68,21 +66,20 @@ static enum fault add_found(struct provider *copy,
 	copy->incomplete = false;
 	copy->returns_iss = copy->returns_iss || found->returns_iss;
 	if (lay_under(&copy->authorization_endpoint,
-	    found->authorization_endpoint) ||
+		found->authorization_endpoint) ||
 	    lay_under(&copy->token_endpoint, found->token_endpoint) ||
 	    lay_under(&copy->device_authorization_endpoint,
-	    found->device_authorization_endpoint) ||
-	    lay_under(&copy->revocation_endpoint,
-	    found->revocation_endpoint) ||
+		found->device_authorization_endpoint) ||
+	    lay_under(&copy->revocation_endpoint, found->revocation_endpoint) ||
 	    lay_under(&copy->registration_endpoint,
-	    found->registration_endpoint) ||
+		found->registration_endpoint) ||
 	    provider_put(&copy->scopes_supported, found->scopes_supported))
 		return FAULT_NOMEM;
 	return FAULT_NONE;
 }
 
-static enum fault change_protocols(struct provider *copy,
-    const char *protocols, struct why *why)
+static enum fault change_protocols(struct provider *copy, const char *protocols,
+    struct why *why)
 {
 	enum fault fault;
 
@@ -150,13 +147,13 @@ static bool is_in_or_below(struct span host, const char *domain)
 	    strncasecmp(host.p + host.n - n, domain, n) == 0;
 }
 
-static bool is_of(const struct preset *row, struct span domain,
-    struct span mx)
+static bool is_of(const struct preset *row, struct span domain, struct span mx)
 {
 	size_t i;
 
-	for (i = 0; domain.n > 0 && i < PRESET_DOMAINS_MAX &&
-	    row->domains[i] != NULL; i++)
+	for (i = 0;
+	     domain.n > 0 && i < PRESET_DOMAINS_MAX && row->domains[i] != NULL;
+	     i++)
 		if (same_folded(domain, row->domains[i]))
 			return true;
 	for (i = 0; mx.n > 0 && i < PRESET_MX_MAX && row->mx[i] != NULL; i++)

@@ -14,8 +14,11 @@
 #include "wire/buf.h"
 
 static const char *const endpoint_keys[] = {
-	"issuer", "authorization_endpoint", "token_endpoint",
-	"device_authorization_endpoint", "revocation_endpoint",
+	"issuer",
+	"authorization_endpoint",
+	"token_endpoint",
+	"device_authorization_endpoint",
+	"revocation_endpoint",
 	"registration_endpoint",
 };
 
@@ -67,9 +70,11 @@ static enum fault find_row(const struct provider *provider,
 	if (cloud != NULL) {
 		row = row != NULL ? preset_in_cloud(row, cloud) : NULL;
 		if (row == NULL) {
-			why_set(why, 0, "provider '%s': cloud must be "
-			    "'public', 'gcc-high', 'dod' or 'china', with "
-			    "preset = 'microsoft'", provider->name);
+			why_set(why, 0,
+			    "provider '%s': cloud must be 'public', "
+			    "'gcc-high', 'dod' or 'china', with preset = "
+			    "'microsoft'",
+			    provider->name);
 			return FAULT_CONFIG_ERROR;
 		}
 	}
@@ -106,13 +111,13 @@ static enum fault fill_from_row(struct provider *provider,
 	    fill(&provider->tenant, row->tenant) ||
 	    fill(&provider->issuer, row->issuer) ||
 	    fill(&provider->authorization_endpoint,
-	    row->authorization_endpoint) ||
+		row->authorization_endpoint) ||
 	    fill(&provider->token_endpoint, row->token_endpoint) ||
 	    fill(&provider->device_authorization_endpoint,
-	    row->device_authorization_endpoint) ||
+		row->device_authorization_endpoint) ||
 	    fill(&provider->revocation_endpoint, row->revocation_endpoint) ||
 	    fill(&provider->registration_endpoint,
-	    row->registration_endpoint) ||
+		row->registration_endpoint) ||
 	    fill(&provider->no_device, row->no_device) ||
 	    fill(&provider->authorize_extra, row->authorize_extra) ||
 	    fill(&provider->sign_out_page, row->sign_out_page))
@@ -169,8 +174,9 @@ static enum fault finish_endpoint(struct provider *provider, const char *key,
 		return FAULT_NONE;
 	if (strstr(*slot, "{tenant}") != NULL) {
 		if (provider->tenant == NULL) {
-			why_set(why, 0, "provider '%s': %s has {tenant} but "
-			    "there is no tenant: write tenant = '...'",
+			why_set(why, 0,
+			    "provider '%s': %s has {tenant} but there is no "
+			    "tenant: write tenant = '...'",
 			    provider->name, key);
 			return FAULT_CONFIG_ERROR;
 		}
@@ -190,23 +196,24 @@ static enum fault finish_endpoint(struct provider *provider, const char *key,
 static enum fault lacks(const struct provider *provider, const char *key,
     const char *cure, struct why *why)
 {
-	why_set(why, 0, "provider '%s': %s is missing: %s", provider->name,
-	    key, cure);
+	why_set(why, 0, "provider '%s': %s is missing: %s", provider->name, key,
+	    cure);
 	return FAULT_CONFIG_ERROR;
 }
 
-static enum fault check_client(const struct provider *provider,
-    struct why *why)
+static enum fault check_client(const struct provider *provider, struct why *why)
 {
 	if (provider->token_endpoint == NULL)
 		return lacks(provider, "token_endpoint",
 		    "write token_endpoint = 'https://...', as the provider's "
-		    "documentation says", why);
+		    "documentation says",
+		    why);
 	if (provider->client_id == NULL && !provider->registers &&
 	    provider->flow != FLOW_SERVICE_ACCOUNT)
 		return lacks(provider, "client_id",
-		    "register an application (README) and write "
-		    "client_id = '...'", why);
+		    "register an application (README) and write client_id = "
+		    "'...'",
+		    why);
 	return FAULT_NONE;
 }
 
@@ -216,9 +223,11 @@ static enum fault no_flow(const struct provider *provider, struct why *why)
 		return lacks(provider, "device_authorization_endpoint",
 		    "nothing says how to sign in: write "
 		    "device_authorization_endpoint = 'https://...' or "
-		    "authorization_endpoint = 'https://...'", why);
-	why_set(why, 0, "provider '%s': the preset is data only, nobody has "
-	    "tried it: to be the first, name the flow, as in --flow browser",
+		    "authorization_endpoint = 'https://...'",
+		    why);
+	why_set(why, 0,
+	    "provider '%s': the preset is data only, nobody has tried it: to "
+	    "be the first, name the flow, as in --flow browser",
 	    provider->name);
 	return FAULT_CONFIG_ERROR;
 }
@@ -241,18 +250,18 @@ enum fault provider_check_flow(const struct provider *provider,
 			return FAULT_NONE;
 		return lacks(provider, "device_authorization_endpoint",
 		    "write device_authorization_endpoint = 'https://...' or "
-		    "flow = 'browser'", why);
+		    "flow = 'browser'",
+		    why);
 	case FLOW_BROWSER:
 		if (provider->authorization_endpoint != NULL)
 			return FAULT_NONE;
 		return lacks(provider, "authorization_endpoint",
-		    "write authorization_endpoint = 'https://...' or "
-		    "flow = 'device'", why);
+		    "write authorization_endpoint = 'https://...' or flow = "
+		    "'device'",
+		    why);
 	case FLOW_CLIENT_CREDENTIALS:
-	case FLOW_SERVICE_ACCOUNT:
-		return FAULT_NONE;
-	case FLOW_NONE:
-		break;
+	case FLOW_SERVICE_ACCOUNT: return FAULT_NONE;
+	case FLOW_NONE: break;
 	}
 	return no_flow(provider, why);
 }
@@ -287,8 +296,8 @@ static bool is_incomplete(const struct provider *provider,
 		return false;
 	return row == NULL && provider->issuer != NULL &&
 	    (provider->token_endpoint == NULL ||
-	    (provider->authorization_endpoint == NULL &&
-	    provider->device_authorization_endpoint == NULL));
+		(provider->authorization_endpoint == NULL &&
+		    provider->device_authorization_endpoint == NULL));
 }
 
 enum fault provider_finish(struct provider *provider,
@@ -303,8 +312,9 @@ enum fault provider_finish(struct provider *provider,
 		return fault;
 	if (row != NULL && fill_from_row(provider, row))
 		return FAULT_NOMEM;
-	if (fill(&provider->protocols, default_protocols != NULL ?
-	    default_protocols : "smtp imap pop"))
+	if (fill(&provider->protocols,
+		default_protocols != NULL ? default_protocols :
+					    "smtp imap pop"))
 		return FAULT_NOMEM;
 	for (i = 0; i < N_ENDPOINTS; i++) {
 		fault = finish_endpoint(provider, endpoint_keys[i], why);
@@ -313,5 +323,5 @@ enum fault provider_finish(struct provider *provider,
 	}
 	provider->incomplete = is_incomplete(provider, row);
 	return provider->incomplete ? FAULT_NONE :
-	    provider_settle(provider, why);
+				      provider_settle(provider, why);
 }

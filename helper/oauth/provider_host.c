@@ -85,16 +85,15 @@ enum fault provider_url_host(const char *url, char **host_out)
 	return FAULT_NONE;
 }
 
-enum fault provider_token_host(const struct provider *provider,
-    char **host_out)
+enum fault provider_token_host(const struct provider *provider, char **host_out)
 {
 	if (provider->token_endpoint == NULL)
 		return FAULT_NOT_FOUND;
 	return provider_url_host(provider->token_endpoint, host_out);
 }
 
-enum fault provider_url_check(const struct provider *provider,
-    const char *key, const char *url, struct why *why)
+enum fault provider_url_check(const struct provider *provider, const char *key,
+    const char *url, struct why *why)
 {
 	char *host = NULL;
 	enum fault fault;
@@ -107,8 +106,10 @@ enum fault provider_url_check(const struct provider *provider,
 	    attr_is_token(span_of(url), PROVIDER_URL_MAX_BYTES) &&
 	    strchr(url, '#') == NULL)
 		return FAULT_NONE;
-	why_set(why, 0, "provider '%s': %s must be 'https://', a host and a "
-	    "path, without user name and fragment", provider->name, key);
+	why_set(why, 0,
+	    "provider '%s': %s must be 'https://', a host and a path, without "
+	    "user name and fragment",
+	    provider->name, key);
 	return FAULT_GRAMMAR;
 }
 
@@ -162,8 +163,8 @@ static bool in_account_domain(struct span account, struct span server)
 		if (account.p[i - 1] != '@')
 			continue;
 		domain = without_dot(domain);
-		return domain.n > 0 && (same_folded(domain, server) ||
-		    is_below(server, domain));
+		return domain.n > 0 &&
+		    (same_folded(domain, server) || is_below(server, domain));
 	}
 	return false;
 }

@@ -10,9 +10,9 @@
 
 #include "oauth/provider.h"
 
-#define PROVIDER_URL_MAX_BYTES		2048
-#define PROVIDER_VALUE_MAX_BYTES	4096
-#define PROVIDER_MIN_VALIDITY_MAX_S	86400
+#define PROVIDER_URL_MAX_BYTES	    2048
+#define PROVIDER_VALUE_MAX_BYTES    4096
+#define PROVIDER_MIN_VALIDITY_MAX_S 86400
 
 /* What provider.raw holds until the profile is finished. */
 enum provider_raw {
@@ -37,8 +37,8 @@ enum fault provider_protocols_check(const struct provider *provider,
  * provider_settle - what follows once all endpoints that can be known are
  * there: flow, checks, scope.  FAULT_CONFIG_ERROR, FAULT_NOMEM.
  */
-enum fault provider_settle(struct provider *provider, struct why *why)
-    MUST_CHECK;
+enum fault provider_settle(struct provider *provider,
+    struct why *why) MUST_CHECK;
 
 /*
  * provider_derive_scope - the scope unless one was set, and what it covers;
@@ -56,7 +56,7 @@ char **provider_key_slot(struct provider *provider, const char *key);
  *
  * FAULT_GRAMMAR with the cure in why.
  */
-enum fault provider_url_check(const struct provider *provider,
-    const char *key, const char *url, struct why *why) MUST_CHECK;
+enum fault provider_url_check(const struct provider *provider, const char *key,
+    const char *url, struct why *why) MUST_CHECK;
 
 #endif

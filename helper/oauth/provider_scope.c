@@ -45,7 +45,10 @@ static void add_words(struct buf *scope, const char *words)
 static void add_supported(struct buf *scope, const char *supported)
 {
 	static const char *const words[] = {
-		MAIL_SCOPE, "openid", "email", "offline_access",
+		MAIL_SCOPE,
+		"openid",
+		"email",
+		"offline_access",
 	};
 	size_t i;
 
@@ -62,11 +65,11 @@ static enum fault derive(struct provider *provider, const struct preset *row)
 	if (provider->scope != NULL)
 		return FAULT_NONE;
 	provider->scope_derived = true;
-	if (row == NULL && (provider->scopes_supported == NULL ||
-	    provider_is_app_only(provider)))
+	if (row == NULL &&
+	    (provider->scopes_supported == NULL ||
+		provider_is_app_only(provider)))
 		return provider_put(&provider->scope,
-		    provider_is_app_only(provider) ? "" :
-		    STANDARD_SCOPE);
+		    provider_is_app_only(provider) ? "" : STANDARD_SCOPE);
 	if (row == NULL) {
 		add_supported(&scope, provider->scopes_supported);
 	} else if (provider_is_app_only(provider)) {
@@ -103,8 +106,7 @@ static enum fault find_covers(struct provider *provider,
 	if (row->scope_imap != NULL &&
 	    has_word(provider->scope, row->scope_imap))
 		add_words(&covers, "imap");
-	if (row->scope_pop != NULL &&
-	    has_word(provider->scope, row->scope_pop))
+	if (row->scope_pop != NULL && has_word(provider->scope, row->scope_pop))
 		add_words(&covers, "pop");
 	fault = buf_fault(&covers);
 	if (!fault && covers.n > 0)

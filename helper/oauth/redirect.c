@@ -17,8 +17,8 @@
 #include "oauth/redirect_socket.h"
 #include "wire/secret.h"
 
-#define FAMILIES	REDIRECT_FAMILIES
-#define FULL_WAIT_S	1
+#define FAMILIES    REDIRECT_FAMILIES
+#define FULL_WAIT_S 1
 
 struct visitor {
 	struct redirect *redirect;
@@ -35,9 +35,9 @@ struct redirect {
 	uint16_t port;
 	int fds[FAMILIES];
 	struct event *listening[FAMILIES];
-	struct event *full;		/* when to accept again */
+	struct event *full; /* when to accept again */
 	struct visitor *first;
-	struct visitor *waits;		/* for the end of the sign-in */
+	struct visitor *waits; /* for the end of the sign-in */
 	size_t n_visitors;
 };
 
@@ -99,11 +99,8 @@ static void look(struct visitor *visitor)
 
 	switch (redirect_request_read(buf_span(&visitor->in),
 	    visitor->redirect->wish.path, &query)) {
-	case REDIRECT_REQUEST_PART:
-		break;
-	case REDIRECT_REQUEST_GET:
-		answer_came(visitor, query);
-		break;
+	case REDIRECT_REQUEST_PART: break;
+	case REDIRECT_REQUEST_GET: answer_came(visitor, query); break;
 	case REDIRECT_REQUEST_ELSEWHERE:
 		answer(visitor, REDIRECT_PAGE_ELSEWHERE, NULL, true);
 		break;
@@ -125,8 +122,7 @@ static void look(struct visitor *visitor)
 static void visitor_ready(evutil_socket_t fd, short what, void *ctx)
 {
 	struct visitor *visitor = ctx;
-	bool wanted = !visitor->answered &&
-	    visitor->redirect->waits != visitor;
+	bool wanted = !visitor->answered && visitor->redirect->waits != visitor;
 	char drop[2048];
 	size_t room = sizeof(drop);
 	char *p = drop;
@@ -270,8 +266,7 @@ enum fault redirect_new(const struct redirect_wish *wish,
 	}
 	redirect->wish = *wish;
 	redirect->fds[0] = redirect->fds[1] = -1;
-	fault = redirect_open(wish->port, redirect->fds, &redirect->port,
-	    why);
+	fault = redirect_open(wish->port, redirect->fds, &redirect->port, why);
 	if (fault == FAULT_NONE) {
 		fault = listen_all(redirect);
 		if (fault != FAULT_NONE)

@@ -17,10 +17,10 @@
 struct event_base;
 struct redirect;
 
-#define REDIRECT_LINE_MAX_BYTES		8192
-#define REDIRECT_REQUEST_MAX_BYTES	16384	/* browsers send cookies */
-#define REDIRECT_VISITORS_MAX		16
-#define REDIRECT_VISIT_MAX_S		10
+#define REDIRECT_LINE_MAX_BYTES	   8192
+#define REDIRECT_REQUEST_MAX_BYTES 16384 /* browsers send cookies */
+#define REDIRECT_VISITORS_MAX	   16
+#define REDIRECT_VISIT_MAX_S	   10
 
 /*
  * What the receiver does with a query: true takes it, and the browser waits
@@ -31,8 +31,8 @@ typedef bool redirect_came_fn(void *ctx, struct span query, struct why *why);
 
 struct redirect_wish {
 	struct event_base *base;
-	const char *path;	/* begins with '/'; kept by the caller */
-	uint16_t port;		/* 0: the kernel chooses */
+	const char *path; /* begins with '/'; kept by the caller */
+	uint16_t port;	  /* 0: the kernel chooses */
 	redirect_came_fn *came;
 	void *ctx;
 };

@@ -35,7 +35,7 @@ static const struct page {
 	const char *status;
 	const char *look;
 	const char *title;
-	const char *text;	/* after the one that is given */
+	const char *text; /* after the one that is given */
 } pages[] = {
 	[REDIRECT_PAGE_SIGNED_IN] = { "200 OK", "good", "Signed in",
 	    "You can close this page and go back to the terminal." },
@@ -43,20 +43,25 @@ static const struct page {
 	    "Nothing was stored. You can close this page; the terminal says "
 	    "what to do." },
 	[REDIRECT_PAGE_LEFT] = { "400 Bad Request", "other",
-	    "Not the page you want", "The terminal says how the sign-in goes "
+	    "Not the page you want",
+	    "The terminal says how the sign-in goes "
 	    "on." },
 	[REDIRECT_PAGE_ELSEWHERE] = { "404 Not Found", "other",
-	    "Not the page you want", "A sign-in is waiting here for your "
+	    "Not the page you want",
+	    "A sign-in is waiting here for your "
 	    "browser to come back, and there is nothing else: use the link "
 	    "that the terminal shows." },
 	[REDIRECT_PAGE_METHOD] = { "405 Method Not Allowed", "other",
-	    "Not the page you want", "A sign-in is waiting here for a GET "
+	    "Not the page you want",
+	    "A sign-in is waiting here for a GET "
 	    "request, and for nothing else." },
 	[REDIRECT_PAGE_GARBAGE] = { "400 Bad Request", "other",
-	    "Not the page you want", "That was no request of HTTP/1.1. If "
+	    "Not the page you want",
+	    "That was no request of HTTP/1.1. If "
 	    "the address begins with https, write http." },
-	[REDIRECT_PAGE_LONG] = { "431 Request Header Fields Too Large",
-	    "other", "Not the page you want", "The request is too long. If "
+	[REDIRECT_PAGE_LONG] = { "431 Request Header Fields Too Large", "other",
+	    "Not the page you want",
+	    "The request is too long. If "
 	    "this is the way back from signing in, open the terminal's link "
 	    "in a private window, which has no cookies." },
 };
@@ -89,8 +94,8 @@ static bool has_end(struct span bytes)
 static struct span next_word(struct span *line)
 {
 	const char *blank = line->n > 0 ? memchr(line->p, ' ', line->n) : NULL;
-	struct span word = { line->p, blank != NULL ?
-	    (size_t)(blank - line->p) : line->n };
+	struct span word = { line->p,
+		blank != NULL ? (size_t)(blank - line->p) : line->n };
 	size_t taken = word.n + (blank != NULL ? 1 : 0);
 
 	line->p += taken;
@@ -145,8 +150,8 @@ static enum redirect_request read_line(struct span line, const char *path,
 	return REDIRECT_REQUEST_GET;
 }
 
-enum redirect_request redirect_request_read(struct span bytes,
-    const char *path, struct span *query_out)
+enum redirect_request redirect_request_read(struct span bytes, const char *path,
+    struct span *query_out)
 {
 	size_t n = line_bytes(bytes);
 
@@ -156,10 +161,9 @@ enum redirect_request redirect_request_read(struct span bytes,
 	if ((n == SIZE_MAX ? bytes.n : n) > REDIRECT_LINE_MAX_BYTES)
 		return REDIRECT_REQUEST_LONG;
 	if (n != SIZE_MAX && has_end(bytes))
-		return read_line((struct span){ bytes.p, n }, path,
-		    query_out);
-	return bytes.n < REDIRECT_REQUEST_MAX_BYTES ?
-	    REDIRECT_REQUEST_PART : REDIRECT_REQUEST_LONG;
+		return read_line((struct span){ bytes.p, n }, path, query_out);
+	return bytes.n < REDIRECT_REQUEST_MAX_BYTES ? REDIRECT_REQUEST_PART :
+						      REDIRECT_REQUEST_LONG;
 }
 
 /* For a place between two tags. */
@@ -200,10 +204,10 @@ static void add_sentence(struct buf *out, const char *text)
 	buf_add_lit(out, "</p>\n");
 }
 
-static void add_body(struct buf *out, const struct page *page,
-    const char *text)
+static void add_body(struct buf *out, const struct page *page, const char *text)
 {
-	buf_add_lit(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
+	buf_add_lit(out,
+	    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
 	    "<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\""
 	    "width=device-width,initial-scale=1\">\n<title>");
 	buf_add_str(out, page->title);
@@ -217,7 +221,8 @@ static void add_body(struct buf *out, const struct page *page,
 	if (text != NULL && text[0] != '\0')
 		add_sentence(out, text);
 	add_sentence(out, page->text);
-	buf_add_lit(out, "<footer>mailtoken</footer>\n"
+	buf_add_lit(out,
+	    "<footer>mailtoken</footer>\n"
 	    "</main>\n</body>\n</html>\n");
 }
 
@@ -231,14 +236,16 @@ void redirect_page_write(struct buf *out, enum redirect_page page,
 	buf_add_str(out, pages[page].status);
 	if (page == REDIRECT_PAGE_METHOD)
 		buf_add_lit(out, "\r\nAllow: GET");
-	buf_add_lit(out, "\r\nContent-Type: text/html; charset=utf-8"
+	buf_add_lit(out,
+	    "\r\nContent-Type: text/html; charset=utf-8"
 	    "\r\nContent-Length: ");
 	buf_add_int(out, (int64_t)body.n);
-	buf_add_lit(out, "\r\nCache-Control: no-store"
+	buf_add_lit(out,
+	    "\r\nCache-Control: no-store"
 	    "\r\nReferrer-Policy: no-referrer"
 	    "\r\nX-Content-Type-Options: nosniff"
-	    "\r\nContent-Security-Policy: default-src 'none'; style-src '"
-	    STYLE_HASH "'; base-uri 'none'; form-action 'none'; "
+	    "\r\nContent-Security-Policy: default-src 'none'; style-src '" STYLE_HASH
+	    "'; base-uri 'none'; form-action 'none'; "
 	    "frame-ancestors 'none'"
 	    "\r\nConnection: close\r\n\r\n");
 	if (with_body)

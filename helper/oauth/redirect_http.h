@@ -12,14 +12,14 @@
 
 #include "wire/buf.h"
 
-#define REDIRECT_PAGE_MAX_BYTES	16384
+#define REDIRECT_PAGE_MAX_BYTES 16384
 
 enum redirect_request {
-	REDIRECT_REQUEST_PART,		/* more has to come */
-	REDIRECT_REQUEST_GET,		/* of the path; there is a query */
-	REDIRECT_REQUEST_ELSEWHERE,	/* another path */
-	REDIRECT_REQUEST_METHOD,	/* not GET */
-	REDIRECT_REQUEST_HEAD,		/* not GET, and wants no body */
+	REDIRECT_REQUEST_PART,	    /* more has to come */
+	REDIRECT_REQUEST_GET,	    /* of the path; there is a query */
+	REDIRECT_REQUEST_ELSEWHERE, /* another path */
+	REDIRECT_REQUEST_METHOD,    /* not GET */
+	REDIRECT_REQUEST_HEAD,	    /* not GET, and wants no body */
 	REDIRECT_REQUEST_GARBAGE,
 	REDIRECT_REQUEST_LONG
 };
@@ -30,13 +30,13 @@ enum redirect_request {
  * query_out  out: with REDIRECT_REQUEST_GET, what follows '?'; points into
  *            bytes
  */
-enum redirect_request redirect_request_read(struct span bytes,
-    const char *path, struct span *query_out);
+enum redirect_request redirect_request_read(struct span bytes, const char *path,
+    struct span *query_out);
 
 enum redirect_page {
 	REDIRECT_PAGE_SIGNED_IN,
-	REDIRECT_PAGE_FAILED,		/* text: why */
-	REDIRECT_PAGE_LEFT,		/* text: what the address lacks */
+	REDIRECT_PAGE_FAILED, /* text: why */
+	REDIRECT_PAGE_LEFT,   /* text: what the address lacks */
 	REDIRECT_PAGE_ELSEWHERE,
 	REDIRECT_PAGE_METHOD,
 	REDIRECT_PAGE_GARBAGE,

@@ -12,7 +12,7 @@
 
 #include "oauth/redirect.h"
 
-#define TRIES_MAX	16	/* for a port that is free in both families */
+#define TRIES_MAX 16 /* for a port that is free in both families */
 
 static socklen_t set_address(size_t family, uint16_t port,
     struct sockaddr_storage *address)
@@ -46,8 +46,9 @@ static int open_one(size_t family, uint16_t *port, int *fd_out)
 		return errno;
 	/* A fixed port must not wait for the last sign-in's connections. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-	    (family == 1 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
-	    sizeof(one)) != 0) ||
+	    (family == 1 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) !=
+		    0) ||
 	    bind(fd, (struct sockaddr *)&address, n) != 0 ||
 	    listen(fd, REDIRECT_VISITORS_MAX) != 0)
 		err = errno;
@@ -105,14 +106,18 @@ enum fault redirect_open(uint16_t port, int fds_out[REDIRECT_FAMILIES],
 	if (err == 0)
 		return FAULT_NONE;
 	if (err == EADDRINUSE && port != 0) {
-		why_set(why, 0, "port %u of this computer is in use, so the "
-		    "browser cannot come back: wait for the other sign-in, "
-		    "or write another redirect_port", (unsigned)port);
+		why_set(why, 0,
+		    "port %u of this computer is in use, so the browser cannot "
+		    "come back: wait for the other sign-in, or write another "
+		    "redirect_port",
+		    (unsigned)port);
 		return FAULT_BUSY;
 	}
 	if (err == EACCES && port != 0) {
-		why_set(why, 0, "the helper may not listen on port %u: write "
-		    "a redirect_port above 1023", (unsigned)port);
+		why_set(why, 0,
+		    "the helper may not listen on port %u: write a "
+		    "redirect_port above 1023",
+		    (unsigned)port);
 		return FAULT_CONFIG_ERROR;
 	}
 	why_set(why, err, "listening for the browser on 127.0.0.1");

@@ -16,7 +16,7 @@
 
 #define BODY_MAX_BYTES		16384
 #define CLIENT_ID_MAX_BYTES	1024
-#define CLIENT_SECRET_MAX_BYTES	4096
+#define CLIENT_SECRET_MAX_BYTES 4096
 
 struct registration_request {
 	struct provider *provider;
@@ -31,8 +31,9 @@ static json_t *grant_types(const struct provider *provider)
 	    "refresh_token");
 
 	if (provider->device_authorization_endpoint != NULL &&
-	    json_array_append_new(list, json_string(
-	    "urn:ietf:params:oauth:grant-type:device_code")) != 0) {
+	    json_array_append_new(list,
+		json_string("urn:ietf:params:oauth:grant-type:device_code")) !=
+		0) {
 		json_decref(list);
 		return NULL;
 	}
@@ -43,13 +44,11 @@ static json_t *grant_types(const struct provider *provider)
 static json_t *request_object(const struct provider *provider)
 {
 	return json_pack("{s:s, s:s, s:[s, s], s:[s], s:o, s:s, s:s}",
-	    "client_name", "mailtoken",
-	    "application_type", "native",
+	    "client_name", "mailtoken", "application_type", "native",
 	    "redirect_uris", FLOW_CODE_URI, "http://localhost" FLOW_CODE_PATH,
-	    "response_types", "code",
-	    "grant_types", grant_types(provider),
-	    "token_endpoint_auth_method", "none",
-	    "scope", provider->scope != NULL ? provider->scope : "");
+	    "response_types", "code", "grant_types", grant_types(provider),
+	    "token_endpoint_auth_method", "none", "scope",
+	    provider->scope != NULL ? provider->scope : "");
 }
 
 static enum fault dump(const json_t *object, struct buf *out)
@@ -65,8 +64,7 @@ static enum fault dump(const json_t *object, struct buf *out)
 	return buf_fault(out);
 }
 
-enum fault registration_body(const struct provider *provider,
-    struct buf *out)
+enum fault registration_body(const struct provider *provider, struct buf *out)
 {
 	json_t *object = request_object(provider);
 	enum fault fault;
@@ -90,8 +88,8 @@ static bool is_text(struct span text, size_t max_bytes)
 	return text.n <= max_bytes;
 }
 
-static enum fault take_client(const json_t *object,
-    struct registration *made, struct why *why)
+static enum fault take_client(const json_t *object, struct registration *made,
+    struct why *why)
 {
 	struct span id, secret;
 	enum fault fault;
@@ -103,8 +101,9 @@ static enum fault take_client(const json_t *object,
 		return fault;
 	if (id.n == 0 || !is_text(id, CLIENT_ID_MAX_BYTES) ||
 	    !is_text(secret, CLIENT_SECRET_MAX_BYTES)) {
-		why_set(why, 0, "its client_id is missing, or a value is too "
-		    "long or has a byte that cannot be there");
+		why_set(why, 0,
+		    "its client_id is missing, or a value is too long or has a "
+		    "byte that cannot be there");
 		return FAULT_GARBLED;
 	}
 	fault = provider_put(&made->client_id, id.p);
@@ -143,7 +142,9 @@ static void tell(struct registration_request *request,
     struct registration *made, const char *text, bool is_final)
 {
 	const struct registration_end end = {
-		.made = made, .text = text, .is_final = is_final,
+		.made = made,
+		.text = text,
+		.is_final = is_final,
 	};
 
 	request->done(request->ctx, &end);
@@ -153,7 +154,8 @@ static void tell_refused(struct registration_request *request,
     const struct http_answer *answer)
 {
 	const char *issuer = request->provider->issuer != NULL ?
-	    request->provider->issuer : request->provider->name;
+	    request->provider->issuer :
+	    request->provider->name;
 	bool is_final = answer->trouble == HTTP_ANSWERED &&
 	    answer->status >= 400 && answer->status < 500 &&
 	    answer->status != 408 && answer->status != 429;
@@ -162,14 +164,17 @@ static void tell_refused(struct registration_request *request,
 
 	if (answer->trouble == HTTP_ANSWERED && !answer->redirect &&
 	    reply_error_parse(answer->body, &error) == FAULT_NONE)
-		(void)snprintf(text, sizeof(text), "%.160s does not register "
-		    "this client (%s%s%.200s): register one by hand and write "
-		    "a provider block with its client_id", issuer,
-		    error.error, error.description[0] != '\0' ? ": " : "",
+		(void)snprintf(text, sizeof(text),
+		    "%.160s does not register this client (%s%s%.200s): "
+		    "register one by hand and write a provider block with its "
+		    "client_id",
+		    issuer, error.error,
+		    error.description[0] != '\0' ? ": " : "",
 		    error.description);
 	else
-		(void)snprintf(text, sizeof(text), "%.160s cannot be asked to "
-		    "register this client: %s", issuer, answer->text);
+		(void)snprintf(text, sizeof(text),
+		    "%.160s cannot be asked to register this client: %s",
+		    issuer, answer->text);
 	tell(request, NULL, text, is_final);
 }
 
@@ -187,8 +192,10 @@ static void request_answered(void *ctx, const struct http_answer *answer)
 		return;
 	}
 	if (registration_parse(answer->body, &made, &why) != FAULT_NONE) {
-		(void)snprintf(text, sizeof(text), "the answer to registering "
-		    "this client cannot be used: %.300s", why.text);
+		(void)snprintf(text, sizeof(text),
+		    "the answer to registering this client cannot be used: "
+		    "%.300s",
+		    why.text);
 		tell(request, NULL, text, false);
 		return;
 	}
@@ -196,8 +203,7 @@ static void request_answered(void *ctx, const struct http_answer *answer)
 	registration_drop(&made);
 }
 
-static enum fault ask(struct http *http,
-    struct registration_request *request)
+static enum fault ask(struct http *http, struct registration_request *request)
 {
 	const struct provider *provider = request->provider;
 	struct buf body = BUF_INIT(BODY_MAX_BYTES);

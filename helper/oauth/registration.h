@@ -16,8 +16,8 @@
 struct registration_request;
 
 struct registration {
-	char *client_id;		/* never NULL */
-	struct secret *client_secret;	/* may be NULL */
+	char *client_id;	      /* never NULL */
+	struct secret *client_secret; /* may be NULL */
 };
 
 /*

@@ -22,8 +22,9 @@ static enum fault take_secret(const json_t *object, const char *name,
 	if (fault || text.n == 0)
 		return fault;
 	if (!attr_is_token(text, max_bytes)) {
-		why_set(why, 0, "its %s is too long or has a byte that "
-		    "cannot be there", name);
+		why_set(why, 0,
+		    "its %s is too long or has a byte that cannot be there",
+		    name);
 		return FAULT_GARBLED;
 	}
 	return secret_new(text, secret_out);
@@ -50,8 +51,9 @@ static enum fault take_text(const json_t *object, const char *name,
 	if (fault || text.n == 0)
 		return fault;
 	if (text.n > max_bytes || !is_printable(text)) {
-		why_set(why, 0, "its %s is too long or has a byte that "
-		    "cannot be there", name);
+		why_set(why, 0,
+		    "its %s is too long or has a byte that cannot be there",
+		    name);
 		return FAULT_GARBLED;
 	}
 	*text_out = strdup(text.p);
@@ -89,17 +91,16 @@ static int64_t hint_s(const json_t *object, const char *name)
 static enum fault token_times(const json_t *object, struct reply_token *token,
     struct why *why)
 {
-	const struct reply_range range = {
-		1, REPLY_EXPIRES_IN_MAX_S, REPLY_EXPIRES_IN_DEFAULT_S
-	};
+	const struct reply_range range = { 1, REPLY_EXPIRES_IN_MAX_S,
+		REPLY_EXPIRES_IN_DEFAULT_S };
 
 	token->refresh_in_s = hint_s(object, "refresh_in");
 	token->refresh_expires_in_s = hint_s(object, "refresh_expires_in");
 	if (token->refresh_expires_in_s == 0)
 		token->refresh_expires_in_s = hint_s(object,
 		    "refresh_token_expires_in");
-	return reply_number(object, "expires_in", range,
-	    &token->expires_in_s, why);
+	return reply_number(object, "expires_in", range, &token->expires_in_s,
+	    why);
 }
 
 static enum fault token_from(const json_t *object, struct reply_token *token,
@@ -168,8 +169,8 @@ static bool is_https(const char *uri)
 }
 
 /* verification_url is what some providers call it. */
-static enum fault device_uris(const json_t *object,
-    struct reply_device *device, struct why *why)
+static enum fault device_uris(const json_t *object, struct reply_device *device,
+    struct why *why)
 {
 	enum fault fault;
 
@@ -198,16 +199,14 @@ static enum fault device_uris(const json_t *object,
 static enum fault device_times(const json_t *object,
     struct reply_device *device, struct why *why)
 {
-	const struct reply_range life = {
-		1, REPLY_EXPIRES_IN_MAX_S, REPLY_DEVICE_EXPIRES_IN_DEFAULT_S
-	};
-	const struct reply_range interval = {
-		0, 3600, REPLY_DEVICE_INTERVAL_DEFAULT_S
-	};
+	const struct reply_range life = { 1, REPLY_EXPIRES_IN_MAX_S,
+		REPLY_DEVICE_EXPIRES_IN_DEFAULT_S };
+	const struct reply_range interval = { 0, 3600,
+		REPLY_DEVICE_INTERVAL_DEFAULT_S };
 	enum fault fault;
 
-	fault = reply_number(object, "expires_in", life,
-	    &device->expires_in_s, why);
+	fault = reply_number(object, "expires_in", life, &device->expires_in_s,
+	    why);
 	if (!fault)
 		fault = reply_number(object, "interval", interval,
 		    &device->interval_s, why);
@@ -216,8 +215,8 @@ static enum fault device_times(const json_t *object,
 	return fault;
 }
 
-static enum fault device_from(const json_t *object,
-    struct reply_device *device, struct why *why)
+static enum fault device_from(const json_t *object, struct reply_device *device,
+    struct why *why)
 {
 	enum fault fault;
 
@@ -228,8 +227,8 @@ static enum fault device_from(const json_t *object,
 		    REPLY_USER_CODE_MAX_BYTES, &device->user_code, why);
 	if (!fault &&
 	    (device->device_code == NULL || device->user_code == NULL)) {
-		why_set(why, 0, "it has no %s", device->device_code == NULL ?
-		    "device_code" : "user_code");
+		why_set(why, 0, "it has no %s",
+		    device->device_code == NULL ? "device_code" : "user_code");
 		fault = FAULT_GARBLED;
 	}
 	if (!fault)
@@ -239,8 +238,8 @@ static enum fault device_from(const json_t *object,
 	return fault;
 }
 
-enum fault reply_device_parse(struct span body,
-    struct reply_device *device_out, struct why *why)
+enum fault reply_device_parse(struct span body, struct reply_device *device_out,
+    struct why *why)
 {
 	struct reply_device device = { 0 };
 	json_t *object = NULL;
@@ -276,7 +275,8 @@ static void plain_member(const json_t *object, const char *name, char *out,
 
 	if (json_is_string(member))
 		attr_plain((struct span){ json_string_value(member),
-		    json_string_length(member) }, out, out_bytes);
+			       json_string_length(member) },
+		    out, out_bytes);
 }
 
 static void add_code(struct reply_error *error, int64_t code)
@@ -308,8 +308,7 @@ static void error_codes(const json_t *object, struct reply_error *error)
 	size_t i;
 
 	for (i = 0; i < json_array_size(list); i++)
-		add_code(error,
-		    json_integer_value(json_array_get(list, i)));
+		add_code(error, json_integer_value(json_array_get(list, i)));
 	if (error->n_codes == 0)
 		code_of_text(error);
 }

@@ -12,31 +12,31 @@
 
 #include "wire/secret.h"
 
-#define REPLY_EXPIRES_IN_DEFAULT_S	3600
-#define REPLY_EXPIRES_IN_MAX_S		(366 * 86400)
-#define REPLY_DEVICE_INTERVAL_DEFAULT_S	5
+#define REPLY_EXPIRES_IN_DEFAULT_S	  3600
+#define REPLY_EXPIRES_IN_MAX_S		  (366 * 86400)
+#define REPLY_DEVICE_INTERVAL_DEFAULT_S	  5
 #define REPLY_DEVICE_EXPIRES_IN_DEFAULT_S 600
-#define REPLY_ERRORS_MAX		8
+#define REPLY_ERRORS_MAX		  8
 
 /* A successful token response. */
 struct reply_token {
 	struct secret *access_token;
-	struct secret *refresh_token;	/* NULL: keep the old one */
-	char *scope;			/* NULL: as asked */
-	char *identity;			/* names in an id_token (email,
+	struct secret *refresh_token; /* NULL: keep the old one */
+	char *scope;		      /* NULL: as asked */
+	char *identity;		      /* names in an id_token (email,
 					   preferred_username, upn,
 					   unique_name), separated by blanks,
 					   each once; NULL: none */
-	int64_t expires_in_s;		/* 1..REPLY_EXPIRES_IN_MAX_S */
-	int64_t refresh_in_s;		/* 0: not said */
-	int64_t refresh_expires_in_s;	/* 0: not said */
+	int64_t expires_in_s;	      /* 1..REPLY_EXPIRES_IN_MAX_S */
+	int64_t refresh_in_s;	      /* 0: not said */
+	int64_t refresh_expires_in_s; /* 0: not said */
 };
 
 /* A device authorization response. */
 struct reply_device {
 	struct secret *device_code;
-	char *user_code;		/* printable ASCII */
-	char *verification_uri;		/* https, printable ASCII */
+	char *user_code;		 /* printable ASCII */
+	char *verification_uri;		 /* https, printable ASCII */
 	char *verification_uri_complete; /* may be NULL */
 	int64_t expires_in_s;
 	int64_t interval_s;
@@ -44,7 +44,7 @@ struct reply_device {
 
 /* An error response; all fields plain ASCII (attr_plain), cut to fit. */
 struct reply_error {
-	char error[64];			/* "" when there was none */
+	char error[64]; /* "" when there was none */
 	char description[256];
 	char suberror[64];
 	int64_t codes[REPLY_ERRORS_MAX]; /* Microsoft's error_codes, or the
@@ -67,16 +67,16 @@ enum fault reply_token_parse(struct span body, struct reply_token *token_out,
 void reply_token_drop(struct reply_token *token);
 
 /* reply_device_parse - likewise. */
-enum fault reply_device_parse(struct span body,
-    struct reply_device *device_out, struct why *why) MUST_CHECK;
+enum fault reply_device_parse(struct span body, struct reply_device *device_out,
+    struct why *why) MUST_CHECK;
 void reply_device_drop(struct reply_device *device);
 
 /*
  * reply_error_parse - FAULT_NONE; FAULT_GARBLED when body is no JSON object
  * with a string "error"; error_out is all empty then.
  */
-enum fault reply_error_parse(struct span body, struct reply_error *error_out)
-    MUST_CHECK;
+enum fault reply_error_parse(struct span body,
+    struct reply_error *error_out) MUST_CHECK;
 
 /* reply_error_of - the same from an error that a browser brought. */
 void reply_error_of(struct span word, struct span description,

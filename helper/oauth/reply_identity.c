@@ -15,7 +15,7 @@
 static int digit_of(char c)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789-_";
+				     "abcdefghijklmnopqrstuvwxyz0123456789-_";
 	const char *at = c != '\0' ? strchr(digits, c) : NULL;
 
 	return at != NULL ? (int)(at - digits) : -1;
@@ -78,8 +78,7 @@ static bool has_name(const struct buf *names, struct span name)
 	return false;
 }
 
-static void add_name(struct buf *names, const json_t *claims,
-    const char *claim)
+static void add_name(struct buf *names, const json_t *claims, const char *claim)
 {
 	const json_t *member = json_object_get(claims, claim);
 	struct span name;

@@ -14,12 +14,12 @@
 
 #include "oauth/reply.h"
 
-#define REPLY_BODY_MAX_BYTES	262144
-#define REPLY_DEPTH_MAX		16
-#define REPLY_URI_MAX_BYTES	2048
+#define REPLY_BODY_MAX_BYTES	  262144
+#define REPLY_DEPTH_MAX		  16
+#define REPLY_URI_MAX_BYTES	  2048
 #define REPLY_USER_CODE_MAX_BYTES 64
-#define REPLY_SCOPE_MAX_BYTES	8192
-#define REPLY_IDENTITY_MAX_BYTES 1100
+#define REPLY_SCOPE_MAX_BYTES	  8192
+#define REPLY_IDENTITY_MAX_BYTES  1100
 
 /*
  * reply_object - body as a JSON object; the caller's, for json_decref()
@@ -45,14 +45,12 @@ struct reply_range {
 	int64_t min, max, other;
 };
 enum fault reply_number(const json_t *object, const char *name,
-    struct reply_range range, int64_t *number_out, struct why *why)
-    MUST_CHECK;
+    struct reply_range range, int64_t *number_out, struct why *why) MUST_CHECK;
 
 /*
  * reply_identity - the names in an id_token, as struct reply_token says; NULL
  * when there is none or it cannot be read.  FAULT_NOMEM.
  */
-enum fault reply_identity(struct span id_token, char **identity_out)
-    MUST_CHECK;
+enum fault reply_identity(struct span id_token, char **identity_out) MUST_CHECK;
 
 #endif

@@ -13,8 +13,8 @@
 #include "wire/attr.h"
 
 #define BLOCK_HEAD_BYTES \
-	(sizeof(size_t) > alignof(max_align_t) ? \
-	 sizeof(size_t) : alignof(max_align_t))
+	(sizeof(size_t) > alignof(max_align_t) ? sizeof(size_t) : \
+						 alignof(max_align_t))
 
 /*
  * Without memory jansson reports bad syntax, or even drops bytes of a string
@@ -80,17 +80,14 @@ static bool is_shallow(struct span body)
 static const char *why_no_json(const json_error_t *error)
 {
 	switch (json_error_code(error)) {
-	case json_error_duplicate_key:
-		return "a member stands twice";
+	case json_error_duplicate_key: return "a member stands twice";
 	case json_error_premature_end_of_input:
 		return "the JSON ends too early";
-	default:
-		return "it is not JSON";
+	default: return "it is not JSON";
 	}
 }
 
-enum fault reply_object(struct span body, json_t **object_out,
-    struct why *why)
+enum fault reply_object(struct span body, json_t **object_out, struct why *why)
 {
 	json_error_t error;
 	json_t *object;
@@ -138,7 +135,7 @@ enum fault reply_string(const json_t *object, const char *name,
 		return FAULT_GARBLED;
 	}
 	*text_out = (struct span){ json_string_value(member),
-	    json_string_length(member) };
+		json_string_length(member) };
 	return FAULT_NONE;
 }
 

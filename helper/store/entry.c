@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 
-#define CLIENT_SECRET_MAX_BYTES	4096
-#define NUMBER_MAX (INT64_MAX / 2)	/* sums of two do not overflow */
+#define CLIENT_SECRET_MAX_BYTES 4096
+#define NUMBER_MAX		(INT64_MAX / 2) /* two of them add up */
 
 enum kind {
 	KIND_STRING,
@@ -52,7 +52,7 @@ static bool is_serial(struct span text)
 		return false;
 	for (i = 0; i < text.n; i++)
 		if (!((text.p[i] >= '0' && text.p[i] <= '9') ||
-		    (text.p[i] >= 'a' && text.p[i] <= 'f')))
+			(text.p[i] >= 'a' && text.p[i] <= 'f')))
 			return false;
 	return true;
 }
@@ -81,11 +81,17 @@ static bool is_client_secret(struct span text)
 }
 
 #define STRING(name, member, is_legal) \
-	{ name, KIND_STRING, offsetof(struct entry, member), is_legal }
+	{ \
+		name, KIND_STRING, offsetof(struct entry, member), is_legal \
+	}
 #define SECRET(name, member, is_legal) \
-	{ name, KIND_SECRET, offsetof(struct entry, member), is_legal }
+	{ \
+		name, KIND_SECRET, offsetof(struct entry, member), is_legal \
+	}
 #define NUMBER(name, member) \
-	{ name, KIND_NUMBER, offsetof(struct entry, member), NULL }
+	{ \
+		name, KIND_NUMBER, offsetof(struct entry, member), NULL \
+	}
 
 static const struct field fields[] = {
 	STRING(ATTR_ACCOUNT, account, attr_is_account),
@@ -98,8 +104,8 @@ static const struct field fields[] = {
 	STRING("client-id", client_id, NULL),
 	STRING(ATTR_SERVERS, servers, NULL),
 	STRING("token-endpoint", token_endpoint, NULL),
-	STRING("device-authorization-endpoint",
-	    device_authorization_endpoint, NULL),
+	STRING("device-authorization-endpoint", device_authorization_endpoint,
+	    NULL),
 	STRING("authorization-endpoint", authorization_endpoint, NULL),
 	STRING("revocation-endpoint", revocation_endpoint, NULL),
 	STRING(ATTR_PROTOCOLS, protocols, NULL),
@@ -206,9 +212,7 @@ static enum fault copy_field(const struct entry *from,
 	case KIND_NUMBER:
 		memcpy(slot(to, field), look(from, field), sizeof(int64_t));
 		return FAULT_NONE;
-	case KIND_STATE:
-		to->state = from->state;
-		return FAULT_NONE;
+	case KIND_STATE: to->state = from->state; return FAULT_NONE;
 	}
 	return FAULT_INTERNAL;
 }
@@ -314,14 +318,11 @@ static enum fault take_field(const struct attrs *attrs,
 	if (field->is_legal != NULL && !field->is_legal(text))
 		return FAULT_GRAMMAR;
 	switch (field->kind) {
-	case KIND_STRING:
-		return entry_set(slot(entry, field), text);
-	case KIND_SECRET:
-		return secret_new(text, slot(entry, field));
+	case KIND_STRING: return entry_set(slot(entry, field), text);
+	case KIND_SECRET: return secret_new(text, slot(entry, field));
 	case KIND_NUMBER:
 		return attr_number(text, 0, NUMBER_MAX, slot(entry, field));
-	case KIND_STATE:
-		return entry_state_from_word(text, &entry->state);
+	case KIND_STATE: return entry_state_from_word(text, &entry->state);
 	}
 	return FAULT_INTERNAL;
 }
@@ -358,9 +359,9 @@ out:
 const char *entry_state_word(enum entry_state state)
 {
 	switch (state) {
-	case ENTRY_ACTIVE:		return "active";
-	case ENTRY_LOGIN_NEEDED:	return "login-needed";
-	case ENTRY_CONFIG_ERROR:	return "config-error";
+	case ENTRY_ACTIVE: return "active";
+	case ENTRY_LOGIN_NEEDED: return "login-needed";
+	case ENTRY_CONFIG_ERROR: return "config-error";
 	}
 	return "active";
 }
@@ -368,7 +369,9 @@ const char *entry_state_word(enum entry_state state)
 enum fault entry_state_from_word(struct span word, enum entry_state *state_out)
 {
 	static const enum entry_state states[] = {
-		ENTRY_ACTIVE, ENTRY_LOGIN_NEEDED, ENTRY_CONFIG_ERROR,
+		ENTRY_ACTIVE,
+		ENTRY_LOGIN_NEEDED,
+		ENTRY_CONFIG_ERROR,
 	};
 	size_t i;
 

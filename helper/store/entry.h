@@ -25,42 +25,42 @@ enum entry_state {
  * Set them with entry_set().  Times are unix seconds, 0 for "not said".
  */
 struct entry {
-	char *account;		/* 1..254 bytes, as it signed in */
-	char *login;		/* what goes into user=, if not the account */
-	char *provider;		/* name of the profile */
-	char *flow;		/* the grant that made it: device, ... */
+	char *account;	/* 1..254 bytes, as it signed in */
+	char *login;	/* what goes into user=, if not the account */
+	char *provider; /* name of the profile */
+	char *flow;	/* the grant that made it: device, ... */
 	char *issuer;
-	char *token_host;	/* the only host the refresh token may go to */
+	char *token_host; /* the only host the refresh token may go to */
 	char *tenant;
 	char *client_id;
-	char *servers;		/* mail servers, separated by blanks */
-	char *token_endpoint;	/* endpoints last used */
+	char *servers;	      /* mail servers, separated by blanks */
+	char *token_endpoint; /* endpoints last used */
 	char *device_authorization_endpoint;
 	char *authorization_endpoint; /* of an issuer, as last discovered */
 	char *revocation_endpoint;
-	char *protocols;	/* what the scope is good for, if it tells */
-	char *scope;		/* as asked for at sign-in */
-	char *granted_scope;	/* as the provider answered, if it did */
-	char *identity;		/* who signed in, as the provider says */
-	char *serial;		/* of the access token; 1..32 of [0-9a-f] */
-	char *rejected_serial;	/* of the last token a mail server refused */
-	char *text;		/* the sentence of the last failure */
-	char *user_name;	/* what an imported client needs */
+	char *protocols;       /* what the scope is good for, if it tells */
+	char *scope;	       /* as asked for at sign-in */
+	char *granted_scope;   /* as the provider answered, if it did */
+	char *identity;	       /* who signed in, as the provider says */
+	char *serial;	       /* of the access token; 1..32 of [0-9a-f] */
+	char *rejected_serial; /* of the last token a mail server refused */
+	char *text;	       /* the sentence of the last failure */
+	char *user_name;       /* what an imported client needs */
 	char *proxy;
 	char *ca_file;
 	char *ca_path;
 	struct secret *refresh_token;
 	struct secret *access_token;
 	struct secret *client_secret;
-	int64_t expires_s;	/* of the access token */
-	int64_t granted_s;	/* life it was given, in seconds */
-	int64_t refresh_in_s;	/* the provider's advice, in seconds */
-	int64_t refreshed_s;	/* when the access token was received */
+	int64_t expires_s;	 /* of the access token */
+	int64_t granted_s;	 /* life it was given, in seconds */
+	int64_t refresh_in_s;	 /* the provider's advice, in seconds */
+	int64_t refreshed_s;	 /* when the access token was received */
 	int64_t grant_expires_s; /* when the refresh token lapses, if said */
 	int64_t signed_in_s;
-	int64_t asked_s;	/* when a token was last asked for */
+	int64_t asked_s; /* when a token was last asked for */
 	int64_t margin_s;
-	int64_t registered_s;	/* when the helper registered client_id */
+	int64_t registered_s; /* when the helper registered client_id */
 	enum entry_state state;
 };
 
@@ -71,8 +71,8 @@ enum fault entry_new(struct entry **entry_out) MUST_CHECK;
 void entry_free(struct entry *entry);
 
 /* entry_copy - a deep copy; FAULT_NOMEM. */
-enum fault entry_copy(const struct entry *entry, struct entry **entry_out)
-    MUST_CHECK;
+enum fault entry_copy(const struct entry *entry,
+    struct entry **entry_out) MUST_CHECK;
 
 /*
  * entry_set - replace one of the strings by a copy of text; NULL p clears.
@@ -86,8 +86,7 @@ enum fault entry_set(char **slot, struct span text) MUST_CHECK;
  * FAULT_GRAMMAR when a string has bytes a list cannot carry or a token is
  * not one; FAULT_TOO_BIG; FAULT_NOMEM.
  */
-enum fault entry_encode(const struct entry *entry, struct buf *buf)
-    MUST_CHECK;
+enum fault entry_encode(const struct entry *entry, struct buf *buf) MUST_CHECK;
 
 /*
  * entry_decode - read one list
@@ -95,8 +94,7 @@ enum fault entry_encode(const struct entry *entry, struct buf *buf)
  * FAULT_GRAMMAR for anything but a whole list with account and provider and
  * legal values; FAULT_TOO_BIG; FAULT_NOMEM.
  */
-enum fault entry_decode(struct span list, struct entry **entry_out)
-    MUST_CHECK;
+enum fault entry_decode(struct span list, struct entry **entry_out) MUST_CHECK;
 
 /* entry_state_word, entry_state_from_word - "active", "login-needed", ... */
 const char *entry_state_word(enum entry_state state);

@@ -13,8 +13,8 @@
 
 #include "wire/attr.h"
 
-#define PATH_MAX_BYTES	1024	/* with the NUL */
-#define SHOWN_BYTES	400
+#define PATH_MAX_BYTES 1024 /* with the NUL */
+#define SHOWN_BYTES    400
 
 static enum fault check(const struct stat *st, const char *path,
     struct why *why)
@@ -23,15 +23,14 @@ static enum fault check(const struct stat *st, const char *path,
 
 	attr_plain(span_of(path), shown, sizeof(shown));
 	if (S_ISLNK(st->st_mode))
-		why_set(why, 0, "the keyring is a symbolic link, name its "
-		    "target or: rm %s", shown);
-	else if (!S_ISDIR(st->st_mode))
-		why_set(why, 0, "the keyring is not a directory: rm %s",
+		why_set(why, 0,
+		    "the keyring is a symbolic link, name its target or: rm %s",
 		    shown);
+	else if (!S_ISDIR(st->st_mode))
+		why_set(why, 0, "the keyring is not a directory: rm %s", shown);
 	else if (st->st_uid != geteuid())
-		why_set(why, 0, "the keyring belongs to uid %lu: "
-		    "chown %lu %s", (unsigned long)st->st_uid,
-		    (unsigned long)geteuid(), shown);
+		why_set(why, 0, "the keyring belongs to uid %lu: chown %lu %s",
+		    (unsigned long)st->st_uid, (unsigned long)geteuid(), shown);
 	else if ((st->st_mode & 077) != 0)
 		why_set(why, 0, "the keyring has mode %04o: chmod 700 %s",
 		    (unsigned int)(st->st_mode & 07777), shown);
@@ -75,14 +74,14 @@ static enum fault make(int parent, const char *name, const char *path,
 		return cannot(errno, path, why);
 	if (st.st_uid != geteuid()) {
 		attr_plain(span_of(path), shown, sizeof(shown));
-		why_set(why, 0, "the keyring is missing and its parent is not "
-		    "ours: install -d -m 700 -o %lu %s",
+		why_set(why, 0,
+		    "the keyring is missing and its parent is not ours: "
+		    "install -d -m 700 -o %lu %s",
 		    (unsigned long)geteuid(), shown);
 		return FAULT_UNSAFE;
 	}
 	if (mkdirat(parent, name, 0700) != 0)
-		return errno == EEXIST ? FAULT_NONE :
-		    cannot(errno, path, why);
+		return errno == EEXIST ? FAULT_NONE : cannot(errno, path, why);
 	err = sync_parent(parent);
 	return err == 0 ? FAULT_NONE : cannot(err, path, why);
 }
@@ -132,7 +131,7 @@ static enum fault open_last(int parent, const char *name, const char *path,
 		return cannot(err, path, why);
 	}
 	fault = fstat(fd, &st) != 0 ? cannot(errno, path, why) :
-	    check(&st, path, why);
+				      check(&st, path, why);
 	if (fault != FAULT_NONE) {
 		(void)close(fd);
 		return fault;

@@ -18,7 +18,7 @@
  * path    in: 1..1023 bytes, terminated; the last part may not be a link
  * fd_out  out: close-on-exec; the caller's
  */
-enum fault keydir_open(const char *path, int *fd_out, struct why *why)
-    MUST_CHECK;
+enum fault keydir_open(const char *path, int *fd_out,
+    struct why *why) MUST_CHECK;
 
 #endif

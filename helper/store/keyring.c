@@ -17,9 +17,9 @@
 #include "store/safefile.h"
 #include "store/seal.h"
 
-#define TMP_PREFIX		".tmp-"
-#define NAMES_MAX_BYTES		33554432	/* of all files together */
-#define RECORD_MAX_BYTES	WIRE_LIST_MAX_BYTES	/* sealed ones too */
+#define TMP_PREFIX	 ".tmp-"
+#define NAMES_MAX_BYTES	 33554432	     /* of all files together */
+#define RECORD_MAX_BYTES WIRE_LIST_MAX_BYTES /* sealed ones too */
 
 struct keyring {
 	int dirfd;
@@ -52,7 +52,8 @@ enum fault keyring_open(const char *path, struct keyring **keyring_out,
 	keyring->lock.fd = -1;
 	keyring->path = strdup(path);
 	fault = keyring->path != NULL ?
-	    keydir_open(path, &keyring->dirfd, why) : no_memory(why);
+	    keydir_open(path, &keyring->dirfd, why) :
+	    no_memory(why);
 	if (fault != FAULT_NONE) {
 		keyring_close(keyring);
 		return fault;
@@ -117,21 +118,18 @@ static void explain(const struct keyring *keyring, const char *leaf,
 		why_set(why, 0, "damaged, or another account's: %s", path);
 		break;
 	case FAULT_CONFIG_ERROR:
-		why_set(why, 0, "sealed with a key that is not here: %s",
-		    path);
+		why_set(why, 0, "sealed with a key that is not here: %s", path);
 		break;
 	case FAULT_UNSAFE:
 		why_set(why, 0, "larger than %d bytes, so not ours: rm %s",
 		    ENTRY_MAX_BYTES, path);
 		break;
-	default:
-		why_set(why, 0, "%s: %s", fault_text(fault), path);
-		break;
+	default: why_set(why, 0, "%s: %s", fault_text(fault), path); break;
 	}
 }
 
-static enum fault open_record(const struct keyring *keyring,
-    const char *folded, struct span bytes, struct entry **entry_out)
+static enum fault open_record(const struct keyring *keyring, const char *folded,
+    struct span bytes, struct entry **entry_out)
 {
 	struct buf plain = BUF_INIT(ENTRY_MAX_BYTES);
 	struct attrs attrs;
@@ -171,8 +169,7 @@ enum fault keyring_load(struct keyring *keyring, struct span account,
 		fault = keyring_fold(account, folded);
 	if (fault != FAULT_NONE)
 		return fault;
-	fault = safefile_read(keyring->dirfd, keyring->path, leaf, &bytes,
-	    why);
+	fault = safefile_read(keyring->dirfd, keyring->path, leaf, &bytes, why);
 	if (fault != FAULT_NONE)
 		goto out;
 	fault = open_record(keyring, folded, buf_span(&bytes), &entry);
@@ -226,8 +223,9 @@ enum fault keyring_stage_new(struct keyring *keyring, struct span account,
 			fault = FAULT_NONE;
 	}
 	if (fault == FAULT_NONE)
-		fault = safefile_make(keyring->dirfd, keyring->key != NULL ?
-		    RECORD_MAX_BYTES : ENTRY_MAX_BYTES, &stage->tmp, why);
+		fault = safefile_make(keyring->dirfd,
+		    keyring->key != NULL ? RECORD_MAX_BYTES : ENTRY_MAX_BYTES,
+		    &stage->tmp, why);
 	if (fault != FAULT_NONE) {
 		keyring_stage_free(stage);
 		return fault;
@@ -320,8 +318,8 @@ static bool is_tmp(const char *name)
 }
 
 /* Every name with its NUL: what visit saves must not be met again. */
-static enum fault read_names(const struct keyring *keyring,
-    struct buf *names, struct why *why)
+static enum fault read_names(const struct keyring *keyring, struct buf *names,
+    struct why *why)
 {
 	const struct dirent *item;
 	DIR *dir = NULL;
@@ -347,8 +345,7 @@ static enum fault read_names(const struct keyring *keyring,
 	err = errno;
 	(void)closedir(dir);
 	if (err != 0 || buf_fault(names) == FAULT_TOO_BIG) {
-		why_set(why, err != 0 ? err : EFBIG,
-		    "cannot list the keyring");
+		why_set(why, err != 0 ? err : EFBIG, "cannot list the keyring");
 		return FAULT_IO;
 	}
 	return buf_fault(names) == FAULT_NONE ? FAULT_NONE : no_memory(why);
@@ -400,9 +397,10 @@ void keyring_sweep(struct keyring *keyring)
 	for (at = 0; at < names.n; at += strlen(names.p + at) + 1) {
 		const char *name = names.p + at;
 
-		if (is_tmp(name) && fstatat(keyring->dirfd, name, &st,
-		    AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-		    st.st_uid == geteuid())
+		if (is_tmp(name) &&
+		    fstatat(keyring->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) ==
+			0 &&
+		    S_ISREG(st.st_mode) && st.st_uid == geteuid())
 			(void)unlinkat(keyring->dirfd, name, 0);
 	}
 out:

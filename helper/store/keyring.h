@@ -19,7 +19,7 @@ struct keyring_stage;
 struct seal_key;
 
 /* Of a file name: "%XX" may triple an account; longer ones are refused. */
-#define KEYRING_LEAF_MAX_BYTES	240
+#define KEYRING_LEAF_MAX_BYTES 240
 
 /*
  * keyring_fold - the lookup form of an account: ASCII letters in lower case

@@ -8,9 +8,8 @@
 
 static bool is_plain(char c, bool is_first)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	    c == '@' || c == '_' || c == '+' || c == '-' ||
-	    (c == '.' && !is_first);
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '@' ||
+	    c == '_' || c == '+' || c == '-' || (c == '.' && !is_first);
 }
 
 enum fault keyring_fold(struct span account, char *out)
@@ -91,8 +90,7 @@ enum fault keyring_unleaf(const char *leaf, char *out)
 		}
 	}
 	/* Whatever else would decode to this account is not its name. */
-	if (keyring_leaf(text, again) != FAULT_NONE ||
-	    strcmp(leaf, again) != 0)
+	if (keyring_leaf(text, again) != FAULT_NONE || strcmp(leaf, again) != 0)
 		return FAULT_GRAMMAR;
 	return keyring_fold(text, out);
 }

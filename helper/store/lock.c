@@ -15,8 +15,8 @@
 #include "store/safefile.h"
 #include "wire/attr.h"
 
-#define HOST_BYTES	65
-#define CONTENT_BYTES	128
+#define HOST_BYTES    65
+#define CONTENT_BYTES 128
 
 static enum fault failed(int err, const char *dir, struct why *why)
 {
@@ -28,8 +28,8 @@ static enum fault failed(int err, const char *dir, struct why *why)
 }
 
 /* *fd_out is -1 when there is nothing to lock. */
-static enum fault open_shared(int dirfd, const char *dir, int err,
-    int *fd_out, struct why *why)
+static enum fault open_shared(int dirfd, const char *dir, int err, int *fd_out,
+    struct why *why)
 {
 	struct stat st;
 	int fd, open_err;
@@ -58,8 +58,8 @@ static enum fault open_file(int dirfd, const char *dir, struct lock *lock,
 	struct stat st;
 	int err;
 
-	lock->fd = openat(dirfd, LOCK_LEAF, O_RDWR | O_CREAT | O_NOFOLLOW |
-	    O_NONBLOCK | O_CLOEXEC, 0600);
+	lock->fd = openat(dirfd, LOCK_LEAF,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (lock->fd >= 0)
 		return FAULT_NONE;
 	err = errno;
@@ -81,8 +81,8 @@ static enum fault check_file(const struct lock *lock, const char *dir,
 
 	if (fstat(lock->fd, &st) != 0)
 		return failed(errno, dir, why);
-	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	    !lock->is_shared && fchmod(lock->fd, 0600) == 0)
+	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && !lock->is_shared &&
+	    fchmod(lock->fd, 0600) == 0)
 		st.st_mode = (st.st_mode & S_IFMT) | 0600;
 	return safefile_check(&st, dir, LOCK_LEAF, why);
 }
@@ -103,7 +103,7 @@ static void name_holder(int fd, const char *dir, struct why *why)
 		blank = memrchr(text.p, ' ', text.n);
 		if (blank != NULL) {
 			struct span number = { blank + 1,
-			    text.n - (size_t)(blank + 1 - text.p) };
+				text.n - (size_t)(blank + 1 - text.p) };
 
 			if (attr_number(number, 1, INT32_MAX, &pid) !=
 			    FAULT_NONE)
@@ -114,12 +114,14 @@ static void name_holder(int fd, const char *dir, struct why *why)
 	}
 	attr_plain(span_of(dir), shown, 300);
 	if (pid > 0)
-		why_set(why, 0, "the keyring %s is in use by another "
-		    "mailtokend (host %s, pid %lld)", shown, host,
-		    (long long)pid);
+		why_set(why, 0,
+		    "the keyring %s is in use by another mailtokend (host %s, "
+		    "pid %lld)",
+		    shown, host, (long long)pid);
 	else
-		why_set(why, 0, "the keyring %s is in use by another "
-		    "mailtokend (host %s)", shown, host);
+		why_set(why, 0,
+		    "the keyring %s is in use by another mailtokend (host %s)",
+		    shown, host);
 }
 
 static enum fault set_lock(const struct lock *lock, const char *dir,
@@ -137,19 +139,18 @@ static enum fault set_lock(const struct lock *lock, const char *dir,
 	err = errno;
 	switch (err) {
 	case EAGAIN:
-	case EACCES:
-		name_holder(lock->fd, dir, why);
-		return FAULT_LOCKED;
+	case EACCES: name_holder(lock->fd, dir, why); return FAULT_LOCKED;
 	case ENOLCK:
 	case EOPNOTSUPP:
 	case EINVAL:
 	case ENOSYS:
 		attr_plain(span_of(dir), shown, 300);
-		why_set(why, err, "the file system of the keyring %s has no "
-		    "locks; keep it on a local one", shown);
+		why_set(why, err,
+		    "the file system of the keyring %s has no locks; keep it "
+		    "on a local one",
+		    shown);
 		return FAULT_IO;
-	default:
-		return failed(err, dir, why);
+	default: return failed(err, dir, why);
 	}
 }
 

@@ -17,8 +17,8 @@
 #define LOCK_LEAF ".lock"
 
 struct lock {
-	int fd;			/* -1: none */
-	bool is_shared;		/* of a directory that cannot be written */
+	int fd;		/* -1: none */
+	bool is_shared; /* of a directory that cannot be written */
 };
 
 /*

@@ -13,7 +13,7 @@
 
 #include "wire/attr.h"
 
-#define SHOWN_DIR_BYTES	160
+#define SHOWN_DIR_BYTES 160
 #define NAME_TRIES	8
 
 void safefile_shown(const char *dir, const char *leaf, char *out)
@@ -43,8 +43,8 @@ enum fault safefile_check(const struct stat *st, const char *dir,
 		why_set(why, 0, "has mode %04o: chmod 600 %s",
 		    (unsigned int)(st->st_mode & 07777), path);
 	else if (st->st_nlink != 1)
-		why_set(why, 0, "has %lu links, keep one: "
-		    "find / -xdev -samefile %s",
+		why_set(why, 0,
+		    "has %lu links, keep one: find / -xdev -samefile %s",
 		    (unsigned long)st->st_nlink, path);
 	else
 		return FAULT_NONE;
@@ -52,8 +52,7 @@ enum fault safefile_check(const struct stat *st, const char *dir,
 }
 
 /* n bytes of fd, no more; the buf has room for them. */
-static enum fault read_bytes(int fd, size_t n, struct buf *out,
-    struct why *why)
+static enum fault read_bytes(int fd, size_t n, struct buf *out, struct why *why)
 {
 	size_t room;
 	ssize_t got;
@@ -69,8 +68,8 @@ static enum fault read_bytes(int fd, size_t n, struct buf *out,
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			why_set(why, got < 0 ? errno : 0, "cannot read the "
-			    "file to its end");
+			why_set(why, got < 0 ? errno : 0,
+			    "cannot read the file to its end");
 			return FAULT_IO;
 		}
 		buf_used(out, (size_t)got);
@@ -113,8 +112,8 @@ enum fault safefile_read(int dirfd, const char *dir, const char *leaf,
 	int fd;
 
 	/* Non-blocking: opening somebody's fifo must not wait. */
-	fd = openat(dirfd, leaf, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
-	    O_NONBLOCK | O_NOCTTY);
+	fd = openat(dirfd, leaf,
+	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return cannot_open(dirfd, dir, leaf, why);
 	if (fstat(fd, &st) != 0) {
@@ -151,8 +150,7 @@ static enum fault check_outside(const struct stat *st, const char *path,
 		why_set(why, 0, "not a plain file: %s", shown);
 	else if (st->st_uid != 0 && st->st_uid != geteuid())
 		why_set(why, 0, "belongs to uid %lu: chown %lu %s",
-		    (unsigned long)st->st_uid, (unsigned long)geteuid(),
-		    shown);
+		    (unsigned long)st->st_uid, (unsigned long)geteuid(), shown);
 	else if ((st->st_mode & (S_IWGRP | S_IRWXO)) != 0)
 		why_set(why, 0, "has mode %04o: chmod g-w,o= %s",
 		    (unsigned int)(st->st_mode & 07777), shown);
@@ -232,8 +230,8 @@ out:
 static enum fault failed(int err, const char *call, struct why *why)
 {
 	why_set(why, err, "%s", call);
-	return err == EROFS || err == EACCES || err == EPERM ?
-	    FAULT_READ_ONLY : FAULT_IO;
+	return err == EROFS || err == EACCES || err == EPERM ? FAULT_READ_ONLY :
+							       FAULT_IO;
 }
 
 /* 0 or an errno. */
@@ -289,8 +287,8 @@ static int make_file(int dirfd, struct safefile_tmp *tmp)
 		(void)snprintf(tmp->leaf, sizeof(tmp->leaf), ".tmp-%016llx",
 		    (unsigned long long)random);
 		/* For reading too: glibc's own way to reserve wants that. */
-		fd = openat(dirfd, tmp->leaf, O_RDWR | O_CREAT | O_EXCL |
-		    O_NOFOLLOW | O_CLOEXEC, 0600);
+		fd = openat(dirfd, tmp->leaf,
+		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0 && errno != EEXIST)
 			return -1;
 	}
@@ -313,8 +311,7 @@ enum fault safefile_make(int dirfd, off_t size, struct safefile_tmp *tmp_out,
 	}
 	err = size > 0 ? reserve(tmp.fd, size) : 0;
 	if (err != 0) {
-		why_set(why, err, "cannot reserve %lld bytes",
-		    (long long)size);
+		why_set(why, err, "cannot reserve %lld bytes", (long long)size);
 		fault = FAULT_IO;
 		goto out;
 	}

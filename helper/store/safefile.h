@@ -15,7 +15,7 @@
 #include "wire/buf.h"
 
 /* Room for a directory and a leaf as they may be shown, with the NUL. */
-#define SAFEFILE_SHOWN_BYTES	420
+#define SAFEFILE_SHOWN_BYTES 420
 
 /* safefile_shown - "dir/leaf" in printable bytes, cut to fit. */
 void safefile_shown(const char *dir, const char *leaf, char *out);
@@ -65,21 +65,21 @@ enum fault safefile_read_outside(const char *path, size_t max_bytes,
  * safefile_put when it fails.
  */
 struct safefile_tmp {
-	int fd;			/* -1 when unused */
+	int fd; /* -1 when unused */
 	char leaf[64];
 };
 
-enum fault safefile_make(int dirfd, off_t size,
-    struct safefile_tmp *tmp_out, struct why *why) MUST_CHECK;
-enum fault safefile_put(int dirfd, struct safefile_tmp *tmp,
-    const char *leaf, struct span bytes, struct why *why) MUST_CHECK;
+enum fault safefile_make(int dirfd, off_t size, struct safefile_tmp *tmp_out,
+    struct why *why) MUST_CHECK;
+enum fault safefile_put(int dirfd, struct safefile_tmp *tmp, const char *leaf,
+    struct span bytes, struct why *why) MUST_CHECK;
 void safefile_abandon(int dirfd, struct safefile_tmp *tmp);
 
 /*
  * safefile_remove - unlink leaf and fsync the directory.  FAULT_NOT_FOUND,
  * FAULT_READ_ONLY, FAULT_IO.
  */
-enum fault safefile_remove(int dirfd, const char *leaf, struct why *why)
-    MUST_CHECK;
+enum fault safefile_remove(int dirfd, const char *leaf,
+    struct why *why) MUST_CHECK;
 
 #endif

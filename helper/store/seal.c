@@ -20,7 +20,7 @@
 #define TAG_BYTES	16
 #define RAW_MAX_BYTES	(ENTRY_MAX_BYTES + TAG_BYTES)
 #define PIECE_BYTES	64000
-#define BASE64_BYTES(n)	(((n) + 2) / 3 * 4)
+#define BASE64_BYTES(n) (((n) + 2) / 3 * 4)
 
 struct seal_key {
 	unsigned char key[KEY_BYTES];
@@ -72,7 +72,7 @@ static enum fault name_key(struct seal_key *key)
 	size_t i;
 
 	if (EVP_Digest(key->key, sizeof(key->key), digest, &n, EVP_sha256(),
-	    NULL) != 1)
+		NULL) != 1)
 		return FAULT_INTERNAL;
 	for (i = 0; i < ID_BYTES; i++) {
 		key->id[2 * i] = hex[digest[i] >> 4];
@@ -150,8 +150,9 @@ static enum fault to_base64(struct span raw, struct buf *text)
 
 	if (p == NULL)
 		return buf_fault(text);
-	buf_used(text, (size_t)EVP_EncodeBlock(p,
-	    (const unsigned char *)raw.p, (int)raw.n));
+	buf_used(text,
+	    (size_t)EVP_EncodeBlock(p, (const unsigned char *)raw.p,
+		(int)raw.n));
 	return FAULT_NONE;
 }
 
@@ -159,7 +160,7 @@ static enum fault to_base64(struct span raw, struct buf *text)
 static enum fault from_base64(struct span text, struct buf *raw)
 {
 	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+				    "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	size_t i, body = text.n, bytes;
 	unsigned char *p;
 	ptrdiff_t last = 0;
@@ -170,7 +171,8 @@ static enum fault from_base64(struct span text, struct buf *raw)
 		body--;
 	for (i = 0; i < body; i++) {
 		const char *digit = text.p[i] != '\0' ?
-		    strchr(legal, text.p[i]) : NULL;
+		    strchr(legal, text.p[i]) :
+		    NULL;
 
 		if (digit == NULL)
 			return FAULT_GRAMMAR;
@@ -183,42 +185,44 @@ static enum fault from_base64(struct span text, struct buf *raw)
 	bytes = text.n / 4 * 3;
 	p = room_for(raw, bytes);
 	if (p == NULL)
-		return buf_fault(raw) == FAULT_NOMEM ?
-		    FAULT_NOMEM : FAULT_GRAMMAR;
-	if (EVP_DecodeBlock(p, (const unsigned char *)text.p,
-	    (int)text.n) != (int)bytes)
+		return buf_fault(raw) == FAULT_NOMEM ? FAULT_NOMEM :
+						       FAULT_GRAMMAR;
+	if (EVP_DecodeBlock(p, (const unsigned char *)text.p, (int)text.n) !=
+	    (int)bytes)
 		return FAULT_GRAMMAR;
 	buf_used(raw, bytes - (text.n - body));
 	return FAULT_NONE;
 }
 
-static bool encrypt(EVP_CIPHER_CTX *ctx, struct span account,
-    struct span plain, unsigned char *out)
+static bool encrypt(EVP_CIPHER_CTX *ctx, struct span account, struct span plain,
+    unsigned char *out)
 {
 	int n;
 
 	return EVP_EncryptUpdate(ctx, NULL, &n,
-	    (const unsigned char *)account.p, (int)account.n) == 1 &&
+		   (const unsigned char *)account.p, (int)account.n) == 1 &&
 	    EVP_EncryptUpdate(ctx, out, &n, (const unsigned char *)plain.p,
-	    (int)plain.n) == 1 && n == (int)plain.n &&
-	    EVP_EncryptFinal_ex(ctx, out + n, &n) == 1 && n == 0 &&
+		(int)plain.n) == 1 &&
+	    n == (int)plain.n && EVP_EncryptFinal_ex(ctx, out + n, &n) == 1 &&
+	    n == 0 &&
 	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES,
-	    out + plain.n) == 1;
+		out + plain.n) == 1;
 }
 
-static bool decrypt(EVP_CIPHER_CTX *ctx, struct span account,
-    struct span raw, unsigned char *out)
+static bool decrypt(EVP_CIPHER_CTX *ctx, struct span account, struct span raw,
+    unsigned char *out)
 {
 	int n, plain = (int)raw.n - TAG_BYTES;
 	unsigned char tag[TAG_BYTES];
 
 	memcpy(tag, raw.p + plain, sizeof(tag));
 	return EVP_DecryptUpdate(ctx, NULL, &n,
-	    (const unsigned char *)account.p, (int)account.n) == 1 &&
+		   (const unsigned char *)account.p, (int)account.n) == 1 &&
 	    EVP_DecryptUpdate(ctx, out, &n, (const unsigned char *)raw.p,
-	    plain) == 1 && n == plain &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES,
-	    tag) == 1 &&
+		plain) == 1 &&
+	    n == plain &&
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) ==
+	    1 &&
 	    EVP_DecryptFinal_ex(ctx, out + plain, &n) == 1 && n == 0;
 }
 
@@ -232,8 +236,10 @@ static enum fault seal_bytes(const struct seal_key *key, struct span account,
 	if (p == NULL)
 		return buf_fault(raw);
 	ctx = EVP_CIPHER_CTX_new();
-	done = ctx != NULL && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(),
-	    NULL, key->key, nonce) == 1 && encrypt(ctx, account, plain, p);
+	done = ctx != NULL &&
+	    EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key, nonce) ==
+		1 &&
+	    encrypt(ctx, account, plain, p);
 	EVP_CIPHER_CTX_free(ctx);
 	if (!done)
 		return FAULT_INTERNAL;
@@ -313,9 +319,8 @@ static enum fault join_sealed(const struct attrs *sealed, struct buf *raw)
 	return fault;
 }
 
-static enum fault unseal_bytes(const struct seal_key *key,
-    struct span account, struct span nonce, struct span raw,
-    struct buf *plain)
+static enum fault unseal_bytes(const struct seal_key *key, struct span account,
+    struct span nonce, struct span raw, struct buf *plain)
 {
 	unsigned char *p = room_for(plain, raw.n);
 	EVP_CIPHER_CTX *ctx;
@@ -327,7 +332,7 @@ static enum fault unseal_bytes(const struct seal_key *key,
 	if (ctx == NULL)
 		return FAULT_NOMEM;
 	done = EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key,
-	    (const unsigned char *)nonce.p) == 1 &&
+		   (const unsigned char *)nonce.p) == 1 &&
 	    decrypt(ctx, account, raw, p);
 	EVP_CIPHER_CTX_free(ctx);
 	if (!done)

@@ -74,8 +74,8 @@ static enum fault xdg_path(const char *name, const char *below_home,
 
 enum fault address_user_keyring(char *out)
 {
-	return xdg_path("XDG_STATE_HOME", "/.local/state",
-	    "/mailtoken/keyring", out);
+	return xdg_path("XDG_STATE_HOME", "/.local/state", "/mailtoken/keyring",
+	    out);
 }
 
 enum fault address_user_config(char *out)
@@ -106,8 +106,8 @@ enum fault address_user_socket(struct address *address_out)
 		fault = xdg_path("XDG_STATE_HOME", "/.local/state",
 		    "/mailtoken/socket", path);
 		if (fault == FAULT_NONE)
-			fault = join(address.path, sizeof(address.path),
-			    path, "");
+			fault = join(address.path, sizeof(address.path), path,
+			    "");
 	}
 	if (fault == FAULT_NONE)
 		*address_out = address;
@@ -117,7 +117,8 @@ enum fault address_user_socket(struct address *address_out)
 void address_system_socket(struct address *address_out)
 {
 	_Static_assert(sizeof(MAILTOKEN_SYSTEM_SOCKET) <=
-	    ADDRESS_SOCKET_MAX_BYTES, "--with-socket is too long");
+		ADDRESS_SOCKET_MAX_BYTES,
+	    "--with-socket is too long");
 
 	address_out->kind = ADDRESS_SYSTEM;
 	memcpy(address_out->path, MAILTOKEN_SYSTEM_SOCKET,
@@ -175,8 +176,8 @@ enum fault address_owner(const struct address *address, uid_t *owner_out,
 		return err == ENOENT ? FAULT_NOT_FOUND : FAULT_IO;
 	}
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		why_set(why, 0, "group or others may write to %s: "
-		    "chmod go-w %s", dir, dir);
+		why_set(why, 0,
+		    "group or others may write to %s: chmod go-w %s", dir, dir);
 		return FAULT_UNTRUSTED;
 	}
 	*owner_out = st.st_uid;

@@ -15,12 +15,12 @@
 
 #include "wire/fault.h"
 
-#define ADDRESS_SOCKET_ENV	"MAILTOKEN_SOCKET"
-#define ADDRESS_SOCKET_MAX_BYTES 108	/* sun_path, with the NUL */
-#define ADDRESS_FILE_MAX_BYTES	1024	/* other paths, with the NUL */
+#define ADDRESS_SOCKET_ENV	 "MAILTOKEN_SOCKET"
+#define ADDRESS_SOCKET_MAX_BYTES 108  /* sun_path, with the NUL */
+#define ADDRESS_FILE_MAX_BYTES	 1024 /* other paths, with the NUL */
 
 enum address_kind {
-	ADDRESS_NAMED,		/* MAILTOKEN_SOCKET or an option */
+	ADDRESS_NAMED, /* MAILTOKEN_SOCKET or an option */
 	ADDRESS_USER,
 	ADDRESS_SYSTEM
 };
@@ -92,7 +92,6 @@ enum fault address_owner(const struct address *address, uid_t *owner_out,
  * address_check_peer - FAULT_NONE when the process at the other end of fd is
  * root, this uid, or owner; FAULT_UNTRUSTED otherwise.
  */
-enum fault address_check_peer(int fd, uid_t owner, struct why *why)
-    MUST_CHECK;
+enum fault address_check_peer(int fd, uid_t owner, struct why *why) MUST_CHECK;
 
 #endif

@@ -57,8 +57,8 @@ enum fault ask_open(const struct ask *ask, int *fd_out, struct why *why)
 		fault = address_owner(&ask->address, &owner, why);
 		if (fault != FAULT_NONE && fault != FAULT_NOT_FOUND)
 			return fault;
-		err = fault == FAULT_NONE ?
-		    connect_once(&ask->address, &fd) : ENOENT;
+		err = fault == FAULT_NONE ? connect_once(&ask->address, &fd) :
+					    ENOENT;
 		if (err == 0)
 			break;
 		if (!may_pass(err) || peerio_now_ms() >= until_ms) {

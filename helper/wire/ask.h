@@ -14,9 +14,9 @@
 
 struct ask {
 	struct address address;
-	struct span request;	/* one list, whole */
-	int64_t deadline_ms;	/* clock of peerio_now_ms(); for all of it */
-	int64_t retry_ms;	/* how long to go on connecting; 0: try once */
+	struct span request; /* one list, whole */
+	int64_t deadline_ms; /* clock of peerio_now_ms(); for all of it */
+	int64_t retry_ms;    /* how long to go on connecting; 0: try once */
 };
 
 /*
@@ -30,8 +30,8 @@ struct ask {
  * FAULT_NONE; FAULT_NO_HELPER (why.err is the errno of connect);
  * FAULT_UNTRUSTED; FAULT_IO.
  */
-enum fault ask_open(const struct ask *ask, int *fd_out, struct why *why)
-    MUST_CHECK;
+enum fault ask_open(const struct ask *ask, int *fd_out,
+    struct why *why) MUST_CHECK;
 
 /*
  * ask - one request, one list as the answer

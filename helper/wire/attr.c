@@ -6,8 +6,12 @@
 #include "wire/attr.h"
 
 static const char *const list_names[] = {
-	"data", "defaults", "sealed",
-	ATTR_CHANGED, ATTR_NEEDS_RESTART, ATTR_WARNING,
+	"data",
+	"defaults",
+	"sealed",
+	ATTR_CHANGED,
+	ATTR_NEEDS_RESTART,
+	ATTR_WARNING,
 };
 
 static bool is_list_name(struct span name)
@@ -30,7 +34,7 @@ static bool is_name(struct span name)
 		char c = name.p[i];
 
 		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		    c == '-'))
+			c == '-'))
 			return false;
 	}
 	return true;
@@ -38,9 +42,10 @@ static bool is_name(struct span name)
 
 static bool is_value(struct span value)
 {
-	return value.n == 0 || (memchr(value.p, '\0', value.n) == NULL &&
-	    memchr(value.p, '\n', value.n) == NULL &&
-	    memchr(value.p, '\r', value.n) == NULL);
+	return value.n == 0 ||
+	    (memchr(value.p, '\0', value.n) == NULL &&
+		memchr(value.p, '\n', value.n) == NULL &&
+		memchr(value.p, '\r', value.n) == NULL);
 }
 
 enum fault attr_length(struct span bytes, size_t *list_out)
@@ -130,7 +135,7 @@ enum fault attr_parse(struct span list, const char *first,
 	while (at < list.n - 1) {
 		const char *lf = memchr(list.p + at, '\n', list.n - at);
 		struct span line = { list.p + at,
-		    (size_t)(lf - (list.p + at)) };
+			(size_t)(lf - (list.p + at)) };
 
 		fault = parse_line(line, &attrs);
 		if (fault != FAULT_NONE)
@@ -144,8 +149,7 @@ enum fault attr_parse(struct span list, const char *first,
 	return FAULT_NONE;
 }
 
-static const struct attr *attr_find(const struct attrs *attrs,
-    const char *name)
+static const struct attr *attr_find(const struct attrs *attrs, const char *name)
 {
 	size_t i;
 
@@ -184,8 +188,7 @@ enum fault attr_number(struct span text, int64_t min, int64_t max,
 	for (; i < text.n; i++) {
 		int digit = text.p[i] - '0';
 
-		if (digit < 0 || digit > 9 ||
-		    number > (INT64_MAX - digit) / 10)
+		if (digit < 0 || digit > 9 || number > (INT64_MAX - digit) / 10)
 			return FAULT_GRAMMAR;
 		number = number * 10 + digit;
 	}
@@ -284,7 +287,7 @@ bool attr_is_token(struct span text, size_t max_bytes)
 bool attr_is_host(struct span text)
 {
 	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:_";
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:_";
 	size_t i;
 
 	if (text.n < 1 || text.n > SERVER_MAX_BYTES)
@@ -300,10 +303,14 @@ size_t attr_utf8_bytes(const unsigned char *p, size_t n)
 	static const struct {
 		unsigned char lead_min, lead_max, next_min, next_max, bytes;
 	} rows[] = {
-		{ 0x00, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0x00, 0x7f, 0x00, 0x00, 1 },
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
 		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
 	};
 	size_t i, j;
@@ -355,7 +362,7 @@ void attr_plain(struct span text, char *out, size_t out_bytes)
 	for (i = 0; i < text.n; i++)
 		whole += plain_bytes(p[i]);
 	if (whole > room)
-		room -= 3;	/* for "..." */
+		room -= 3; /* for "..." */
 	for (i = 0; i < text.n; i++) {
 		if (n + plain_bytes(p[i]) + 1 > room) {
 			memcpy(out + n, "...", 3);

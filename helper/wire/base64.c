@@ -7,13 +7,13 @@
 #include "wire/base64.h"
 
 static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+			       "abcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char for_urls[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    "abcdefghijklmnopqrstuvwxyz0123456789-_";
+			       "abcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* The n (1..3) bytes at p as n + 1 characters. */
-static void encode_group(const unsigned char *p, size_t n,
-    const char *alphabet, char *out)
+static void encode_group(const unsigned char *p, size_t n, const char *alphabet,
+    char *out)
 {
 	unsigned a = p[0], b = n > 1 ? p[1] : 0, c = n > 2 ? p[2] : 0;
 
@@ -109,15 +109,13 @@ enum fault base64_decode(struct span text, struct buf *out)
 	return fault;
 }
 
-void base64_put(struct attr_writer *writer, const char *name,
-    struct span bytes)
+void base64_put(struct attr_writer *writer, const char *name, struct span bytes)
 {
 	struct buf text = BUF_INIT(WIRE_LIST_MAX_BYTES);
 	struct span rest, piece;
 
 	base64_add(&text, bytes);
-	if (buf_fault(&text) != FAULT_NONE &&
-	    writer->buf->fault == FAULT_NONE)
+	if (buf_fault(&text) != FAULT_NONE && writer->buf->fault == FAULT_NONE)
 		writer->buf->fault = buf_fault(&text);
 	rest = buf_span(&text);
 	for (;;) {

@@ -13,7 +13,7 @@
 
 #include "wire/attr.h"
 
-#define BASE64_PIECE_BYTES 64000	/* fits a line, a multiple of 4 */
+#define BASE64_PIECE_BYTES 64000 /* fits a line, a multiple of 4 */
 
 /* base64_add - append bytes with padding; faults stick to out. */
 void base64_add(struct buf *out, struct span bytes);

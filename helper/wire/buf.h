@@ -16,13 +16,16 @@
 
 struct buf {
 	char *p;
-	size_t n;		/* bytes in use; a NUL follows them */
-	size_t room;		/* bytes allocated */
-	size_t max_bytes;	/* n never exceeds it */
+	size_t n;	  /* bytes in use; a NUL follows them */
+	size_t room;	  /* bytes allocated */
+	size_t max_bytes; /* n never exceeds it */
 	enum fault fault;
 };
 
-#define BUF_INIT(max) { NULL, 0, 0, (max), FAULT_NONE }
+#define BUF_INIT(max) \
+	{ \
+		NULL, 0, 0, (max), FAULT_NONE \
+	}
 
 /* buf_init - the same at run time. */
 void buf_init(struct buf *buf, size_t max_bytes);

@@ -18,18 +18,18 @@
 const char *fault_word(enum fault fault)
 {
 	switch (fault) {
-	case FAULT_NONE:		return "ok";
-	case FAULT_LOGIN_NEEDED:	return "login-needed";
-	case FAULT_UNKNOWN_ACCOUNT:	return "unknown-account";
-	case FAULT_WRONG_SERVER:	return "wrong-server";
-	case FAULT_TRY_LATER:		return "try-later";
-	case FAULT_CONFIG_ERROR:	return "config-error";
-	case FAULT_DENIED:		return "denied";
-	case FAULT_BUSY:		return "busy";
-	case FAULT_TIMEOUT:		return "timeout";
+	case FAULT_NONE: return "ok";
+	case FAULT_LOGIN_NEEDED: return "login-needed";
+	case FAULT_UNKNOWN_ACCOUNT: return "unknown-account";
+	case FAULT_WRONG_SERVER: return "wrong-server";
+	case FAULT_TRY_LATER: return "try-later";
+	case FAULT_CONFIG_ERROR: return "config-error";
+	case FAULT_DENIED: return "denied";
+	case FAULT_BUSY: return "busy";
+	case FAULT_TIMEOUT: return "timeout";
 	case FAULT_BAD_REQUEST:
 	case FAULT_GRAMMAR:
-	case FAULT_TOO_BIG:		return "bad-request";
+	case FAULT_TOO_BIG: return "bad-request";
 	case FAULT_INTERNAL:
 	case FAULT_NO_HELPER:
 	case FAULT_UNTRUSTED:
@@ -39,7 +39,7 @@ const char *fault_word(enum fault fault)
 	case FAULT_UNSAFE:
 	case FAULT_NOT_FOUND:
 	case FAULT_LOCKED:
-	case FAULT_READ_ONLY:		return "internal";
+	case FAULT_READ_ONLY: return "internal";
 	}
 	return "internal";
 }
@@ -47,50 +47,33 @@ const char *fault_word(enum fault fault)
 const char *fault_text(enum fault fault)
 {
 	switch (fault) {
-	case FAULT_NONE:
-		return "done";
-	case FAULT_LOGIN_NEEDED:
-		return "the account must sign in again";
+	case FAULT_NONE: return "done";
+	case FAULT_LOGIN_NEEDED: return "the account must sign in again";
 	case FAULT_UNKNOWN_ACCOUNT:
 		return "not signed in, or not allowed for this user";
 	case FAULT_WRONG_SERVER:
 		return "the server does not belong to the account's provider";
-	case FAULT_TRY_LATER:
-		return "no token can be had at the moment";
+	case FAULT_TRY_LATER: return "no token can be had at the moment";
 	case FAULT_CONFIG_ERROR:
 		return "the configuration of the helper is wrong";
-	case FAULT_DENIED:
-		return "this user may not ask for that";
+	case FAULT_DENIED: return "this user may not ask for that";
 	case FAULT_BAD_REQUEST:
 		return "the helper did not understand the request";
-	case FAULT_BUSY:
-		return "the helper has too much to do";
-	case FAULT_TIMEOUT:
-		return "the time for an answer ran out";
+	case FAULT_BUSY: return "the helper has too much to do";
+	case FAULT_TIMEOUT: return "the time for an answer ran out";
 	case FAULT_INTERNAL:
 		return "something failed inside the helper; its log says what";
-	case FAULT_NO_HELPER:
-		return "no helper answers on the socket";
-	case FAULT_UNTRUSTED:
-		return "the socket belongs to somebody else";
-	case FAULT_GARBLED:
-		return "the helper's answer breaks the protocol";
-	case FAULT_NOMEM:
-		return "out of memory";
-	case FAULT_GRAMMAR:
-		return "a byte that is not allowed there";
-	case FAULT_TOO_BIG:
-		return "longer than the limit";
-	case FAULT_IO:
-		return "a system call failed";
-	case FAULT_UNSAFE:
-		return "a file has the wrong owner, mode or type";
-	case FAULT_NOT_FOUND:
-		return "no such thing";
-	case FAULT_LOCKED:
-		return "another process holds it";
-	case FAULT_READ_ONLY:
-		return "the keyring cannot be written";
+	case FAULT_NO_HELPER: return "no helper answers on the socket";
+	case FAULT_UNTRUSTED: return "the socket belongs to somebody else";
+	case FAULT_GARBLED: return "the helper's answer breaks the protocol";
+	case FAULT_NOMEM: return "out of memory";
+	case FAULT_GRAMMAR: return "a byte that is not allowed there";
+	case FAULT_TOO_BIG: return "longer than the limit";
+	case FAULT_IO: return "a system call failed";
+	case FAULT_UNSAFE: return "a file has the wrong owner, mode or type";
+	case FAULT_NOT_FOUND: return "no such thing";
+	case FAULT_LOCKED: return "another process holds it";
+	case FAULT_READ_ONLY: return "the keyring cannot be written";
 	}
 	return "unknown fault";
 }
@@ -98,9 +81,16 @@ const char *fault_text(enum fault fault)
 enum fault fault_from_word(struct span word)
 {
 	static const enum fault outcomes[] = {
-		FAULT_NONE, FAULT_LOGIN_NEEDED, FAULT_UNKNOWN_ACCOUNT,
-		FAULT_WRONG_SERVER, FAULT_TRY_LATER, FAULT_CONFIG_ERROR,
-		FAULT_DENIED, FAULT_BAD_REQUEST, FAULT_BUSY, FAULT_TIMEOUT,
+		FAULT_NONE,
+		FAULT_LOGIN_NEEDED,
+		FAULT_UNKNOWN_ACCOUNT,
+		FAULT_WRONG_SERVER,
+		FAULT_TRY_LATER,
+		FAULT_CONFIG_ERROR,
+		FAULT_DENIED,
+		FAULT_BAD_REQUEST,
+		FAULT_BUSY,
+		FAULT_TIMEOUT,
 		FAULT_INTERNAL,
 	};
 	size_t i;

@@ -15,7 +15,7 @@
 
 #include "wire/span.h"
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK	  __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 enum fault {
@@ -23,7 +23,7 @@ enum fault {
 
 	/* Outcomes: what a helper answers. */
 	FAULT_LOGIN_NEEDED,
-	FAULT_UNKNOWN_ACCOUNT,	/* unknown, or not this peer's */
+	FAULT_UNKNOWN_ACCOUNT, /* unknown, or not this peer's */
 	FAULT_WRONG_SERVER,
 	FAULT_TRY_LATER,
 	FAULT_CONFIG_ERROR,
@@ -34,25 +34,25 @@ enum fault {
 	FAULT_INTERNAL,
 
 	/* Seen by a client of the helper. */
-	FAULT_NO_HELPER,	/* nobody listens, or it hung up */
-	FAULT_UNTRUSTED,	/* the socket's directory or peer is not ours */
-	FAULT_GARBLED,		/* the answer breaks the protocol */
+	FAULT_NO_HELPER, /* nobody listens, or it hung up */
+	FAULT_UNTRUSTED, /* the socket's directory or peer is not ours */
+	FAULT_GARBLED,	 /* the answer breaks the protocol */
 
 	/* Machine faults. */
 	FAULT_NOMEM,
-	FAULT_GRAMMAR,		/* bytes that a format cannot carry */
+	FAULT_GRAMMAR, /* bytes that a format cannot carry */
 	FAULT_TOO_BIG,
-	FAULT_IO,		/* a system call failed; why.err says how */
-	FAULT_UNSAFE,		/* a file with wrong owner, mode, type, links */
+	FAULT_IO,     /* a system call failed; why.err says how */
+	FAULT_UNSAFE, /* a file with wrong owner, mode, type, links */
 	FAULT_NOT_FOUND,
-	FAULT_LOCKED,		/* another process holds it */
-	FAULT_READ_ONLY		/* the keyring cannot be written */
+	FAULT_LOCKED,	/* another process holds it */
+	FAULT_READ_ONLY /* the keyring cannot be written */
 };
 
-#define WHY_MAX_BYTES 512	/* with the terminator */
+#define WHY_MAX_BYTES 512 /* with the terminator */
 
 struct why {
-	int err;		/* errno of the failing call, or 0 */
+	int err; /* errno of the failing call, or 0 */
 	char text[WHY_MAX_BYTES];
 };
 

@@ -104,8 +104,8 @@ static enum fault receive_some(int fd, struct buf *in, int64_t deadline_ms,
 	p = buf_space(in, RECEIVE_BYTES, &room);
 	if (p == NULL) {
 		why_set(why, 0, "%s", fault_text(buf_fault(in)));
-		return buf_fault(in) == FAULT_NOMEM ?
-		    FAULT_NOMEM : FAULT_GARBLED;
+		return buf_fault(in) == FAULT_NOMEM ? FAULT_NOMEM :
+						      FAULT_GARBLED;
 	}
 	for (;;) {
 		n = recv(fd, p, room, MSG_DONTWAIT);
@@ -148,8 +148,9 @@ enum fault peerio_receive(int fd, struct buf *in, int64_t deadline_ms,
 			return FAULT_NONE;
 		}
 		if (closed && in->n == 0) {
-			why_set(why, 0, "the helper closed the connection "
-			    "without an answer");
+			why_set(why, 0,
+			    "the helper closed the connection without an "
+			    "answer");
 			return FAULT_NO_HELPER;
 		}
 		if (closed)
@@ -160,8 +161,9 @@ enum fault peerio_receive(int fd, struct buf *in, int64_t deadline_ms,
 		if (fault != FAULT_NONE)
 			return fault;
 	}
-	why_set(why, 0, closed ? "the helper's answer is cut short" :
-	    "the helper's answer is not an attribute list");
+	why_set(why, 0,
+	    closed ? "the helper's answer is cut short" :
+		     "the helper's answer is not an attribute list");
 	return FAULT_GARBLED;
 }
 

@@ -23,8 +23,7 @@ struct secret;
  *
  * FAULT_NONE, FAULT_NOMEM, FAULT_TOO_BIG.
  */
-enum fault secret_new(struct span bytes, struct secret **secret_out)
-    MUST_CHECK;
+enum fault secret_new(struct span bytes, struct secret **secret_out) MUST_CHECK;
 
 /* secret_copy - a second secret with the same bytes; the caller's. */
 enum fault secret_copy(const struct secret *secret,

@@ -168,7 +168,8 @@ static int time_it(const char *echo_path, size_t blocks, size_t per_block)
 	pid_t echo;
 	int n;
 
-	n = snprintf(request, sizeof(request), "mailtoken=1\nverb=token\n"
+	n = snprintf(request, sizeof(request),
+	    "mailtoken=1\nverb=token\n"
 	    "account=%s\nserver=%s\nservice=smtp\nmechanism=XOAUTH2\n\n",
 	    account, server);
 	/* token, and the other attributes of the answer */
@@ -188,8 +189,7 @@ static int time_it(const char *echo_path, size_t blocks, size_t per_block)
 	(void)kill(echo, SIGTERM);
 	(void)waitpid(echo, NULL, 0);
 	(void)printf("echo-us=%.1f\nauthentication-us=%.1f\nratio=%.2f\n",
-	    median(raw, blocks), median(full, blocks),
-	    median(ratios, blocks));
+	    median(raw, blocks), median(full, blocks), median(ratios, blocks));
 	return 0;
 }
 

@@ -40,7 +40,7 @@ struct driver {
 	int64_t times;
 	int64_t together;
 	bool race;
-	int64_t left;		/* flows still to end */
+	int64_t left; /* flows still to end */
 	struct flow *flows[FLOWS_MAX];
 	size_t n_flows;
 };
@@ -54,31 +54,38 @@ static void die(const char *text)
 static void print_failure(const struct flow_failure *failure)
 {
 	static const char *const classes[] = {
-		"transient", "login-needed", "config",
+		"transient",
+		"login-needed",
+		"config",
 	};
 	static const char *const troubles[] = {
-		"answered", "dns", "connect", "tls", "certificate", "timeout",
-		"too-big", "cut", "local",
+		"answered",
+		"dns",
+		"connect",
+		"tls",
+		"certificate",
+		"timeout",
+		"too-big",
+		"cut",
+		"local",
 	};
 
 	printf("event=failed\nclass=%s\ntrouble=%s\nstatus=%ld\nerror=%s\n"
-	    "code=%lld\ntext=%s\ntrace=%s\nretry-after=%lld\n\n",
+	       "code=%lld\ntext=%s\ntrace=%s\nretry-after=%lld\n\n",
 	    classes[failure->class], troubles[failure->trouble],
 	    failure->status, failure->error, (long long)failure->code,
-	    failure->text, failure->trace,
-	    (long long)failure->retry_after_s);
+	    failure->text, failure->trace, (long long)failure->retry_after_s);
 }
 
 static void print_tokens(const struct reply_token *token)
 {
 	printf("event=tokens\naccess-bytes=%zu\nrefresh-bytes=%zu\n"
-	    "scope=%s\nidentity=%s\nexpires-in=%lld\nrefresh-in=%lld\n\n",
+	       "scope=%s\nidentity=%s\nexpires-in=%lld\nrefresh-in=%lld\n\n",
 	    secret_bytes(token->access_token),
 	    secret_bytes(token->refresh_token),
 	    token->scope != NULL ? token->scope : "",
 	    token->identity != NULL ? token->identity : "",
-	    (long long)token->expires_in_s,
-	    (long long)token->refresh_in_s);
+	    (long long)token->expires_in_s, (long long)token->refresh_in_s);
 }
 
 static void print_device(const struct flow_event *event)
@@ -86,10 +93,11 @@ static void print_device(const struct flow_event *event)
 	const struct reply_device *device = event->device;
 
 	printf("event=show-code\nuser-code=%s\nverification-uri=%s\n"
-	    "verification-uri-complete=%s\nleft=%lld\ninterval=%lld\n\n",
+	       "verification-uri-complete=%s\nleft=%lld\ninterval=%lld\n\n",
 	    device->user_code, device->verification_uri,
 	    device->verification_uri_complete != NULL ?
-	    device->verification_uri_complete : "",
+		device->verification_uri_complete :
+		"",
 	    (long long)event->left_s, (long long)device->interval_s);
 }
 
@@ -116,13 +124,10 @@ static void on_event(void *ctx, const struct flow_event *event)
 	struct driver *driver = ctx;
 
 	switch (event->kind) {
-	case FLOW_SHOW_CODE:
-		print_device(event);
-		return;
+	case FLOW_SHOW_CODE: print_device(event); return;
 	case FLOW_SHOW_URL:
 		printf("event=show-url\nurl=%s\nredirect-uri=%s\nleft=%lld\n\n",
-		    event->url, event->redirect_uri,
-		    (long long)event->left_s);
+		    event->url, event->redirect_uri, (long long)event->left_s);
 		return;
 	case FLOW_WAITING:
 		printf("event=waiting\nleft=%lld\n\n",
@@ -136,12 +141,8 @@ static void on_event(void *ctx, const struct flow_event *event)
 			event->token->refresh_token = NULL;
 		}
 		break;
-	case FLOW_REVOKED:
-		printf("event=revoked\n\n");
-		break;
-	case FLOW_FAILED:
-		print_failure(event->failure);
-		break;
+	case FLOW_REVOKED: printf("event=revoked\n\n"); break;
+	case FLOW_FAILED: print_failure(event->failure); break;
 	}
 	ended(driver);
 }
@@ -275,7 +276,7 @@ static struct secret *secret_after(const char *line, const char *name)
 
 	if (strncmp(line, name, n) == 0 &&
 	    secret_new((struct span){ line + n, strcspn(line + n, "\n") },
-	    &secret))
+		&secret))
 		die("out of memory");
 	return secret;
 }

@@ -23,13 +23,14 @@ extern const char fuzz_name[];
 /* Its name is libFuzzer's.  bytes: not terminated, of exactly n bytes. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-#define FUZZ_CHECK(promise) do { \
-	if (!(promise)) { \
-		(void)fprintf(stderr, "%s:%d: does not hold: %s\n", \
-		    __FILE__, __LINE__, #promise); \
-		abort(); \
-	} \
-} while (0)
+#define FUZZ_CHECK(promise) \
+	do { \
+		if (!(promise)) { \
+			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", \
+			    __FILE__, __LINE__, #promise); \
+			abort(); \
+		} \
+	} while (0)
 
 static inline struct span fuzz_span(const uint8_t *bytes, size_t n)
 {

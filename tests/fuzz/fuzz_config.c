@@ -29,8 +29,8 @@ static void write_file(struct span text)
 		FUZZ_CHECK(file >= 0 && atexit(remove_file) == 0);
 	}
 	FUZZ_CHECK(ftruncate(file, 0) == 0);
-	FUZZ_CHECK(text.n == 0 ||
-	    pwrite(file, text.p, text.n, 0) == (ssize_t)text.n);
+	FUZZ_CHECK(
+	    text.n == 0 || pwrite(file, text.p, text.n, 0) == (ssize_t)text.n);
 }
 
 static void check_config(struct config *config)
@@ -45,8 +45,8 @@ static void check_config(struct config *config)
 	for (i = 0; i < config->n_providers; i++)
 		FUZZ_CHECK(config->providers[i]->token_endpoint != NULL);
 	for (i = 0; i < config->n_accounts; i++)
-		FUZZ_CHECK(config_account(config,
-		    config->accounts[i].name) != NULL);
+		FUZZ_CHECK(
+		    config_account(config, config->accounts[i].name) != NULL);
 	for (i = 0; i < config->n_notes; i++)
 		FUZZ_CHECK(fuzz_is_plain(config->notes[i]));
 	(void)config_allows(config, "alice@example.org", &nobody);

@@ -21,8 +21,8 @@ static void check_fetched(const struct fetched *fetched)
 	FUZZ_CHECK(response_xoauth2(span_of(fetched->login), token, &out) ==
 	    FAULT_NONE);
 	buf_drop(&out);
-	FUZZ_CHECK(response_oauthbearer(span_of(fetched->login), token,
-	    &out) == FAULT_NONE);
+	FUZZ_CHECK(response_oauthbearer(span_of(fetched->login), token, &out) ==
+	    FAULT_NONE);
 	buf_drop(&out);
 }
 
@@ -40,9 +40,9 @@ static void check_refusal(const struct talk *talk,
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static const struct question question = { "alice@example.org",
-	    "mail.example.org", "smtp", "XOAUTH2" };
+		"mail.example.org", "smtp", "XOAUTH2" };
 	struct talk talk = { .address = { .path = "/run/socket" },
-	    .answered = true };
+		.answered = true };
 	struct fetched fetched = { .token = NULL };
 
 	if (attr_parse(fuzz_span(bytes, n), WIRE_FIRST, &talk.attrs) !=

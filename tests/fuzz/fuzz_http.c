@@ -23,15 +23,15 @@ static void give_lines(struct http_exchange *exchange, struct span rest)
 		(void)fuzz_line(&rest);
 		line.n = left - rest.n;
 		copy = fuzz_string(line);
-		FUZZ_CHECK(http_header_cb(copy, 1, line.n, exchange) ==
-		    line.n);
+		FUZZ_CHECK(http_header_cb(copy, 1, line.n, exchange) == line.n);
 		free(copy);
 	}
 }
 
 static CURLcode fill(struct http_exchange *exchange, struct span input)
 {
-	size_t n = input.n < sizeof(exchange->reason) ? input.n :
+	size_t n = input.n < sizeof(exchange->reason) ?
+	    input.n :
 	    sizeof(exchange->reason);
 
 	if (input.n == 0 || input.p[0] != '!') {

@@ -72,8 +72,8 @@ static void check_finished(const struct provider *provider)
 	FUZZ_CHECK(!provider_serves(provider, span_of("a@example.org"), NULL,
 	    (struct span){ NULL, 0 }));
 	if (provider->incomplete) {
-		FUZZ_CHECK(provider_url_host(provider->issuer, &host) ==
-		    FAULT_NONE);
+		FUZZ_CHECK(
+		    provider_url_host(provider->issuer, &host) == FAULT_NONE);
 		free(host);
 		return;
 	}

@@ -22,8 +22,8 @@ static bool is_uri(const char *uri)
 static void check_device(const struct reply_device *device)
 {
 	FUZZ_CHECK(device->device_code != NULL);
-	FUZZ_CHECK(attr_is_token(secret_reveal(device->device_code,
-	    "checked"), REFRESH_TOKEN_MAX_BYTES));
+	FUZZ_CHECK(attr_is_token(secret_reveal(device->device_code, "checked"),
+	    REFRESH_TOKEN_MAX_BYTES));
 	FUZZ_CHECK(device->user_code[0] != '\0');
 	FUZZ_CHECK(fuzz_is_printable(device->user_code));
 	FUZZ_CHECK(is_uri(device->verification_uri));

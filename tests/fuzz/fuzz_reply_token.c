@@ -14,8 +14,8 @@ const char fuzz_name[] = "reply_token";
 static void check_secret(const struct secret *secret, size_t max_bytes)
 {
 	if (secret != NULL)
-		FUZZ_CHECK(attr_is_token(secret_reveal(secret, "checked"),
-		    max_bytes));
+		FUZZ_CHECK(
+		    attr_is_token(secret_reveal(secret, "checked"), max_bytes));
 }
 
 static void check_token(const struct reply_token *token)

@@ -46,8 +46,9 @@ static void open_damaged(struct buf *sealed, struct span plain,
     struct span account)
 {
 	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	size_t at = plain.n > 1 ? (unsigned char)plain.p[0] |
-	    (size_t)(unsigned char)plain.p[1] << 8 : 0;
+	size_t at = plain.n > 1 ?
+	    (unsigned char)plain.p[0] | (size_t)(unsigned char)plain.p[1] << 8 :
+	    0;
 
 	at %= sealed->n;
 	sealed->p[at] = (char)(sealed->p[at] ^ (1 << plain.n % 8));

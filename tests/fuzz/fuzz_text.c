@@ -33,8 +33,8 @@ static void check_account(struct span text)
 		return;
 	FUZZ_CHECK(text.n >= 1 && text.n <= ACCOUNT_MAX_BYTES);
 	for (i = 0; i < text.n; i++)
-		FUZZ_CHECK((unsigned char)text.p[i] >= 0x20 &&
-		    text.p[i] != 0x7f);
+		FUZZ_CHECK(
+		    (unsigned char)text.p[i] >= 0x20 && text.p[i] != 0x7f);
 }
 
 static void check_others(struct span text)

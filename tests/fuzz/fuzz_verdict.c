@@ -18,7 +18,7 @@ const char fuzz_name[] = "verdict";
 static bool is_long_word(struct span token)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "ghijklmnopqrstuvwyz";
+				      "ghijklmnopqrstuvwyz";
 	size_t i;
 
 	for (i = 0; i < token.n; i++)
@@ -35,13 +35,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	const char *said = verdict.challenge;
 
 	verdict_read(rest, "\001", token, &verdict);
-	FUZZ_CHECK(strnlen(said, CHALLENGE_MAX_BYTES + 1) <=
-	    CHALLENGE_MAX_BYTES);
+	FUZZ_CHECK(
+	    strnlen(said, CHALLENGE_MAX_BYTES + 1) <= CHALLENGE_MAX_BYTES);
 	FUZZ_CHECK(fuzz_is_printable(said));
 	FUZZ_CHECK(verdict.rejected == (said[0] != '\0'));
 	FUZZ_CHECK(span_is(verdict.reply, rest.n > 0 ? "\001" : ""));
 	if (is_long_word(token))
-		FUZZ_CHECK(memmem(said, strlen(said), token.p, token.n) ==
-		    NULL);
+		FUZZ_CHECK(
+		    memmem(said, strlen(said), token.p, token.n) == NULL);
 	return 0;
 }

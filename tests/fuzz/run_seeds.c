@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SEED_MAX_BYTES	262144
-#define POSITIONS_MAX	400
+#define SEED_MAX_BYTES 262144
+#define POSITIONS_MAX  400
 
 static unsigned long runs;
 
@@ -33,7 +33,7 @@ static void run(const char *bytes, size_t n)
 static void run_changed(char *bytes, size_t n, size_t at)
 {
 	static const char others[] = { '\0', '\n', '\r', ' ', '"', '=', '0',
-	    '-', '%', 'A', '{', '\\', '\177', '\200', '\377' };
+		'-', '%', 'A', '{', '\\', '\177', '\200', '\377' };
 	char kept = bytes[at];
 	size_t i;
 

@@ -55,8 +55,9 @@ static bool move(struct span message)
 	int64_t *offset = &wall_offset_s;
 	int64_t by;
 
-	if (message.n < 6 || (memcmp(message.p, "wall ", 5) != 0 &&
-	    memcmp(message.p, "boot ", 5) != 0))
+	if (message.n < 6 ||
+	    (memcmp(message.p, "wall ", 5) != 0 &&
+		memcmp(message.p, "boot ", 5) != 0))
 		return false;
 	if (message.p[0] == 'b')
 		offset = &boot_offset_ms;
@@ -90,8 +91,7 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 	(void)send(fd, answer, strlen(answer), MSG_NOSIGNAL);
 }
 
-static enum fault open_control(const char *path, int *fd_out,
-    struct why *why)
+static enum fault open_control(const char *path, int *fd_out, struct why *why)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
@@ -101,10 +101,9 @@ static enum fault open_control(const char *path, int *fd_out,
 		return FAULT_IO;
 	}
 	memcpy(address.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address,
-	    sizeof(address)) != 0) {
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
 		why_set(why, errno, "MAILTOKEN_TEST_CLOCK %s", path);
 		if (fd >= 0)
 			(void)close(fd);
@@ -131,8 +130,8 @@ enum fault clock_watch_new(struct event_base *base, clock_jumped_fn *jumped,
 	if (fault != FAULT_NONE)
 		goto out;
 	if (path != NULL) {
-		watch->event = event_new(base, watch->fd,
-		    EV_READ | EV_PERSIST, on_message, watch);
+		watch->event = event_new(base, watch->fd, EV_READ | EV_PERSIST,
+		    on_message, watch);
 		if (watch->event == NULL ||
 		    event_add(watch->event, NULL) != 0) {
 			fault = FAULT_NOMEM;

@@ -24,8 +24,7 @@ void scratch_drop(const char *path);
 void scratch_path(const char *dir, const char *leaf, char *out);
 
 /* scratch_write - a file with these bytes and just this mode. */
-void scratch_write(const char *path, const char *bytes, size_t n,
-    mode_t mode);
+void scratch_write(const char *path, const char *bytes, size_t n, mode_t mode);
 
 /* scratch_count - how many names begin with prefix. */
 int scratch_count(const char *dir, const char *prefix);

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define CHALLENGES_MAX 16
-#define THREADS_MAX 64
+#define THREADS_MAX    64
 #define LINE_MAX_BYTES 4096
 
 static struct {
@@ -37,16 +37,18 @@ static struct {
 	const char *chroot_dir, *plug, *library;
 	unsigned uid;
 	bool no_ir, no_prompts, no_pass, list_only, callback_interacts;
-} opt = {
-	.style = "postfix", .mechs = "XOAUTH2", .service = "smtp",
-	.fqdn = "smtp.example.com", .repeat = 1, .max_version = 4,
-	.library = "libsasl2", .go_ahead = ""
-};
+} opt = { .style = "postfix",
+	.mechs = "XOAUTH2",
+	.service = "smtp",
+	.fqdn = "smtp.example.com",
+	.repeat = 1,
+	.max_version = 4,
+	.library = "libsasl2",
+	.go_ahead = "" };
 
 static _Thread_local int thread_no = -1;
 
-static void say(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static void say(const char *format, ...)
 {
@@ -133,17 +135,13 @@ typedef int any_proc(void);
 #define PROC(f) ((any_proc *)(uintptr_t)(f))
 
 static const sasl_callback_t log_only[] = {
-	{ SASL_CB_LOG, PROC(log_proc), NULL },
-	{ SASL_CB_LIST_END, NULL, NULL }
+	{ SASL_CB_LOG, PROC(log_proc), NULL }, { SASL_CB_LIST_END, NULL, NULL }
 };
 
-static const sasl_callback_t prompting[] = {
-	{ SASL_CB_LOG, PROC(log_proc), NULL },
-	{ SASL_CB_USER, NULL, NULL },
-	{ SASL_CB_AUTHNAME, NULL, NULL },
-	{ SASL_CB_PASS, NULL, NULL },
-	{ SASL_CB_LIST_END, NULL, NULL }
-};
+static const sasl_callback_t prompting[] = { { SASL_CB_LOG, PROC(log_proc),
+						 NULL },
+	{ SASL_CB_USER, NULL, NULL }, { SASL_CB_AUTHNAME, NULL, NULL },
+	{ SASL_CB_PASS, NULL, NULL }, { SASL_CB_LIST_END, NULL, NULL } };
 
 static bool style_is(const char *style)
 {
@@ -161,10 +159,10 @@ static void fill_callbacks(sasl_callback_t *at)
 	*at++ = (sasl_callback_t){ SASL_CB_AUTHNAME, PROC(simple_proc), NULL };
 	if (!opt.no_pass)
 		*at++ = (sasl_callback_t){ SASL_CB_PASS, PROC(secret_proc),
-		    NULL };
+			NULL };
 	if (style_is("mutt") || opt.authzid != NULL)
 		*at++ = (sasl_callback_t){ SASL_CB_USER, PROC(simple_proc),
-		    NULL };
+			NULL };
 	if (style_is("mutt"))
 		*at++ = (sasl_callback_t){ SASL_CB_GETREALM, NULL, NULL };
 	*at = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
@@ -188,7 +186,8 @@ static void answer_prompts(sasl_interact_t *prompt)
 		say("prompt 0x%lx", prompt->id);
 		prompt->result = answer;
 		/* mutt counts the terminator. */
-		prompt->len = answer == NULL ? 0 :
+		prompt->len = answer == NULL ?
+		    0 :
 		    (unsigned)strlen(answer) + (style_is("mutt") ? 1 : 0);
 	}
 }
@@ -199,7 +198,8 @@ static int start(sasl_conn_t *conn)
 {
 	sasl_interact_t *prompts = NULL;
 	sasl_interact_t **need = opt.no_prompts || style_is("postfix") ?
-	    NULL : &prompts;
+	    NULL :
+	    &prompts;
 	const char *out = NULL, *mech = "-";
 	unsigned n = 0;
 	bool ir = !opt.no_ir && !style_is("cyrus");
@@ -256,7 +256,8 @@ static int step(sasl_conn_t *conn, const char *challenge)
 {
 	sasl_interact_t *prompts = NULL;
 	sasl_interact_t **need = opt.no_prompts || style_is("postfix") ?
-	    NULL : &prompts;
+	    NULL :
+	    &prompts;
 	const char *out = NULL;
 	unsigned n = 0, in_n;
 	char *in = decode(challenge, &in_n);
@@ -278,8 +279,9 @@ static int step(sasl_conn_t *conn, const char *challenge)
 static void demand(sasl_conn_t *conn)
 {
 	sasl_security_properties_t props = { .min_ssf = opt.min_ssf,
-	    .max_ssf = opt.min_ssf, .maxbufsize = opt.min_ssf > 0 ? 4096 : 0,
-	    .security_flags = opt.flags };
+		.max_ssf = opt.min_ssf,
+		.maxbufsize = opt.min_ssf > 0 ? 4096 : 0,
+		.security_flags = opt.flags };
 	sasl_ssf_t ssf = opt.ext_ssf;
 
 	sasl_setprop(conn, SASL_SEC_PROPS, &props);
@@ -338,7 +340,7 @@ static void run_threads(void)
 
 	for (i = 0; i < opt.threads; i++)
 		if (pthread_create(&threads[i], NULL, run_thread,
-		    (void *)(intptr_t)i) != 0)
+			(void *)(intptr_t)i) != 0)
 			abort();
 	for (i = 0; i < opt.threads; i++)
 		(void)pthread_join(threads[i], NULL);
@@ -399,8 +401,8 @@ static int load_by_hand(void)
 	say("plug %d version %d count %d", code, version, count);
 	for (int i = 0; code == SASL_OK && i < count; i++)
 		say("offer %s ssf %u security 0x%x features 0x%x",
-		    list[i].mech_name, list[i].max_ssf,
-		    list[i].security_flags, list[i].features);
+		    list[i].mech_name, list[i].max_ssf, list[i].security_flags,
+		    list[i].features);
 	(void)dlclose(module);
 	return 0;
 }
@@ -414,35 +416,57 @@ static void confine(void)
 	}
 	if (opt.chroot_dir != NULL && chdir("/") != 0)
 		exit(2);
-	if (opt.uid != 0 && (setgroups(0, NULL) != 0 ||
-	    setgid(opt.uid) != 0 || setuid(opt.uid) != 0)) {
+	if (opt.uid != 0 &&
+	    (setgroups(0, NULL) != 0 || setgid(opt.uid) != 0 ||
+		setuid(opt.uid) != 0)) {
 		perror("setuid");
 		exit(2);
 	}
 }
 
-enum { STYLE = 1, MECHS, SERVICE, FQDN, NO_FQDN, USER, AUTHZID, PASSWORD,
-	CHALLENGE, EXT_SSF, MIN_SSF, FLAGS, REPEAT, THREADS, CHROOT, UID, PLUG,
-	LIBRARY, MAX_VERSION, NO_IR, NO_PROMPTS, NO_PASS, LIST,
-	CALLBACK_INTERACTS, GO_AHEAD };
-
-static const struct option options[] = {
-	{ "style", 1, NULL, STYLE }, { "mechs", 1, NULL, MECHS },
-	{ "service", 1, NULL, SERVICE }, { "fqdn", 1, NULL, FQDN },
-	{ "no-fqdn", 0, NULL, NO_FQDN }, { "user", 1, NULL, USER },
-	{ "authzid", 1, NULL, AUTHZID }, { "password", 1, NULL, PASSWORD },
-	{ "challenge", 1, NULL, CHALLENGE }, { "ext-ssf", 1, NULL, EXT_SSF },
-	{ "min-ssf", 1, NULL, MIN_SSF }, { "flags", 1, NULL, FLAGS },
-	{ "repeat", 1, NULL, REPEAT }, { "threads", 1, NULL, THREADS },
-	{ "chroot", 1, NULL, CHROOT }, { "uid", 1, NULL, UID },
-	{ "plug", 1, NULL, PLUG }, { "library", 1, NULL, LIBRARY },
-	{ "max-version", 1, NULL, MAX_VERSION }, { "no-ir", 0, NULL, NO_IR },
-	{ "no-prompts", 0, NULL, NO_PROMPTS },
-	{ "no-pass", 0, NULL, NO_PASS }, { "list", 0, NULL, LIST },
-	{ "callback-interacts", 0, NULL, CALLBACK_INTERACTS },
-	{ "go-ahead", 1, NULL, GO_AHEAD },
-	{ NULL, 0, NULL, 0 }
+enum {
+	STYLE = 1,
+	MECHS,
+	SERVICE,
+	FQDN,
+	NO_FQDN,
+	USER,
+	AUTHZID,
+	PASSWORD,
+	CHALLENGE,
+	EXT_SSF,
+	MIN_SSF,
+	FLAGS,
+	REPEAT,
+	THREADS,
+	CHROOT,
+	UID,
+	PLUG,
+	LIBRARY,
+	MAX_VERSION,
+	NO_IR,
+	NO_PROMPTS,
+	NO_PASS,
+	LIST,
+	CALLBACK_INTERACTS,
+	GO_AHEAD
 };
+
+static const struct option options[] = { { "style", 1, NULL, STYLE },
+	{ "mechs", 1, NULL, MECHS }, { "service", 1, NULL, SERVICE },
+	{ "fqdn", 1, NULL, FQDN }, { "no-fqdn", 0, NULL, NO_FQDN },
+	{ "user", 1, NULL, USER }, { "authzid", 1, NULL, AUTHZID },
+	{ "password", 1, NULL, PASSWORD }, { "challenge", 1, NULL, CHALLENGE },
+	{ "ext-ssf", 1, NULL, EXT_SSF }, { "min-ssf", 1, NULL, MIN_SSF },
+	{ "flags", 1, NULL, FLAGS }, { "repeat", 1, NULL, REPEAT },
+	{ "threads", 1, NULL, THREADS }, { "chroot", 1, NULL, CHROOT },
+	{ "uid", 1, NULL, UID }, { "plug", 1, NULL, PLUG },
+	{ "library", 1, NULL, LIBRARY },
+	{ "max-version", 1, NULL, MAX_VERSION }, { "no-ir", 0, NULL, NO_IR },
+	{ "no-prompts", 0, NULL, NO_PROMPTS }, { "no-pass", 0, NULL, NO_PASS },
+	{ "list", 0, NULL, LIST },
+	{ "callback-interacts", 0, NULL, CALLBACK_INTERACTS },
+	{ "go-ahead", 1, NULL, GO_AHEAD }, { NULL, 0, NULL, 0 } };
 
 static unsigned number(const char *text)
 {
@@ -452,36 +476,36 @@ static unsigned number(const char *text)
 static void take_option(int c)
 {
 	switch (c) {
-	case STYLE:	opt.style = optarg; break;
-	case MECHS:	opt.mechs = optarg; break;
-	case SERVICE:	opt.service = optarg; break;
-	case FQDN:	opt.fqdn = optarg; break;
-	case NO_FQDN:	opt.fqdn = NULL; break;
-	case USER:	opt.user = optarg; break;
-	case AUTHZID:	opt.authzid = optarg; break;
-	case PASSWORD:	opt.password = optarg; break;
+	case STYLE: opt.style = optarg; break;
+	case MECHS: opt.mechs = optarg; break;
+	case SERVICE: opt.service = optarg; break;
+	case FQDN: opt.fqdn = optarg; break;
+	case NO_FQDN: opt.fqdn = NULL; break;
+	case USER: opt.user = optarg; break;
+	case AUTHZID: opt.authzid = optarg; break;
+	case PASSWORD: opt.password = optarg; break;
 	case CHALLENGE:
 		if (opt.n_challenges == CHALLENGES_MAX)
 			exit(2);
 		opt.challenges[opt.n_challenges++] = optarg;
 		break;
-	case EXT_SSF:	opt.ext_ssf = number(optarg); break;
-	case MIN_SSF:	opt.min_ssf = number(optarg); break;
-	case FLAGS:	opt.flags = number(optarg); break;
-	case REPEAT:	opt.repeat = (int)number(optarg); break;
-	case THREADS:	opt.threads = (int)number(optarg); break;
-	case CHROOT:	opt.chroot_dir = optarg; break;
-	case UID:	opt.uid = number(optarg); break;
-	case PLUG:	opt.plug = optarg; break;
-	case LIBRARY:	opt.library = optarg; break;
+	case EXT_SSF: opt.ext_ssf = number(optarg); break;
+	case MIN_SSF: opt.min_ssf = number(optarg); break;
+	case FLAGS: opt.flags = number(optarg); break;
+	case REPEAT: opt.repeat = (int)number(optarg); break;
+	case THREADS: opt.threads = (int)number(optarg); break;
+	case CHROOT: opt.chroot_dir = optarg; break;
+	case UID: opt.uid = number(optarg); break;
+	case PLUG: opt.plug = optarg; break;
+	case LIBRARY: opt.library = optarg; break;
 	case MAX_VERSION: opt.max_version = (int)number(optarg); break;
-	case NO_IR:	opt.no_ir = true; break;
+	case NO_IR: opt.no_ir = true; break;
 	case NO_PROMPTS: opt.no_prompts = true; break;
-	case NO_PASS:	opt.no_pass = true; break;
-	case LIST:	opt.list_only = true; break;
-	case GO_AHEAD:	opt.go_ahead = optarg; break;
+	case NO_PASS: opt.no_pass = true; break;
+	case LIST: opt.list_only = true; break;
+	case GO_AHEAD: opt.go_ahead = optarg; break;
 	case CALLBACK_INTERACTS: opt.callback_interacts = true; break;
-	default:	exit(2);
+	default: exit(2);
 	}
 }
 

@@ -82,6 +82,7 @@ PLANTED = [
 def tree(tmp_path_factory):
     """A copy of what the rules read."""
     top = tmp_path_factory.mktemp("tree")
+    shutil.copy(TOP / ".clang-format", top)
     for part in TREE:
         shutil.copytree(TOP / part, top / part, ignore=(
             shutil.ignore_patterns("*.o", "*.lo", "*.log", "*.trs", ".libs",

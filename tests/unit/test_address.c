@@ -112,7 +112,7 @@ static void too_long_a_runtime_directory_is_a_fault(void **state)
 	(void)state;
 	memset(path, 'a', sizeof(path));
 	path[0] = '/';
-	path[107 - 17] = '\0';	/* 17: "/mailtoken/socket" */
+	path[107 - 17] = '\0'; /* 17: "/mailtoken/socket" */
 	set("XDG_RUNTIME_DIR", path);
 	assert_int_equal(address_user_socket(&address), FAULT_NONE);
 	assert_int_equal(strlen(address.path), 107);
@@ -164,10 +164,15 @@ static int candidates_as_they_are(void)
 		return 1;
 	if (getuid() == 0)
 		return addresses.n == 1 &&
-		    addresses.at[0].kind == ADDRESS_SYSTEM ? 0 : 2;
+			addresses.at[0].kind == ADDRESS_SYSTEM ?
+		    0 :
+		    2;
 	return addresses.n == 2 && addresses.at[0].kind == ADDRESS_USER &&
-	    addresses.at[1].kind == ADDRESS_SYSTEM && strcmp(
-	    addresses.at[0].path, "/run/here/mailtoken/socket") == 0 ? 0 : 3;
+		addresses.at[1].kind == ADDRESS_SYSTEM &&
+		strcmp(addresses.at[0].path, "/run/here/mailtoken/socket") ==
+		    0 ?
+	    0 :
+	    3;
 }
 
 static int in_child(uid_t real, uid_t effective, int (*step)(void))
@@ -238,8 +243,10 @@ static int trusts_environment(void)
 	struct address address;
 
 	return address_user_keyring(path) == FAULT_NOT_FOUND &&
-	    address_user_config(path) == FAULT_NOT_FOUND &&
-	    address_user_socket(&address) == FAULT_NOT_FOUND ? 0 : 1;
+		address_user_config(path) == FAULT_NOT_FOUND &&
+		address_user_socket(&address) == FAULT_NOT_FOUND ?
+	    0 :
+	    1;
 }
 
 static void more_rights_mean_no_environment(void **state)
@@ -303,8 +310,8 @@ static void strangers_are_not_believed(void **state)
 	int fds[2];
 
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
-	    fds), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	assert_int_equal(address_check_peer(fds[0], 12345, &why), FAULT_NONE);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
@@ -314,11 +321,10 @@ static void strangers_are_not_believed(void **state)
 		skip();
 	}
 	assert_int_equal(seteuid(1), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
-	    fds), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	assert_int_equal(seteuid(0), 0);
-	assert_int_equal(address_check_peer(fds[0], 0, &why),
-	    FAULT_UNTRUSTED);
+	assert_int_equal(address_check_peer(fds[0], 0, &why), FAULT_UNTRUSTED);
 	assert_non_null(strstr(why.text, "uid 1 "));
 	assert_int_equal(address_check_peer(fds[0], 1, &why), FAULT_NONE);
 	(void)close(fds[0]);
@@ -328,8 +334,7 @@ static void strangers_are_not_believed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(named_paths_are_absolute_and_fit,
-		    clear),
+		cmocka_unit_test_setup(named_paths_are_absolute_and_fit, clear),
 		cmocka_unit_test_setup(runtime_directory_comes_first, clear),
 		cmocka_unit_test_setup(state_home_is_the_last_resort, clear),
 		cmocka_unit_test_setup(too_long_a_runtime_directory_is_a_fault,
@@ -337,12 +342,10 @@ int main(void)
 		cmocka_unit_test_setup(a_named_socket_is_the_only_candidate,
 		    clear),
 		cmocka_unit_test_setup(a_bad_named_socket_is_a_fault, clear),
-		cmocka_unit_test_setup(root_asks_the_system_helper_only,
-		    clear),
+		cmocka_unit_test_setup(root_asks_the_system_helper_only, clear),
 		cmocka_unit_test_setup(user_paths_follow_xdg, clear),
 		cmocka_unit_test_setup(too_long_a_home_is_a_fault, clear),
-		cmocka_unit_test_setup(more_rights_mean_no_environment,
-		    clear),
+		cmocka_unit_test_setup(more_rights_mean_no_environment, clear),
 		cmocka_unit_test_setup(owner_is_that_of_the_directory, clear),
 		cmocka_unit_test_setup(strangers_are_not_believed, clear),
 	};

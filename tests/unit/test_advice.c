@@ -43,10 +43,16 @@ static void only_these_words_need_a_sign_in(void **state)
 static void these_words_need_an_administrator(void **state)
 {
 	static const char *const words[] = {
-		"invalid_client", "unauthorized_client", "invalid_scope",
-		"unsupported_grant_type", "invalid_request",
-		"invalid_resource", "org_internal", "disabled_client",
-		"deleted_client", "admin_policy_enforced",
+		"invalid_client",
+		"unauthorized_client",
+		"invalid_scope",
+		"unsupported_grant_type",
+		"invalid_request",
+		"invalid_resource",
+		"org_internal",
+		"disabled_client",
+		"deleted_client",
+		"admin_policy_enforced",
 	};
 	size_t i;
 
@@ -66,12 +72,9 @@ static void everything_else_is_transient(void **state)
 	assert_int_equal(advice_class(302, ""), ADVICE_TRANSIENT);
 	assert_int_equal(advice_class(400, "temporarily_unavailable"),
 	    ADVICE_TRANSIENT);
-	assert_int_equal(advice_class(400, "access_denied"),
-	    ADVICE_TRANSIENT);
-	assert_int_equal(advice_class(400, "something_new"),
-	    ADVICE_TRANSIENT);
-	assert_int_equal(advice_class(400, "Invalid_Grant"),
-	    ADVICE_TRANSIENT);
+	assert_int_equal(advice_class(400, "access_denied"), ADVICE_TRANSIENT);
+	assert_int_equal(advice_class(400, "something_new"), ADVICE_TRANSIENT);
+	assert_int_equal(advice_class(400, "Invalid_Grant"), ADVICE_TRANSIENT);
 }
 
 static void assert_text(const struct provider *provider, long status,
@@ -86,16 +89,20 @@ static void assert_text(const struct provider *provider, long status,
 static void the_number_chooses_the_sentence(void **state)
 {
 	struct reply_error error = {
-		.error = "invalid_grant", .codes = { 700082 }, .n_codes = 1,
+		.error = "invalid_grant",
+		.codes = { 700082 },
+		.n_codes = 1,
 	};
 
 	(void)state;
-	assert_text(&microsoft, 400, &error, "the sign-in was not used for "
+	assert_text(&microsoft, 400, &error,
+	    "the sign-in was not used for "
 	    "too long or was revoked: sign in again with 'mailtoken login'");
 	error.codes[0] = 1;
 	error.codes[1] = 50173;
 	error.n_codes = 2;
-	assert_text(&microsoft, 400, &error, "the sign-in was revoked, by an "
+	assert_text(&microsoft, 400, &error,
+	    "the sign-in was revoked, by an "
 	    "administrator or a new password: sign in again with "
 	    "'mailtoken login'");
 }
@@ -103,7 +110,9 @@ static void the_number_chooses_the_sentence(void **state)
 static void a_blocked_device_code_proposes_the_browser(void **state)
 {
 	struct reply_error error = {
-		.error = "invalid_grant", .codes = { 53003 }, .n_codes = 1,
+		.error = "invalid_grant",
+		.codes = { 53003 },
+		.n_codes = 1,
 	};
 	char text[300];
 
@@ -115,12 +124,15 @@ static void a_blocked_device_code_proposes_the_browser(void **state)
 static void unknown_numbers_point_to_microsofts_page(void **state)
 {
 	struct reply_error error = {
-		.error = "invalid_grant", .codes = { 123456 }, .n_codes = 1,
+		.error = "invalid_grant",
+		.codes = { 123456 },
+		.n_codes = 1,
 		.description = "AADSTS123456: something",
 	};
 
 	(void)state;
-	assert_text(&microsoft, 400, &error, "the sign-in has ended or was "
+	assert_text(&microsoft, 400, &error,
+	    "the sign-in has ended or was "
 	    "revoked: sign in again with 'mailtoken login' (see "
 	    "https://login.microsoftonline.com/error?code=123456)");
 }
@@ -128,22 +140,27 @@ static void unknown_numbers_point_to_microsofts_page(void **state)
 static void numbers_of_others_mean_nothing(void **state)
 {
 	struct reply_error error = {
-		.error = "invalid_client", .codes = { 700082 }, .n_codes = 1,
+		.error = "invalid_client",
+		.codes = { 700082 },
+		.n_codes = 1,
 	};
 
 	(void)state;
-	assert_text(&standard, 401, &error, "the application is not accepted: "
+	assert_text(&standard, 401, &error,
+	    "the application is not accepted: "
 	    "check client_id and the client secret");
 }
 
 static void descriptions_of_others_are_repeated(void **state)
 {
 	struct reply_error error = {
-		.error = "invalid_grant", .description = "Token is not active",
+		.error = "invalid_grant",
+		.description = "Token is not active",
 	};
 
 	(void)state;
-	assert_text(&standard, 400, &error, "the sign-in has ended or was "
+	assert_text(&standard, 400, &error,
+	    "the sign-in has ended or was "
 	    "revoked: sign in again with 'mailtoken login' (\"Token is not "
 	    "active\")");
 }
@@ -151,7 +168,8 @@ static void descriptions_of_others_are_repeated(void **state)
 static void what_may_be_a_secret_is_not_repeated(void **state)
 {
 	struct reply_error error = {
-		.error = "odd", .description = "bad token 0123456789abcdef",
+		.error = "odd",
+		.description = "bad token 0123456789abcdef",
 	};
 
 	(void)state;
@@ -163,18 +181,23 @@ static void without_a_word_the_status_speaks(void **state)
 	struct reply_error error = { .n_codes = 0 };
 
 	(void)state;
-	assert_text(&microsoft, 503, &error, "the provider has a passing "
+	assert_text(&microsoft, 503, &error,
+	    "the provider has a passing "
 	    "fault: it is tried again by itself");
-	assert_text(&microsoft, 404, &error, "that is not the right address: "
+	assert_text(&microsoft, 404, &error,
+	    "that is not the right address: "
 	    "check the endpoints and tenant");
-	assert_text(&standard, 418, &error, "the provider gave no reason that "
+	assert_text(&standard, 418, &error,
+	    "the provider gave no reason that "
 	    "is known");
 }
 
 static void a_small_buffer_is_filled_and_ended(void **state)
 {
 	struct reply_error error = {
-		.error = "invalid_grant", .codes = { 1 }, .n_codes = 1,
+		.error = "invalid_grant",
+		.codes = { 1 },
+		.n_codes = 1,
 	};
 	char text[12];
 
@@ -189,15 +212,15 @@ static void the_table_is_in_order_and_every_sentence_fits(void **state)
 
 	(void)state;
 	for (i = 0; i < advice_n_codes; i++) {
-		assert_true(strlen(advice_codes[i].text) <
-		    ADVICE_SENTENCE_MAX_BYTES);
+		assert_true(
+		    strlen(advice_codes[i].text) < ADVICE_SENTENCE_MAX_BYTES);
 		if (i > 0)
-			assert_true(advice_codes[i].code >
-			    advice_codes[i - 1].code);
+			assert_true(
+			    advice_codes[i].code > advice_codes[i - 1].code);
 	}
 	for (i = 0; i < advice_n_words; i++)
-		assert_true(strlen(advice_words[i].text) <
-		    ADVICE_SENTENCE_MAX_BYTES);
+		assert_true(
+		    strlen(advice_words[i].text) < ADVICE_SENTENCE_MAX_BYTES);
 }
 
 int main(void)

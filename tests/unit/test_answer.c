@@ -37,11 +37,13 @@ static void ok_is_one_list(void **state)
 static void a_fault_has_its_word_and_a_sentence(void **state)
 {
 	struct answer_refusal refusal = { .fault = FAULT_LOGIN_NEEDED,
-		.text = "sign in again", .retry_after_s = 5 };
+		.text = "sign in again",
+		.retry_after_s = 5 };
 
 	(void)state;
 	answer_fault(&out, &refusal);
-	assert_span(buf_span(&out), "mailtoken=1\nresult=login-needed\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nresult=login-needed\n"
 	    "text=sign in again\n\n");
 }
 
@@ -52,37 +54,43 @@ static void a_fault_without_a_sentence_has_its_own(void **state)
 
 	(void)state;
 	answer_fault(&out, &refusal);
-	assert_span(buf_span(&out), "mailtoken=1\nresult=internal\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nresult=internal\n"
 	    "text=out of memory\n\n");
 }
 
 static void try_later_says_when(void **state)
 {
 	struct answer_refusal refusal = { .fault = FAULT_TRY_LATER,
-		.text = "no", .retry_after_s = 0 };
+		.text = "no",
+		.retry_after_s = 0 };
 
 	(void)state;
 	answer_fault(&out, &refusal);
-	assert_span(buf_span(&out), "mailtoken=1\nresult=try-later\ntext=no\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nresult=try-later\ntext=no\n"
 	    "retry-after=0\n\n");
 }
 
 static void an_unknown_account_may_use_its_password(void **state)
 {
 	struct answer_refusal refusal = { .fault = FAULT_UNKNOWN_ACCOUNT,
-		.text = "no", .retry_after_s = -1,
+		.text = "no",
+		.retry_after_s = -1,
 		.password_as_token = true };
 
 	(void)state;
 	answer_fault(&out, &refusal);
-	assert_span(buf_span(&out), "mailtoken=1\nresult=unknown-account\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nresult=unknown-account\n"
 	    "text=no\npassword-as-token=yes\n\n");
 }
 
 static void foreign_bytes_in_a_sentence_do_no_harm(void **state)
 {
 	struct answer_refusal refusal = { .fault = FAULT_BUSY,
-		.text = "a\nresult=ok\001", .retry_after_s = -1 };
+		.text = "a\nresult=ok\001",
+		.retry_after_s = -1 };
 	struct attrs attrs;
 
 	(void)state;
@@ -95,7 +103,8 @@ static void foreign_bytes_in_a_sentence_do_no_harm(void **state)
 static void a_long_sentence_is_cut(void **state)
 {
 	char text[LONG_TEXT_BYTES + 1];
-	struct answer_refusal refusal = { .fault = FAULT_BUSY, .text = text,
+	struct answer_refusal refusal = { .fault = FAULT_BUSY,
+		.text = text,
 		.retry_after_s = -1 };
 	struct attrs attrs;
 
@@ -119,7 +128,8 @@ static void a_token_comes_with_login_end_and_serial(void **state)
 	answer.token = token;
 	answer_token(&out, &answer, BYTES("alice@contoso.com"));
 	secret_free(token);
-	assert_span(buf_span(&out), "mailtoken=1\nresult=ok\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nresult=ok\n"
 	    "login=alice@contoso.com\ntoken=tok123\nexpires=1790000000\n"
 	    "serial=0123456789abcdef\n\n");
 }
@@ -128,7 +138,8 @@ static void a_renewal_tells_its_end(void **state)
 {
 	(void)state;
 	answer_refreshed(&out, "a@b", 1790003600);
-	assert_span(buf_span(&out), "mailtoken=1\nresult=ok\naccount=a@b\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nresult=ok\naccount=a@b\n"
 	    "expires=1790003600\n\n");
 }
 
@@ -141,7 +152,8 @@ static void each_renewal_of_many_has_its_outcome(void **state)
 	(void)state;
 	answer_due(&out, "a@b", &good);
 	answer_due(&out, "c@d", &bad);
-	assert_span(buf_span(&out), "mailtoken=1\naccount=a@b\noutcome=ok\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\naccount=a@b\noutcome=ok\n"
 	    "expires=5\n\n"
 	    "mailtoken=1\naccount=c@d\noutcome=login-needed\n"
 	    "text=sign in again\n\n");
@@ -150,7 +162,8 @@ static void each_renewal_of_many_has_its_outcome(void **state)
 static void forgetting_says_what_is_left_to_do(void **state)
 {
 	const struct forget_end end = { .revoked = FORGET_UNSUPPORTED,
-		.deleted = true, .text = "go to https://out.example/" };
+		.deleted = true,
+		.text = "go to https://out.example/" };
 	struct attrs attrs;
 
 	(void)state;
@@ -165,25 +178,31 @@ static void forgetting_says_what_is_left_to_do(void **state)
 
 static void a_view_leaves_out_what_is_not_known(void **state)
 {
-	struct account_view view = { .account = "a@b",
-		.state = ACCOUNT_EMPTY };
+	struct account_view view = { .account = "a@b", .state = ACCOUNT_EMPTY };
 
 	(void)state;
 	answer_view(&out, &view, "");
-	assert_span(buf_span(&out), "mailtoken=1\naccount=a@b\nstate=empty\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\naccount=a@b\nstate=empty\n"
 	    "unsaved=no\n\n");
 }
 
 static void a_view_tells_all(void **state)
 {
-	struct account_view view = { .account = "a@b", .provider = "p",
-		.state = ACCOUNT_BACKOFF, .unsaved = true, .expires_s = 1,
-		.refreshed_s = 2, .grant_expires_s = 3, .next_try_s = 4,
+	struct account_view view = { .account = "a@b",
+		.provider = "p",
+		.state = ACCOUNT_BACKOFF,
+		.unsaved = true,
+		.expires_s = 1,
+		.refreshed_s = 2,
+		.grant_expires_s = 3,
+		.next_try_s = 4,
 		.text = "why" };
 
 	(void)state;
 	answer_view(&out, &view, "x y");
-	assert_span(buf_span(&out), "mailtoken=1\naccount=a@b\nprovider=p\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\naccount=a@b\nprovider=p\n"
 	    "state=backoff\nservers=x y\nexpires=1\nrefreshed=2\n"
 	    "grant-expires=3\nnext-try=4\nunsaved=yes\ntext=why\n\n");
 }
@@ -210,12 +229,16 @@ static void a_code_is_shown_with_its_page(void **state)
 		.verification_uri = uri };
 	struct provider *provider = provider_of(NULL, NULL);
 	struct signin_event event = { .kind = SIGNIN_SHOW_CODE,
-		.device = &device, .left_s = 900, .provider = provider,
-		.flow = FLOW_DEVICE, .text = "it said so" };
+		.device = &device,
+		.left_s = 900,
+		.provider = provider,
+		.flow = FLOW_DEVICE,
+		.text = "it said so" };
 
 	(void)state;
 	answer_signin(&out, &event);
-	assert_span(buf_span(&out), "mailtoken=1\nevent=show-code\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nevent=show-code\n"
 	    "user-code=A1B2\nverification-uri=https://x.example/d\n"
 	    "expires-in=900\nprovider=p\nflow=device\ntext=it said so\n\n");
 	provider_release(provider);
@@ -226,12 +249,16 @@ static void a_page_is_shown_with_where_it_comes_back_to(void **state)
 	struct provider *provider = provider_of(NULL, NULL);
 	struct signin_event event = { .kind = SIGNIN_SHOW_URL,
 		.url = "https://x.example/a?b=c",
-		.redirect_uri = "http://127.0.0.1:1/", .left_s = 600,
-		.provider = provider, .flow = FLOW_BROWSER, .text = "why" };
+		.redirect_uri = "http://127.0.0.1:1/",
+		.left_s = 600,
+		.provider = provider,
+		.flow = FLOW_BROWSER,
+		.text = "why" };
 
 	(void)state;
 	answer_signin(&out, &event);
-	assert_span(buf_span(&out), "mailtoken=1\nevent=show-url\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nevent=show-url\n"
 	    "url=https://x.example/a?b=c\n"
 	    "redirect-uri=http://127.0.0.1:1/\nexpires-in=600\n"
 	    "provider=p\nflow=browser\ntext=why\n\n");
@@ -240,16 +267,17 @@ static void a_page_is_shown_with_where_it_comes_back_to(void **state)
 
 static void waiting_and_asking_are_lists_of_their_own(void **state)
 {
-	struct signin_event waiting = { .kind = SIGNIN_WAITING,
-		.left_s = 895 };
+	struct signin_event waiting = { .kind = SIGNIN_WAITING, .left_s = 895 };
 	struct signin_event ask = { .kind = SIGNIN_ASK,
-		.question = QUESTION_OTHER_USER, .identity = "bob",
+		.question = QUESTION_OTHER_USER,
+		.identity = "bob",
 		.text = "keep this?" };
 
 	(void)state;
 	answer_signin(&out, &waiting);
 	answer_signin(&out, &ask);
-	assert_span(buf_span(&out), "mailtoken=1\nevent=waiting\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nevent=waiting\n"
 	    "expires-in=895\n\n"
 	    "mailtoken=1\nevent=ask\nquestion=other-user\nidentity=bob\n"
 	    "text=keep this?\n\n");
@@ -258,19 +286,20 @@ static void waiting_and_asking_are_lists_of_their_own(void **state)
 static void a_sign_in_that_failed_says_why(void **state)
 {
 	struct signin_event event = { .kind = SIGNIN_DONE,
-		.fault = FAULT_DENIED, .text = "nothing was stored" };
+		.fault = FAULT_DENIED,
+		.text = "nothing was stored" };
 
 	(void)state;
 	answer_signin(&out, &event);
-	assert_span(buf_span(&out), "mailtoken=1\nevent=done\nresult=denied\n"
+	assert_span(buf_span(&out),
+	    "mailtoken=1\nevent=done\nresult=denied\n"
 	    "text=nothing was stored\n\n");
 }
 
 static void an_answer_that_cannot_be_written_is_internal(void **state)
 {
 	char name[] = "a\nb";
-	struct account_view view = { .account = name,
-		.state = ACCOUNT_EMPTY };
+	struct account_view view = { .account = name, .state = ACCOUNT_EMPTY };
 	struct attrs attrs;
 
 	(void)state;

@@ -19,9 +19,9 @@
 #include "scratch.h"
 #include "test.h"
 
-#define REQUEST "mailtoken=1\nverb=version\n\n"
-#define SOON_MS 100
-#define LONG_MS 20000
+#define REQUEST	  "mailtoken=1\nverb=version\n\n"
+#define SOON_MS	  100
+#define LONG_MS	  20000
 #define QUEUE_MAX 64
 
 struct bed {
@@ -48,7 +48,9 @@ static int setup(void **state)
 	bed->ask.request = BYTES(REQUEST);
 	*state = bed;
 	return address_set(ADDRESS_NAMED, path, &bed->ask.address) ==
-	    FAULT_NONE ? 0 : -1;
+		FAULT_NONE ?
+	    0 :
+	    -1;
 }
 
 static int teardown(void **state)
@@ -281,8 +283,7 @@ static int fill_queue(const struct bed *bed, int *fds)
 	for (n = 0; n < QUEUE_MAX; n++) {
 		fds[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		assert_true(fds[n] >= 0);
-		if (connect(fds[n], (struct sockaddr *)&sun,
-		    sizeof(sun)) == 0)
+		if (connect(fds[n], (struct sockaddr *)&sun, sizeof(sun)) == 0)
 			continue;
 		assert_int_equal(errno, EAGAIN);
 		(void)close(fds[n]);

@@ -14,8 +14,8 @@
 #include "scratch.h"
 #include "test.h"
 
-#define FILE_MAX	65536
-#define NOW		INT64_C(1890000000)	/* 2029-11-21 */
+#define FILE_MAX 65536
+#define NOW	 INT64_C(1890000000) /* 2029-11-21 */
 
 static char dir[SCRATCH_BYTES];
 
@@ -23,8 +23,10 @@ static char dir[SCRATCH_BYTES];
 static bool shell(const char *command)
 {
 	char line[4096];
-	int n = snprintf(line, sizeof(line), "cd '%s' && { %s; } "
-	    "</dev/null >>log 2>&1", dir, command);
+	int n = snprintf(line, sizeof(line),
+	    "cd '%s' && { %s; } "
+	    "</dev/null >>log 2>&1",
+	    dir, command);
 
 	assert_true(n > 0 && (size_t)n < sizeof(line));
 	return system(line) == 0;
@@ -58,22 +60,24 @@ static int setup(void **state)
 	(void)state;
 	reply_setup();
 	scratch_new(dir);
-	return shell("openssl req -x509 -newkey rsa:2048 -nodes -keyout a.key "
-	    "-out a.crt -days 20000 -subj /CN=a && "
-	    "openssl req -x509 -newkey rsa:2048 -nodes -keyout b.key "
-	    "-out b.crt -days 20000 -subj /CN=b && "
-	    "openssl req -x509 -newkey rsa:1024 -nodes -keyout small.key "
-	    "-out small.crt -days 20000 -subj /CN=s && "
-	    "openssl req -x509 -newkey ec -pkeyopt "
-	    "ec_paramgen_curve:P-256 -nodes -keyout ec.key -out ec.crt "
-	    "-days 20000 -subj /CN=e && "
-	    "openssl pkcs8 -topk8 -in a.key -out enc.key -passout pass:pass && "
-	    "openssl rsa -aes128 -in a.key -out old.key -passout pass:pass "
-	    "-traditional && "
-	    "openssl x509 -in a.crt -noout -pubkey >a.pub && "
-	    "openssl x509 -in a.crt -outform DER | openssl dgst -sha256 "
-	    "-binary | openssl base64 -A | tr '+/' '-_' | tr -d = >a.x5t") ?
-	    0 : -1;
+	return shell(
+		   "openssl req -x509 -newkey rsa:2048 -nodes -keyout a.key "
+		   "-out a.crt -days 20000 -subj /CN=a && "
+		   "openssl req -x509 -newkey rsa:2048 -nodes -keyout b.key "
+		   "-out b.crt -days 20000 -subj /CN=b && "
+		   "openssl req -x509 -newkey rsa:1024 -nodes -keyout small.key "
+		   "-out small.crt -days 20000 -subj /CN=s && "
+		   "openssl req -x509 -newkey ec -pkeyopt "
+		   "ec_paramgen_curve:P-256 -nodes -keyout ec.key -out ec.crt "
+		   "-days 20000 -subj /CN=e && "
+		   "openssl pkcs8 -topk8 -in a.key -out enc.key -passout pass:pass && "
+		   "openssl rsa -aes128 -in a.key -out old.key -passout pass:pass "
+		   "-traditional && "
+		   "openssl x509 -in a.crt -noout -pubkey >a.pub && "
+		   "openssl x509 -in a.crt -outform DER | openssl dgst -sha256 "
+		   "-binary | openssl base64 -A | tr '+/' '-_' | tr -d = >a.x5t") ?
+	    0 :
+	    -1;
 }
 
 static int teardown(void **state)
@@ -107,9 +111,11 @@ static enum fault make(const char *certificate, const char *key,
 }
 
 static const struct assertion_claims claims = {
-	.issuer = "my \"client\"", .subject = "my \"client\"",
+	.issuer = "my \"client\"",
+	.subject = "my \"client\"",
 	.audience = "https://login.example/t/token",
-	.now_s = NOW, .life_s = 300,
+	.now_s = NOW,
+	.life_s = 300,
 };
 
 /* header, claims, signed and signature as files, by the shell alone */
@@ -126,8 +132,7 @@ static void sign(struct assertion_key *key)
 	struct buf jwt = BUF_INIT(ASSERTION_MAX_BYTES);
 	struct why why;
 
-	assert_int_equal(assertion_sign(key, &claims, &jwt, &why),
-	    FAULT_NONE);
+	assert_int_equal(assertion_sign(key, &claims, &jwt, &why), FAULT_NONE);
 	buf_add_lit(&jwt, "\n");
 	put("jwt", buf_span(&jwt));
 	buf_drop(&jwt);
@@ -142,24 +147,28 @@ static void ps256_is_what_openssl_verifies(void **state)
 	char want[256];
 
 	(void)state;
-	assert_int_equal(make("a.crt", "a.key", NULL, &key, &why),
-	    FAULT_NONE);
+	assert_int_equal(make("a.crt", "a.key", NULL, &key, &why), FAULT_NONE);
 	sign(key);
-	assert_true(shell("openssl dgst -sha256 -sigopt rsa_padding_mode:pss "
+	assert_true(shell(
+	    "openssl dgst -sha256 -sigopt rsa_padding_mode:pss "
 	    "-sigopt rsa_pss_saltlen:32 -verify a.pub -signature signature "
 	    "signed"));
 	get("header", &text);
 	get("a.x5t", &x5t);
-	(void)snprintf(want, sizeof(want), "{\"alg\":\"PS256\",\"typ\":"
-	    "\"JWT\",\"x5t#S256\":\"%s\"}", x5t.p);
+	(void)snprintf(want, sizeof(want),
+	    "{\"alg\":\"PS256\",\"typ\":"
+	    "\"JWT\",\"x5t#S256\":\"%s\"}",
+	    x5t.p);
 	assert_string_equal(text.p, want);
 	buf_drop(&text);
 	buf_drop(&x5t);
 	get("claims", &text);
-	assert_non_null(strstr(text.p, "\"iss\":\"my \\\"client\\\"\","
+	assert_non_null(strstr(text.p,
+	    "\"iss\":\"my \\\"client\\\"\","
 	    "\"sub\":\"my \\\"client\\\"\","
 	    "\"aud\":\"https://login.example/t/token\",\"jti\":\""));
-	assert_non_null(strstr(text.p, "\"nbf\":1890000000,"
+	assert_non_null(strstr(text.p,
+	    "\"nbf\":1890000000,"
 	    "\"iat\":1890000000,\"exp\":1890000300}"));
 	buf_drop(&text);
 	assertion_key_release(key);
@@ -171,8 +180,7 @@ static void two_assertions_have_two_jti(void **state)
 	struct why why;
 
 	(void)state;
-	assert_int_equal(make("a.crt", "a.key", NULL, &key, &why),
-	    FAULT_NONE);
+	assert_int_equal(make("a.crt", "a.key", NULL, &key, &why), FAULT_NONE);
 	sign(key);
 	assert_true(shell("cp claims claims1"));
 	sign(key);
@@ -197,8 +205,8 @@ static void both_forms_of_an_encrypted_key_are_opened(void **state)
 		assert_non_null(strstr(why.text, "passphrase does not open"));
 		assert_int_equal(make("a.crt", files[i], NULL, &key, &why),
 		    FAULT_CONFIG_ERROR);
-		assert_non_null(strstr(why.text,
-		    "certificate_key_passphrase_file"));
+		assert_non_null(
+		    strstr(why.text, "certificate_key_passphrase_file"));
 	}
 }
 
@@ -222,9 +230,12 @@ static void what_does_not_fit_is_refused_in_words(void **state)
 	(void)state;
 	put("empty", BYTES(""));
 	for (i = 0; i < COUNT(bad); i++) {
-		assert_int_equal(make(bad[i].certificate[0] == '/' ? "empty" :
-		    bad[i].certificate, bad[i].key[0] == '/' ? "empty" :
-		    bad[i].key, NULL, &key, &why), FAULT_CONFIG_ERROR);
+		assert_int_equal(
+		    make(bad[i].certificate[0] == '/' ? "empty" :
+							bad[i].certificate,
+			bad[i].key[0] == '/' ? "empty" : bad[i].key, NULL, &key,
+			&why),
+		    FAULT_CONFIG_ERROR);
 		assert_non_null(strstr(why.text, bad[i].says));
 		assert_null(key);
 	}
@@ -238,8 +249,7 @@ static void a_certificate_counts_between_its_dates_only(void **state)
 	struct why why;
 
 	(void)state;
-	assert_int_equal(make("a.crt", "a.key", NULL, &key, &why),
-	    FAULT_NONE);
+	assert_int_equal(make("a.crt", "a.key", NULL, &key, &why), FAULT_NONE);
 	then.now_s = assertion_key_ends_s(key);
 	assert_int_equal(assertion_sign(key, &then, &jwt, &why),
 	    FAULT_CONFIG_ERROR);
@@ -280,15 +290,16 @@ static void a_service_account_signs_rs256_with_its_kid(void **state)
 
 	(void)state;
 	google_file("{\"type\":\"service_account\","
-	    "\"client_email\":\"a@b\",\"private_key_id\":\"k1\","
-	    "\"private_key\":\"", &json);
-	assert_int_equal(assertion_key_from_google(buf_span(&json), &key,
-	    &why), FAULT_NONE);
+		    "\"client_email\":\"a@b\",\"private_key_id\":\"k1\","
+		    "\"private_key\":\"",
+	    &json);
+	assert_int_equal(assertion_key_from_google(buf_span(&json), &key, &why),
+	    FAULT_NONE);
 	buf_drop(&json);
 	assert_string_equal(assertion_key_issuer(key), "a@b");
 	sign(key);
 	assert_true(shell("openssl dgst -sha256 -verify a.pub -signature "
-	    "signature signed"));
+			  "signature signed"));
 	get("header", &text);
 	assert_string_equal(text.p,
 	    "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"k1\"}");
@@ -301,7 +312,9 @@ static void damaged_service_accounts_are_refused_in_words(void **state)
 	static const struct {
 		const char *json, *says;
 	} bad[] = {
-		{ "", "no" }, { "{", "JSON" }, { "[]", "JSON" },
+		{ "", "no" },
+		{ "{", "JSON" },
+		{ "[]", "JSON" },
 		{ "{\"type\":\"authorized_user\"}", "service account" },
 		{ "{\"type\":7}", "service account" },
 		{ "{\"type\":\"service_account\"}", "client_email" },
@@ -310,9 +323,11 @@ static void damaged_service_accounts_are_refused_in_words(void **state)
 		{ "{\"type\":\"service_account\",\"client_email\":\"a\"}",
 		    "empty" },
 		{ "{\"type\":\"service_account\",\"client_email\":\"a\","
-		    "\"private_key\":7}", "private_key" },
+		  "\"private_key\":7}",
+		    "private_key" },
 		{ "{\"type\":\"service_account\",\"client_email\":\"a\","
-		    "\"private_key\":\"nothing\"}", "BEGIN PRIVATE KEY" },
+		  "\"private_key\":\"nothing\"}",
+		    "BEGIN PRIVATE KEY" },
 	};
 	struct assertion_key *key = NULL;
 	struct why why;
@@ -320,8 +335,9 @@ static void damaged_service_accounts_are_refused_in_words(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(bad); i++) {
-		assert_int_equal(assertion_key_from_google(span_of(
-		    bad[i].json), &key, &why), FAULT_CONFIG_ERROR);
+		assert_int_equal(
+		    assertion_key_from_google(span_of(bad[i].json), &key, &why),
+		    FAULT_CONFIG_ERROR);
 		assert_non_null(strstr(why.text, bad[i].says));
 		assert_null(key);
 	}
@@ -356,12 +372,12 @@ static void each_lack_of_memory_is_told(void **state)
 	struct why why;
 
 	(void)state;
-	assert_int_equal(make("a.crt", "a.key", NULL, &key, &why),
-	    FAULT_NONE);
+	assert_int_equal(make("a.crt", "a.key", NULL, &key, &why), FAULT_NONE);
 	assert_true(failing_malloc_each(sign_once, key) > 5);
 	assertion_key_release(key);
 	google_file("{\"type\":\"service_account\",\"client_email\":"
-	    "\"a@b\",\"private_key\":\"", &json);
+		    "\"a@b\",\"private_key\":\"",
+	    &json);
 	assert_true(failing_malloc_each(google_once, &json) > 5);
 	buf_drop(&json);
 }
@@ -394,8 +410,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_is_refused_in_words),
 		cmocka_unit_test(a_certificate_counts_between_its_dates_only),
 		cmocka_unit_test(a_service_account_signs_rs256_with_its_kid),
-		cmocka_unit_test(
-		    damaged_service_accounts_are_refused_in_words),
+		cmocka_unit_test(damaged_service_accounts_are_refused_in_words),
 		cmocka_unit_test(each_lack_of_memory_is_told),
 		cmocka_unit_test(keys_that_sign_alike_are_the_same),
 	};

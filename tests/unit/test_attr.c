@@ -36,12 +36,13 @@ static void lists_are_taken_apart(void **state)
 	struct attrs attrs;
 
 	(void)state;
-	assert_int_equal(parse(BYTES(HEAD
-	    "verb=token\n"
-	    "empty=\n"
-	    "equals=a=b\n"
-	    "bytes=\001\377 \t\n"
-	    "\n"), &attrs), FAULT_NONE);
+	assert_int_equal(parse(BYTES(HEAD "verb=token\n"
+					  "empty=\n"
+					  "equals=a=b\n"
+					  "bytes=\001\377 \t\n"
+					  "\n"),
+			     &attrs),
+	    FAULT_NONE);
 	assert_int_equal(attrs.n, 5);
 	assert_span(attr_get(&attrs, "mailtoken"), "1");
 	assert_span(attr_get(&attrs, "verb"), "token");
@@ -59,20 +60,36 @@ static void lists_are_taken_apart(void **state)
 static void what_is_no_list_is_refused(void **state)
 {
 	static const struct span lists[] = {
-		{ "", 0 }, { "\n", 1 },
+		{ "", 0 },
+		{ "\n", 1 },
 #define L(s) { s, sizeof(s) - 1 }
-		L(HEAD), L(HEAD "a=b"), L(HEAD "a=b\n"), L(HEAD "a=b\n\n\n"),
-		L(HEAD "\na=b\n\n"), L("mailtoken=2\n\n"),
-		L("mailtoken=\n\n"), L("mailtoken=01\n\n"),
-		L("mailtoken-entry=1\n\n"), L("a=b\n" HEAD "\n"),
-		L(HEAD "noequals\n\n"), L(HEAD "=value\n\n"),
-		L(HEAD "Verb=x\n\n"), L(HEAD "a b=x\n\n"),
-		L(HEAD "a_b=x\n\n"), L(HEAD " a=x\n\n"), L(HEAD "a\0=x\n\n"),
-		L(HEAD "\303\244=x\n\n"), L(HEAD "a=\0\n\n"),
-		L(HEAD "a=x\0y\n\n"), L(HEAD "a=x\r\n\n"),
-		L(HEAD "a=x\ry\n\n"), L("mailtoken=1\r\n\r\n"),
-		L(HEAD "mailtoken=1\n\n"), L(HEAD "a=1\na=1\n\n"),
-		L(HEAD "a=1\nb=2\na=3\n\n"), L(HEAD NAME32 "5=x\n\n"),
+		L(HEAD),
+		L(HEAD "a=b"),
+		L(HEAD "a=b\n"),
+		L(HEAD "a=b\n\n\n"),
+		L(HEAD "\na=b\n\n"),
+		L("mailtoken=2\n\n"),
+		L("mailtoken=\n\n"),
+		L("mailtoken=01\n\n"),
+		L("mailtoken-entry=1\n\n"),
+		L("a=b\n" HEAD "\n"),
+		L(HEAD "noequals\n\n"),
+		L(HEAD "=value\n\n"),
+		L(HEAD "Verb=x\n\n"),
+		L(HEAD "a b=x\n\n"),
+		L(HEAD "a_b=x\n\n"),
+		L(HEAD " a=x\n\n"),
+		L(HEAD "a\0=x\n\n"),
+		L(HEAD "\303\244=x\n\n"),
+		L(HEAD "a=\0\n\n"),
+		L(HEAD "a=x\0y\n\n"),
+		L(HEAD "a=x\r\n\n"),
+		L(HEAD "a=x\ry\n\n"),
+		L("mailtoken=1\r\n\r\n"),
+		L(HEAD "mailtoken=1\n\n"),
+		L(HEAD "a=1\na=1\n\n"),
+		L(HEAD "a=1\nb=2\na=3\n\n"),
+		L(HEAD NAME32 "5=x\n\n"),
 #undef L
 	};
 	struct attrs attrs = { .n = 99 };
@@ -93,10 +110,14 @@ static void only_lists_may_repeat(void **state)
 	struct attrs attrs;
 
 	(void)state;
-	assert_int_equal(parse(BYTES(HEAD "data=1\ndata=2\ndefaults=1\n"
-	    "defaults=1\nsealed=1\nsealed=2\nchanged=a\nchanged=b\n"
-	    "needs-restart=a\nneeds-restart=b\nwarning=a\nwarning=b\n\n"),
-	    &attrs), FAULT_NONE);
+	assert_int_equal(
+	    parse(
+		BYTES(HEAD
+		    "data=1\ndata=2\ndefaults=1\n"
+		    "defaults=1\nsealed=1\nsealed=2\nchanged=a\nchanged=b\n"
+		    "needs-restart=a\nneeds-restart=b\nwarning=a\nwarning=b\n\n"),
+		&attrs),
+	    FAULT_NONE);
 	assert_int_equal(attrs.n, 13);
 	assert_span(attr_get(&attrs, "data"), "1");
 }
@@ -228,16 +249,39 @@ static void a_list_may_have_64_lines(void **state)
 static void numbers_are_decimal_and_bounded(void **state)
 {
 	static const char *const good[] = {
-		"0", "-0", "1", "-1", "007", "9223372036854775807",
+		"0",
+		"-0",
+		"1",
+		"-1",
+		"007",
+		"9223372036854775807",
 		"-9223372036854775807",
 	};
 	static const int64_t want[] = {
-		0, 0, 1, -1, 7, INT64_MAX, -INT64_MAX,
+		0,
+		0,
+		1,
+		-1,
+		7,
+		INT64_MAX,
+		-INT64_MAX,
 	};
 	static const char *const bad[] = {
-		"", "-", "+1", " 1", "1 ", "1x", "0x1", "--1", "1-",
-		"9223372036854775808", "00000000000000000000", "1.0", "1e3",
-		"-9223372036854775808", "99999999999999999999",
+		"",
+		"-",
+		"+1",
+		" 1",
+		"1 ",
+		"1x",
+		"0x1",
+		"--1",
+		"1-",
+		"9223372036854775808",
+		"00000000000000000000",
+		"1.0",
+		"1e3",
+		"-9223372036854775808",
+		"99999999999999999999",
 	};
 	int64_t number;
 	size_t i;
@@ -246,13 +290,15 @@ static void numbers_are_decimal_and_bounded(void **state)
 	for (i = 0; i < COUNT(good); i++) {
 		number = 42;
 		assert_int_equal(attr_number(span_of(good[i]), INT64_MIN,
-		    INT64_MAX, &number), FAULT_NONE);
+				     INT64_MAX, &number),
+		    FAULT_NONE);
 		assert_true(number == want[i]);
 	}
 	number = 42;
 	for (i = 0; i < COUNT(bad); i++)
-		assert_int_equal(attr_number(span_of(bad[i]), INT64_MIN,
-		    INT64_MAX, &number), FAULT_GRAMMAR);
+		assert_int_equal(
+		    attr_number(span_of(bad[i]), INT64_MIN, INT64_MAX, &number),
+		    FAULT_GRAMMAR);
 	assert_int_equal(attr_number(BYTES("1\0"), 0, 9, &number),
 	    FAULT_GRAMMAR);
 	assert_int_equal(attr_number(BYTES("9"), 10, 20, &number),
@@ -260,10 +306,8 @@ static void numbers_are_decimal_and_bounded(void **state)
 	assert_int_equal(attr_number(BYTES("21"), 10, 20, &number),
 	    FAULT_GRAMMAR);
 	assert_true(number == 42);
-	assert_int_equal(attr_number(BYTES("10"), 10, 20, &number),
-	    FAULT_NONE);
-	assert_int_equal(attr_number(BYTES("20"), 10, 20, &number),
-	    FAULT_NONE);
+	assert_int_equal(attr_number(BYTES("10"), 10, 20, &number), FAULT_NONE);
+	assert_int_equal(attr_number(BYTES("20"), 10, 20, &number), FAULT_NONE);
 }
 
 static void numbers_in_lists_may_be_absent(void **state)
@@ -272,15 +316,13 @@ static void numbers_in_lists_may_be_absent(void **state)
 	int64_t number = 42;
 
 	(void)state;
-	assert_int_equal(parse(BYTES(HEAD "a=5\nb=x\n\n"), &attrs),
-	    FAULT_NONE);
+	assert_int_equal(parse(BYTES(HEAD "a=5\nb=x\n\n"), &attrs), FAULT_NONE);
 	assert_int_equal(attr_get_int(&attrs, "c", 0, 9, &number),
 	    FAULT_NOT_FOUND);
 	assert_int_equal(attr_get_int(&attrs, "b", 0, 9, &number),
 	    FAULT_GRAMMAR);
 	assert_int_equal(number, 42);
-	assert_int_equal(attr_get_int(&attrs, "a", 0, 9, &number),
-	    FAULT_NONE);
+	assert_int_equal(attr_get_int(&attrs, "a", 0, 9, &number), FAULT_NONE);
 	assert_int_equal(number, 5);
 }
 
@@ -299,7 +341,8 @@ static void writer_writes_the_grammar(void **state)
 	attr_put_int(&writer, "n", -5);
 	attr_put_secret(&writer, "token", secret);
 	assert_int_equal(attr_end(&writer), FAULT_NONE);
-	assert_span(buf_span(&buf), "before"
+	assert_span(buf_span(&buf),
+	    "before"
 	    "mailtoken-entry=1\nverb=token\nempty=\nn=-5\ntoken=s\n\n");
 	secret_free(secret);
 	buf_drop(&buf);
@@ -327,11 +370,16 @@ static void writer_refuses_what_the_reader_would(void **state)
 		const char *name;
 		struct span value;
 	} bad[] = {
-		{ "a", { "x\ny", 3 } }, { "a", { "x\n", 2 } },
-		{ "a", { "\r", 1 } }, { "a", { "x\0y", 3 } },
-		{ "", { "x", 1 } }, { "A", { "x", 1 } },
-		{ "a\nb", { "x", 1 } }, { "a b", { "x", 1 } },
-		{ NAME32 "5", { "x", 1 } }, { "mailtoken", { "1", 1 } },
+		{ "a", { "x\ny", 3 } },
+		{ "a", { "x\n", 2 } },
+		{ "a", { "\r", 1 } },
+		{ "a", { "x\0y", 3 } },
+		{ "", { "x", 1 } },
+		{ "A", { "x", 1 } },
+		{ "a\nb", { "x", 1 } },
+		{ "a b", { "x", 1 } },
+		{ NAME32 "5", { "x", 1 } },
+		{ "mailtoken", { "1", 1 } },
 		{ "a", { "x\n\nverb=x", 9 } },
 	};
 	struct buf buf = BUF_INIT(200000);
@@ -431,31 +479,68 @@ static void accounts_are_utf8_without_controls(void **state)
 {
 	static const struct span good[] = {
 #define L(s) { s, sizeof(s) - 1 }
-		L("a"), L("me@example.com"), L("a b"), L("%"), L("\\"),
-		L("~"), L("\302\240"), L("\303\274"), L("\337\277"),
-		L("\340\240\200"), L("\355\237\277"), L("\356\200\200"),
-		L("\357\277\277"), L("\360\220\200\200"),
-		L("\364\217\277\277"), L("\342\202\254x"),
+		L("a"),
+		L("me@example.com"),
+		L("a b"),
+		L("%"),
+		L("\\"),
+		L("~"),
+		L("\302\240"),
+		L("\303\274"),
+		L("\337\277"),
+		L("\340\240\200"),
+		L("\355\237\277"),
+		L("\356\200\200"),
+		L("\357\277\277"),
+		L("\360\220\200\200"),
+		L("\364\217\277\277"),
+		L("\342\202\254x"),
 	};
 	static const struct span bad[] = {
-		L(""), L("\0"), L("a\0"), L("a\n"), L("\r"), L("\t"),
-		L("\037"), L("\177"),
+		L(""),
+		L("\0"),
+		L("a\0"),
+		L("a\n"),
+		L("\r"),
+		L("\t"),
+		L("\037"),
+		L("\177"),
 		/* C1 control characters */
-		L("\302\200"), L("\302\205"), L("\302\237"), L("a\302\233m"),
+		L("\302\200"),
+		L("\302\205"),
+		L("\302\237"),
+		L("a\302\233m"),
 		/* lone and missing continuation bytes */
-		L("\200"), L("\277"), L("\302"), L("a\303"), L("\342\202"),
-		L("\360\220\200"), L("\303a"), L("\342a\254"),
-		L("\342\202a"), L("\360\220\200a"), L("\302\300"),
+		L("\200"),
+		L("\277"),
+		L("\302"),
+		L("a\303"),
+		L("\342\202"),
+		L("\360\220\200"),
+		L("\303a"),
+		L("\342a\254"),
+		L("\342\202a"),
+		L("\360\220\200a"),
+		L("\302\300"),
 		/* overlong forms */
-		L("\300\200"), L("\300\257"), L("\301\277"),
-		L("\340\200\257"), L("\340\237\277"), L("\360\200\200\257"),
+		L("\300\200"),
+		L("\300\257"),
+		L("\301\277"),
+		L("\340\200\257"),
+		L("\340\237\277"),
+		L("\360\200\200\257"),
 		L("\360\217\277\277"),
 		/* surrogates */
-		L("\355\240\200"), L("\355\257\277"), L("\355\277\277"),
+		L("\355\240\200"),
+		L("\355\257\277"),
+		L("\355\277\277"),
 		L("\355\240\275\355\270\200"),
 		/* above U+10FFFF */
-		L("\364\220\200\200"), L("\365\200\200\200"),
-		L("\370\210\200\200\200"), L("\376"), L("\377"),
+		L("\364\220\200\200"),
+		L("\365\200\200\200"),
+		L("\370\210\200\200\200"),
+		L("\376"),
+		L("\377"),
 #undef L
 	};
 	size_t i;

@@ -37,8 +37,9 @@ static void the_vectors_of_the_rfc_hold(void **state)
 		base64_add_url(&url, span_of(vectors[i].plain));
 		assert_true(span_is(buf_span(&text), vectors[i].text));
 		assert_true(span_is(buf_span(&url), vectors[i].url));
-		assert_int_equal(base64_decode(span_of(vectors[i].text),
-		    &plain), FAULT_NONE);
+		assert_int_equal(
+		    base64_decode(span_of(vectors[i].text), &plain),
+		    FAULT_NONE);
 		assert_true(span_is(buf_span(&plain), vectors[i].plain));
 		buf_drop(&text);
 		buf_drop(&url);
@@ -62,8 +63,21 @@ static void the_two_alphabets_differ_in_two_letters(void **state)
 static void what_the_encoder_does_not_write_is_refused(void **state)
 {
 	static const char *const bad[] = {
-		"Z", "Zg", "Zg=", "Zg===", "=", "====", "Zh==", "Zm9=",
-		"Zg==Zg==", "Zm9v\n", " Zm9v", "Zm-v", "Zm_v", "Z=g=", "Zm9v=",
+		"Z",
+		"Zg",
+		"Zg=",
+		"Zg===",
+		"=",
+		"====",
+		"Zh==",
+		"Zm9=",
+		"Zg==Zg==",
+		"Zm9v\n",
+		" Zm9v",
+		"Zm-v",
+		"Zm_v",
+		"Z=g=",
+		"Zm9v=",
 	};
 	size_t i;
 
@@ -83,8 +97,7 @@ static void more_than_the_limit_is_too_big(void **state)
 	struct buf plain = BUF_INIT(2);
 
 	(void)state;
-	assert_int_equal(base64_decode(span_of("Zm9v"), &plain),
-	    FAULT_TOO_BIG);
+	assert_int_equal(base64_decode(span_of("Zm9v"), &plain), FAULT_TOO_BIG);
 	buf_drop(&plain);
 }
 

@@ -62,7 +62,9 @@ static void extreme_numbers_are_written(void **state)
 	buf_add_int(&buf, INT64_MAX);
 	buf_add_int(&buf, 0);
 	assert_span(buf_span(&buf),
-	    "-9223372036854775808" "9223372036854775807" "0");
+	    "-9223372036854775808"
+	    "9223372036854775807"
+	    "0");
 	buf_drop(&buf);
 }
 

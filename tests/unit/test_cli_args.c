@@ -13,8 +13,8 @@ struct found {
 	struct args_list servers;
 };
 
-static enum fault parse(struct found *found, struct args *args,
-    struct why *why, char **argv)
+static enum fault parse(struct found *found, struct args *args, struct why *why,
+    char **argv)
 {
 	const struct args_option verb[] = {
 		{ .name = "due", .flag = &found->due },
@@ -36,14 +36,15 @@ static enum fault parse(struct found *found, struct args *args,
 }
 
 static char a[] = "alice", json[] = "--json", due[] = "--due",
-    provider[] = "--provider", provider_is[] = "--provider=microsoft",
-    server[] = "--server", ends[] = "--", x[] = "x", y[] = "y",
-    typo[] = "--jsno", value[] = "--json=1", dash[] = "-j", stdio[] = "-";
+	    provider[] = "--provider", provider_is[] = "--provider=microsoft",
+	    server[] = "--server", ends[] = "--", x[] = "x", y[] = "y",
+	    typo[] = "--jsno", value[] = "--json=1", dash[] = "-j",
+	    stdio[] = "-";
 
 static void options_and_words_stand_in_any_order(void **state)
 {
-	char *argv[] = { json, a, provider_is, server, x, server, y, ends,
-	    due, stdio, NULL };
+	char *argv[] = { json, a, provider_is, server, x, server, y, ends, due,
+		stdio, NULL };
 	struct args args = { .argc = 0 };
 	struct found found;
 	struct why why;

@@ -29,8 +29,7 @@ static void strings_are_escaped_and_valid_utf8(void **state)
 	assert_span(buf_span(&out), "\"a\\\"b\\\\c\\u000a\\u0000\\u007f\"");
 	buf_drop(&out);
 	json_string(&out, BYTES("\302\205 \303\251 \377 \303"));
-	assert_span(buf_span(&out),
-	    "\"\\u0085 \303\251 \\ufffd \\ufffd\"");
+	assert_span(buf_span(&out), "\"\\u0085 \303\251 \\ufffd \\ufffd\"");
 	buf_drop(&out);
 	json_string(&out, BYTES(""));
 	assert_span(buf_span(&out), "\"\"");
@@ -41,7 +40,7 @@ static void numbers_and_truth_are_typed(void **state)
 {
 	(void)state;
 	object("mailtoken=1\naccount=a\nexpires=0017\nunsaved=yes\n"
-	    "deleted=no\n\n",
+	       "deleted=no\n\n",
 	    "{\"account\": \"a\", \"expires\": 17, \"unsaved\": true, "
 	    "\"deleted\": false}");
 	object("mailtoken=1\n\n", "{}");

@@ -9,18 +9,29 @@
 
 static void every_word_of_the_wire_has_its_exit_status(void **state)
 {
-	static const struct { const char *word; int status; } rows[] = {
-		{ "ok", 0 }, { "login-needed", 1 }, { "unknown-account", 1 },
-		{ "wrong-server", 1 }, { "config-error", 1 },
-		{ "bad-request", 2 }, { "try-later", 75 }, { "busy", 75 },
-		{ "timeout", 75 }, { "internal", 75 }, { "denied", 77 },
+	static const struct {
+		const char *word;
+		int status;
+	} rows[] = {
+		{ "ok", 0 },
+		{ "login-needed", 1 },
+		{ "unknown-account", 1 },
+		{ "wrong-server", 1 },
+		{ "config-error", 1 },
+		{ "bad-request", 2 },
+		{ "try-later", 75 },
+		{ "busy", 75 },
+		{ "timeout", 75 },
+		{ "internal", 75 },
+		{ "denied", 77 },
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++)
-		assert_int_equal(outcome_of(fault_from_word(
-		    span_of(rows[i].word))), rows[i].status);
+		assert_int_equal(
+		    outcome_of(fault_from_word(span_of(rows[i].word))),
+		    rows[i].status);
 }
 
 static void what_a_client_sees_has_its_exit_status(void **state)

@@ -78,7 +78,8 @@ static void it_gets_no_descriptor_and_only_known_variables(void **state)
 	    "readlink /proc/self/fd/0 >fds; "
 	    "for n in 3 4 5 6 7 8 9 77; do "
 	    "[ -e /proc/$$/fd/$n ] && readlink /proc/$$/fd/$n >>fds; done; "
-	    "grep SigIgn /proc/self/status >signals; exit 0", dir);
+	    "grep SigIgn /proc/self/status >signals; exit 0",
+	    dir);
 	script(body, program);
 	assert_int_equal(setenv("SECRET_OF_MINE", "x", 1), 0);
 	assert_int_equal(setenv("HOME", dir, 1), 0);
@@ -195,17 +196,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    it_gets_no_descriptor_and_only_known_variables,
-		    setup, teardown),
+		    it_gets_no_descriptor_and_only_known_variables, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
-		    a_start_that_fails_is_told_with_its_status,
-		    setup, teardown),
+		    a_start_that_fails_is_told_with_its_status, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_program_that_is_not_there_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_start_that_hangs_ends_at_the_deadline, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    an_option_decides_which_helper, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_option_decides_which_helper,
+		    setup, teardown),
 		cmocka_unit_test(a_bad_socket_path_is_told),
 	};
 

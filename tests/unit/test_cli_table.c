@@ -11,8 +11,10 @@
 static enum fault row(struct table *table, const char *a, const char *b,
     const char *c, const char *note)
 {
-	return table_add(table, (const struct span[TABLE_CELLS]){
-	    span_of(a), span_of(b), span_of(c) }, span_of(note));
+	return table_add(table,
+	    (const struct span[TABLE_CELLS]){ span_of(a), span_of(b),
+		span_of(c) },
+	    span_of(note));
 }
 
 static void columns_are_as_wide_as_their_widest_cell(void **state)
@@ -40,7 +42,8 @@ static void columns_are_as_wide_as_their_widest_cell(void **state)
 
 static void no_line_is_wider_than_the_terminal(void **state)
 {
-	static const char longest[] = "a-very-long-name-of-somebody-who-has-"
+	static const char longest[] =
+	    "a-very-long-name-of-somebody-who-has-"
 	    "very-long-names@a-very-long-domain.example.com";
 	struct buf out = BUF_INIT(10000);
 	struct table *table = NULL;
@@ -49,8 +52,10 @@ static void no_line_is_wider_than_the_terminal(void **state)
 	(void)state;
 	assert_int_equal(table_new(&table), FAULT_NONE);
 	assert_int_equal(row(table, longest, "login-needed, unsaved",
-	    "47 h 59 min", "words that go on and on and on and on and on and "
-	    "on and on and on and on and on and on"), FAULT_NONE);
+			     "47 h 59 min",
+			     "words that go on and on and on and on and on and "
+			     "on and on and on and on and on and on"),
+	    FAULT_NONE);
 	table_print(table, 80, &out);
 	for (p = out.p; *p != '\0'; p = end + 1) {
 		end = strchr(p, '\n');

@@ -16,8 +16,9 @@ static void control_and_invisible_characters_are_replaced(void **state)
 	assert_span(buf_span(&out), "a?[2J?b?c");
 	buf_drop(&out);
 	/* C1, right-to-left override, zero width space, isolate */
-	text_plain(&out, BYTES("x\302\233y\342\200\256z\342\200\213"
-	    "\342\201\246."));
+	text_plain(&out,
+	    BYTES("x\302\233y\342\200\256z\342\200\213"
+		  "\342\201\246."));
 	assert_span(buf_span(&out), "x?y?z??.");
 	buf_drop(&out);
 	/* a lead byte without its rest, an overlong slash, a lone 0xff */
@@ -82,19 +83,31 @@ static void long_cells_are_cut_and_short_ones_filled(void **state)
 	text_cut(&out, BYTES("abcdefghi"), 8);
 	text_cut(&out, BYTES("ab"), 4);
 	/* two columns each: the third would not fit before the dots */
-	text_cut(&out, BYTES("\345\255\227\345\255\227\345\255\227"
-	    "\345\255\227\345\255\227"), 8);
-	assert_span(buf_span(&out), "abcdefghabcde...ab  "
+	text_cut(&out,
+	    BYTES("\345\255\227\345\255\227\345\255\227"
+		  "\345\255\227\345\255\227"),
+	    8);
+	assert_span(buf_span(&out),
+	    "abcdefghabcde...ab  "
 	    "\345\255\227\345\255\227... ");
 	buf_drop(&out);
 }
 
 static void durations_are_for_humans(void **state)
 {
-	static const struct { int64_t s; const char *want; } rows[] = {
-		{ -5, "0 s" }, { 0, "0 s" }, { 59, "59 s" }, { 60, "1 min" },
-		{ 3599, "59 min" }, { 3600, "1 h" }, { 3661, "1 h 1 min" },
-		{ 172799, "47 h 59 min" }, { 172800, "2 days" },
+	static const struct {
+		int64_t s;
+		const char *want;
+	} rows[] = {
+		{ -5, "0 s" },
+		{ 0, "0 s" },
+		{ 59, "59 s" },
+		{ 60, "1 min" },
+		{ 3599, "59 min" },
+		{ 3600, "1 h" },
+		{ 3661, "1 h 1 min" },
+		{ 172799, "47 h 59 min" },
+		{ 172800, "2 days" },
 		{ INT64_MAX, "106751991167300 days" },
 	};
 	struct buf out = BUF_INIT(1000);
@@ -132,8 +145,7 @@ static void values_on_one_line_are_quoted_when_they_must(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-		    control_and_invisible_characters_are_replaced),
+		cmocka_unit_test(control_and_invisible_characters_are_replaced),
 		cmocka_unit_test(columns_are_those_of_the_terminal),
 		cmocka_unit_test(lines_break_at_blanks),
 		cmocka_unit_test(a_link_is_never_broken),

@@ -47,11 +47,11 @@ static void both_clocks_move_when_told(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
-	(void)snprintf(control.sun_path, sizeof(control.sun_path),
-	    "%s/clock", folder);
+	(void)snprintf(control.sun_path, sizeof(control.sun_path), "%s/clock",
+	    folder);
 	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&control,
-	    sizeof(control)), 0);
+	assert_int_equal(
+	    bind(listener, (struct sockaddr *)&control, sizeof(control)), 0);
 	assert_int_equal(listen(listener, 1), 0);
 	assert_int_equal(setenv("MAILTOKEN_TEST_CLOCK", control.sun_path, 1),
 	    0);

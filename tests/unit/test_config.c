@@ -61,8 +61,7 @@ static void check_bad(const char *text, int line, const char *says)
 	struct why why;
 	char at[96];
 
-	assert_int_equal(read_again(false, &config, &why),
-	    FAULT_CONFIG_ERROR);
+	assert_int_equal(read_again(false, &config, &why), FAULT_CONFIG_ERROR);
 	assert_null(config);
 	if (line > 0)
 		(void)snprintf(at, sizeof(at), "%s:%d: ", path, line);
@@ -215,21 +214,20 @@ static void a_user_helper_needs_no_file(void **state)
 
 static void a_relay_gets_the_right_to_send_only(void **state)
 {
-	static const char text[] =
-	    "provider 'microsoft' { client_id = 'a' }\n"
-	    "keyring = '/k' listen = '/l'\n";
+	static const char text[] = "provider 'microsoft' { client_id = 'a' }\n"
+				   "keyring = '/k' listen = '/l'\n";
 	struct config *config = good(text);
 	struct why why;
 
 	(void)state;
-	assert_non_null(strstr(config_provider(config, "microsoft")->scope,
-	    "SMTP.Send"));
-	assert_null(strstr(config_provider(config, "microsoft")->scope,
-	    "IMAP"));
+	assert_non_null(
+	    strstr(config_provider(config, "microsoft")->scope, "SMTP.Send"));
+	assert_null(
+	    strstr(config_provider(config, "microsoft")->scope, "IMAP"));
 	config_release(config);
 	assert_int_equal(read_again(true, &config, &why), FAULT_NONE);
-	assert_non_null(strstr(config_provider(config, "microsoft")->scope,
-	    "IMAP"));
+	assert_non_null(
+	    strstr(config_provider(config, "microsoft")->scope, "IMAP"));
 	config_release(config);
 }
 
@@ -325,8 +323,8 @@ static void values_are_checked_with_their_line(void **state)
 	    "PEM");
 	bad("provider 'x' {\n" ENDPOINTS " ca_path = '/etc/passwd'\n}\n", 5,
 	    "PEM");
-	bad("provider 'microsoft' {\n client_id = 'a'\n tenant = 'x/y'\n}\n",
-	    3, "tenant must be");
+	bad("provider 'microsoft' {\n client_id = 'a'\n tenant = 'x/y'\n}\n", 3,
+	    "tenant must be");
 }
 
 static void accounts_are_checked_with_their_line(void **state)
@@ -342,15 +340,16 @@ static void accounts_are_checked_with_their_line(void **state)
 	bad("account 'a' {\n servers = { 'x y' }\n}\n", 2,
 	    "'smtp.example.com'");
 	bad("provider 'x' {\n" ENDPOINTS "}\n"
-	    "account 'a' {\n provider = 'x'\n token_of = 'b' }\n", 8,
-	    "exclude");
+	    "account 'a' {\n provider = 'x'\n token_of = 'b' }\n",
+	    8, "exclude");
 	bad("account 'a' {\n token_of = 'b'\n}\n"
-	    "account 'b' {\n token_of = 'c'\n}\n", 2, "grant of its own");
+	    "account 'b' {\n token_of = 'c'\n}\n",
+	    2, "grant of its own");
 	bad("account 'a' {\n token_of = 'a'\n}\n", 2, "grant of its own");
 	bad("account '*' {\n token_of = 'b'\n}\n", 2, "without token_of");
 	bad("account '*@x' {\n token_of = 'b@x'\n}\n", 2, "without token_of");
 	config_release(good("account '*@x' { token_of = 'b@x' }\n"
-	    "account 'b@x' { }\n"));
+			    "account 'b@x' { }\n"));
 }
 
 static void double_quotes_expand_and_single_quotes_do_not(void **state)
@@ -369,7 +368,8 @@ static void double_quotes_expand_and_single_quotes_do_not(void **state)
 
 static void crlf_files_and_comments_everywhere_are_read(void **state)
 {
-	struct config *config = good("# c\r\nallow = {\t'root', # x ' \" }\r\n"
+	struct config *config = good(
+	    "# c\r\nallow = {\t'root', # x ' \" }\r\n"
 	    " // {\r\n 'nobody' /* a\r\nb */ }\r\n#\r\n//\r\n"
 	    "provider # y\r\n 'x' /* z */ {\r\n" ENDPOINTS "} # end");
 
@@ -418,8 +418,7 @@ static void check_other(int line, const char *says)
 	struct why why;
 	char at[96];
 
-	assert_int_equal(read_again(false, &config, &why),
-	    FAULT_CONFIG_ERROR);
+	assert_int_equal(read_again(false, &config, &why), FAULT_CONFIG_ERROR);
 	(void)snprintf(at, sizeof(at), "%s:%d: ", other, line);
 	if (strncmp(why.text, at, strlen(at)) != 0 ||
 	    strstr(why.text, says) == NULL)
@@ -432,8 +431,10 @@ static void includes_are_read_and_their_lines_named(void **state)
 	struct config *config;
 
 	(void)state;
-	(void)snprintf(text, sizeof(text), "keyring = '/k'\ninclude('%s')\n"
-	    "account 'a' { provider = 'x' }\n", other);
+	(void)snprintf(text, sizeof(text),
+	    "keyring = '/k'\ninclude('%s')\n"
+	    "account 'a' { provider = 'x' }\n",
+	    other);
 	write_file(other, "# y\nprovider 'x' {\n" ENDPOINTS "}\n");
 	config = good(text);
 	assert_int_equal(config->n_providers, 1);
@@ -459,8 +460,9 @@ static void secrets_come_from_private_files_only(void **state)
 	struct span bytes;
 
 	(void)state;
-	(void)snprintf(text, sizeof(text), "provider 'x' {\n" ENDPOINTS
-	    " client_secret_file = '%s'\n}\n", secret);
+	(void)snprintf(text, sizeof(text),
+	    "provider 'x' {\n" ENDPOINTS " client_secret_file = '%s'\n}\n",
+	    secret);
 	write_bytes(secret, value, strlen(value), 0640);
 	config = good(text);
 	bytes = secret_reveal(config->providers[0]->client_secret, "test");
@@ -476,14 +478,14 @@ static void secrets_come_from_private_files_only(void **state)
 	    "whole path");
 	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
 	bad("provider 'x' {\n" ENDPOINTS
-	    " client_secret_file = 'credential:secret'\n}\n", 5,
-	    "LoadCredential=secret:FILE");
+	    " client_secret_file = 'credential:secret'\n}\n",
+	    5, "LoadCredential=secret:FILE");
 	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", folder, 1), 0);
 	bad("keyring_key = 'credential:../x'\n", 1, "credential has a name");
 	write_bytes(secret, value, strlen(value), 0400);
 	config = good("provider 'x' {\n" ENDPOINTS
-	    " client_secret_file = 'credential:secret'\n}\n"
-	    "keyring_key = 'credential:key'\n");
+		      " client_secret_file = 'credential:secret'\n}\n"
+		      "keyring_key = 'credential:key'\n");
 	assert_string_equal(config->keyring_key + strlen(folder), "/key");
 	assert_non_null(config->providers[0]->client_secret);
 	config_release(config);
@@ -497,23 +499,25 @@ static void no_message_shows_a_secret(void **state)
 
 	(void)state;
 	write_bytes(secret, "hush-hush", 9, 0644);
-	(void)snprintf(text, sizeof(text), "provider 'x' {\n" ENDPOINTS
-	    " client_secret_file = '%s'\n}\n", secret);
+	(void)snprintf(text, sizeof(text),
+	    "provider 'x' {\n" ENDPOINTS " client_secret_file = '%s'\n}\n",
+	    secret);
 	write_file(path, text);
-	assert_int_equal(read_again(false, &config, &why),
-	    FAULT_CONFIG_ERROR);
+	assert_int_equal(read_again(false, &config, &why), FAULT_CONFIG_ERROR);
 	assert_null(strstr(why.text, "hush"));
 }
 
 static void names_that_do_not_exist_are_noted(void **state)
 {
-	struct config *config = good("allow = { 'nosuchuser',\n"
+	struct config *config = good(
+	    "allow = { 'nosuchuser',\n"
 	    "'@nosuchgroup', 'root' }\naccount 'a' { allow = 'nosuch2' }\n");
 
 	(void)state;
 	assert_int_equal(config->allow.n_uids, 1);
 	assert_int_equal(config->n_notes, 3);
-	assert_non_null(strstr(config->notes[0], ":1: allow names the user "
+	assert_non_null(strstr(config->notes[0],
+	    ":1: allow names the user "
 	    "'nosuchuser'"));
 	assert_non_null(strstr(config->notes[1], "the group '@nosuchgroup'"));
 	assert_non_null(strstr(config->notes[2], ":3: "));
@@ -525,9 +529,9 @@ static void access_follows_the_lists(void **state)
 	gid_t groups[] = { 100, 200 };
 	struct peer peer = { .uid = 1000, .groups = groups, .n_groups = 2 };
 	struct config *config = good("allow = '1000' admin = '@200'\n"
-	    "account 'own' { allow = '@100' }\n"
-	    "account 'none' { allow = { } }\n"
-	    "account 'other' { allow = '1001' }\n");
+				     "account 'own' { allow = '@100' }\n"
+				     "account 'none' { allow = { } }\n"
+				     "account 'other' { allow = '1001' }\n");
 
 	(void)state;
 	assert_true(config_allows(config, "any", &peer));
@@ -561,23 +565,26 @@ static void on_difference(void *ctx, const char *what, bool restart)
 	size_t n = strlen(differences);
 
 	(void)ctx;
-	(void)snprintf(differences + n, sizeof(differences) - n, "%s%s;",
-	    what, restart ? "!" : "");
+	(void)snprintf(differences + n, sizeof(differences) - n, "%s%s;", what,
+	    restart ? "!" : "");
 }
 
 static void a_reload_says_what_changed(void **state)
 {
-	struct config *old = good("listen = '/a/b' allow = '1'\n"
+	struct config *old = good(
+	    "listen = '/a/b' allow = '1'\n"
 	    "provider 'x' {\n" ENDPOINTS "}\nprovider 'y' {\n" ENDPOINTS "}\n"
 	    "account 'a' { }\naccount 'b' { }\naccount 'c' { login = '1' }\n");
-	struct config *new = good("listen = '/a/c' allow = '2'\n"
+	struct config *new = good(
+	    "listen = '/a/c' allow = '2'\n"
 	    "provider 'x' {\n" ENDPOINTS " scope = 'z'\n}\n"
 	    "provider 'z' {\n" ENDPOINTS "}\nkeyring_key = '/q/key'\n"
 	    "account 'd' { }\naccount 'a' { }\naccount 'c' { login = '2' }\n");
 
 	(void)state;
 	config_compare(old, new, on_difference, NULL);
-	assert_string_equal(differences, "listen!;keyring_key!;allow;"
+	assert_string_equal(differences,
+	    "listen!;keyring_key!;allow;"
 	    "provider x;provider y;provider z;account b;account c;account d;"
 	    "files in /q!;");
 	differences[0] = '\0';
@@ -625,8 +632,7 @@ int main(void)
 		cmocka_unit_test(nothing_may_stand_twice),
 		cmocka_unit_test(values_are_checked_with_their_line),
 		cmocka_unit_test(accounts_are_checked_with_their_line),
-		cmocka_unit_test(
-		    double_quotes_expand_and_single_quotes_do_not),
+		cmocka_unit_test(double_quotes_expand_and_single_quotes_do_not),
 		cmocka_unit_test(crlf_files_and_comments_everywhere_are_read),
 		cmocka_unit_test(odd_files_are_refused),
 		cmocka_unit_test(includes_are_read_and_their_lines_named),

@@ -19,19 +19,19 @@ static const struct {
 	const char *url;
 } places[] = {
 	{ "https://h", DISCOVERY_OPENID,
-	  "https://h/.well-known/openid-configuration" },
+	    "https://h/.well-known/openid-configuration" },
 	{ "https://h/", DISCOVERY_OPENID,
-	  "https://h/.well-known/openid-configuration" },
+	    "https://h/.well-known/openid-configuration" },
 	{ "https://h/realms/a", DISCOVERY_OPENID,
-	  "https://h/realms/a/.well-known/openid-configuration" },
+	    "https://h/realms/a/.well-known/openid-configuration" },
 	{ "https://h", DISCOVERY_RFC8414,
-	  "https://h/.well-known/oauth-authorization-server" },
+	    "https://h/.well-known/oauth-authorization-server" },
 	{ "https://h/", DISCOVERY_RFC8414,
-	  "https://h/.well-known/oauth-authorization-server" },
+	    "https://h/.well-known/oauth-authorization-server" },
 	{ "https://h:8443/tenant1/", DISCOVERY_RFC8414,
-	  "https://h:8443/.well-known/oauth-authorization-server/tenant1" },
+	    "https://h:8443/.well-known/oauth-authorization-server/tenant1" },
 	{ "https://h/a/b", DISCOVERY_RFC8414,
-	  "https://h/.well-known/oauth-authorization-server/a/b" },
+	    "https://h/.well-known/oauth-authorization-server/a/b" },
 };
 
 static void places_are_those_of_the_two_standards(void **state)
@@ -42,13 +42,15 @@ static void places_are_those_of_the_two_standards(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		url = NULL;
-		assert_int_equal(discovery_url(places[i].issuer,
-		    places[i].form, &url), FAULT_NONE);
+		assert_int_equal(
+		    discovery_url(places[i].issuer, places[i].form, &url),
+		    FAULT_NONE);
 		assert_string_equal(url, places[i].url);
 		free(url);
 	}
-	assert_int_equal(discovery_url("https://h/?a=b", DISCOVERY_OPENID,
-	    &url), FAULT_GRAMMAR);
+	assert_int_equal(
+	    discovery_url("https://h/?a=b", DISCOVERY_OPENID, &url),
+	    FAULT_GRAMMAR);
 	assert_int_equal(discovery_url("http://h/", DISCOVERY_OPENID, &url),
 	    FAULT_GRAMMAR);
 }
@@ -70,8 +72,9 @@ static void members_are_taken_and_others_ignored(void **state)
 	struct why why = { 0, "" };
 
 	(void)state;
-	assert_int_equal(discovery_parse(span_of(whole),
-	    "https://a.example/x", &found, &why), FAULT_NONE);
+	assert_int_equal(discovery_parse(span_of(whole), "https://a.example/x",
+			     &found, &why),
+	    FAULT_NONE);
 	assert_string_equal(found.issuer, "https://a.example/x");
 	assert_string_equal(found.token_endpoint, "https://a.example/t");
 	assert_string_equal(found.authorization_endpoint,
@@ -79,52 +82,52 @@ static void members_are_taken_and_others_ignored(void **state)
 	assert_string_equal(found.device_authorization_endpoint,
 	    "https://a.example/d");
 	assert_string_equal(found.revocation_endpoint, "https://a.example/r");
-	assert_string_equal(found.registration_endpoint,
-	    "https://a.example/n");
+	assert_string_equal(found.registration_endpoint, "https://a.example/n");
 	assert_string_equal(found.scopes_supported, "openid mail");
 	assert_true(found.returns_iss);
 	discovery_drop(&found);
 }
 
 static const struct {
-	const char *body, *issuer, *words;	/* words NULL: taken */
+	const char *body, *issuer, *words; /* words NULL: taken */
 } documents[] = {
 	{ "{\"issuer\":\"https://a\",\"token_endpoint\":\"https://a/t\"}",
-	  "https://a", NULL },
+	    "https://a", NULL },
 	{ "{\"issuer\":\"https://a/\",\"token_endpoint\":\"https://a/t\"}",
-	  "https://a", "another issuer" },
+	    "https://a", "another issuer" },
 	{ "{\"issuer\":\"https://A\",\"token_endpoint\":\"https://a/t\"}",
-	  "https://a", "another issuer" },
+	    "https://a", "another issuer" },
 	{ "{\"token_endpoint\":\"https://a/t\"}", "https://a",
-	  "names no issuer" },
+	    "names no issuer" },
 	{ "{\"issuer\":[],\"token_endpoint\":\"https://a/t\"}", "https://a",
-	  "issuer is no string" },
+	    "issuer is no string" },
 	{ "{\"issuer\":\"https://a\"}", "https://a", "no token_endpoint" },
 	{ "{\"issuer\":\"https://a\",\"token_endpoint\":\"http://a/t\"}",
-	  "https://a", "token_endpoint is no URL with https" },
+	    "https://a", "token_endpoint is no URL with https" },
 	{ "{\"issuer\":\"https://a\",\"token_endpoint\":\"https://u@a/t\"}",
-	  "https://a", "token_endpoint is no URL with https" },
+	    "https://a", "token_endpoint is no URL with https" },
 	{ "{\"issuer\":\"https://a\",\"token_endpoint\":\"https://a/ t\"}",
-	  "https://a", "token_endpoint is no URL with https" },
+	    "https://a", "token_endpoint is no URL with https" },
 	{ "{\"issuer\":\"https://a\",\"token_endpoint\":\"https://a/t\","
-	  "\"issuer\":\"https://b\"}", "https://a", "" },
+	  "\"issuer\":\"https://b\"}",
+	    "https://a", "" },
 	{ "[]", "https://a", "no JSON object" },
 	{ "", "https://a", "empty" },
 	{ "{\"issuer\":\"https://login.microsoftonline.com/{tenantid}/v2.0\","
 	  "\"token_endpoint\":\"https://login.microsoftonline.com/t\"}",
-	  "https://login.microsoftonline.com/common/v2.0", NULL },
+	    "https://login.microsoftonline.com/common/v2.0", NULL },
 	{ "{\"issuer\":\"https://login.microsoftonline.us/{tenantid}/v2.0\","
 	  "\"token_endpoint\":\"https://login.microsoftonline.us/t\"}",
-	  "https://login.microsoftonline.us/organizations/v2.0", NULL },
+	    "https://login.microsoftonline.us/organizations/v2.0", NULL },
 	{ "{\"issuer\":\"https://login.microsoftonline.com/{tenantid}/v1.0\","
 	  "\"token_endpoint\":\"https://login.microsoftonline.com/t\"}",
-	  "https://login.microsoftonline.com/common/v2.0", "another issuer" },
+	    "https://login.microsoftonline.com/common/v2.0", "another issuer" },
 	{ "{\"issuer\":\"https://login.microsoftonline.us/{tenantid}/v2.0\","
 	  "\"token_endpoint\":\"https://login.microsoftonline.us/t\"}",
-	  "https://login.microsoftonline.com/common/v2.0", "another issuer" },
+	    "https://login.microsoftonline.com/common/v2.0", "another issuer" },
 	{ "{\"issuer\":\"https://a/{tenantid}/v2.0\","
 	  "\"token_endpoint\":\"https://a/t\"}",
-	  "https://a/common/v2.0", "another issuer" },
+	    "https://a/common/v2.0", "another issuer" },
 };
 
 static void documents_are_checked(void **state)
@@ -142,8 +145,7 @@ static void documents_are_checked(void **state)
 		if (documents[i].words == NULL) {
 			if (fault != FAULT_NONE)
 				fail_msg("%zu: %s", i, why.text);
-			assert_string_equal(found.issuer,
-			    documents[i].issuer);
+			assert_string_equal(found.issuer, documents[i].issuer);
 			discovery_drop(&found);
 			continue;
 		}
@@ -154,7 +156,7 @@ static void documents_are_checked(void **state)
 }
 
 static const struct {
-	const char *body, *id, *secret;		/* id NULL: refused */
+	const char *body, *id, *secret; /* id NULL: refused */
 } registrations[] = {
 	{ "{\"client_id\":\"a\"}", "a", NULL },
 	{ "{\"client_id\":\"a b\",\"client_secret\":\"s\"}", "a b", "s" },
@@ -175,8 +177,7 @@ static void registrations_are_checked(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(registrations) / sizeof(registrations[0]);
-	    i++) {
+	for (i = 0; i < sizeof(registrations) / sizeof(registrations[0]); i++) {
 		fault = registration_parse(span_of(registrations[i].body),
 		    &made, &why);
 		if (registrations[i].id == NULL) {
@@ -188,8 +189,9 @@ static void registrations_are_checked(void **state)
 		if (registrations[i].secret == NULL)
 			assert_null(made.client_secret);
 		else
-			assert_true(span_is(secret_reveal(made.client_secret,
-			    "test"), registrations[i].secret));
+			assert_true(
+			    span_is(secret_reveal(made.client_secret, "test"),
+				registrations[i].secret));
 		registration_drop(&made);
 	}
 }
@@ -202,11 +204,11 @@ static struct provider *issuer(void)
 	if (provider_new("own", NULL, &provider) ||
 	    provider_set(provider, "issuer", "https://a.example", &why) ||
 	    provider_set(provider, "token_endpoint", "https://a.example/t",
-	    &why) ||
+		&why) ||
 	    provider_set(provider, "device_authorization_endpoint",
-	    "https://a.example/d", &why) ||
+		"https://a.example/d", &why) ||
 	    provider_set(provider, "registration_endpoint",
-	    "https://a.example/n", &why) ||
+		"https://a.example/n", &why) ||
 	    provider_finish(provider, NULL, &why)) {
 		provider_release(provider);
 		return NULL;
@@ -248,11 +250,13 @@ static enum fault parse_both(void *ctx)
 
 	fault = discovery_url("https://a.example/x", DISCOVERY_RFC8414, &url);
 	if (!fault)
-		fault = discovery_parse(span_of(whole),
-		    "https://a.example/x", &found, &why);
+		fault = discovery_parse(span_of(whole), "https://a.example/x",
+		    &found, &why);
 	if (!fault)
-		fault = registration_parse(span_of("{\"client_id\":\"a\","
-		    "\"client_secret\":\"a-client-secret\"}"), &made, &why);
+		fault = registration_parse(
+		    span_of("{\"client_id\":\"a\","
+			    "\"client_secret\":\"a-client-secret\"}"),
+		    &made, &why);
 	if (!fault)
 		fault = registration_body(provider, &out);
 	buf_drop(&out);

@@ -10,7 +10,7 @@
 #include "failing_malloc.h"
 #include "test.h"
 
-#define MIN "mailtoken-entry=1\naccount=me@x\nprovider=p\n"
+#define MIN  "mailtoken-entry=1\naccount=me@x\nprovider=p\n"
 #define MARK "0123456789-mark"
 
 static const char full[] =
@@ -93,12 +93,9 @@ static void every_field_is_read(void **state)
 	assert_string_equal(entry->user_name, "u");
 	assert_string_equal(entry->proxy, "http://127.0.0.1:3128");
 	assert_string_equal(entry->ca_file, "/etc/ca.pem");
-	assert_span(secret_reveal(entry->refresh_token, "test"),
-	    "0.refresh~");
-	assert_span(secret_reveal(entry->access_token, "test"),
-	    "eyJ.access");
-	assert_span(secret_reveal(entry->client_secret, "test"),
-	    "a secret!");
+	assert_span(secret_reveal(entry->refresh_token, "test"), "0.refresh~");
+	assert_span(secret_reveal(entry->access_token, "test"), "eyJ.access");
+	assert_span(secret_reveal(entry->client_secret, "test"), "a secret!");
 	assert_true(entry->expires_s == 1700003600);
 	assert_true(entry->granted_s == 3600);
 	assert_true(entry->refresh_in_s == 1800);
@@ -135,8 +132,9 @@ static void a_small_record_has_defaults(void **state)
 
 static void unknown_names_are_ignored(void **state)
 {
-	struct entry *entry = decoded(BYTES(MIN "colour=blue\n"
-	    "warning=a\nwarning=b\nscope=s\n\n"));
+	struct entry *entry = decoded(
+	    BYTES(MIN "colour=blue\n"
+		      "warning=a\nwarning=b\nscope=s\n\n"));
 
 	(void)state;
 	encodes_to(entry, BYTES(MIN "scope=s\nstate=active\n\n"));
@@ -157,8 +155,12 @@ static void illegal_lists_are_refused(void **state)
 {
 	static const struct span lists[] = {
 #define L(s) { s, sizeof(s) - 1 }
-		L(""), L("\n"), L("mailtoken-entry=1\n\n"),
-		L(MIN), L(MIN "\n\n"), L("mailtoken=1\naccount=a\n\n"),
+		L(""),
+		L("\n"),
+		L("mailtoken-entry=1\n\n"),
+		L(MIN),
+		L(MIN "\n\n"),
+		L("mailtoken=1\naccount=a\n\n"),
 		L("mailtoken-entry=2\naccount=a\nprovider=p\n\n"),
 		L("mailtoken-entry=1\nprovider=p\n\n"),
 		L("mailtoken-entry=1\naccount=a\n\n"),
@@ -167,22 +169,33 @@ static void illegal_lists_are_refused(void **state)
 		L("mailtoken-entry=1\naccount=\302\200\nprovider=p\n\n"),
 		L("mailtoken-entry=1\naccount=\377\nprovider=p\n\n"),
 		L("mailtoken-entry=1\naccount=a\tb\nprovider=p\n\n"),
-		L(MIN "account=me@x\n\n"), L(MIN "scope=a\nscope=a\n\n"),
-		L(MIN "login=\n\n"), L(MIN "login=a\001b\n\n"),
-		L(MIN "login=a\177\n\n"), L(MIN "scope=a\0b\n\n"),
+		L(MIN "account=me@x\n\n"),
+		L(MIN "scope=a\nscope=a\n\n"),
+		L(MIN "login=\n\n"),
+		L(MIN "login=a\001b\n\n"),
+		L(MIN "login=a\177\n\n"),
+		L(MIN "scope=a\0b\n\n"),
 		L(MIN "scope=a\rb\n\n"),
-		L(MIN "serial=\n\n"), L(MIN "serial=AB\n\n"),
-		L(MIN "serial=0g\n\n"), L(MIN "rejected-serial=0 \n\n"),
+		L(MIN "serial=\n\n"),
+		L(MIN "serial=AB\n\n"),
+		L(MIN "serial=0g\n\n"),
+		L(MIN "rejected-serial=0 \n\n"),
 		L(MIN "serial=0123456789abcdef0123456789abcdef0\n\n"),
-		L(MIN "refresh-token=\n\n"), L(MIN "refresh-token=a b\n\n"),
-		L(MIN "access-token=\n\n"), L(MIN "access-token=a\177\n\n"),
+		L(MIN "refresh-token=\n\n"),
+		L(MIN "refresh-token=a b\n\n"),
+		L(MIN "access-token=\n\n"),
+		L(MIN "access-token=a\177\n\n"),
 		L(MIN "access-token=\303\244\n\n"),
-		L(MIN "client-secret=\n\n"), L(MIN "client-secret=a\t\n\n"),
-		L(MIN "expires=\n\n"), L(MIN "expires=-1\n\n"),
-		L(MIN "expires=1x\n\n"), L(MIN "margin= 1\n\n"),
+		L(MIN "client-secret=\n\n"),
+		L(MIN "client-secret=a\t\n\n"),
+		L(MIN "expires=\n\n"),
+		L(MIN "expires=-1\n\n"),
+		L(MIN "expires=1x\n\n"),
+		L(MIN "margin= 1\n\n"),
 		L(MIN "granted=4611686018427387904\n\n"),
 		L(MIN "granted=9223372036854775808\n\n"),
-		L(MIN "state=\n\n"), L(MIN "state=Active\n\n"),
+		L(MIN "state=\n\n"),
+		L(MIN "state=Active\n\n"),
 		L(MIN "state=backoff\n\n"),
 #undef L
 	};
@@ -199,14 +212,14 @@ static void illegal_lists_are_refused(void **state)
 
 static void numbers_go_to_half_the_range(void **state)
 {
-	struct entry *entry = decoded(BYTES(MIN
-	    "expires=4611686018427387903\n\n"));
+	struct entry *entry = decoded(
+	    BYTES(MIN "expires=4611686018427387903\n\n"));
 	struct buf buf = BUF_INIT(ENTRY_MAX_BYTES);
 
 	(void)state;
 	assert_true(entry->expires_s == INT64_MAX / 2);
-	encodes_to(entry, BYTES(MIN
-	    "expires=4611686018427387903\nstate=active\n\n"));
+	encodes_to(entry,
+	    BYTES(MIN "expires=4611686018427387903\nstate=active\n\n"));
 	entry->expires_s++;
 	assert_int_equal(entry_encode(entry, &buf), FAULT_GRAMMAR);
 	buf_drop(&buf);
@@ -229,8 +242,9 @@ static void every_illegal_byte_is_refused_when_written(void **state)
 		bool is_token = i > 0x20 && i < 0x7f;
 
 		token[1] = (char)i;
-		assert_int_equal(secret_new((struct span){ token, 3 },
-		    &entry->access_token), FAULT_NONE);
+		assert_int_equal(
+		    secret_new((struct span){ token, 3 }, &entry->access_token),
+		    FAULT_NONE);
 		assert_int_equal(entry_encode(entry, &buf),
 		    is_token ? FAULT_NONE : FAULT_GRAMMAR);
 		secret_free(entry->access_token);
@@ -257,8 +271,9 @@ static void a_line_break_cannot_add_an_attribute(void **state)
 	struct buf buf = BUF_INIT(ENTRY_MAX_BYTES);
 
 	(void)state;
-	assert_int_equal(entry_set(&entry->scope,
-	    span_of("a\ntoken-host=evil")), FAULT_NONE);
+	assert_int_equal(
+	    entry_set(&entry->scope, span_of("a\ntoken-host=evil")),
+	    FAULT_NONE);
 	assert_int_equal(entry_encode(entry, &buf), FAULT_GRAMMAR);
 	assert_int_equal(buf.n, 0);
 	buf_drop(&buf);
@@ -273,8 +288,7 @@ static void a_record_without_its_name_is_not_written(void **state)
 	(void)state;
 	assert_int_equal(entry_new(&entry), FAULT_NONE);
 	assert_int_equal(entry_encode(entry, &buf), FAULT_GRAMMAR);
-	assert_int_equal(entry_set(&entry->account, span_of("a")),
-	    FAULT_NONE);
+	assert_int_equal(entry_set(&entry->account, span_of("a")), FAULT_NONE);
 	assert_int_equal(entry_encode(entry, &buf), FAULT_GRAMMAR);
 	entry_free(entry);
 	buf_drop(&buf);
@@ -350,8 +364,7 @@ static void a_record_may_have_96000_bytes(void **state)
 	/* One more byte by hand: the value of state is the last. */
 	buf.n -= sizeof("state=active\n\n") - 1;
 	buf_add_lit(&buf, "statex=active\n\n");
-	assert_int_equal(entry_decode(buf_span(&buf), &again),
-	    FAULT_TOO_BIG);
+	assert_int_equal(entry_decode(buf_span(&buf), &again), FAULT_TOO_BIG);
 	assert_null(again);
 	buf_drop(&buf);
 
@@ -379,16 +392,14 @@ static void set_replaces_and_clears(void **state)
 	struct entry *entry = decoded(BYTES(MIN "tenant=old\n\n"));
 
 	(void)state;
-	assert_int_equal(entry_set(&entry->tenant,
-	    (struct span){ "newer", 3 }), FAULT_NONE);
+	assert_int_equal(entry_set(&entry->tenant, (struct span){ "newer", 3 }),
+	    FAULT_NONE);
 	assert_string_equal(entry->tenant, "new");
 	failing_malloc_at(1);
-	assert_int_equal(entry_set(&entry->tenant, span_of("x")),
-	    FAULT_NOMEM);
+	assert_int_equal(entry_set(&entry->tenant, span_of("x")), FAULT_NOMEM);
 	assert_true(failing_malloc_off());
 	assert_string_equal(entry->tenant, "new");
-	assert_int_equal(entry_set(&entry->tenant, span_of(NULL)),
-	    FAULT_NONE);
+	assert_int_equal(entry_set(&entry->tenant, span_of(NULL)), FAULT_NONE);
 	assert_null(entry->tenant);
 	entry_free(entry);
 }
@@ -396,7 +407,9 @@ static void set_replaces_and_clears(void **state)
 static void states_have_their_words(void **state)
 {
 	static const char *const words[] = {
-		"active", "login-needed", "config-error",
+		"active",
+		"login-needed",
+		"config-error",
 	};
 	enum entry_state got;
 	size_t i;
@@ -405,8 +418,8 @@ static void states_have_their_words(void **state)
 	for (i = 0; i < COUNT(words); i++) {
 		assert_string_equal(entry_state_word((enum entry_state)i),
 		    words[i]);
-		assert_int_equal(entry_state_from_word(span_of(words[i]),
-		    &got), FAULT_NONE);
+		assert_int_equal(entry_state_from_word(span_of(words[i]), &got),
+		    FAULT_NONE);
 		assert_int_equal(got, i);
 	}
 	assert_int_equal(entry_state_from_word(span_of("x"), &got),
@@ -415,8 +428,9 @@ static void states_have_their_words(void **state)
 
 static void freed_memory_holds_no_token(void **state)
 {
-	static const char list[] = MIN "refresh-token=" MARK
-	    "\naccess-token=" MARK "\nclient-secret=" MARK "\n\n";
+	static const char list[] = MIN
+	    "refresh-token=" MARK "\naccess-token=" MARK "\nclient-secret=" MARK
+	    "\n\n";
 	struct buf buf = BUF_INIT(ENTRY_MAX_BYTES);
 	struct entry *entry, *copy = NULL;
 

@@ -40,8 +40,14 @@ static void every_outcome_has_its_word(void **state)
 static void machine_faults_tell_a_peer_nothing(void **state)
 {
 	static const enum fault faults[] = {
-		FAULT_NO_HELPER, FAULT_UNTRUSTED, FAULT_GARBLED, FAULT_NOMEM,
-		FAULT_IO, FAULT_UNSAFE, FAULT_NOT_FOUND, FAULT_LOCKED,
+		FAULT_NO_HELPER,
+		FAULT_UNTRUSTED,
+		FAULT_GARBLED,
+		FAULT_NOMEM,
+		FAULT_IO,
+		FAULT_UNSAFE,
+		FAULT_NOT_FOUND,
+		FAULT_LOCKED,
 		FAULT_READ_ONLY,
 	};
 	size_t i;
@@ -56,7 +62,13 @@ static void machine_faults_tell_a_peer_nothing(void **state)
 static void words_in_no_page_are_garbled(void **state)
 {
 	static const char *const words[] = {
-		"", "OK", "ok ", "okay", "nomem", "unsafe", "login_needed",
+		"",
+		"OK",
+		"ok ",
+		"okay",
+		"nomem",
+		"unsafe",
+		"login_needed",
 	};
 	size_t i;
 

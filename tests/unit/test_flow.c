@@ -32,9 +32,9 @@ static int set_up(void **state)
 	    provider_new("own", NULL, &f->provider) ||
 	    provider_set(f->provider, "client_id", "app", &why) ||
 	    provider_set(f->provider, "token_endpoint",
-	    "https://no-such-host.invalid/token", &why) ||
+		"https://no-such-host.invalid/token", &why) ||
 	    provider_set(f->provider, "authorization_endpoint",
-	    "https://no-such-host.invalid/authorize", &why))
+		"https://no-such-host.invalid/authorize", &why))
 		return -1;
 	*state = f;
 	return 0;
@@ -62,8 +62,11 @@ static void on_event(void *ctx, const struct flow_event *event)
 static struct flow_target target_of(struct fixture *f)
 {
 	return (struct flow_target){
-		.http = f->http, .base = f->base, .provider = f->provider,
-		.event = on_event, .ctx = f,
+		.http = f->http,
+		.base = f->base,
+		.provider = f->provider,
+		.event = on_event,
+		.ctx = f,
 	};
 }
 
@@ -72,9 +75,9 @@ static void finish(struct fixture *f, bool device)
 	struct why why = { 0, "" };
 
 	if (device)
-		assert_int_equal(provider_set(f->provider,
-		    "device_authorization_endpoint",
-		    "https://no-such-host.invalid/device", &why),
+		assert_int_equal(
+		    provider_set(f->provider, "device_authorization_endpoint",
+			"https://no-such-host.invalid/device", &why),
 		    FAULT_NONE);
 	assert_int_equal(provider_finish(f->provider, "smtp", &why),
 	    FAULT_NONE);
@@ -87,8 +90,9 @@ static void starting_tells_nothing_and_freeing_tells_nothing(void **state)
 	struct flow *refresh = NULL, *device = NULL;
 
 	finish(f, true);
-	assert_int_equal(flow_refresh_start(&target, f->refresh_token, NULL,
-	    &refresh), FAULT_NONE);
+	assert_int_equal(
+	    flow_refresh_start(&target, f->refresh_token, NULL, &refresh),
+	    FAULT_NONE);
 	assert_int_equal(flow_device_start(&target, "a", NULL, &device),
 	    FAULT_NONE);
 	assert_int_equal(f->provider->users, 3);
@@ -222,23 +226,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    starting_tells_nothing_and_freeing_tells_nothing,
-		    set_up, tear_down),
+		    starting_tells_nothing_and_freeing_tells_nothing, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(
-		    no_device_endpoint_is_a_fault_of_the_configuration,
-		    set_up, tear_down),
+		    no_device_endpoint_is_a_fault_of_the_configuration, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(
-		    no_memory_is_a_fault_and_leaves_nothing,
-		    set_up, tear_down),
+		    no_memory_is_a_fault_and_leaves_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-		    a_browser_flow_tells_nothing_before_the_loop_turns,
-		    set_up, tear_down),
+		    a_browser_flow_tells_nothing_before_the_loop_turns, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(
-		    only_a_browser_flow_takes_an_address,
-		    set_up, tear_down),
+		    only_a_browser_flow_takes_an_address, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-		    no_memory_for_a_browser_flow_leaves_nothing,
-		    set_up, tear_down),
+		    no_memory_for_a_browser_flow_leaves_nothing, set_up,
+		    tear_down),
 	};
 
 	reply_setup();

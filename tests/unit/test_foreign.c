@@ -11,9 +11,11 @@
 #include "oauth/reply.h"
 #include "test.h"
 
-#define TOKEN "{\"access_token\":\"at-secret\",\"expiry\":\"1700000000\"," \
+#define TOKEN \
+	"{\"access_token\":\"at-secret\",\"expiry\":\"1700000000\"," \
 	"\"refresh_token\":\"rt-secret\",\"user\":\"u@x\"}"
-#define CONF "{\"client_id\":\"c\",\"client_secret\":\"s-secret\"," \
+#define CONF \
+	"{\"client_id\":\"c\",\"client_secret\":\"s-secret\"," \
 	"\"token_endpoint\":\"https://t/token\",\"proxy\":\"http://p:1\"," \
 	"\"ca_bundle_file\":\"/ca.pem\",\"ca_certs_dir\":\"/certs\"," \
 	"\"refresh_window\":\"30\",\"log_to_syslog_on_failure\":\"no\"}"
@@ -31,12 +33,11 @@ static void the_two_files_of_sasl_xoauth2_make_one_client(void **state)
 	struct why why;
 
 	(void)state;
-	assert_int_equal(foreign_sasl_xoauth2(BYTES(TOKEN), BYTES(CONF),
-	    &foreign, &why), FAULT_NONE);
-	assert_span(secret_reveal(foreign.refresh_token, "test"),
-	    "rt-secret");
-	assert_span(secret_reveal(foreign.client_secret, "test"),
-	    "s-secret");
+	assert_int_equal(
+	    foreign_sasl_xoauth2(BYTES(TOKEN), BYTES(CONF), &foreign, &why),
+	    FAULT_NONE);
+	assert_span(secret_reveal(foreign.refresh_token, "test"), "rt-secret");
+	assert_span(secret_reveal(foreign.client_secret, "test"), "s-secret");
 	assert_string_equal(foreign.client_id, "c");
 	assert_string_equal(foreign.token_endpoint, "https://t/token");
 	assert_string_equal(foreign.user, "u@x");
@@ -54,9 +55,12 @@ static void the_token_file_goes_first_even_when_empty(void **state)
 	struct why why;
 
 	(void)state;
-	assert_int_equal(foreign_sasl_xoauth2(BYTES("{\"refresh_token\":"
-	    "\"r\",\"client_id\":\"own\",\"client_secret\":\"\","
-	    "\"refresh_window\":5}"), BYTES(CONF), &foreign, &why),
+	assert_int_equal(
+	    foreign_sasl_xoauth2(
+		BYTES("{\"refresh_token\":"
+		      "\"r\",\"client_id\":\"own\",\"client_secret\":\"\","
+		      "\"refresh_window\":5}"),
+		BYTES(CONF), &foreign, &why),
 	    FAULT_NONE);
 	assert_string_equal(foreign.client_id, "own");
 	assert_null(foreign.client_secret);
@@ -71,8 +75,10 @@ static void google_is_what_sasl_xoauth2_asks_unless_told(void **state)
 	struct why why;
 
 	(void)state;
-	assert_int_equal(foreign_sasl_xoauth2(BYTES("{\"refresh_token\":"
-	    "\"r\",\"client_id\":\"c\"}"), nothing, &foreign, &why),
+	assert_int_equal(
+	    foreign_sasl_xoauth2(BYTES("{\"refresh_token\":"
+				       "\"r\",\"client_id\":\"c\"}"),
+		nothing, &foreign, &why),
 	    FAULT_NONE);
 	assert_string_equal(foreign.token_endpoint,
 	    "https://accounts.google.com/o/oauth2/token");
@@ -85,10 +91,13 @@ static void registrations_of_mutt_oauth2_are_known(void **state)
 	struct why why;
 
 	(void)state;
-	assert_int_equal(foreign_mutt_oauth2(BYTES("{\"registration\":"
-	    "\"microsoft\",\"email\":\"me@x\",\"client_id\":\"c\","
-	    "\"client_secret\":\"\",\"refresh_token\":\"r\"}"), &foreign,
-	    &why), FAULT_NONE);
+	assert_int_equal(
+	    foreign_mutt_oauth2(
+		BYTES("{\"registration\":"
+		      "\"microsoft\",\"email\":\"me@x\",\"client_id\":\"c\","
+		      "\"client_secret\":\"\",\"refresh_token\":\"r\"}"),
+		&foreign, &why),
+	    FAULT_NONE);
 	assert_string_equal(foreign.user, "me@x");
 	assert_string_equal(foreign.token_endpoint,
 	    "https://login.microsoftonline.com/common/oauth2/v2.0/token");
@@ -102,7 +111,9 @@ static void damaged_files_are_refused_and_quoted_nowhere(void **state)
 	static const struct {
 		const char *json, *says;
 	} bad[] = {
-		{ "", "empty" }, { "{", "JSON" }, { "[]", "object" },
+		{ "", "empty" },
+		{ "{", "JSON" },
+		{ "[]", "object" },
 		{ "\"rt-secret\"", "JSON" },
 		{ "{\"refresh_token\":\"rt-secret\",", "JSON" },
 		{ "{\"client_id\":\"c\"}", "no refresh_token" },
@@ -114,13 +125,17 @@ static void damaged_files_are_refused_and_quoted_nowhere(void **state)
 		{ "{\"refresh_token\":\"rt-secret\",\"client_id\":7}",
 		    "client_id" },
 		{ "{\"refresh_token\":\"rt-secret\",\"client_id\":\"c\","
-		    "\"refresh_window\":-1}", "refresh_window" },
+		  "\"refresh_window\":-1}",
+		    "refresh_window" },
 		{ "{\"refresh_token\":\"rt-secret\",\"refresh_token\":"
-		    "\"b\"}", "twice" },
+		  "\"b\"}",
+		    "twice" },
 		{ "{\"refresh_token\":\"rt-secret\",\"client_id\":\"c\","
-		    "\"use_client_credentials\":true}", "client-cred" },
+		  "\"use_client_credentials\":true}",
+		    "client-cred" },
 		{ "{\"refresh_token\":\"rt-secret\",\"client_id\":\"c\","
-		    "\"manage_token_externally\":\"yes\"}", "another" },
+		  "\"manage_token_externally\":\"yes\"}",
+		    "another" },
 	};
 	struct span nothing = { NULL, 0 };
 	struct foreign foreign;
@@ -130,13 +145,17 @@ static void damaged_files_are_refused_and_quoted_nowhere(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(bad); i++) {
 		assert_int_equal(foreign_sasl_xoauth2(span_of(bad[i].json),
-		    nothing, &foreign, &why), FAULT_GARBLED);
+				     nothing, &foreign, &why),
+		    FAULT_GARBLED);
 		assert_non_null(strstr(why.text, bad[i].says));
 		assert_null(strstr(why.text, "secret"));
 	}
-	assert_int_equal(foreign_mutt_oauth2(BYTES("{\"refresh_token\":"
-	    "\"r\",\"client_id\":\"c\",\"registration\":\"x\"}"), &foreign,
-	    &why), FAULT_GARBLED);
+	assert_int_equal(
+	    foreign_mutt_oauth2(
+		BYTES("{\"refresh_token\":"
+		      "\"r\",\"client_id\":\"c\",\"registration\":\"x\"}"),
+		&foreign, &why),
+	    FAULT_GARBLED);
 	assert_non_null(strstr(why.text, "registration"));
 }
 
@@ -144,14 +163,14 @@ static void damaged_files_are_refused_and_quoted_nowhere(void **state)
 static enum fault read_once(void *ctx)
 {
 	static const char conf[] = "{\"client_id\":\"c\","
-	    "\"client_secret\":\"s-secret\"}";
+				   "\"client_secret\":\"s-secret\"}";
 	struct foreign foreign;
 	struct why why;
 	enum fault fault;
 
 	(void)ctx;
-	fault = foreign_sasl_xoauth2(BYTES(TOKEN), span_of(conf),
-	    &foreign, &why);
+	fault = foreign_sasl_xoauth2(BYTES(TOKEN), span_of(conf), &foreign,
+	    &why);
 	if (fault == FAULT_NONE)
 		foreign_drop(&foreign);
 	return fault;
@@ -172,14 +191,11 @@ static void each_lack_of_memory_is_told_and_secrets_are_wiped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-		    the_two_files_of_sasl_xoauth2_make_one_client),
+		cmocka_unit_test(the_two_files_of_sasl_xoauth2_make_one_client),
 		cmocka_unit_test(the_token_file_goes_first_even_when_empty),
-		cmocka_unit_test(
-		    google_is_what_sasl_xoauth2_asks_unless_told),
+		cmocka_unit_test(google_is_what_sasl_xoauth2_asks_unless_told),
 		cmocka_unit_test(registrations_of_mutt_oauth2_are_known),
-		cmocka_unit_test(
-		    damaged_files_are_refused_and_quoted_nowhere),
+		cmocka_unit_test(damaged_files_are_refused_and_quoted_nowhere),
 		cmocka_unit_test(
 		    each_lack_of_memory_is_told_and_secrets_are_wiped),
 	};

@@ -25,9 +25,11 @@ static void everything_but_unreserved_is_encoded(void **state)
 	struct buf out = BUF_INIT(1000);
 
 	(void)state;
-	form_add(&out, "v", BYTES("azAZ09-._~ +&=%/:@\"'\\\001\r\n"
-	    "\0\177\303\251"));
-	assert_span(buf_span(&out), "v=azAZ09-._~%20%2B%26%3D%25%2F%3A%40%22"
+	form_add(&out, "v",
+	    BYTES("azAZ09-._~ +&=%/:@\"'\\\001\r\n"
+		  "\0\177\303\251"));
+	assert_span(buf_span(&out),
+	    "v=azAZ09-._~%20%2B%26%3D%25%2F%3A%40%22"
 	    "%27%5C%01%0D%0A%00%7F%C3%A9");
 	buf_drop(&out);
 }

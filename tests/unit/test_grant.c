@@ -22,13 +22,15 @@ static struct provider *make(const char *client, const char *endpoint,
 	assert_int_equal(provider_new("p", NULL, &provider), FAULT_NONE);
 	assert_int_equal(provider_set(provider, "client_id", client, &why),
 	    FAULT_NONE);
-	assert_int_equal(provider_set(provider, "token_endpoint", endpoint,
-	    &why), FAULT_NONE);
-	assert_int_equal(provider_set(provider,
-	    "device_authorization_endpoint", "https://id.example/device",
-	    &why), FAULT_NONE);
-	assert_int_equal(provider_set(provider, "scope",
-	    "mail openid offline_access", &why), FAULT_NONE);
+	assert_int_equal(
+	    provider_set(provider, "token_endpoint", endpoint, &why),
+	    FAULT_NONE);
+	assert_int_equal(provider_set(provider, "device_authorization_endpoint",
+			     "https://id.example/device", &why),
+	    FAULT_NONE);
+	assert_int_equal(
+	    provider_set(provider, "scope", "mail openid offline_access", &why),
+	    FAULT_NONE);
 	if (key != NULL)
 		assert_int_equal(provider_set(provider, key, value, &why),
 		    FAULT_NONE);
@@ -72,8 +74,10 @@ static bool holds(const struct secret *secret, const char *text)
 static struct entry *entry_of(const struct provider *provider)
 {
 	const struct grant_signin signed_in = {
-		.account = BYTES("Jo@X.example"), .provider = provider,
-		.flow = FLOW_DEVICE, .servers = BYTES("mail.example"),
+		.account = BYTES("Jo@X.example"),
+		.provider = provider,
+		.flow = FLOW_DEVICE,
+		.servers = BYTES("mail.example"),
 	};
 	struct reply_token token = tokens("access-1", "refresh-1");
 	struct entry *entry = NULL;
@@ -162,12 +166,13 @@ static void nobody_else_gets_the_refresh_token(void **state)
 	    " app,", " app2:");
 	assert_other(make("app", "https://id2.example/token", NULL, NULL),
 	    " id.example,", " id2.example:");
-	assert_other(make("app", "https://id.example:8443/token", NULL,
-	    NULL), " id.example,", " id.example:8443:");
+	assert_other(make("app", "https://id.example:8443/token", NULL, NULL),
+	    " id.example,", " id.example:8443:");
 	assert_other(make("app", "https://id.example/token", "tenant", "t"),
 	    " none,", " t:");
 	assert_other(make("app", "https://id.example/token", "issuer",
-	    "https://i.example"), " none,", " https://i.example:");
+			 "https://i.example"),
+	    " none,", " https://i.example:");
 	assert_other(NULL, "/etc/x.conf", "'p'");
 }
 
@@ -196,14 +201,14 @@ static void tokens_go_to_servers_of_the_grant_only(void **state)
 	struct entry *entry = entry_of(provider);
 
 	(void)state;
-	assert_true(grant_serves(&config, entry, provider,
-	    entry->account, BYTES("mail.example")));
-	assert_true(grant_serves(&config, entry, provider,
-	    entry->account, BYTES("smtp.x.example")));
-	assert_false(grant_serves(&config, entry, provider,
-	    entry->account, BYTES("smtp.mail.example")));
-	assert_false(grant_serves(&config, entry, provider,
-	    entry->account, BYTES("evil.example")));
+	assert_true(grant_serves(&config, entry, provider, entry->account,
+	    BYTES("mail.example")));
+	assert_true(grant_serves(&config, entry, provider, entry->account,
+	    BYTES("smtp.x.example")));
+	assert_false(grant_serves(&config, entry, provider, entry->account,
+	    BYTES("smtp.mail.example")));
+	assert_false(grant_serves(&config, entry, provider, entry->account,
+	    BYTES("evil.example")));
 	entry_free(entry);
 	provider_release(provider);
 }
@@ -332,8 +337,7 @@ int main(void)
 		cmocka_unit_test(the_path_of_the_endpoint_may_change),
 		cmocka_unit_test(tokens_go_to_servers_of_the_grant_only),
 		cmocka_unit_test(a_renewal_takes_the_new_tokens),
-		cmocka_unit_test(
-		    without_a_new_refresh_token_the_old_one_stays),
+		cmocka_unit_test(without_a_new_refresh_token_the_old_one_stays),
 		cmocka_unit_test(the_same_token_again_keeps_its_serial),
 		cmocka_unit_test(a_scope_that_is_missing_is_named),
 		cmocka_unit_test(preparing_survives_each_failed_allocation),

@@ -70,8 +70,8 @@ static int child_starts(void)
 	if (sigaction(SIGPIPE, NULL, &pipe_action) != 0 ||
 	    pipe_action.sa_handler != SIG_IGN)
 		return 7;
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || (files.rlim_cur < 8192 &&
-	    files.rlim_cur != files.rlim_max))
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
+	    (files.rlim_cur < 8192 && files.rlim_cur != files.rlim_max))
 		return 8;
 	return 0;
 }
@@ -244,11 +244,20 @@ static bool can_read(const char *name)
 static int child_reads(void)
 {
 	static const char *const denied[] = {
-		"/root", "/home", "/tmp", "/var/lib", "/var/log", "/usr/bin",
+		"/root",
+		"/home",
+		"/tmp",
+		"/var/lib",
+		"/var/log",
+		"/usr/bin",
 	};
 	static const char *const allowed[] = {
-		"/etc/passwd", "/etc/nsswitch.conf", "/etc/ssl/certs",
-		"/usr/lib", "/dev/urandom", "/dev/null",
+		"/etc/passwd",
+		"/etc/nsswitch.conf",
+		"/etc/ssl/certs",
+		"/usr/lib",
+		"/dev/urandom",
+		"/dev/null",
 		"/proc/sys/kernel/ostype",
 	};
 	char name[128];
@@ -393,8 +402,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_user_is_said_with_the_cure),
 		cmocka_unit_test(the_helper_does_not_work_as_root),
 		SANDBOX(the_sandbox_reads_what_is_needed_only),
-		SANDBOX(
-		    the_sandbox_writes_the_keyring_only_and_runs_nothing),
+		SANDBOX(the_sandbox_writes_the_keyring_only_and_runs_nothing),
 		SANDBOX(a_rotated_file_can_be_opened_again),
 		SANDBOX(names_resolve_and_connections_work_inside),
 	};

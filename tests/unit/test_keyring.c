@@ -22,7 +22,7 @@
 #include "test.h"
 
 #define KILL_ROUNDS 100
-#define MARK "0123456789-mark"
+#define MARK	    "0123456789-mark"
 
 struct bed {
 	char top[SCRATCH_BYTES];
@@ -49,10 +49,11 @@ static int setup(void **state)
 	scratch_new(bed->top);
 	scratch_path(bed->top, "keyring", bed->dir);
 	bed->entry = decoded(BYTES("mailtoken-entry=1\naccount=Me@Example.com\n"
-	    "provider=p\nrefresh-token=" MARK "\n\n"));
+				   "provider=p\nrefresh-token=" MARK "\n\n"));
 	*state = bed;
-	return keyring_open(bed->dir, &bed->keyring, &bed->why) ==
-	    FAULT_NONE ? 0 : -1;
+	return keyring_open(bed->dir, &bed->keyring, &bed->why) == FAULT_NONE ?
+	    0 :
+	    -1;
 }
 
 static int teardown(void **state)
@@ -86,8 +87,8 @@ static void in_dir(const struct bed *bed, const char *leaf, char *out)
 	scratch_path(bed->dir, leaf, out);
 }
 
-static void put_file(const struct bed *bed, const char *leaf,
-    struct span bytes, mode_t mode)
+static void put_file(const struct bed *bed, const char *leaf, struct span bytes,
+    mode_t mode)
 {
 	char path[SCRATCH_BYTES];
 
@@ -105,8 +106,7 @@ static enum fault load(struct bed *bed, const char *account)
 	struct entry *entry = NULL;
 	enum fault fault;
 
-	fault = keyring_load(bed->keyring, span_of(account), &entry,
-	    &bed->why);
+	fault = keyring_load(bed->keyring, span_of(account), &entry, &bed->why);
 	assert_true(fault == FAULT_NONE || entry == NULL);
 	entry_free(entry);
 	return fault;
@@ -121,8 +121,7 @@ static void names_are_folded(void **state)
 	    FAULT_NONE);
 	assert_string_equal(out, "me@example.com");
 	/* ASCII only: other letters have no one lower case. */
-	assert_int_equal(keyring_fold(BYTES("\303\204Z@[`{"), out),
-	    FAULT_NONE);
+	assert_int_equal(keyring_fold(BYTES("\303\204Z@[`{"), out), FAULT_NONE);
 	assert_string_equal(out, "\303\204z@[`{");
 	assert_int_equal(keyring_fold(BYTES(""), out), FAULT_GRAMMAR);
 	assert_int_equal(keyring_fold(BYTES("a\n"), out), FAULT_GRAMMAR);
@@ -135,13 +134,21 @@ static void leaves_have_one_form(void **state)
 	} rows[] = {
 		{ "me@example.com", "me@example.com" },
 		{ "a.b_c+d-e9@x", "a.b_c+d-e9@x" },
-		{ ".hidden", "%2Ehidden" }, { "..", "%2E." }, { ".", "%2E" },
-		{ ".lock", "%2Elock" }, { "a/b", "a%2Fb" }, { "/", "%2F" },
-		{ "a b", "a%20b" }, { "100%", "100%25" }, { "%41", "%2541" },
+		{ ".hidden", "%2Ehidden" },
+		{ "..", "%2E." },
+		{ ".", "%2E" },
+		{ ".lock", "%2Elock" },
+		{ "a/b", "a%2Fb" },
+		{ "/", "%2F" },
+		{ "a b", "a%20b" },
+		{ "100%", "100%25" },
+		{ "%41", "%2541" },
 		{ "m\303\274ller@x", "m%C3%BCller@x" },
 		{ "\360\237\230\200", "%F0%9F%98%80" },
 		{ "*?[]'\"$`\\", "%2A%3F%5B%5D%27%22%24%60%5C" },
-		{ "a=b", "a%3Db" }, { "~", "%7E" }, { "-rf", "-rf" },
+		{ "a=b", "a%3Db" },
+		{ "~", "%7E" },
+		{ "-rf", "-rf" },
 	};
 	char leaf[KEYRING_LEAF_MAX_BYTES + 1], account[ACCOUNT_MAX_BYTES + 1];
 	size_t i;
@@ -161,10 +168,38 @@ static void leaves_have_one_form(void **state)
 static void other_forms_are_refused(void **state)
 {
 	static const char *const leaves[] = {
-		"", ".", "..", ".lock", ".hidden", ".tmp-0", "A@x", "a%2fb",
-		"%61", "%41", "%40", "a%2", "a%", "%", "%%", "a%2G", "%g0",
-		"%00", "a%00", "%0A", "%7F", "%C2%80", "%FF", "%C3", "a b",
-		"a/b", "m\303\274", "%2E%2E", "a%2E", "%-1", "a~", "a#",
+		"",
+		".",
+		"..",
+		".lock",
+		".hidden",
+		".tmp-0",
+		"A@x",
+		"a%2fb",
+		"%61",
+		"%41",
+		"%40",
+		"a%2",
+		"a%",
+		"%",
+		"%%",
+		"a%2G",
+		"%g0",
+		"%00",
+		"a%00",
+		"%0A",
+		"%7F",
+		"%C2%80",
+		"%FF",
+		"%C3",
+		"a b",
+		"a/b",
+		"m\303\274",
+		"%2E%2E",
+		"a%2E",
+		"%-1",
+		"a~",
+		"a#",
 		"lost+found%",
 	};
 	char account[ACCOUNT_MAX_BYTES + 1] = "untouched";
@@ -209,7 +244,8 @@ static void leaves_have_at_most_240_bytes(void **state)
 
 static void records_come_back(void **state)
 {
-	static const char file[] = "mailtoken-entry=1\n"
+	static const char file[] =
+	    "mailtoken-entry=1\n"
 	    "account=Me@Example.com\nprovider=p\nrefresh-token=" MARK
 	    "\nstate=active\n\n";
 	char path[SCRATCH_BYTES], bytes[sizeof(file)];
@@ -221,10 +257,11 @@ static void records_come_back(void **state)
 	assert_int_equal(load(bed, "me@example.com"), FAULT_NOT_FOUND);
 	assert_int_equal(save(bed), FAULT_NONE);
 	assert_int_equal(keyring_load(bed->keyring, BYTES("ME@EXAMPLE.COM"),
-	    &entry, &bed->why), FAULT_NONE);
+			     &entry, &bed->why),
+	    FAULT_NONE);
 	assert_string_equal(entry->account, "Me@Example.com");
-	assert_true(secret_equal(entry->refresh_token,
-	    bed->entry->refresh_token));
+	assert_true(
+	    secret_equal(entry->refresh_token, bed->entry->refresh_token));
 	entry_free(entry);
 
 	in_dir(bed, "me@example.com", path);
@@ -247,7 +284,8 @@ static void other_alphabets_have_files(void **state)
 	struct bed *bed = *state;
 
 	assert_int_equal(entry_set(&bed->entry->account,
-	    span_of("M\303\274ller@b\303\274cher.example")), FAULT_NONE);
+			     span_of("M\303\274ller@b\303\274cher.example")),
+	    FAULT_NONE);
 	assert_int_equal(save(bed), FAULT_NONE);
 	in_dir(bed, "m%C3%BCller@b%C3%BCcher.example", path);
 	assert_int_equal(access(path, F_OK), 0);
@@ -259,8 +297,8 @@ static void accounts_cannot_leave_the_directory(void **state)
 {
 	struct bed *bed = *state;
 
-	assert_int_equal(entry_set(&bed->entry->account,
-	    span_of("../escape")), FAULT_NONE);
+	assert_int_equal(entry_set(&bed->entry->account, span_of("../escape")),
+	    FAULT_NONE);
 	assert_int_equal(save(bed), FAULT_NONE);
 	assert_int_equal(scratch_count(bed->top, "escape"), 0);
 	assert_int_equal(scratch_count(bed->dir, "%2E.%2Fescape"), 1);
@@ -275,15 +313,17 @@ static void illegal_names_touch_nothing(void **state)
 	memset(name, 'a', 255);
 	name[255] = '\0';
 	assert_int_equal(load(bed, name), FAULT_GRAMMAR);
-	assert_int_equal(keyring_stage_new(bed->keyring, span_of(name),
-	    &stage, &bed->why), FAULT_GRAMMAR);
+	assert_int_equal(
+	    keyring_stage_new(bed->keyring, span_of(name), &stage, &bed->why),
+	    FAULT_GRAMMAR);
 	name[241] = '\0';
 	assert_int_equal(load(bed, name), FAULT_TOO_BIG);
-	assert_int_equal(keyring_stage_new(bed->keyring, span_of(name),
-	    &stage, &bed->why), FAULT_TOO_BIG);
+	assert_int_equal(
+	    keyring_stage_new(bed->keyring, span_of(name), &stage, &bed->why),
+	    FAULT_TOO_BIG);
 	assert_null(stage);
-	assert_int_equal(keyring_erase(bed->keyring, BYTES("a\n"),
-	    &bed->why), FAULT_GRAMMAR);
+	assert_int_equal(keyring_erase(bed->keyring, BYTES("a\n"), &bed->why),
+	    FAULT_GRAMMAR);
 	assert_int_equal(entry_set(&bed->entry->account, span_of(name)),
 	    FAULT_NONE);
 	assert_int_equal(save(bed), FAULT_TOO_BIG);
@@ -304,8 +344,9 @@ static void unsafe_records_are_refused_and_kept(void **state)
 	assert_non_null(strstr(bed->why.text, path));
 	/* Neither replaced nor removed. */
 	assert_int_equal(save(bed), FAULT_UNSAFE);
-	assert_int_equal(keyring_erase(bed->keyring, BYTES("me@example.com"),
-	    &bed->why), FAULT_UNSAFE);
+	assert_int_equal(
+	    keyring_erase(bed->keyring, BYTES("me@example.com"), &bed->why),
+	    FAULT_UNSAFE);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0644);
 	assert_int_equal(unlink(path), 0);
@@ -321,7 +362,9 @@ static void damaged_records_are_refused(void **state)
 {
 	static const struct span files[] = {
 #define L(s) { s, sizeof(s) - 1 }
-		L(""), L("\0\0\0\0"), L("garbage"),
+		L(""),
+		L("\0\0\0\0"),
+		L("garbage"),
 		L("mailtoken-entry=1\naccount=a@x\nprovider=p\n"),
 		L("mailtoken-entry=1\naccount=a@x\nprovider=p\n\n\0"),
 		L("mailtoken-entry=1\naccount=a@x\n\n"),
@@ -384,30 +427,37 @@ static void a_stage_is_used_once_or_removed(void **state)
 	struct bed *bed = *state;
 
 	assert_int_equal(keyring_stage_new(bed->keyring,
-	    BYTES("me@EXAMPLE.com"), &stage, &bed->why), FAULT_NONE);
+			     BYTES("me@EXAMPLE.com"), &stage, &bed->why),
+	    FAULT_NONE);
 	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 1);
 	keyring_stage_free(stage);
 	keyring_stage_free(NULL);
 	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 0);
 
 	assert_int_equal(keyring_stage_new(bed->keyring,
-	    BYTES("me@EXAMPLE.com"), &stage, &bed->why), FAULT_NONE);
-	assert_int_equal(keyring_save(bed->keyring, bed->entry, stage,
-	    &bed->why), FAULT_NONE);
+			     BYTES("me@EXAMPLE.com"), &stage, &bed->why),
+	    FAULT_NONE);
+	assert_int_equal(
+	    keyring_save(bed->keyring, bed->entry, stage, &bed->why),
+	    FAULT_NONE);
 	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 0);
 	assert_int_equal(load(bed, "me@example.com"), FAULT_NONE);
 
-	assert_int_equal(keyring_stage_new(bed->keyring, BYTES("you@x"),
-	    &stage, &bed->why), FAULT_NONE);
-	assert_int_equal(keyring_save(bed->keyring, bed->entry, stage,
-	    &bed->why), FAULT_GRAMMAR);
+	assert_int_equal(
+	    keyring_stage_new(bed->keyring, BYTES("you@x"), &stage, &bed->why),
+	    FAULT_NONE);
+	assert_int_equal(
+	    keyring_save(bed->keyring, bed->entry, stage, &bed->why),
+	    FAULT_GRAMMAR);
 	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 0);
 
 	assert_int_equal(keyring_stage_new(bed->keyring,
-	    BYTES("me@example.com"), &stage, &bed->why), FAULT_NONE);
+			     BYTES("me@example.com"), &stage, &bed->why),
+	    FAULT_NONE);
 	bed->entry->expires_s = -1;
-	assert_int_equal(keyring_save(bed->keyring, bed->entry, stage,
-	    &bed->why), FAULT_GRAMMAR);
+	assert_int_equal(
+	    keyring_save(bed->keyring, bed->entry, stage, &bed->why),
+	    FAULT_GRAMMAR);
 	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 0);
 	assert_int_equal(load(bed, "me@example.com"), FAULT_NONE);
 }
@@ -417,11 +467,13 @@ static void erase_is_for_good(void **state)
 	struct bed *bed = *state;
 
 	assert_int_equal(save(bed), FAULT_NONE);
-	assert_int_equal(keyring_erase(bed->keyring, BYTES("ME@example.com"),
-	    &bed->why), FAULT_NONE);
+	assert_int_equal(
+	    keyring_erase(bed->keyring, BYTES("ME@example.com"), &bed->why),
+	    FAULT_NONE);
 	assert_int_equal(load(bed, "me@example.com"), FAULT_NOT_FOUND);
-	assert_int_equal(keyring_erase(bed->keyring, BYTES("me@example.com"),
-	    &bed->why), FAULT_NOT_FOUND);
+	assert_int_equal(
+	    keyring_erase(bed->keyring, BYTES("me@example.com"), &bed->why),
+	    FAULT_NOT_FOUND);
 	assert_int_equal(scratch_count(bed->dir, ""), 2);
 }
 
@@ -445,9 +497,11 @@ static void note(void *ctx, const char *account, const struct why *why)
 	if (seen->bed == NULL)
 		return;
 	assert_int_equal(keyring_load(seen->bed->keyring, span_of(account),
-	    &entry, &seen->bed->why), FAULT_NONE);
-	assert_int_equal(keyring_save(seen->bed->keyring, entry, NULL,
-	    &seen->bed->why), FAULT_NONE);
+			     &entry, &seen->bed->why),
+	    FAULT_NONE);
+	assert_int_equal(
+	    keyring_save(seen->bed->keyring, entry, NULL, &seen->bed->why),
+	    FAULT_NONE);
 	entry_free(entry);
 	seen->saved++;
 }
@@ -462,8 +516,8 @@ static void list_meets_each_record_once(void **state)
 	assert_int_equal(keyring_lock(bed->keyring, &bed->why), FAULT_NONE);
 	for (i = 0; i < 200; i++) {
 		(void)snprintf(name, sizeof(name), "user%d@x", i);
-		assert_int_equal(entry_set(&bed->entry->account,
-		    span_of(name)), FAULT_NONE);
+		assert_int_equal(entry_set(&bed->entry->account, span_of(name)),
+		    FAULT_NONE);
 		assert_int_equal(save(bed), FAULT_NONE);
 	}
 	put_file(bed, ".tmp-left", BYTES(""), 0600);
@@ -631,9 +685,10 @@ static void lock_names_host_and_pid_of_the_holder(void **state)
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	assert_int_equal(keyring_lock(bed->keyring, &bed->why), FAULT_LOCKED);
 	assert_int_equal(gethostname(host, sizeof(host)), 0);
-	(void)snprintf(want, sizeof(want), "the keyring %s is in use by "
-	    "another mailtokend (host %s, pid %ld)", bed->dir, host,
-	    (long)pid);
+	(void)snprintf(want, sizeof(want),
+	    "the keyring %s is in use by "
+	    "another mailtokend (host %s, pid %ld)",
+	    bed->dir, host, (long)pid);
 	assert_string_equal(bed->why.text, want);
 	(void)close(done[1]);
 	(void)close(done[0]);
@@ -658,8 +713,7 @@ static void lock_holds_within_a_process_too(void **state)
 	fd = open(path, O_RDWR);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	assert_int_equal(keyring_open(bed->dir, &other, &bed->why),
-	    FAULT_NONE);
+	assert_int_equal(keyring_open(bed->dir, &other, &bed->why), FAULT_NONE);
 	assert_int_equal(keyring_lock(other, &bed->why), FAULT_LOCKED);
 	keyring_close(bed->keyring);
 	bed->keyring = NULL;
@@ -671,9 +725,16 @@ static void lock_survives_odd_content(void **state)
 {
 	static const struct span contents[] = {
 #define L(s) { s, sizeof(s) - 1 }
-		L(""), L("\n"), L(" \n"), L("host\n"), L("host x\n"),
-		L("host -1\n"), L("ho\033st 99999999999\n"), L("host 1"),
-		L("\0\0\0\n"), L("host 0\n"),
+		L(""),
+		L("\n"),
+		L(" \n"),
+		L("host\n"),
+		L("host x\n"),
+		L("host -1\n"),
+		L("ho\033st 99999999999\n"),
+		L("host 1"),
+		L("\0\0\0\n"),
+		L("host 0\n"),
 #undef L
 	};
 	struct keyring *other = NULL;
@@ -683,12 +744,10 @@ static void lock_survives_odd_content(void **state)
 
 	in_dir(bed, ".lock", path);
 	assert_int_equal(keyring_lock(bed->keyring, &bed->why), FAULT_NONE);
-	assert_int_equal(keyring_open(bed->dir, &other, &bed->why),
-	    FAULT_NONE);
+	assert_int_equal(keyring_open(bed->dir, &other, &bed->why), FAULT_NONE);
 	for (i = 0; i < COUNT(contents); i++) {
 		scratch_write(path, contents[i].p, contents[i].n, 0600);
-		assert_int_equal(keyring_lock(other, &bed->why),
-		    FAULT_LOCKED);
+		assert_int_equal(keyring_lock(other, &bed->why), FAULT_LOCKED);
 		assert_null(strstr(bed->why.text, "pid"));
 		assert_null(strchr(bed->why.text, '\033'));
 	}
@@ -717,13 +776,11 @@ static void lock_file_is_private_and_plain(void **state)
 	assert_int_equal(symlink("../elsewhere", path), 0);
 	assert_int_equal(keyring_open(bed->dir, &bed->keyring, &bed->why),
 	    FAULT_NONE);
-	assert_int_equal(keyring_lock(bed->keyring, &bed->why),
-	    FAULT_UNSAFE);
+	assert_int_equal(keyring_lock(bed->keyring, &bed->why), FAULT_UNSAFE);
 	assert_int_equal(scratch_count(bed->top, "elsewhere"), 0);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(keyring_lock(bed->keyring, &bed->why),
-	    FAULT_UNSAFE);
+	assert_int_equal(keyring_lock(bed->keyring, &bed->why), FAULT_UNSAFE);
 }
 
 static int use_read_only(void *ctx)
@@ -745,8 +802,8 @@ static int use_read_only(void *ctx)
 		return 3;
 	if (save(bed) != FAULT_READ_ONLY)
 		return 4;
-	if (keyring_stage_new(a, BYTES("me@example.com"), &stage,
-	    &bed->why) != FAULT_READ_ONLY)
+	if (keyring_stage_new(a, BYTES("me@example.com"), &stage, &bed->why) !=
+	    FAULT_READ_ONLY)
 		return 5;
 	if (keyring_erase(a, BYTES("me@example.com"), &bed->why) !=
 	    FAULT_READ_ONLY)
@@ -904,8 +961,9 @@ static void number_entry(struct entry *entry, int64_t number, char *bytes,
 	memset(bytes, 'a' + (int)(number % 26), n);
 	secret_free(entry->access_token);
 	entry->access_token = NULL;
-	assert_int_equal(secret_new((struct span){ bytes, n },
-	    &entry->access_token), FAULT_NONE);
+	assert_int_equal(
+	    secret_new((struct span){ bytes, n }, &entry->access_token),
+	    FAULT_NONE);
 }
 
 static _Noreturn void save_for_ever(struct bed *bed, int ready)
@@ -930,9 +988,9 @@ static void is_whole(struct bed *bed)
 	size_t i;
 
 	assert_int_equal(keyring_load(bed->keyring, BYTES("me@example.com"),
-	    &entry, &bed->why), FAULT_NONE);
-	(void)snprintf(text, sizeof(text), "%lld",
-	    (long long)entry->expires_s);
+			     &entry, &bed->why),
+	    FAULT_NONE);
+	(void)snprintf(text, sizeof(text), "%lld", (long long)entry->expires_s);
 	assert_string_equal(entry->text, text);
 	token = secret_reveal(entry->access_token, "test");
 	assert_int_equal(token.n, (entry->expires_s % 7 + 1) * 2500);

@@ -13,7 +13,7 @@ static const struct now start = { 1000000, 5000000 };
 static struct now after(int64_t wall_s, int64_t boot_s)
 {
 	struct now now = { start.wall_s + wall_s,
-	    start.boot_ms + boot_s * 1000 };
+		start.boot_ms + boot_s * 1000 };
 
 	return now;
 }

@@ -139,8 +139,8 @@ static void a_live_one_is_refused_and_stays(void **state)
 
 	(void)state;
 	assert_int_equal(bind_path(), FAULT_NONE);
-	assert_int_equal(listen_bind(&second, path, geteuid(), getegid(),
-	    &why), FAULT_LOCKED);
+	assert_int_equal(listen_bind(&second, path, geteuid(), getegid(), &why),
+	    FAULT_LOCKED);
 	assert_non_null(strstr(why.text, "another helper listens on"));
 	assert_non_null(strstr(why.text, path));
 	assert_int_equal(second.n, 0);
@@ -176,8 +176,8 @@ static void a_socket_of_another_kind_is_refused(void **state)
 
 	(void)state;
 	memcpy(address.sun_path, path, strlen(path));
-	assert_int_equal(bind(fd, (struct sockaddr *)&address,
-	    sizeof(address)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)),
+	    0);
 	assert_int_equal(bind_path(), FAULT_UNSAFE);
 	assert_non_null(strstr(why.text, "another kind"));
 	(void)close(fd);
@@ -199,9 +199,11 @@ static void bad_paths_are_refused(void **state)
 	    FAULT_CONFIG_ERROR);
 	assert_int_equal(listen_bind(&listeners, "/tmp/", 0, 0, &why),
 	    FAULT_CONFIG_ERROR);
-	assert_int_equal(listen_bind(&listeners,
-	    "/1234567890123456789012345678901234567890123456789012345678901234"
-	    "56789012345678901234567890123456789012345678", 0, 0, &why),
+	assert_int_equal(
+	    listen_bind(&listeners,
+		"/1234567890123456789012345678901234567890123456789012345678901234"
+		"56789012345678901234567890123456789012345678",
+		0, 0, &why),
 	    FAULT_CONFIG_ERROR);
 	assert_int_equal(listeners.n, 0);
 }
@@ -278,16 +280,15 @@ static int child_adopts(void)
 	socklen_t n = sizeof(seen);
 	int fd;
 
-	if (bind_path() != FAULT_NONE ||
-	    hand_over(listeners.at[0].fd, "1") || become_nobody())
+	if (bind_path() != FAULT_NONE || hand_over(listeners.at[0].fd, "1") ||
+	    become_nobody())
 		return 1;
 	if (supervise_fds() == 0)
 		return 77;
 	memset(&listeners, 0, sizeof(listeners));
 	if (listen_adopt(&listeners, &why) != FAULT_NONE)
 		return 2;
-	if (!listeners.adopted || listeners.n != 1 ||
-	    listeners.at[0].fd != 3 ||
+	if (!listeners.adopted || listeners.n != 1 || listeners.at[0].fd != 3 ||
 	    strcmp(listeners.at[0].path, path) != 0)
 		return 3;
 	if ((fcntl(3, F_GETFD) & FD_CLOEXEC) == 0 ||
@@ -297,8 +298,8 @@ static int child_adopts(void)
 		return 5;
 	/* The client must still see root: it trusts whom it connects to. */
 	fd = connect_to(path);
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &seen,
-	    &n) != 0 || seen.uid != 0)
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &seen, &n) != 0 ||
+	    seen.uid != 0)
 		return 6;
 	return accept(3, NULL, NULL) >= 0 ? 0 : 7;
 }
@@ -321,7 +322,9 @@ static int child_adopts_wrong(void)
 	if (supervise_fds() == 0)
 		return 77;
 	return listen_adopt(&listeners, &why) == FAULT_CONFIG_ERROR &&
-	    strstr(why.text, "ListenStream=") != NULL ? 0 : 2;
+		strstr(why.text, "ListenStream=") != NULL ?
+	    0 :
+	    2;
 }
 
 static int child_adopts_not_listening(void)
@@ -345,7 +348,9 @@ static void only_listening_stream_sockets_are_adopted(void **state)
 static int child_adopts_none(void)
 {
 	return listen_adopt(&listeners, &why) == FAULT_NONE &&
-	    listeners.n == 0 && !listeners.adopted ? 0 : 1;
+		listeners.n == 0 && !listeners.adopted ?
+	    0 :
+	    1;
 }
 
 static void nothing_handed_over_is_no_fault(void **state)

@@ -71,7 +71,8 @@ static void a_line_is_logfmt_with_its_priority(void **state)
 	log_str(&line, "text", "two words");
 	log_int(&line, "ms", -12);
 	log_end(&line);
-	assert_string_equal(stop(), "<5>event=token account=alice@example.com "
+	assert_string_equal(stop(),
+	    "<5>event=token account=alice@example.com "
 	    "text=\"two words\" ms=-12\n");
 }
 

@@ -18,11 +18,11 @@
 #include "scratch.h"
 #include "test.h"
 
-#define TOKEN "tok-0123456789abcdef-secret"
+#define TOKEN	 "tok-0123456789abcdef-secret"
 #define PASSWORD "pass-0123456789abcdef-0123456789abcdef-0123456789abcdef-end."
-#define GOOD "mailtoken=1\nresult=ok\nlogin=me@x\ntoken=" TOKEN \
-	"\nserial=1\n\n"
-#define UNKNOWN "mailtoken=1\nresult=unknown-account\n" \
+#define GOOD	 "mailtoken=1\nresult=ok\nlogin=me@x\ntoken=" TOKEN "\nserial=1\n\n"
+#define UNKNOWN \
+	"mailtoken=1\nresult=unknown-account\n" \
 	"password-as-token=yes\n\n"
 
 struct bed {
@@ -33,13 +33,12 @@ struct bed {
 	sasl_client_params_t params;
 	sasl_out_params_t oparams;
 	char text[512];
-	unsigned long interacts;	/* the id that is prompted for */
+	unsigned long interacts; /* the id that is prompted for */
 };
 
 static struct bed *the_bed;
 
-static int give_name(void *context, int id, const char **result,
-    unsigned *len)
+static int give_name(void *context, int id, const char **result, unsigned *len)
 {
 	(void)context;
 	(void)len;
@@ -166,8 +165,8 @@ static void answer_with(struct bed *bed, struct span answer)
 	assert_true(strlen(path) < sizeof(sun.sun_path));
 	memcpy(sun.sun_path, path, strlen(path));
 	bed->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_return_code(bind(bed->listener, (struct sockaddr *)&sun,
-	    sizeof(sun)), 0);
+	assert_return_code(
+	    bind(bed->listener, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	assert_return_code(listen(bed->listener, 64), 0);
 	bed->pid = fork();
 	assert_true(bed->pid >= 0);
@@ -189,13 +188,14 @@ static int first_step(struct bed *bed, void *context,
 	if (code == SASL_INTERACT) {
 		assert_non_null(prompts);
 		for (prompt = prompts; prompt->id != SASL_CB_LIST_END;
-		    prompt++) {
-			prompt->result = prompt->id == SASL_CB_PASS ?
-			    PASSWORD "0123" : "me@x";
+		     prompt++) {
+			prompt->result = prompt->id == SASL_CB_PASS ? PASSWORD
+			    "0123" :
+								      "me@x";
 			prompt->len = (unsigned)strlen(prompt->result);
 		}
-		code = plug->mech_step(context, &bed->params, NULL, 0,
-		    &prompts, &out, &n, &bed->oparams);
+		code = plug->mech_step(context, &bed->params, NULL, 0, &prompts,
+		    &out, &n, &bed->oparams);
 	}
 	assert_null(prompts);
 	if (code == SASL_CONTINUE) {

@@ -49,8 +49,9 @@ static void addresses_give_their_query(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
 		pasted = PASTED_CODE;
-		assert_int_equal(read_text(span_of(rows[i].text), &pasted,
-		    &out), FAULT_NONE);
+		assert_int_equal(
+		    read_text(span_of(rows[i].text), &pasted, &out),
+		    FAULT_NONE);
 		assert_int_equal(pasted, PASTED_ADDRESS);
 		assert_true(span_is(buf_span(&out), rows[i].query));
 		buf_drop(&out);
@@ -77,8 +78,9 @@ static void bare_codes_are_decoded_where_they_are_encoded(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
 		pasted = PASTED_ADDRESS;
-		assert_int_equal(read_text(span_of(rows[i].text), &pasted,
-		    &out), FAULT_NONE);
+		assert_int_equal(
+		    read_text(span_of(rows[i].text), &pasted, &out),
+		    FAULT_NONE);
 		assert_int_equal(pasted, PASTED_CODE);
 		assert_true(span_is(buf_span(&out), rows[i].code));
 		buf_drop(&out);
@@ -90,8 +92,14 @@ static void what_is_neither_is_refused(void **state)
 	static char long_one[PASTED_MAX_BYTES + 1];
 	static char long_code[PASTED_CODE_MAX_BYTES + 1];
 	const struct span rows[] = {
-		BYTES(""), BYTES(" \r\n\t"), BYTES("\"\""), BYTES("no"),
-		BYTES("yes"), BYTES("12345"), BYTES("abc\xc3\xb6""def"),
+		BYTES(""),
+		BYTES(" \r\n\t"),
+		BYTES("\"\""),
+		BYTES("no"),
+		BYTES("yes"),
+		BYTES("12345"),
+		BYTES("abc\xc3\xb6"
+		      "def"),
 		{ long_one, sizeof(long_one) },
 		{ long_code, sizeof(long_code) },
 	};
@@ -140,8 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_give_their_query),
-		cmocka_unit_test(
-		    bare_codes_are_decoded_where_they_are_encoded),
+		cmocka_unit_test(bare_codes_are_decoded_where_they_are_encoded),
 		cmocka_unit_test(what_is_neither_is_refused),
 		cmocka_unit_test(no_memory_is_a_fault_and_leaves_nothing),
 	};

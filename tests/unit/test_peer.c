@@ -47,8 +47,7 @@ static int child_with_groups(void)
 	struct why why;
 	int fds[2];
 
-	if (setgroups(3, groups) != 0 || setgid(4700) != 0 ||
-	    setuid(4699) != 0)
+	if (setgroups(3, groups) != 0 || setgid(4700) != 0 || setuid(4699) != 0)
 		return 1;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 ||
 	    peer_read(fds[0], &peer, &why) != FAULT_NONE)
@@ -125,14 +124,12 @@ static void a_list_names_users_groups_and_numbers(void **state)
 
 	(void)state;
 	assert_false(peer_in(&peer, &list));
-	assert_int_equal(access_list_add(&list, "nosuchuser"),
-	    FAULT_NOT_FOUND);
+	assert_int_equal(access_list_add(&list, "nosuchuser"), FAULT_NOT_FOUND);
 	assert_int_equal(access_list_add(&list, "@nosuchgroup"),
 	    FAULT_NOT_FOUND);
 	assert_int_equal(access_list_add(&list, ""), FAULT_NOT_FOUND);
 	assert_int_equal(access_list_add(&list, "@"), FAULT_NOT_FOUND);
-	assert_int_equal(access_list_add(&list, "4294967295"),
-	    FAULT_NOT_FOUND);
+	assert_int_equal(access_list_add(&list, "4294967295"), FAULT_NOT_FOUND);
 	assert_int_equal(access_list_add(&list, "root"), FAULT_NONE);
 	assert_int_equal(access_list_add(&list, "@root"), FAULT_NONE);
 	assert_int_equal(list.n_uids, 1);

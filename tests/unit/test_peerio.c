@@ -16,7 +16,7 @@
 
 #include "test.h"
 
-#define LIST "mailtoken=1\nverb=token\n\n"
+#define LIST	"mailtoken=1\nverb=token\n\n"
 #define SOON_MS 50
 #define LONG_MS 20000
 
@@ -32,8 +32,8 @@ static int setup(void **state)
 	struct pair *pair = calloc(1, sizeof(*pair));
 	int fds[2];
 
-	if (pair == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC,
-	    0, fds) != 0)
+	if (pair == NULL ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
 		return -1;
 	pair->ours = fds[0];
 	pair->theirs = fds[1];
@@ -177,7 +177,7 @@ static void an_endless_list_is_garbled(void **state)
 	if (pid == 0) {
 		for (i = 0; i < 40; i++)
 			if (send(pair->theirs, line, sizeof(line),
-			    MSG_NOSIGNAL) < 0)
+				MSG_NOSIGNAL) < 0)
 				break;
 		_exit(0);
 	}
@@ -227,7 +227,8 @@ static void sending_to_nobody_is_no_helper_and_no_signal(void **state)
 
 	hang_up(pair);
 	assert_int_equal(peerio_send(pair->ours, BYTES(LIST),
-	    peerio_now_ms() + LONG_MS, &pair->why), FAULT_NO_HELPER);
+			     peerio_now_ms() + LONG_MS, &pair->why),
+	    FAULT_NO_HELPER);
 	assert_int_equal(pair->why.err, EPIPE);
 }
 
@@ -239,8 +240,9 @@ static void sending_to_who_does_not_read_is_a_timeout(void **state)
 
 	assert_non_null(bytes);
 	big.p = bytes;
-	assert_int_equal(peerio_send(pair->ours, big,
-	    peerio_now_ms() + SOON_MS, &pair->why), FAULT_TIMEOUT);
+	assert_int_equal(
+	    peerio_send(pair->ours, big, peerio_now_ms() + SOON_MS, &pair->why),
+	    FAULT_TIMEOUT);
 	free(bytes);
 }
 
@@ -267,8 +269,9 @@ static void large_sends_arrive_whole(void **state)
 		}
 		_exit(0);
 	}
-	assert_int_equal(peerio_send(pair->ours, big,
-	    peerio_now_ms() + LONG_MS, &pair->why), FAULT_NONE);
+	assert_int_equal(
+	    peerio_send(pair->ours, big, peerio_now_ms() + LONG_MS, &pair->why),
+	    FAULT_NONE);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	free(bytes);
@@ -278,11 +281,14 @@ static void bad_descriptors_are_io(void **state)
 {
 	struct pair *pair = *state;
 
-	assert_int_equal(peerio_send(-1, BYTES(LIST),
-	    peerio_now_ms() + LONG_MS, &pair->why), FAULT_IO);
+	assert_int_equal(
+	    peerio_send(-1, BYTES(LIST), peerio_now_ms() + LONG_MS, &pair->why),
+	    FAULT_IO);
 	assert_int_equal(pair->why.err, EBADF);
 	assert_int_equal(peerio_receive(-1, &pair->in,
-	    peerio_now_ms() + LONG_MS, &pair->attrs, &pair->why), FAULT_IO);
+			     peerio_now_ms() + LONG_MS, &pair->attrs,
+			     &pair->why),
+	    FAULT_IO);
 	assert_int_equal(pair->why.err, EBADF);
 }
 

@@ -14,8 +14,9 @@ static void the_challenge_is_that_of_the_rfc(void **state)
 	struct buf out = BUF_INIT(100);
 
 	(void)state;
-	assert_int_equal(pkce_challenge(
-	    BYTES("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"), &out),
+	assert_int_equal(
+	    pkce_challenge(BYTES("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+		&out),
 	    FAULT_NONE);
 	assert_span(buf_span(&out),
 	    "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
@@ -25,7 +26,7 @@ static void the_challenge_is_that_of_the_rfc(void **state)
 static void a_verifier_is_43_letters_of_its_alphabet(void **state)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789-_";
+				       "abcdefghijklmnopqrstuvwxyz0123456789-_";
 	struct secret *text = NULL;
 	struct span bytes;
 
@@ -67,8 +68,8 @@ static enum fault make(void *ctx)
 	(void)ctx;
 	fault = pkce_random(&text);
 	if (fault == FAULT_NONE)
-		fault = pkce_challenge(secret_reveal(text,
-		    "the test looks at it"), &out);
+		fault = pkce_challenge(
+		    secret_reveal(text, "the test looks at it"), &out);
 	secret_free(text);
 	buf_drop(&out);
 	return fault;

@@ -24,8 +24,9 @@ static struct provider *finished(const char *preset, const char *flow)
 		assert_int_equal(provider_set(provider, "flow", flow, &why),
 		    FAULT_NONE);
 	if (strcmp(preset, "microsoft-hve") == 0) {
-		assert_int_equal(provider_set(provider, "tenant",
-		    "contoso.com", &why), FAULT_NONE);
+		assert_int_equal(
+		    provider_set(provider, "tenant", "contoso.com", &why),
+		    FAULT_NONE);
 		assert_int_equal(secret_new(BYTES("s"), &secret), FAULT_NONE);
 		assert_int_equal(provider_set_secret(provider, secret),
 		    FAULT_NONE);
@@ -45,63 +46,63 @@ static const struct {
 	const char *flow;
 } rows[] = {
 	{ "microsoft",
-	  "https://login.microsoftonline.com/common/oauth2/v2.0/token",
-	  "https://outlook.office.com/SMTP.Send "
-	  "https://outlook.office.com/IMAP.AccessAsUser.All "
-	  "https://outlook.office.com/POP.AccessAsUser.All "
-	  "offline_access openid email profile",
-	  "smtp imap pop", "smtp.office365.com", "device" },
+	    "https://login.microsoftonline.com/common/oauth2/v2.0/token",
+	    "https://outlook.office.com/SMTP.Send "
+	    "https://outlook.office.com/IMAP.AccessAsUser.All "
+	    "https://outlook.office.com/POP.AccessAsUser.All "
+	    "offline_access openid email profile",
+	    "smtp imap pop", "smtp.office365.com", "device" },
 	{ "microsoft-consumer",
-	  "https://login.microsoftonline.com/consumers/oauth2/v2.0/token",
-	  "https://outlook.office.com/SMTP.Send "
-	  "https://outlook.office.com/IMAP.AccessAsUser.All "
-	  "https://outlook.office.com/POP.AccessAsUser.All "
-	  "offline_access openid email profile",
-	  "smtp imap pop", "smtp-mail.outlook.com", "device" },
+	    "https://login.microsoftonline.com/consumers/oauth2/v2.0/token",
+	    "https://outlook.office.com/SMTP.Send "
+	    "https://outlook.office.com/IMAP.AccessAsUser.All "
+	    "https://outlook.office.com/POP.AccessAsUser.All "
+	    "offline_access openid email profile",
+	    "smtp imap pop", "smtp-mail.outlook.com", "device" },
 	{ "microsoft-gcc-high",
-	  "https://login.microsoftonline.us/organizations/oauth2/v2.0/token",
-	  "https://outlook.office365.us/SMTP.Send "
-	  "https://outlook.office365.us/IMAP.AccessAsUser.All "
-	  "https://outlook.office365.us/POP.AccessAsUser.All "
-	  "offline_access openid email profile",
-	  "smtp imap pop", "outlook.office365.us", "device" },
+	    "https://login.microsoftonline.us/organizations/oauth2/v2.0/token",
+	    "https://outlook.office365.us/SMTP.Send "
+	    "https://outlook.office365.us/IMAP.AccessAsUser.All "
+	    "https://outlook.office365.us/POP.AccessAsUser.All "
+	    "offline_access openid email profile",
+	    "smtp imap pop", "outlook.office365.us", "device" },
 	{ "microsoft-dod",
-	  "https://login.microsoftonline.us/organizations/oauth2/v2.0/token",
-	  "https://outlook.office365.us/SMTP.Send "
-	  "https://outlook.office365.us/IMAP.AccessAsUser.All "
-	  "https://outlook.office365.us/POP.AccessAsUser.All "
-	  "offline_access openid email profile",
-	  "smtp imap pop", "outlook-dod.office365.us", "device" },
+	    "https://login.microsoftonline.us/organizations/oauth2/v2.0/token",
+	    "https://outlook.office365.us/SMTP.Send "
+	    "https://outlook.office365.us/IMAP.AccessAsUser.All "
+	    "https://outlook.office365.us/POP.AccessAsUser.All "
+	    "offline_access openid email profile",
+	    "smtp imap pop", "outlook-dod.office365.us", "device" },
 	{ "microsoft-china",
-	  "https://login.partner.microsoftonline.cn/organizations/oauth2/"
-	  "v2.0/token",
-	  "https://partner.outlook.cn/SMTP.Send "
-	  "https://partner.outlook.cn/IMAP.AccessAsUser.All "
-	  "https://partner.outlook.cn/POP.AccessAsUser.All "
-	  "offline_access openid email profile",
-	  "smtp imap pop", "partner.outlook.cn", "device" },
+	    "https://login.partner.microsoftonline.cn/organizations/oauth2/"
+	    "v2.0/token",
+	    "https://partner.outlook.cn/SMTP.Send "
+	    "https://partner.outlook.cn/IMAP.AccessAsUser.All "
+	    "https://partner.outlook.cn/POP.AccessAsUser.All "
+	    "offline_access openid email profile",
+	    "smtp imap pop", "partner.outlook.cn", "device" },
 	{ "microsoft-hve",
-	  "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token",
-	  "https://outlook.office365.com/.default",
-	  NULL, "smtp.hve.mx.microsoft", "client-credentials" },
+	    "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token",
+	    "https://outlook.office365.com/.default", NULL,
+	    "smtp.hve.mx.microsoft", "client-credentials" },
 	{ "google", "https://oauth2.googleapis.com/token",
-	  "https://mail.google.com/ openid email",
-	  "smtp imap pop", "smtp.gmail.com", "browser" },
+	    "https://mail.google.com/ openid email", "smtp imap pop",
+	    "smtp.gmail.com", "browser" },
 	{ "fastmail", "https://api.fastmail.com/oauth/refresh",
-	  "urn:ietf:params:oauth:scope:mail offline_access",
-	  "smtp imap pop", "smtp.fastmail.com", "browser" },
+	    "urn:ietf:params:oauth:scope:mail offline_access", "smtp imap pop",
+	    "smtp.fastmail.com", "browser" },
 	{ "yandex", "https://oauth.yandex.com/token",
-	  "mail:smtp mail:imap_full",
-	  "smtp imap pop", "smtp.yandex.com", "device" },
-	{ "yahoo", "https://api.login.yahoo.com/oauth2/get_token",
-	  "mail-w", "smtp imap pop", "smtp.mail.yahoo.com", "" },
-	{ "aol", "https://api.login.aol.com/oauth2/get_token",
-	  "mail-w", "smtp imap pop", "smtp.aol.com", "" },
+	    "mail:smtp mail:imap_full", "smtp imap pop", "smtp.yandex.com",
+	    "device" },
+	{ "yahoo", "https://api.login.yahoo.com/oauth2/get_token", "mail-w",
+	    "smtp imap pop", "smtp.mail.yahoo.com", "" },
+	{ "aol", "https://api.login.aol.com/oauth2/get_token", "mail-w",
+	    "smtp imap pop", "smtp.aol.com", "" },
 	{ "comcast", "https://oauth.xfinity.com/oauth/token",
-	  "https://email.comcast.net/ profile openid",
-	  "smtp imap pop", "smtp.comcast.net", "" },
-	{ "mailru", "https://o2.mail.ru/token",
-	  "mail.imap", "smtp imap pop", "smtp.mail.ru", "" },
+	    "https://email.comcast.net/ profile openid", "smtp imap pop",
+	    "smtp.comcast.net", "" },
+	{ "mailru", "https://o2.mail.ru/token", "mail.imap", "smtp imap pop",
+	    "smtp.mail.ru", "" },
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -121,8 +122,7 @@ static void presets_are_what_providers_publish(void **state)
 			assert_null(provider->covers);
 		else
 			assert_string_equal(provider->covers, rows[i].covers);
-		assert_string_equal(provider->servers[0],
-		    rows[i].first_server);
+		assert_string_equal(provider->servers[0], rows[i].first_server);
 		assert_string_equal(flow_kind_word(provider->flow),
 		    rows[i].flow);
 		provider_release(provider);
@@ -242,8 +242,7 @@ static void a_scope_that_was_written_stays(void **state)
 	assert_int_equal(provider_new("m", "microsoft", &base), FAULT_NONE);
 	assert_int_equal(provider_set(base, "client_id", "app", &why),
 	    FAULT_NONE);
-	assert_int_equal(provider_set(base, "scope", "mine", &why),
-	    FAULT_NONE);
+	assert_int_equal(provider_set(base, "scope", "mine", &why), FAULT_NONE);
 	assert_int_equal(provider_finish(base, "smtp", &why), FAULT_NONE);
 	assert_null(base->covers);
 	assert_int_equal(provider_change(base, &change, &provider, &why),
@@ -293,12 +292,15 @@ static void domains_and_exchangers_are_known(void **state)
 static enum fault change_all(void *ctx)
 {
 	struct discovery found = {
-		.issuer = ctx, .token_endpoint = ctx,
+		.issuer = ctx,
+		.token_endpoint = ctx,
 		.device_authorization_endpoint = ctx,
 		.scopes_supported = ctx,
 	};
 	const struct provider_change change = {
-		.found = &found, .client_id = "app", .protocols = "smtp",
+		.found = &found,
+		.client_id = "app",
+		.protocols = "smtp",
 	};
 	struct provider *base = NULL, *provider = NULL;
 	struct why why;

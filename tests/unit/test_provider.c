@@ -33,8 +33,7 @@ static void set(struct provider *provider, const char *key, const char *value)
 {
 	struct why why = { 0, "" };
 
-	assert_int_equal(provider_set(provider, key, value, &why),
-	    FAULT_NONE);
+	assert_int_equal(provider_set(provider, key, value, &why), FAULT_NONE);
 }
 
 static void finish(struct provider *provider, const char *protocols)
@@ -79,7 +78,8 @@ static void microsoft_needs_a_client_id_alone(void **state)
 	assert_string_equal(p->authorization_endpoint,
 	    "https://login.microsoftonline.com/common/oauth2/v2.0/authorize");
 	assert_null(p->revocation_endpoint);
-	assert_string_equal(p->scope, "https://outlook.office.com/SMTP.Send "
+	assert_string_equal(p->scope,
+	    "https://outlook.office.com/SMTP.Send "
 	    "offline_access openid email profile");
 	assert_int_equal(p->flow, FLOW_DEVICE);
 	assert_int_equal(p->family, PROVIDER_MICROSOFT);
@@ -152,7 +152,8 @@ static void a_cloud_changes_hosts_and_scopes(void **state)
 	assert_string_equal(p->token_endpoint,
 	    "https://login.microsoftonline.us/organizations/oauth2/v2.0/"
 	    "token");
-	assert_string_equal(p->scope, "https://outlook.office365.us/SMTP.Send "
+	assert_string_equal(p->scope,
+	    "https://outlook.office365.us/SMTP.Send "
 	    "offline_access openid email profile");
 	provider_release(p);
 }
@@ -180,12 +181,14 @@ static void app_only_asks_for_the_default_scope(void **state)
 	assert_int_equal(secret_new(BYTES("s3cret"), &secret), FAULT_NONE);
 	set(p, "client_id", "app");
 	set(p, "flow", "client-credentials");
-	assert_unfinished(p, "provider 'microsoft': client_secret_file is "
+	assert_unfinished(p,
+	    "provider 'microsoft': client_secret_file is "
 	    "missing: flow 'client-credentials' needs the application's "
 	    "secret: write client_secret_file = '/...', certificate = "
 	    "'/...' or assertion_file = '/...'");
 	assert_int_equal(provider_set_secret(p, secret), FAULT_NONE);
-	assert_unfinished(p, "provider 'microsoft': tenant 'common' cannot be "
+	assert_unfinished(p,
+	    "provider 'microsoft': tenant 'common' cannot be "
 	    "used with flow 'client-credentials': write tenant = "
 	    "'example.com' with your own domain");
 	provider_release(p);
@@ -196,8 +199,7 @@ static void app_only_asks_for_the_default_scope(void **state)
 	set(p, "flow", "client-credentials");
 	assert_int_equal(provider_set_secret(p, secret), FAULT_NONE);
 	finish(p, "smtp");
-	assert_string_equal(p->scope,
-	    "https://outlook.office365.com/.default");
+	assert_string_equal(p->scope, "https://outlook.office365.com/.default");
 	provider_release(p);
 	secret_free(secret);
 }
@@ -238,35 +240,41 @@ static void what_is_missing_is_named_with_its_cure(void **state)
 	struct provider *p = microsoft();
 
 	(void)state;
-	assert_unfinished(p, "provider 'microsoft': client_id is missing: "
+	assert_unfinished(p,
+	    "provider 'microsoft': client_id is missing: "
 	    "register an application (README) and write client_id = '...'");
 	provider_release(p);
 
 	p = own();
-	assert_unfinished(p, "provider 'own': token_endpoint is missing: "
+	assert_unfinished(p,
+	    "provider 'own': token_endpoint is missing: "
 	    "write token_endpoint = 'https://...', as the provider's "
 	    "documentation says");
 	set(p, "token_endpoint", "https://id.example/token");
 	set(p, "client_id", "app");
-	assert_unfinished(p, "provider 'own': device_authorization_endpoint "
+	assert_unfinished(p,
+	    "provider 'own': device_authorization_endpoint "
 	    "is missing: nothing says how to sign in: write "
 	    "device_authorization_endpoint = 'https://...' or "
 	    "authorization_endpoint = 'https://...'");
 	set(p, "flow", "device");
-	assert_unfinished(p, "provider 'own': device_authorization_endpoint "
+	assert_unfinished(p,
+	    "provider 'own': device_authorization_endpoint "
 	    "is missing: write device_authorization_endpoint = 'https://...' "
 	    "or flow = 'browser'");
 	provider_release(p);
 
 	p = own();
 	set(p, "token_endpoint", "https://id.example/{tenant}/token");
-	assert_unfinished(p, "provider 'own': token_endpoint has {tenant} but "
+	assert_unfinished(p,
+	    "provider 'own': token_endpoint has {tenant} but "
 	    "there is no tenant: write tenant = '...'");
 	provider_release(p);
 
 	p = own();
 	set(p, "cloud", "dod");
-	assert_unfinished(p, "provider 'own': cloud must be 'public', "
+	assert_unfinished(p,
+	    "provider 'own': cloud must be 'public', "
 	    "'gcc-high', 'dod' or 'china', with preset = 'microsoft'");
 	provider_release(p);
 }
@@ -432,8 +440,8 @@ static void without_servers_it_is_the_accounts_domain(void **state)
 	assert_false(serves(p, "jo@x.example", NULL, ".x.example"));
 	assert_false(serves(p, "jo", NULL, "jo"));
 	assert_false(serves(p, "jo@", NULL, "x"));
-	assert_true(serves(p, "jo@x.example", "*.relay.example",
-	    "a.relay.example"));
+	assert_true(
+	    serves(p, "jo@x.example", "*.relay.example", "a.relay.example"));
 	provider_release(p);
 }
 
@@ -472,8 +480,7 @@ static void hosts_are_lower_case_with_odd_ports(void **state)
 	assert_host("https://LOCALHOST:8443", "localhost:8443");
 	assert_host("https://[::1]:8443/x", "[::1]:8443");
 	assert_host("https://a.example?x=@b", "a.example");
-	assert_int_equal(provider_url_host("http://a/", &host),
-	    FAULT_GRAMMAR);
+	assert_int_equal(provider_url_host("http://a/", &host), FAULT_GRAMMAR);
 	assert_int_equal(provider_url_host("https://a@b/", &host),
 	    FAULT_GRAMMAR);
 	assert_null(host);
@@ -494,15 +501,18 @@ static void shared_profiles_live_until_the_last_user(void **state)
 static void flow_words_go_both_ways(void **state)
 {
 	static const char *const words[] = {
-		"device", "browser", "client-credentials", "service-account",
+		"device",
+		"browser",
+		"client-credentials",
+		"service-account",
 	};
 	enum flow_kind kind = FLOW_NONE;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(words); i++) {
-		assert_int_equal(flow_kind_from_word(span_of(words[i]),
-		    &kind), FAULT_NONE);
+		assert_int_equal(flow_kind_from_word(span_of(words[i]), &kind),
+		    FAULT_NONE);
 		assert_string_equal(flow_kind_word(kind), words[i]);
 	}
 	assert_int_equal(flow_kind_from_word(span_of(""), &kind),

@@ -19,7 +19,7 @@
 #include "oauth/redirect.h"
 #include "oauth/redirect_http.h"
 
-#define ROUNDS_MAX 2000		/* of the loop, before a test is given up */
+#define ROUNDS_MAX 2000 /* of the loop, before a test is given up */
 
 struct fixture {
 	struct event_base *base;
@@ -44,7 +44,10 @@ static bool on_came(void *ctx, struct span query, struct why *why)
 static struct redirect_wish wish_of(struct fixture *f)
 {
 	return (struct redirect_wish){
-		.base = f->base, .path = "/back", .came = on_came, .ctx = f,
+		.base = f->base,
+		.path = "/back",
+		.came = on_came,
+		.ctx = f,
 	};
 }
 
@@ -81,7 +84,8 @@ static void turn(struct fixture *f)
 static int dial(uint16_t port)
 {
 	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_port = htons(port),
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -185,7 +189,8 @@ static void a_failure_is_told_in_harmless_words(void **state)
 	redirect_failed(f->redirect, "the <b> said \"no\" & 'never'\001");
 	answer = answer_of(f, fd);
 	has(answer, "HTTP/1.1 400 ");
-	has(answer, "<p>The &lt;b&gt; said &quot;no&quot; &amp; "
+	has(answer,
+	    "<p>The &lt;b&gt; said &quot;no&quot; &amp; "
 	    "&#39;never&#39;?.</p>");
 }
 
@@ -332,12 +337,10 @@ static void requests_are_told_apart(void **state)
 		{ "GET /back?a HTTP/1.0\n\n", REDIRECT_REQUEST_GET },
 		{ "GET /back? HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GET },
 		{ "GET /back HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
-		{ "GET /back/?a HTTP/1.1\r\n\r\n",
-		    REDIRECT_REQUEST_ELSEWHERE },
+		{ "GET /back/?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
 		{ "GET /Back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
 		{ "GET /bac?k HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
-		{ "GET //back?a HTTP/1.1\r\n\r\n",
-		    REDIRECT_REQUEST_ELSEWHERE },
+		{ "GET //back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
 		{ "POST /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_METHOD },
 		{ "HEAD /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_HEAD },
 		{ "GET  /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
@@ -356,7 +359,7 @@ static void requests_are_told_apart(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++)
 		if (redirect_request_read(span_of(rows[i].bytes), "/back",
-		    &query) != rows[i].kind)
+			&query) != rows[i].kind)
 			fail_msg("row %zu", i);
 }
 
@@ -367,16 +370,24 @@ static void requests_have_limits(void **state)
 
 	(void)state;
 	memset(bytes, 'G', sizeof(bytes));
-	assert_int_equal(redirect_request_read((struct span){ bytes,
-	    REDIRECT_LINE_MAX_BYTES }, "/", &query), REDIRECT_REQUEST_PART);
-	assert_int_equal(redirect_request_read((struct span){ bytes,
-	    REDIRECT_LINE_MAX_BYTES + 1 }, "/", &query),
+	assert_int_equal(
+	    redirect_request_read(
+		(struct span){ bytes, REDIRECT_LINE_MAX_BYTES }, "/", &query),
+	    REDIRECT_REQUEST_PART);
+	assert_int_equal(
+	    redirect_request_read(
+		(struct span){ bytes, REDIRECT_LINE_MAX_BYTES + 1 }, "/",
+		&query),
 	    REDIRECT_REQUEST_LONG);
 	bytes[100] = '\n';
-	assert_int_equal(redirect_request_read((struct span){ bytes,
-	    sizeof(bytes) - 1 }, "/", &query), REDIRECT_REQUEST_PART);
-	assert_int_equal(redirect_request_read((struct span){ bytes,
-	    sizeof(bytes) }, "/", &query), REDIRECT_REQUEST_LONG);
+	assert_int_equal(
+	    redirect_request_read((struct span){ bytes, sizeof(bytes) - 1 },
+		"/", &query),
+	    REDIRECT_REQUEST_PART);
+	assert_int_equal(
+	    redirect_request_read((struct span){ bytes, sizeof(bytes) }, "/",
+		&query),
+	    REDIRECT_REQUEST_LONG);
 }
 
 /* The policy names the style by its hash: computed here from the page. */
@@ -397,7 +408,8 @@ static void the_policy_allows_the_style_of_the_page(void **state)
 	assert_non_null(to);
 	from += sizeof("<style>") - 1;
 	assert_int_equal(EVP_Digest(from, (size_t)(to - from), digest, &n,
-	    EVP_sha256(), NULL), 1);
+			     EVP_sha256(), NULL),
+	    1);
 	assert_int_equal(EVP_EncodeBlock(text, digest, (int)n), 44);
 	(void)snprintf(source, sizeof(source), "style-src 'sha256-%s';",
 	    (const char *)text);

@@ -27,8 +27,7 @@ static void refuse(struct span body, const char *text)
 	struct reply_token token = { 0 };
 	struct why why = { 0, "" };
 
-	assert_int_equal(reply_token_parse(body, &token, &why),
-	    FAULT_GARBLED);
+	assert_int_equal(reply_token_parse(body, &token, &why), FAULT_GARBLED);
 	assert_null(token.access_token);
 	assert_string_equal(why.text, text);
 }
@@ -39,9 +38,10 @@ static void a_whole_answer_is_taken(void **state)
 
 	(void)state;
 	take("{\"token_type\":\"bEARER\",\"scope\":\"b a\","
-	    "\"expires_in\":3599,\"ext_expires_in\":3599,"
-	    "\"refresh_in\":1800,\"access_token\":\"EwB!~\","
-	    "\"refresh_token\":\"M.C1\",\"unknown\":[{}]}", &token);
+	     "\"expires_in\":3599,\"ext_expires_in\":3599,"
+	     "\"refresh_in\":1800,\"access_token\":\"EwB!~\","
+	     "\"refresh_token\":\"M.C1\",\"unknown\":[{}]}",
+	    &token);
 	assert_span(secret_reveal(token.access_token, "test"), "EwB!~");
 	assert_span(secret_reveal(token.refresh_token, "test"), "M.C1");
 	assert_string_equal(token.scope, "b a");
@@ -65,7 +65,8 @@ static void what_is_absent_has_a_default(void **state)
 	assert_int_equal(token.refresh_in_s, 0);
 	reply_token_drop(&token);
 	take("{" AT ",\"expires_in\":null,\"scope\":null,"
-	    "\"refresh_token\":null,\"id_token\":null}", &token);
+	     "\"refresh_token\":null,\"id_token\":null}",
+	    &token);
 	assert_null(token.refresh_token);
 	assert_int_equal(token.expires_in_s, 3600);
 	reply_token_drop(&token);
@@ -83,13 +84,15 @@ static void numbers_may_be_strings(void **state)
 
 	(void)state;
 	take("{" AT ",\"expires_in\":\"3599\",\"refresh_in\":\"7\","
-	    "\"refresh_expires_in\":\"100\"}", &token);
+	     "\"refresh_expires_in\":\"100\"}",
+	    &token);
 	assert_int_equal(token.expires_in_s, 3599);
 	assert_int_equal(token.refresh_in_s, 7);
 	assert_int_equal(token.refresh_expires_in_s, 100);
 	reply_token_drop(&token);
 	take("{" AT ",\"expires_in\":3599.5,"
-	    "\"refresh_token_expires_in\":5}", &token);
+	     "\"refresh_token_expires_in\":5}",
+	    &token);
 	assert_int_equal(token.expires_in_s, 3599);
 	assert_int_equal(token.refresh_expires_in_s, 5);
 	reply_token_drop(&token);
@@ -105,7 +108,8 @@ static void hints_that_make_no_sense_are_ignored(void **state)
 	assert_int_equal(token.refresh_expires_in_s, 0);
 	reply_token_drop(&token);
 	take("{" AT ",\"refresh_in\":{},"
-	    "\"refresh_expires_in\":9000000000000000000}", &token);
+	     "\"refresh_expires_in\":9000000000000000000}",
+	    &token);
 	assert_int_equal(token.refresh_in_s, 0);
 	assert_int_equal(token.refresh_expires_in_s, 0);
 	reply_token_drop(&token);
@@ -114,7 +118,7 @@ static void hints_that_make_no_sense_are_ignored(void **state)
 static void impossible_lives_are_refused(void **state)
 {
 	static const char why[] = "its expires_in is no number or out of "
-	    "range";
+				  "range";
 
 	(void)state;
 	refuse(span_of("{" AT ",\"expires_in\":0}"), why);
@@ -130,7 +134,7 @@ static void impossible_lives_are_refused(void **state)
 static void tokens_have_printable_bytes_only(void **state)
 {
 	static const char why[] = "its access_token is too long or has a byte "
-	    "that cannot be there";
+				  "that cannot be there";
 
 	(void)state;
 	refuse(span_of("{\"access_token\":\"a\\u0001b\"}"), why);
@@ -167,7 +171,8 @@ static void tokens_may_be_long_but_not_endless(void **state)
 	buf_add_lit(&text, "{\"access_token\":\"x");
 	buf_add_str(&text, body);
 	buf_add_lit(&text, "\"}");
-	refuse(buf_span(&text), "its access_token is too long or has a byte "
+	refuse(buf_span(&text),
+	    "its access_token is too long or has a byte "
 	    "that cannot be there");
 	buf_drop(&text);
 	free(body);
@@ -182,9 +187,11 @@ static void other_kinds_of_token_are_refused(void **state)
 	    "its token_type is not bearer");
 	refuse(span_of("{\"access_token\":\"t\",\"token_type\":1}"),
 	    "its token_type is no string");
-	refuse(span_of("{\"access_token\":7}"), "its access_token is no "
+	refuse(span_of("{\"access_token\":7}"),
+	    "its access_token is no "
 	    "string");
-	refuse(span_of("{" AT ",\"scope\":[\"a\"]}"), "its scope is no "
+	refuse(span_of("{" AT ",\"scope\":[\"a\"]}"),
+	    "its scope is no "
 	    "string");
 	refuse(span_of("{\"token_type\":\"Bearer\"}"),
 	    "it has no access_token");
@@ -245,16 +252,17 @@ static void brackets_in_strings_are_not_depth(void **state)
 }
 
 /* {"email":"Jo@x.example","preferred_username":"jo@x.example","upn":"up@y"} */
-#define JOS_CLAIMS "eyJlbWFpbCI6IkpvQHguZXhhbXBsZSIsInByZWZlcnJlZF91c2VybmF" \
-    "tZSI6ImpvQHguZXhhbXBsZSIsInVwbiI6InVwQHkifQ"
+#define JOS_CLAIMS \
+	"eyJlbWFpbCI6IkpvQHguZXhhbXBsZSIsInByZWZlcnJlZF91c2VybmF" \
+	"tZSI6ImpvQHguZXhhbXBsZSIsInVwbiI6InVwQHkifQ"
 
 static void an_id_token_tells_who_signed_in(void **state)
 {
 	struct reply_token token;
 
 	(void)state;
-	take("{" AT ",\"id_token\":\"eyJhbGciOiJub25lIn0." JOS_CLAIMS
-	    ".sig\"}", &token);
+	take("{" AT ",\"id_token\":\"eyJhbGciOiJub25lIn0." JOS_CLAIMS ".sig\"}",
+	    &token);
 	assert_string_equal(token.identity, "Jo@x.example up@y");
 	reply_token_drop(&token);
 	/* {"unique_name":"j"} with padding */
@@ -267,7 +275,12 @@ static void an_id_token_tells_who_signed_in(void **state)
 static void an_id_token_that_cannot_be_read_tells_nobody(void **state)
 {
 	static const char *const bad[] = {
-		"x", "x.y", "x.y.z", "e30.e30.", "e30.!!!!.", "e30..",
+		"x",
+		"x.y",
+		"x.y.z",
+		"e30.e30.",
+		"e30.!!!!.",
+		"e30..",
 		/* ["email"] */
 		"e30.WyJlbWFpbCJd.",
 		/* {"email":1} */
@@ -303,7 +316,7 @@ static void take_device(const char *body, struct reply_device *device)
 }
 
 #define CODES "\"device_code\":\"dc\",\"user_code\":\"AB CD\""
-#define URI "\"verification_uri\":\"https://x.example/d\""
+#define URI   "\"verification_uri\":\"https://x.example/d\""
 
 static void a_device_answer_is_taken(void **state)
 {
@@ -311,8 +324,9 @@ static void a_device_answer_is_taken(void **state)
 
 	(void)state;
 	take_device("{" CODES "," URI ",\"verification_uri_complete\":"
-	    "\"https://x.example/d?c=AB\",\"expires_in\":900,"
-	    "\"interval\":7,\"message\":\"hello\"}", &device);
+		    "\"https://x.example/d?c=AB\",\"expires_in\":900,"
+		    "\"interval\":7,\"message\":\"hello\"}",
+	    &device);
 	assert_span(secret_reveal(device.device_code, "test"), "dc");
 	assert_string_equal(device.user_code, "AB CD");
 	assert_string_equal(device.verification_uri, "https://x.example/d");
@@ -330,7 +344,8 @@ static void verification_url_will_do_and_no_message(void **state)
 
 	(void)state;
 	take_device("{" CODES ",\"verification_url\":\"https://g.example\","
-	    "\"expires_in\":\"1800\",\"interval\":\"5\"}", &device);
+		    "\"expires_in\":\"1800\",\"interval\":\"5\"}",
+	    &device);
 	assert_string_equal(device.verification_uri, "https://g.example");
 	assert_null(device.verification_uri_complete);
 	assert_int_equal(device.expires_in_s, 1800);
@@ -366,20 +381,19 @@ static void refuse_device(const char *body, const char *text)
 static void bad_device_answers_are_refused(void **state)
 {
 	(void)state;
-	refuse_device("{\"user_code\":\"A\"," URI "}",
-	    "it has no device_code");
-	refuse_device("{\"device_code\":\"A\"," URI "}",
-	    "it has no user_code");
-	refuse_device("{" CODES "}",
-	    "it has no verification_uri with https");
+	refuse_device("{\"user_code\":\"A\"," URI "}", "it has no device_code");
+	refuse_device("{\"device_code\":\"A\"," URI "}", "it has no user_code");
+	refuse_device("{" CODES "}", "it has no verification_uri with https");
 	refuse_device("{" CODES ",\"verification_uri\":\"http://x\"}",
 	    "it has no verification_uri with https");
 	refuse_device("{" CODES ",\"verification_uri\":\"javascript:1\"}",
 	    "it has no verification_uri with https");
 	refuse_device("{" CODES "," URI ",\"verification_uri_complete\":"
-	    "\"http://x\"}", "its verification_uri_complete is not https");
-	refuse_device("{\"device_code\":\"a\",\"user_code\":\"\\u001b[2J\","
-	    URI "}", "its user_code is too long or has a byte that cannot be "
+		      "\"http://x\"}",
+	    "its verification_uri_complete is not https");
+	refuse_device("{\"device_code\":\"a\",\"user_code\":\"\\u001b[2J\"," URI
+		      "}",
+	    "its user_code is too long or has a byte that cannot be "
 	    "there");
 	refuse_device("{" CODES "," URI ",\"expires_in\":0}",
 	    "its expires_in is no number or out of range");
@@ -394,12 +408,15 @@ static void microsofts_errors_are_read(void **state)
 	struct reply_error error;
 
 	(void)state;
-	assert_int_equal(reply_error_parse(span_of(
-	    "{\"error\":\"invalid_grant\",\"error_description\":"
-	    "\"AADSTS700082: expired.\\r\\nTrace ID: 1\",\"error_codes\":"
-	    "[700082,50076],\"timestamp\":\"x\",\"trace_id\":\"t-1\","
-	    "\"correlation_id\":\"c-1\",\"suberror\":\"bad_token\"}"),
-	    &error), FAULT_NONE);
+	assert_int_equal(
+	    reply_error_parse(
+		span_of(
+		    "{\"error\":\"invalid_grant\",\"error_description\":"
+		    "\"AADSTS700082: expired.\\r\\nTrace ID: 1\",\"error_codes\":"
+		    "[700082,50076],\"timestamp\":\"x\",\"trace_id\":\"t-1\","
+		    "\"correlation_id\":\"c-1\",\"suberror\":\"bad_token\"}"),
+		&error),
+	    FAULT_NONE);
 	assert_string_equal(error.error, "invalid_grant");
 	assert_string_equal(error.description,
 	    "AADSTS700082: expired.\\x0d\\x0aTrace ID: 1");
@@ -416,13 +433,19 @@ static void the_number_may_stand_in_the_text_alone(void **state)
 	struct reply_error error;
 
 	(void)state;
-	assert_int_equal(reply_error_parse(span_of("{\"error\":\"x\","
-	    "\"error_description\":\"oh AADSTS7000218: x\"}"), &error),
+	assert_int_equal(
+	    reply_error_parse(
+		span_of("{\"error\":\"x\","
+			"\"error_description\":\"oh AADSTS7000218: x\"}"),
+		&error),
 	    FAULT_NONE);
 	assert_int_equal(error.n_codes, 1);
 	assert_int_equal(error.codes[0], 7000218);
-	assert_int_equal(reply_error_parse(span_of("{\"error\":\"x\","
-	    "\"error_description\":\"AADSTS and nothing\"}"), &error),
+	assert_int_equal(
+	    reply_error_parse(
+		span_of("{\"error\":\"x\","
+			"\"error_description\":\"AADSTS and nothing\"}"),
+		&error),
 	    FAULT_NONE);
 	assert_int_equal(error.n_codes, 0);
 }
@@ -432,9 +455,11 @@ static void an_error_needs_only_its_word(void **state)
 	struct reply_error error;
 
 	(void)state;
-	assert_int_equal(reply_error_parse(span_of(
-	    "{\"error\":\"odd\\u001b[2J\",\"error_description\":7,"
-	    "\"error_codes\":[\"a\",-1,{},1,2,3,4,5,6,7,8,9,10]}"), &error),
+	assert_int_equal(
+	    reply_error_parse(
+		span_of("{\"error\":\"odd\\u001b[2J\",\"error_description\":7,"
+			"\"error_codes\":[\"a\",-1,{},1,2,3,4,5,6,7,8,9,10]}"),
+		&error),
 	    FAULT_NONE);
 	assert_string_equal(error.error, "odd\\x1b[2J");
 	assert_string_equal(error.description, "");
@@ -444,8 +469,13 @@ static void an_error_needs_only_its_word(void **state)
 static void what_is_no_error_leaves_nothing(void **state)
 {
 	static const char *const bodies[] = {
-		"", "<html>", "{}", "{\"error\":1}", "{\"error\":\"\"}",
-		"{\"error\":\"a\",\"error\":\"b\"}", "[]",
+		"",
+		"<html>",
+		"{}",
+		"{\"error\":1}",
+		"{\"error\":\"\"}",
+		"{\"error\":\"a\",\"error\":\"b\"}",
+		"[]",
 	};
 	struct reply_error error;
 	size_t i;
@@ -453,8 +483,8 @@ static void what_is_no_error_leaves_nothing(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(bodies); i++) {
 		memset(&error, 'x', sizeof(error));
-		assert_int_equal(reply_error_parse(span_of(bodies[i]),
-		    &error), FAULT_GARBLED);
+		assert_int_equal(reply_error_parse(span_of(bodies[i]), &error),
+		    FAULT_GARBLED);
 		assert_string_equal(error.error, "");
 		assert_int_equal(error.n_codes, 0);
 	}
@@ -467,10 +497,13 @@ static enum fault one_token(void *ctx)
 	enum fault fault;
 
 	(void)ctx;
-	fault = reply_token_parse(span_of("{\"access_token\":"
-	    "\"access-secret-1\",\"refresh_token\":\"refresh-secret-2\","
-	    "\"scope\":\"a\",\"id_token\":\"e30." JOS_CLAIMS ".x\","
-	    "\"a\":[1,\"b\",{\"c\":2.5}]}"), &token, &why);
+	fault = reply_token_parse(
+	    span_of(
+		"{\"access_token\":"
+		"\"access-secret-1\",\"refresh_token\":\"refresh-secret-2\","
+		"\"scope\":\"a\",\"id_token\":\"e30." JOS_CLAIMS ".x\","
+		"\"a\":[1,\"b\",{\"c\":2.5}]}"),
+	    &token, &why);
 	if (!fault)
 		reply_token_drop(&token);
 	return fault;
@@ -483,9 +516,10 @@ static enum fault one_device(void *ctx)
 	enum fault fault;
 
 	(void)ctx;
-	fault = reply_device_parse(span_of("{\"device_code\":"
-	    "\"device-secret-3\",\"user_code\":\"A\"," URI ","
-	    "\"verification_uri_complete\":\"https://x.example/c\"}"),
+	fault = reply_device_parse(
+	    span_of("{\"device_code\":"
+		    "\"device-secret-3\",\"user_code\":\"A\"," URI ","
+		    "\"verification_uri_complete\":\"https://x.example/c\"}"),
 	    &device, &why);
 	if (!fault)
 		reply_device_drop(&device);

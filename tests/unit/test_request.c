@@ -48,7 +48,8 @@ static void assert_bad(const char *lines)
 
 static void a_token_request_is_understood(void **state)
 {
-	static const char list[] = "mailtoken=1\nverb=token\n"
+	static const char list[] =
+	    "mailtoken=1\nverb=token\n"
 	    "account=Alice@Contoso.COM\nserver=smtp.office365.com\n"
 	    "service=smtp\nmechanism=XOAUTH2\nmin-validity=660\n"
 	    "something-new=1\n\n";
@@ -116,7 +117,8 @@ static void every_verb_is_known_by_its_word(void **state)
 
 static void options_of_a_sign_in_are_understood(void **state)
 {
-	static const char list[] = "mailtoken=1\nverb=sign-in\naccount=a\n"
+	static const char list[] =
+	    "mailtoken=1\nverb=sign-in\naccount=a\n"
 	    "provider=microsoft\nflow=device\nas-delegate=yes\n"
 	    "servers=mail.example.org *.relay.example.org\n\n";
 	struct request request;
@@ -149,12 +151,12 @@ static void what_the_page_does_not_allow_is_refused(void **state)
 		"verb=token\naccount=a\nmin-validity=\n",
 		"verb=token\naccount=a\nmechanism=ABCDEFGHIJKLMNOPQRSTU\n",
 		"verb=token\naccount=a\n"
-		    "service=abcdefghijklmnopqrstuvwxyzabcdefg\n",
+		"service=abcdefghijklmnopqrstuvwxyzabcdefg\n",
 		"verb=rejected\naccount=a\n",
 		"verb=rejected\naccount=a\nserial=\n",
 		"verb=rejected\naccount=a\nserial=ABCDEF\n",
 		"verb=rejected\naccount=a\n"
-		    "serial=012345678901234567890123456789012\n",
+		"serial=012345678901234567890123456789012\n",
 		"verb=sign-in\n",
 		"verb=sign-in\naccount=a\nflow=magic\n",
 		"verb=sign-in\naccount=a\nas-delegate=maybe\n",
@@ -182,11 +184,9 @@ static void an_account_has_at_most_254_bytes(void **state)
 	struct request request;
 
 	(void)state;
-	(void)snprintf(lines, sizeof(lines), "verb=token\naccount=%0254d\n",
-	    0);
+	(void)snprintf(lines, sizeof(lines), "verb=token\naccount=%0254d\n", 0);
 	assert_good(lines, &request);
-	(void)snprintf(lines, sizeof(lines), "verb=token\naccount=%0255d\n",
-	    0);
+	(void)snprintf(lines, sizeof(lines), "verb=token\naccount=%0255d\n", 0);
 	assert_bad(lines);
 }
 

@@ -36,9 +36,33 @@ static void check(encoder *encode, struct span user, struct span token,
 static void xoauth2_is_what_the_page_says(void **state)
 {
 	static const unsigned char want[] = {
-		'u','s','e','r','=','m','e','@','x', 0x01,
-		'a','u','t','h','=','B','e','a','r','e','r',' ',
-		't','o','k', 0x01, 0x01,
+		'u',
+		's',
+		'e',
+		'r',
+		'=',
+		'm',
+		'e',
+		'@',
+		'x',
+		0x01,
+		'a',
+		'u',
+		't',
+		'h',
+		'=',
+		'B',
+		'e',
+		'a',
+		'r',
+		'e',
+		'r',
+		' ',
+		't',
+		'o',
+		'k',
+		0x01,
+		0x01,
 	};
 
 	(void)state;
@@ -49,23 +73,86 @@ static void xoauth2_is_what_the_page_says(void **state)
 static void xoauth2_of_a_relay(void **state)
 {
 	static const unsigned char want[] = {
-		'u','s','e','r','=','r','e','l','a','y','@','e','x','a','m',
-		'p','l','e','.','c','o','m', 0x01,
-		'a','u','t','h','=','B','e','a','r','e','r',' ',
-		't','o','k','1','2','3', 0x01, 0x01,
+		'u',
+		's',
+		'e',
+		'r',
+		'=',
+		'r',
+		'e',
+		'l',
+		'a',
+		'y',
+		'@',
+		'e',
+		'x',
+		'a',
+		'm',
+		'p',
+		'l',
+		'e',
+		'.',
+		'c',
+		'o',
+		'm',
+		0x01,
+		'a',
+		'u',
+		't',
+		'h',
+		'=',
+		'B',
+		'e',
+		'a',
+		'r',
+		'e',
+		'r',
+		' ',
+		't',
+		'o',
+		'k',
+		'1',
+		'2',
+		'3',
+		0x01,
+		0x01,
 	};
 
 	(void)state;
-	check(response_xoauth2, span_of("relay@example.com"),
-	    span_of("tok123"), want, sizeof(want));
+	check(response_xoauth2, span_of("relay@example.com"), span_of("tok123"),
+	    want, sizeof(want));
 }
 
 static void oauthbearer_is_what_rfc_7628_says(void **state)
 {
 	static const unsigned char want[] = {
-		'n',',','a','=','m','e','@','x',',', 0x01,
-		'a','u','t','h','=','B','e','a','r','e','r',' ',
-		't','o','k', 0x01, 0x01,
+		'n',
+		',',
+		'a',
+		'=',
+		'm',
+		'e',
+		'@',
+		'x',
+		',',
+		0x01,
+		'a',
+		'u',
+		't',
+		'h',
+		'=',
+		'B',
+		'e',
+		'a',
+		'r',
+		'e',
+		'r',
+		' ',
+		't',
+		'o',
+		'k',
+		0x01,
+		0x01,
 	};
 
 	(void)state;
@@ -76,10 +163,53 @@ static void oauthbearer_is_what_rfc_7628_says(void **state)
 static void gs2_names_are_quoted(void **state)
 {
 	static const unsigned char want[] = {
-		'n',',','a','=','o','=','2','C','x','=','3','D','y','@','e',
-		'x','a','m','p','l','e','.','c','o','m',',', 0x01,
-		'a','u','t','h','=','B','e','a','r','e','r',' ',
-		't','o','k','1','2','3', 0x01, 0x01,
+		'n',
+		',',
+		'a',
+		'=',
+		'o',
+		'=',
+		'2',
+		'C',
+		'x',
+		'=',
+		'3',
+		'D',
+		'y',
+		'@',
+		'e',
+		'x',
+		'a',
+		'm',
+		'p',
+		'l',
+		'e',
+		'.',
+		'c',
+		'o',
+		'm',
+		',',
+		0x01,
+		'a',
+		'u',
+		't',
+		'h',
+		'=',
+		'B',
+		'e',
+		'a',
+		'r',
+		'e',
+		'r',
+		' ',
+		't',
+		'o',
+		'k',
+		'1',
+		'2',
+		'3',
+		0x01,
+		0x01,
 	};
 
 	(void)state;
@@ -90,9 +220,34 @@ static void gs2_names_are_quoted(void **state)
 static void xoauth2_quotes_nothing(void **state)
 {
 	static const unsigned char want[] = {
-		'u','s','e','r','=','o',',','x','=','y', 0x01,
-		'a','u','t','h','=','B','e','a','r','e','r',' ',
-		't','o','k', 0x01, 0x01,
+		'u',
+		's',
+		'e',
+		'r',
+		'=',
+		'o',
+		',',
+		'x',
+		'=',
+		'y',
+		0x01,
+		'a',
+		'u',
+		't',
+		'h',
+		'=',
+		'B',
+		'e',
+		'a',
+		'r',
+		'e',
+		'r',
+		' ',
+		't',
+		'o',
+		'k',
+		0x01,
+		0x01,
 	};
 
 	(void)state;
@@ -102,14 +257,37 @@ static void xoauth2_quotes_nothing(void **state)
 static void utf8_goes_out_as_it_is(void **state)
 {
 	static const unsigned char want[] = {
-		'u','s','e','r','=','z','o', 0xc3, 0xab, 0x01,
-		'a','u','t','h','=','B','e','a','r','e','r',' ',
-		't','o','k', 0x01, 0x01,
+		'u',
+		's',
+		'e',
+		'r',
+		'=',
+		'z',
+		'o',
+		0xc3,
+		0xab,
+		0x01,
+		'a',
+		'u',
+		't',
+		'h',
+		'=',
+		'B',
+		'e',
+		'a',
+		'r',
+		'e',
+		'r',
+		' ',
+		't',
+		'o',
+		'k',
+		0x01,
+		0x01,
 	};
 
 	(void)state;
-	check(response_xoauth2, span_of("zo\303\253"), tok, want,
-	    sizeof(want));
+	check(response_xoauth2, span_of("zo\303\253"), tok, want, sizeof(want));
 }
 
 static void refuse(struct span user, struct span token)
@@ -168,9 +346,10 @@ static void lengths_end_where_the_limits_are(void **state)
 	refuse(alice, text_of(token, ACCESS_TOKEN_MAX_BYTES + 1, 'a'));
 
 	/* The longest of all: every byte of the name takes three. */
-	assert_int_equal(response_oauthbearer(
-	    text_of(name, LOGIN_MAX_BYTES, ','),
-	    text_of(token, ACCESS_TOKEN_MAX_BYTES, 'a'), &out), FAULT_NONE);
+	assert_int_equal(
+	    response_oauthbearer(text_of(name, LOGIN_MAX_BYTES, ','),
+		text_of(token, ACCESS_TOKEN_MAX_BYTES, 'a'), &out),
+	    FAULT_NONE);
 	assert_int_equal(out.n, 4 + 3072 + 1 + 13 + 65000 + 2);
 	buf_drop(&out);
 }
@@ -228,13 +407,15 @@ static void only_a_token_looks_like_one(void **state)
 		assert_true(response_is_bearer(text_of(text, 64, legal[i])));
 
 	for (byte = 0; byte < 256; byte++) {
-		bool good = byte != 0 && strchr("abcdefghijklmnopqrstuvwxyz"
-		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/", byte);
+		bool good = byte != 0 &&
+		    strchr("abcdefghijklmnopqrstuvwxyz"
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/",
+			byte);
 
 		(void)text_of(text, 70, 'a');
 		text[30] = (char)byte;
-		assert_int_equal(response_is_bearer(
-		    (struct span){ text, 70 }), good);
+		assert_int_equal(response_is_bearer((struct span){ text, 70 }),
+		    good);
 	}
 	(void)text_of(text, 70, 'a');
 	text[68] = text[69] = '=';

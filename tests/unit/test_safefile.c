@@ -95,7 +95,15 @@ static void private_files_are_read(void **state)
 static void modes_beyond_0600_are_refused(void **state)
 {
 	static const mode_t modes[] = {
-		0644, 0640, 0604, 0660, 0601, 0610, 0700, 04600, 02600,
+		0644,
+		0640,
+		0604,
+		0660,
+		0601,
+		0610,
+		0700,
+		04600,
+		02600,
 	};
 	struct bed *bed = *state;
 	size_t i;
@@ -164,7 +172,9 @@ static int read_unreadable(void *ctx)
 	struct bed *bed = ctx;
 
 	return read_file(bed) == FAULT_UNSAFE &&
-	    strstr(bed->why.text, ": chmod 600 ") != NULL ? 0 : 1;
+		strstr(bed->why.text, ": chmod 600 ") != NULL ?
+	    0 :
+	    1;
 }
 
 static int in_child(uid_t uid, int (*step)(void *ctx), void *ctx)
@@ -219,10 +229,14 @@ static void a_secret_outside_loses_one_line_end(void **state)
 		struct span file, want;
 	} rows[] = {
 #define L(s) { s, sizeof(s) - 1 }
-		{ L("abc"), L("abc") }, { L("abc\n"), L("abc") },
-		{ L("abc\r\n"), L("abc") }, { L("abc\n\n"), L("abc\n") },
-		{ L("abc\r"), L("abc\r") }, { L(""), L("") },
-		{ L("\n"), L("") }, { L("\r\n"), L("") },
+		{ L("abc"), L("abc") },
+		{ L("abc\n"), L("abc") },
+		{ L("abc\r\n"), L("abc") },
+		{ L("abc\n\n"), L("abc\n") },
+		{ L("abc\r"), L("abc\r") },
+		{ L(""), L("") },
+		{ L("\n"), L("") },
+		{ L("\r\n"), L("") },
 		{ L("12345678\r\n"), L("12345678") },
 	};
 	struct bed *bed = *state;
@@ -231,8 +245,9 @@ static void a_secret_outside_loses_one_line_end(void **state)
 	for (i = 0; i < COUNT(rows); i++) {
 		write_file(bed, rows[i].file, 0600);
 		buf_drop(&bed->out);
-		assert_int_equal(safefile_read_secret(bed->path, 8, &bed->out,
-		    &bed->why), FAULT_NONE);
+		assert_int_equal(
+		    safefile_read_secret(bed->path, 8, &bed->out, &bed->why),
+		    FAULT_NONE);
 		assert_int_equal(bed->out.n, rows[i].want.n);
 		if (bed->out.n > 0)
 			assert_memory_equal(bed->out.p, rows[i].want.p,
@@ -243,8 +258,11 @@ static void a_secret_outside_loses_one_line_end(void **state)
 static void a_secret_outside_has_a_limit(void **state)
 {
 	static const struct span files[] = {
-		L("123456789"), L("123456789\n"), L("12345678\n\n"),
-		L("1234567890\n"), L("1234567890abc"),
+		L("123456789"),
+		L("123456789\n"),
+		L("12345678\n\n"),
+		L("1234567890\n"),
+		L("1234567890abc"),
 #undef L
 	};
 	struct bed *bed = *state;
@@ -252,8 +270,9 @@ static void a_secret_outside_has_a_limit(void **state)
 
 	for (i = 0; i < COUNT(files); i++) {
 		write_file(bed, files[i], 0600);
-		assert_int_equal(safefile_read_secret(bed->path, 8, &bed->out,
-		    &bed->why), FAULT_TOO_BIG);
+		assert_int_equal(
+		    safefile_read_secret(bed->path, 8, &bed->out, &bed->why),
+		    FAULT_TOO_BIG);
 		assert_int_equal(bed->out.n, 0);
 	}
 }
@@ -270,10 +289,14 @@ static void a_secret_outside_is_the_owners_and_groups(void **state)
 		mode_t mode;
 		enum fault want;
 	} rows[] = {
-		{ 0600, FAULT_NONE }, { 0400, FAULT_NONE },
-		{ 0640, FAULT_NONE }, { 0440, FAULT_NONE },
-		{ 0604, FAULT_UNSAFE }, { 0660, FAULT_UNSAFE },
-		{ 0602, FAULT_UNSAFE }, { 0601, FAULT_UNSAFE },
+		{ 0600, FAULT_NONE },
+		{ 0400, FAULT_NONE },
+		{ 0640, FAULT_NONE },
+		{ 0440, FAULT_NONE },
+		{ 0604, FAULT_UNSAFE },
+		{ 0660, FAULT_UNSAFE },
+		{ 0602, FAULT_UNSAFE },
+		{ 0601, FAULT_UNSAFE },
 	};
 	char link[SCRATCH_BYTES];
 	struct bed *bed = *state;
@@ -396,14 +419,14 @@ static int save_under_limit(void *ctx)
 	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
 		return 2;
 	/* Known when the space is reserved ... */
-	if (replace(bed, BYTES("x"), SIZE) != FAULT_IO ||
-	    bed->why.err != EFBIG)
+	if (replace(bed, BYTES("x"), SIZE) != FAULT_IO || bed->why.err != EFBIG)
 		return 3;
 	/* ... and when only the write runs into it. */
 	if (safefile_make(bed->dirfd, 0, &tmp, &bed->why) != FAULT_NONE)
 		return 4;
-	if (safefile_put(bed->dirfd, &tmp, "file", (struct span){ bytes,
-	    sizeof(bytes) }, &bed->why) != FAULT_IO || bed->why.err != EFBIG)
+	if (safefile_put(bed->dirfd, &tmp, "file",
+		(struct span){ bytes, sizeof(bytes) }, &bed->why) != FAULT_IO ||
+	    bed->why.err != EFBIG)
 		return 5;
 	return 0;
 }
@@ -424,9 +447,9 @@ static int save_on_full_disk(void *ctx)
 {
 	struct bed *bed = ctx;
 
-	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL,
-	    MS_REC | MS_PRIVATE, NULL) != 0 || mount("tmpfs", bed->dir,
-	    "tmpfs", 0, "size=64k") != 0)
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", bed->dir, "tmpfs", 0, "size=64k") != 0)
 		return 77;
 	bed->dirfd = open(bed->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (bed->dirfd < 0 || replace(bed, BYTES("old"), 4096) != FAULT_NONE)
@@ -436,8 +459,8 @@ static int save_on_full_disk(void *ctx)
 		return 2;
 	if (scratch_count(bed->dir, ".tmp-") != 0)
 		return 3;
-	if (read_file(bed) != FAULT_NONE || !span_is(buf_span(&bed->out),
-	    "old"))
+	if (read_file(bed) != FAULT_NONE ||
+	    !span_is(buf_span(&bed->out), "old"))
 		return 4;
 	return 0;
 }

@@ -39,8 +39,7 @@ static struct seal_key *key_of(struct bed *bed, struct span bytes)
 	struct seal_key *key = NULL;
 
 	scratch_write(bed->path, bytes.p, bytes.n, 0600);
-	assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
-	    FAULT_NONE);
+	assert_int_equal(seal_key_read(bed->path, &key, &bed->why), FAULT_NONE);
 	return key;
 }
 
@@ -84,11 +83,14 @@ static enum fault open_list(struct bed *bed, struct span list,
 static void keys_are_raw_or_hex(void **state)
 {
 	static const struct span files[] = {
-		{ raw_key, 32 }, { hex_key, 64 },
+		{ raw_key, 32 },
+		{ hex_key, 64 },
 		{ "000102030405060708090a0b0c0d0e0f"
-		    "101112131415161718191a1b1c1d1e1f\n", 65 },
+		  "101112131415161718191a1b1c1d1e1f\n",
+		    65 },
 		{ "000102030405060708090a0b0c0d0e0f"
-		    "101112131415161718191a1b1c1d1e1f\r\n", 66 },
+		  "101112131415161718191a1b1c1d1e1f\r\n",
+		    66 },
 	};
 	struct bed *bed = *state;
 	struct seal_key *key;
@@ -108,15 +110,22 @@ static void keys_are_raw_or_hex(void **state)
 static void other_files_are_no_keys(void **state)
 {
 	static const struct span files[] = {
-		{ "", 0 }, { "x", 1 }, { raw_key, 31 }, { hex_key, 63 },
+		{ "", 0 },
+		{ "x", 1 },
+		{ raw_key, 31 },
+		{ hex_key, 63 },
 		{ "g00102030405060708090a0b0c0d0e0f"
-		    "101112131415161718191a1b1c1d1e1f", 64 },
+		  "101112131415161718191a1b1c1d1e1f",
+		    64 },
 		{ "000102030405060708090a0b0c0d0e0f"
-		    "101112131415161718191a1b1c1d1e1f0", 65 },
+		  "101112131415161718191a1b1c1d1e1f0",
+		    65 },
 		{ "000102030405060708090a0b0c0d0e0f"
-		    "101112131415161718191a1b1c1d1e1f\n\n", 66 },
+		  "101112131415161718191a1b1c1d1e1f\n\n",
+		    66 },
 		{ "000102030405060708090a0b0c0d0e0f"
-		    "101112131415161718191a1b1c1d1e1f\n\n\n", 67 },
+		  "101112131415161718191a1b1c1d1e1f\n\n\n",
+		    67 },
 	};
 	struct seal_key *key = NULL;
 	struct bed *bed = *state;
@@ -132,8 +141,7 @@ static void other_files_are_no_keys(void **state)
 	assert_int_equal(seal_key_read(bed->dir, &key, &bed->why),
 	    FAULT_UNSAFE);
 	assert_int_equal(unlink(bed->path), 0);
-	assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
-	    FAULT_IO);
+	assert_int_equal(seal_key_read(bed->path, &key, &bed->why), FAULT_IO);
 }
 
 static void keys_that_others_can_read_are_refused(void **state)
@@ -150,8 +158,7 @@ static void keys_that_others_can_read_are_refused(void **state)
 	assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
 	    FAULT_UNSAFE);
 	assert_int_equal(chmod(bed->path, 0440), 0);
-	assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
-	    FAULT_NONE);
+	assert_int_equal(seal_key_read(bed->path, &key, &bed->why), FAULT_NONE);
 	seal_key_free(key);
 	key = NULL;
 	if (getuid() != 0)
@@ -172,9 +179,11 @@ static void sealed_records_open_again(void **state)
 	/* 0..3: every padding. */
 	for (n = 0; n < 4; n++) {
 		assert_int_equal(seal_entry(bed->key, span_of("me@x"),
-		    buf_span(&plain), &list), FAULT_NONE);
-		assert_int_equal(open_list(bed, buf_span(&list), bed->key,
-		    "me@x"), FAULT_NONE);
+				     buf_span(&plain), &list),
+		    FAULT_NONE);
+		assert_int_equal(
+		    open_list(bed, buf_span(&list), bed->key, "me@x"),
+		    FAULT_NONE);
 		assert_int_equal(bed->out.n, n);
 		buf_add_lit(&plain, "p");
 		buf_drop(&list);
@@ -188,10 +197,11 @@ static void the_list_has_its_names_and_no_plain_bytes(void **state)
 	struct bed *bed = *state;
 	struct attrs attrs;
 
-	assert_int_equal(seal_entry(bed->key, span_of("me@x"), BYTES(MARK),
-	    &list), FAULT_NONE);
-	assert_int_equal(attr_parse(buf_span(&list), WIRE_FIRST_ENTRY,
-	    &attrs), FAULT_NONE);
+	assert_int_equal(
+	    seal_entry(bed->key, span_of("me@x"), BYTES(MARK), &list),
+	    FAULT_NONE);
+	assert_int_equal(attr_parse(buf_span(&list), WIRE_FIRST_ENTRY, &attrs),
+	    FAULT_NONE);
 	assert_int_equal(attrs.n, 5);
 	assert_span(attr_get(&attrs, "account"), "me@x");
 	assert_span(attr_get(&attrs, "key-id"), KEY_ID);
@@ -207,10 +217,14 @@ static void a_known_list_opens(void **state)
 {
 	struct bed *bed = *state;
 
-	assert_int_equal(open_list(bed, BYTES("mailtoken-entry=1\n"
-	    "account=me@x\nkey-id=" KEY_ID "\nnonce=AAAAAAAAAAAAAAAA\n"
-	    "sealed=ftDUt9sM99hw3LnsneTb+euFckuknFvu5Po=\n\n"),
-	    bed->key, "me@x"), FAULT_NONE);
+	assert_int_equal(
+	    open_list(bed,
+		BYTES(
+		    "mailtoken-entry=1\n"
+		    "account=me@x\nkey-id=" KEY_ID "\nnonce=AAAAAAAAAAAAAAAA\n"
+		    "sealed=ftDUt9sM99hw3LnsneTb+euFckuknFvu5Po=\n\n"),
+		bed->key, "me@x"),
+	    FAULT_NONE);
 	assert_span(buf_span(&bed->out), "plain text");
 }
 
@@ -221,15 +235,20 @@ static void nonces_are_new_each_time(void **state)
 	struct attrs a, b;
 	size_t half;
 
-	assert_int_equal(seal_entry(bed->key, span_of("me@x"), BYTES("p"),
-	    &list), FAULT_NONE);
+	assert_int_equal(
+	    seal_entry(bed->key, span_of("me@x"), BYTES("p"), &list),
+	    FAULT_NONE);
 	half = list.n;
-	assert_int_equal(seal_entry(bed->key, span_of("me@x"), BYTES("p"),
-	    &list), FAULT_NONE);
-	assert_int_equal(attr_parse((struct span){ list.p, half },
-	    WIRE_FIRST_ENTRY, &a), FAULT_NONE);
-	assert_int_equal(attr_parse((struct span){ list.p + half,
-	    list.n - half }, WIRE_FIRST_ENTRY, &b), FAULT_NONE);
+	assert_int_equal(
+	    seal_entry(bed->key, span_of("me@x"), BYTES("p"), &list),
+	    FAULT_NONE);
+	assert_int_equal(
+	    attr_parse((struct span){ list.p, half }, WIRE_FIRST_ENTRY, &a),
+	    FAULT_NONE);
+	assert_int_equal(
+	    attr_parse((struct span){ list.p + half, list.n - half },
+		WIRE_FIRST_ENTRY, &b),
+	    FAULT_NONE);
 	assert_memory_not_equal(attr_get(&a, "nonce").p,
 	    attr_get(&b, "nonce").p, 16);
 	buf_drop(&list);
@@ -247,14 +266,16 @@ static void the_largest_record_can_be_sealed(void **state)
 	memset(account, 'a', ACCOUNT_MAX_BYTES);
 	account[ACCOUNT_MAX_BYTES] = '\0';
 	assert_int_equal(seal_entry(bed->key, span_of(account),
-	    (struct span){ plain, ENTRY_MAX_BYTES }, &list), FAULT_NONE);
+			     (struct span){ plain, ENTRY_MAX_BYTES }, &list),
+	    FAULT_NONE);
 	assert_int_equal(open_list(bed, buf_span(&list), bed->key, account),
 	    FAULT_NONE);
 	assert_int_equal(bed->out.n, ENTRY_MAX_BYTES);
 	assert_memory_equal(bed->out.p, plain, ENTRY_MAX_BYTES);
 	buf_drop(&list);
 	assert_int_equal(seal_entry(bed->key, span_of(account),
-	    (struct span){ plain, ENTRY_MAX_BYTES + 1 }, &list),
+			     (struct span){ plain, ENTRY_MAX_BYTES + 1 },
+			     &list),
 	    FAULT_TOO_BIG);
 	assert_int_equal(list.n, 0);
 	free(plain);
@@ -266,8 +287,9 @@ static void another_key_is_a_config_error(void **state)
 	struct bed *bed = *state;
 	struct seal_key *other = key_of(bed, BYTES(other_key));
 
-	assert_int_equal(seal_entry(bed->key, span_of("me@x"), BYTES(MARK),
-	    &list), FAULT_NONE);
+	assert_int_equal(
+	    seal_entry(bed->key, span_of("me@x"), BYTES(MARK), &list),
+	    FAULT_NONE);
 	assert_int_equal(open_list(bed, buf_span(&list), other, "me@x"),
 	    FAULT_CONFIG_ERROR);
 	assert_int_equal(open_list(bed, buf_span(&list), NULL, "me@x"),
@@ -283,8 +305,9 @@ static void another_name_does_not_open_it(void **state)
 	struct bed *bed = *state;
 	char *name;
 
-	assert_int_equal(seal_entry(bed->key, span_of("me@x"), BYTES(MARK),
-	    &list), FAULT_NONE);
+	assert_int_equal(
+	    seal_entry(bed->key, span_of("me@x"), BYTES(MARK), &list),
+	    FAULT_NONE);
 	assert_int_equal(open_list(bed, buf_span(&list), bed->key, "me@y"),
 	    FAULT_GRAMMAR);
 	/* Nor with the name written over. */
@@ -304,20 +327,23 @@ static void every_changed_character_is_noticed(void **state)
 	size_t i, from;
 	char old;
 
-	assert_int_equal(seal_entry(bed->key, span_of("me@x"), BYTES(MARK),
-	    &list), FAULT_NONE);
-	from = (size_t)((char *)memmem(list.p, list.n, "nonce=", 6) -
-	    list.p) + 6;
+	assert_int_equal(
+	    seal_entry(bed->key, span_of("me@x"), BYTES(MARK), &list),
+	    FAULT_NONE);
+	from = (size_t)((char *)memmem(list.p, list.n, "nonce=", 6) - list.p) +
+	    6;
 	for (i = from; i < list.n - 2; i++) {
 		if (i >= from + 16 && i < from + 16 + sizeof("\nsealed=") - 1)
 			continue;
 		old = list.p[i];
 		list.p[i] = old == 'A' ? 'B' : 'A';
-		assert_int_equal(open_list(bed, buf_span(&list), bed->key,
-		    "me@x"), FAULT_GRAMMAR);
+		assert_int_equal(
+		    open_list(bed, buf_span(&list), bed->key, "me@x"),
+		    FAULT_GRAMMAR);
 		list.p[i] = ' ';
-		assert_int_equal(open_list(bed, buf_span(&list), bed->key,
-		    "me@x"), FAULT_GRAMMAR);
+		assert_int_equal(
+		    open_list(bed, buf_span(&list), bed->key, "me@x"),
+		    FAULT_GRAMMAR);
 		list.p[i] = old;
 	}
 	assert_int_equal(open_list(bed, buf_span(&list), bed->key, "me@x"),
@@ -332,7 +358,8 @@ static void damaged_lists_are_refused(void **state)
 #define L(s) { s, sizeof(s) - 1 }
 		L("mailtoken-entry=1\nkey-id=" KEY_ID "\nsealed=AAAA\n\n"),
 		L("mailtoken-entry=1\naccount=\nsealed=AAAA\n\n"),
-		L(H "sealed=AAAA\n\n"), L(H "nonce=AAAAAAAAAAAAAAAA\n\n"),
+		L(H "sealed=AAAA\n\n"),
+		L(H "nonce=AAAAAAAAAAAAAAAA\n\n"),
 		L(H "nonce=\nsealed=AAAA\n\n"),
 		L(H "nonce=AAAA\nsealed=AAAA\n\n"),
 		L(H "nonce=AAAAAAAAAAAAAAAAAAAA\nsealed=AAAA\n\n"),
@@ -351,8 +378,7 @@ static void damaged_lists_are_refused(void **state)
 	size_t i;
 
 	for (i = 0; i < COUNT(lists); i++)
-		if (open_list(bed, lists[i], bed->key, "me@x") !=
-		    FAULT_GRAMMAR)
+		if (open_list(bed, lists[i], bed->key, "me@x") != FAULT_GRAMMAR)
 			fail_msg("list %zu was not refused", i);
 }
 
@@ -362,8 +388,9 @@ static void freed_memory_holds_no_plain_bytes(void **state)
 	struct bed *bed = *state;
 
 	failing_malloc_watch(MARK);
-	assert_int_equal(seal_entry(bed->key, span_of("me@x"), BYTES(MARK),
-	    &list), FAULT_NONE);
+	assert_int_equal(
+	    seal_entry(bed->key, span_of("me@x"), BYTES(MARK), &list),
+	    FAULT_NONE);
 	assert_int_equal(open_list(bed, buf_span(&list), bed->key, "me@x"),
 	    FAULT_NONE);
 	assert_span(buf_span(&bed->out), MARK);

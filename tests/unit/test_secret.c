@@ -18,8 +18,7 @@ static void any_bytes_come_back_and_a_nul_follows(void **state)
 	struct span span;
 
 	(void)state;
-	assert_int_equal(secret_new(BYTES("a\0b\377\n"), &secret),
-	    FAULT_NONE);
+	assert_int_equal(secret_new(BYTES("a\0b\377\n"), &secret), FAULT_NONE);
 	span = secret_reveal(secret, "test");
 	assert_span(span, "a\0b\377\n");
 	assert_int_equal(span.p[span.n], '\0');

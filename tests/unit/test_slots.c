@@ -15,7 +15,7 @@ struct asker {
 	struct slots *slots;
 	struct slot_wish wish;
 	bool ends_at_once;
-	int started;		/* which it was, from 1 */
+	int started; /* which it was, from 1 */
 };
 
 static int starts;
@@ -102,8 +102,12 @@ static void requests_go_first_then_by_the_end_of_the_token(void **state)
 		int64_t ends_s;
 		int turn;
 	} rows[] = {
-		{ false, 30, 5 }, { true, 90, 3 }, { false, 10, 4 },
-		{ true, 20, 1 }, { true, 90, 0 }, { true, 40, 2 },
+		{ false, 30, 5 },
+		{ true, 90, 3 },
+		{ false, 10, 4 },
+		{ true, 20, 1 },
+		{ true, 90, 0 },
+		{ true, 40, 2 },
 	};
 	struct asker holders[SLOTS_MAX], askers[COUNT(rows)];
 	struct slots *slots = make_full(holders);
@@ -118,15 +122,15 @@ static void requests_go_first_then_by_the_end_of_the_token(void **state)
 	for (i = 0; i < COUNT(rows); i++)
 		slots_done(slots, &holders[i].wish);
 	for (i = 0; i < COUNT(rows); i++)
-		assert_int_equal(askers[i].started, rows[i].turn == 0 ? 0 :
-		    SLOTS_MAX + rows[i].turn);
+		assert_int_equal(askers[i].started,
+		    rows[i].turn == 0 ? 0 : SLOTS_MAX + rows[i].turn);
 	slots_free(slots);
 }
 
 static void a_wish_that_becomes_urgent_moves_up(void **state)
 {
 	struct asker holders[SLOTS_MAX], a = { .started = 0 },
-	    b = { .started = 0 };
+					 b = { .started = 0 };
 	struct slots *slots = make_full(holders);
 
 	(void)state;

@@ -32,7 +32,8 @@ static struct verdict read_bytes(const void *bytes, size_t n,
 
 static void gmails_error_is_a_rejection(void **state)
 {
-	static const char gmail[] = "{\"status\":\"400\",\"schemes\":"
+	static const char gmail[] =
+	    "{\"status\":\"400\",\"schemes\":"
 	    "\"Bearer\",\"scope\":\"https://mail.google.com/\"}";
 	struct verdict verdict = read_bytes(gmail, sizeof(gmail) - 1, "");
 
@@ -85,8 +86,13 @@ static void what_is_no_object_is_no_rejection(void **state)
 		const char *p;
 		size_t n;
 	} rows[] = {
-		{ "x{", 2 }, { "AUTHENTICATE XOAUTH2 ", 21 }, { " ", 1 },
-		{ "\r\n", 2 }, { "\0{", 2 }, { "[{", 2 }, { "%n", 2 },
+		{ "x{", 2 },
+		{ "AUTHENTICATE XOAUTH2 ", 21 },
+		{ " ", 1 },
+		{ "\r\n", 2 },
+		{ "\0{", 2 },
+		{ "[{", 2 },
+		{ "%n", 2 },
 		{ "\001", 1 },
 	};
 	size_t i;
@@ -129,8 +135,7 @@ static void a_long_challenge_is_cut(void **state)
 	assert_int_equal(strlen(verdict.challenge), CHALLENGE_MAX_BYTES);
 	verdict = read_bytes(big, CHALLENGE_MAX_BYTES + 1, "");
 	assert_int_equal(strlen(verdict.challenge), CHALLENGE_MAX_BYTES);
-	assert_string_equal(verdict.challenge + CHALLENGE_MAX_BYTES - 3,
-	    "...");
+	assert_string_equal(verdict.challenge + CHALLENGE_MAX_BYTES - 3, "...");
 }
 
 static void a_repeated_token_is_not_shown(void **state)

@@ -27,12 +27,9 @@ static void every_listener_hears_every_change(void **state)
 	(void)state;
 	assert_int_equal(watch_new(&watchers), FAULT_NONE);
 	watch_tell(watchers, account);
-	assert_int_equal(watch_add(watchers, heard, &times[0], &a),
-	    FAULT_NONE);
-	assert_int_equal(watch_add(watchers, heard, &times[1], &b),
-	    FAULT_NONE);
-	assert_int_equal(watch_add(watchers, heard, &times[2], &c),
-	    FAULT_NONE);
+	assert_int_equal(watch_add(watchers, heard, &times[0], &a), FAULT_NONE);
+	assert_int_equal(watch_add(watchers, heard, &times[1], &b), FAULT_NONE);
+	assert_int_equal(watch_add(watchers, heard, &times[2], &c), FAULT_NONE);
 	watch_tell(watchers, account);
 	assert_ptr_equal(last, account);
 	watch_remove(watchers, b);
