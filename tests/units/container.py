@@ -190,7 +190,7 @@ class Container:
         """The command line that runs a command in it, maybe as a user.
 
         It ends in time by itself: a signal would end nsenter only."""
-        enter = ["nsenter", "-t", str(self.leader), "-a", "--",
+        enter = ["nsenter", "-t", str(self.leader), "-a", "-r", "-w", "--",
                  "timeout", "--kill-after=5", str(COMMAND_S)]
         if user is not None:
             enter += ["runuser", "-u", user, "--"]

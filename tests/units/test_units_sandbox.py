@@ -107,7 +107,7 @@ def test_files_appear_in_the_keyring_only(system):
 def test_the_service_sees_no_place_to_write_but_its_own(system):
     assert system.run("version").returncode == 0
     done = system.container.run(
-        "nsenter", "-t", str(system.pid()), "-m", "--", "runuser", "-u",
+        "nsenter", "-t", str(system.pid()), "-m", "-r", "--", "runuser", "-u",
         "mailtoken", "--", "find", "/", "-not", "(", "-path", "/proc/*",
         "-prune", ")", "-type", "d", "-writable", check=False)
     state = os.path.dirname(system.keyring)
