@@ -51,6 +51,13 @@ static bool is_absent(const struct talk *talk)
 	return talk->fault == FAULT_NO_HELPER && talk->why.err == ENOENT;
 }
 
+/* The administrator lets some users in, and this is none of them. */
+static bool is_shut(const struct talk *talk)
+{
+	return !talk->answered &&
+	    (talk->why.err == EACCES || talk->why.err == EPERM);
+}
+
 static void talk_once(struct talk *talk, struct span request,
     int64_t deadline_ms, int64_t retry_ms)
 {
@@ -99,7 +106,7 @@ static void talk_second(struct talk *talks, struct span request,
 	talk_to(&talks[1], request, deadline_ms,
 	    talks[0].answered ? 0 : CONNECT_RETRY_MAX_MS);
 	if (talks[0].answered && talks[1].fault == FAULT_NO_HELPER &&
-	    !is_absent(&talks[1]))
+	    !is_absent(&talks[1]) && !is_shut(&talks[1]))
 		talk_to(&talks[1], request, deadline_ms, CONNECT_RETRY_MAX_MS);
 }
 
@@ -113,7 +120,8 @@ static struct talk *talk_all(struct talk *talks, size_t n, struct span request)
 	if (n == 1 || !knows_nothing(&talks[0]))
 		return &talks[0];
 	talk_second(talks, request, deadline_ms);
-	if (is_absent(&talks[1]) && !is_absent(&talks[0]))
+	if ((is_absent(&talks[1]) || is_shut(&talks[1])) &&
+	    !is_absent(&talks[0]))
 		return &talks[0];
 	return &talks[1];
 }
@@ -156,12 +164,13 @@ static void say_unreachable(const struct talk *talk, const char *other,
 {
 	const char *path = talk->address.path;
 
-	if (talk->why.err == EACCES || talk->why.err == EPERM)
+	if (is_shut(talk))
 		why_set(why, 0,
 		    "mailtoken: no permission for uid %lu to reach the helper "
-		    "at %s (%s): let this user in, see the modes of the socket "
+		    "at %s%s%s: let this user in, see the modes of the socket "
 		    "and its directory",
-		    my_uid(), path, talk->why.text);
+		    my_uid(), talk->why.text,
+		    other[0] != '\0' ? ", and none runs at " : "", other);
 	else if (talk->fault == FAULT_UNTRUSTED)
 		why_set(why, 0, "mailtoken: not trusting the helper at %s: %s",
 		    path, talk->why.text);

@@ -404,6 +404,31 @@ def test_a_password_may_be_allowed_by_the_users_helper(two):
     assert b"auth=Bearer " + b"A1" * 40 in run.outs[0]
 
 
+@pytest.mark.parametrize("closed", ["socket", "directory"])
+def test_a_system_socket_closed_to_the_user_leaves_his_answer(two, closed):
+    """A relay's socket has a group; its users have their own helpers."""
+    own, system, host = two
+    own.start()
+    system.start()
+    path = Path(system.path)
+    (path if closed == "socket" else path.parent).chmod(0o600)
+    own.add("answer", times=None, attributes=[
+        ["mailtoken", "1"], ["result", "unknown-account"],
+        ["password-as-token", "yes"]])
+    assert "not signed in" in failed(host, sasl.NOUSER)
+    run = host.run(user=ALICE, password="A1" * 40)
+    assert b"auth=Bearer " + b"A1" * 40 in run.outs[0]
+
+
+def test_a_closed_system_socket_is_not_all_that_is_told(two):
+    own, system, host = two
+    system.start()
+    Path(system.path).chmod(0o600)
+    text = failed(host, sasl.UNAVAIL)
+    assert "no permission for uid 65534" in text
+    assert f"none runs at {own.path}: " in text
+
+
 def test_no_helper_at_all_names_both_places(two):
     own, system, host = two
     text = failed(host, sasl.UNAVAIL)
