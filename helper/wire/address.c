@@ -193,7 +193,7 @@ enum fault address_check_peer(int fd, uid_t owner, struct why *why)
 		why_set(why, errno, "SO_PEERCRED");
 		return FAULT_IO;
 	}
-	if (peer.uid == 0 || peer.uid == geteuid() || peer.uid == owner)
+	if (peer.uid == 0 || peer.uid == owner || peer.uid == geteuid())
 		return FAULT_NONE;
 	why_set(why, 0, "uid %lu listens there, not the helper",
 	    (unsigned long)peer.uid);

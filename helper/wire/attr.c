@@ -40,12 +40,9 @@ static bool is_name(struct span name)
 	return true;
 }
 
-static bool is_value(struct span value)
+static bool has_byte(struct span value, char byte)
 {
-	return value.n == 0 ||
-	    (memchr(value.p, '\0', value.n) == NULL &&
-		memchr(value.p, '\n', value.n) == NULL &&
-		memchr(value.p, '\r', value.n) == NULL);
+	return value.n > 0 && memchr(value.p, byte, value.n) != NULL;
 }
 
 enum fault attr_length(struct span bytes, size_t *list_out)
@@ -94,10 +91,16 @@ static enum fault parse_line(struct span line, struct attrs *attrs)
 	attr.name.n = (size_t)(eq - line.p);
 	attr.value.p = eq + 1;
 	attr.value.n = line.n - attr.name.n - 1;
-	if (!is_name(attr.name) || !is_value(attr.value))
+	if (!is_name(attr.name) || has_byte(attr.value, '\0') ||
+	    has_byte(attr.value, '\r'))
 		return FAULT_GRAMMAR;
 	attrs->at[attrs->n++] = attr;
 	return FAULT_NONE;
+}
+
+static bool is_same(struct span a, struct span b)
+{
+	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
 static bool has_repeat(const struct attrs *attrs)
@@ -107,14 +110,9 @@ static bool has_repeat(const struct attrs *attrs)
 	for (i = 0; i < attrs->n; i++) {
 		struct span a = attrs->at[i].name;
 
-		if (is_list_name(a))
-			continue;
-		for (j = 0; j < i; j++) {
-			struct span b = attrs->at[j].name;
-
-			if (a.n == b.n && memcmp(a.p, b.p, a.n) == 0)
+		for (j = 0; j < i; j++)
+			if (is_same(a, attrs->at[j].name) && !is_list_name(a))
 				return true;
-		}
 	}
 	return false;
 }
@@ -122,8 +120,8 @@ static bool has_repeat(const struct attrs *attrs)
 enum fault attr_parse(struct span list, const char *first,
     struct attrs *attrs_out)
 {
-	struct attrs attrs = { .n = 0 };
 	size_t length, at = 0;
+	struct attrs attrs;
 	enum fault fault;
 
 	fault = attr_length(list, &length);
@@ -132,6 +130,7 @@ enum fault attr_parse(struct span list, const char *first,
 	if (length == 0 || length != list.n)
 		return FAULT_GRAMMAR;
 
+	attrs.n = 0;
 	while (at < list.n - 1) {
 		const char *lf = memchr(list.p + at, '\n', list.n - at);
 		struct span line = { list.p + at,
@@ -151,10 +150,11 @@ enum fault attr_parse(struct span list, const char *first,
 
 static const struct attr *attr_find(const struct attrs *attrs, const char *name)
 {
+	struct span wanted = span_of(name);
 	size_t i;
 
 	for (i = 0; i < attrs->n; i++)
-		if (span_is(attrs->at[i].name, name))
+		if (is_same(attrs->at[i].name, wanted))
 			return &attrs->at[i];
 	return NULL;
 }
@@ -218,8 +218,8 @@ void attr_begin(struct attr_writer *writer, struct buf *buf, const char *first)
 
 void attr_put(struct attr_writer *writer, const char *name, struct span value)
 {
-	/* A line break inside would otherwise become a line of its own. */
-	if (!is_value(value) && writer->buf->fault == FAULT_NONE)
+	/* It would become a line of its own; attr_end() sees all else. */
+	if (has_byte(value, '\n') && writer->buf->fault == FAULT_NONE)
 		writer->buf->fault = FAULT_GRAMMAR;
 	buf_add_str(writer->buf, name);
 	buf_add_lit(writer->buf, "=");
