@@ -10,7 +10,6 @@
 #include <sasl/sasl.h>
 #include <unistd.h>
 
-#include "response.h"
 #include "wire/ask.h"
 
 #define NAME_SHOWN_BYTES  64 /* so that the advice behind it still fits */
@@ -139,7 +138,7 @@ static enum fault take_answer(struct talk *talk,
 	if (login.n == 0)
 		login = span_of(question->account);
 	if (!attr_is_token(token, ACCESS_TOKEN_MAX_BYTES) ||
-	    !response_is_user(login) || serial.n > SERIAL_MAX_BYTES) {
+	    !attr_is_login(login) || serial.n > SERIAL_MAX_BYTES) {
 		why_set(&talk->why, 0, "its token, login or serial is not one");
 		return FAULT_GARBLED;
 	}

@@ -11,18 +11,6 @@
 
 #define BEARER_MIN_BYTES 64 /* no password that a human chose */
 
-bool response_is_user(struct span user)
-{
-	size_t i;
-
-	if (user.n < 1 || user.n > LOGIN_MAX_BYTES)
-		return false;
-	for (i = 0; i < user.n; i++)
-		if ((unsigned char)user.p[i] < 0x20 || user.p[i] == 0x7f)
-			return false;
-	return true;
-}
-
 /* b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
 bool response_is_bearer(struct span text)
 {
@@ -43,7 +31,7 @@ bool response_is_bearer(struct span text)
 
 static bool can_carry(struct span user, struct span token)
 {
-	return response_is_user(user) &&
+	return attr_is_login(user) &&
 	    attr_is_token(token, ACCESS_TOKEN_MAX_BYTES);
 }
 

@@ -19,12 +19,6 @@
 #define RESPONSE_MAX_BYTES (3 * LOGIN_MAX_BYTES + ACCESS_TOKEN_MAX_BYTES + 64)
 
 /*
- * response_is_user - whether a name can stand in a response: 1..1024 bytes,
- * no C0 control byte and no DEL.
- */
-bool response_is_user(struct span user);
-
-/*
  * response_is_bearer - whether text can only be a bearer token, not a
  * password: 64..65000 bytes of the b64token alphabet (RFC 6750 section 2.1).
  */
@@ -33,7 +27,7 @@ bool response_is_bearer(struct span text);
 /*
  * response_xoauth2 - user=USER^Aauth=Bearer TOKEN^A^A
  *
- * user    in: 1..1024 bytes, as response_is_user(); not terminated
+ * user    in: as attr_is_login(); not terminated
  * token   in: 1..65000 printable ASCII bytes, no space; not terminated
  * out     in/out: empty buf whose limit is RESPONSE_MAX_BYTES; it holds a
  *         secret afterwards, so the caller must buf_drop() it

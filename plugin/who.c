@@ -5,7 +5,6 @@
  */
 #include "who.h"
 
-#include "response.h"
 #include "wire/attr.h"
 
 /* One entry of the callback table, in the types that its ids have. */
@@ -232,7 +231,7 @@ int who_names(struct who *who, sasl_client_params_t *params,
 	if (code != SASL_OK)
 		return code;
 	if (!attr_is_account(span_of(who->account)) ||
-	    !response_is_user(span_of(who->mailbox))) {
+	    !attr_is_login(span_of(who->mailbox))) {
 		why_set(why, 0,
 		    "mailtoken: the program's user name has control bytes or "
 		    "is not UTF-8: configure another");

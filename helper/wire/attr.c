@@ -24,7 +24,7 @@ static bool is_list_name(struct span name)
 	return false;
 }
 
-static bool is_name(struct span name)
+static bool is_attr_name(struct span name)
 {
 	size_t i;
 
@@ -91,7 +91,7 @@ static enum fault parse_line(struct span line, struct attrs *attrs)
 	attr.name.n = (size_t)(eq - line.p);
 	attr.value.p = eq + 1;
 	attr.value.n = line.n - attr.name.n - 1;
-	if (!is_name(attr.name) || has_byte(attr.value, '\0') ||
+	if (!is_attr_name(attr.name) || has_byte(attr.value, '\0') ||
 	    has_byte(attr.value, '\r'))
 		return FAULT_GRAMMAR;
 	attrs->at[attrs->n++] = attr;
@@ -331,12 +331,12 @@ size_t attr_utf8_bytes(const unsigned char *p, size_t n)
 	return 0;
 }
 
-bool attr_is_account(struct span text)
+static bool is_user_name(struct span text, size_t max_bytes)
 {
 	const unsigned char *p = (const unsigned char *)text.p;
 	size_t i = 0, bytes;
 
-	if (text.n < 1 || text.n > ACCOUNT_MAX_BYTES)
+	if (text.n < 1 || text.n > max_bytes)
 		return false;
 	while (i < text.n) {
 		bytes = attr_utf8_bytes(p + i, text.n - i);
@@ -346,6 +346,16 @@ bool attr_is_account(struct span text)
 		i += bytes;
 	}
 	return true;
+}
+
+bool attr_is_account(struct span text)
+{
+	return is_user_name(text, ACCOUNT_MAX_BYTES);
+}
+
+bool attr_is_login(struct span text)
+{
+	return is_user_name(text, LOGIN_MAX_BYTES);
 }
 
 static size_t plain_bytes(unsigned char c)

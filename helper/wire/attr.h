@@ -103,10 +103,12 @@ enum fault attr_end(struct attr_writer *writer) MUST_CHECK;
  *
  * attr_is_token    1..max bytes of printable ASCII without blanks
  * attr_is_account  1..254 bytes of UTF-8 without control bytes (C0, DEL, C1)
+ * attr_is_login    likewise, 1..1024 bytes: what goes into user= or a=
  * attr_is_host     1..255 bytes of letters, digits, '.', '-', ':', '_'
  */
 bool attr_is_token(struct span text, size_t max_bytes);
 bool attr_is_account(struct span text);
+bool attr_is_login(struct span text);
 bool attr_is_host(struct span text);
 
 /*

@@ -6,6 +6,7 @@
  * source itself is part of this program.
  */
 #include "fetch.c"
+#include "response.h"
 
 #include "fuzz.h"
 
@@ -17,7 +18,7 @@ static void check_fetched(const struct fetched *fetched)
 	struct span token = secret_reveal(fetched->token, "checked");
 
 	FUZZ_CHECK(strlen(fetched->serial) <= SERIAL_MAX_BYTES);
-	FUZZ_CHECK(response_is_user(span_of(fetched->login)));
+	FUZZ_CHECK(attr_is_login(span_of(fetched->login)));
 	FUZZ_CHECK(response_xoauth2(span_of(fetched->login), token, &out) ==
 	    FAULT_NONE);
 	buf_drop(&out);

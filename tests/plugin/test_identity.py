@@ -78,8 +78,12 @@ def test_a_name_cannot_add_a_field(helper, host, user):
     assert len(helper.requests) == 0
 
 
-def test_an_authorization_id_cannot_add_a_field(helper, host):
-    run = host.run(style="mutt", user=ALICE, authzid="a\1auth=x")
+@pytest.mark.parametrize("authzid", ["a\1auth=x", b"caf\xe9@example.com"],
+                         ids=["separator", "latin1"])
+def test_an_authorization_id_cannot_add_a_field(helper, host, authzid):
+    if isinstance(authzid, bytes):
+        authzid = authzid.decode("utf-8", "surrogateescape")
+    run = host.run(style="mutt", user=ALICE, authzid=authzid)
     assert run.start == sasl.BADPARAM
 
 

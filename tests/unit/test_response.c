@@ -317,6 +317,15 @@ static void no_control_byte_of_a_name_passes(void **state)
 	refuse(user, tok);
 }
 
+/* RFC 5801 section 4: a saslname is UTF-8. */
+static void no_other_character_set_passes(void **state)
+{
+	(void)state;
+	refuse(span_of("caf\351@x"), tok);
+	refuse(span_of("me@x\303"), tok);
+	refuse(span_of("me\302\233@x"), tok); /* a control character: CSI */
+}
+
 static void no_odd_byte_of_a_token_passes(void **state)
 {
 	char text[] = { 'a', 0, 'b' };
@@ -432,6 +441,7 @@ int main(void)
 		cmocka_unit_test(xoauth2_quotes_nothing),
 		cmocka_unit_test(utf8_goes_out_as_it_is),
 		cmocka_unit_test(no_control_byte_of_a_name_passes),
+		cmocka_unit_test(no_other_character_set_passes),
 		cmocka_unit_test(no_odd_byte_of_a_token_passes),
 		cmocka_unit_test(lengths_end_where_the_limits_are),
 		cmocka_unit_test(a_full_buf_holds_no_token_afterwards),
