@@ -6,8 +6,8 @@
 #include "wire/attr.h"
 
 static const char *const list_names[] = {
-	"data",
-	"defaults",
+	ATTR_DATA,
+	ATTR_DEFAULTS,
 	"sealed",
 	ATTR_CHANGED,
 	ATTR_NEEDS_RESTART,

@@ -80,24 +80,11 @@ const char *fault_text(enum fault fault)
 
 enum fault fault_from_word(struct span word)
 {
-	static const enum fault outcomes[] = {
-		FAULT_NONE,
-		FAULT_LOGIN_NEEDED,
-		FAULT_UNKNOWN_ACCOUNT,
-		FAULT_WRONG_SERVER,
-		FAULT_TRY_LATER,
-		FAULT_CONFIG_ERROR,
-		FAULT_DENIED,
-		FAULT_BAD_REQUEST,
-		FAULT_BUSY,
-		FAULT_TIMEOUT,
-		FAULT_INTERNAL,
-	};
-	size_t i;
+	unsigned outcome;
 
-	for (i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
-		if (span_is(word, fault_word(outcomes[i])))
-			return outcomes[i];
+	for (outcome = FAULT_NONE; outcome <= FAULT_INTERNAL; outcome++)
+		if (span_is(word, fault_word((enum fault)outcome)))
+			return (enum fault)outcome;
 	return FAULT_GARBLED;
 }
 

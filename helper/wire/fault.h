@@ -21,7 +21,7 @@
 enum fault {
 	FAULT_NONE = 0,
 
-	/* Outcomes: what a helper answers. */
+	/* Outcomes, each with a word: what a helper answers. */
 	FAULT_LOGIN_NEEDED,
 	FAULT_UNKNOWN_ACCOUNT, /* unknown, or not this peer's */
 	FAULT_WRONG_SERVER,

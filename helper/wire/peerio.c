@@ -40,7 +40,8 @@ void peerio_pause(int ms, int64_t deadline_ms)
 	(void)poll(NULL, 0, left >= 0 && left < ms ? left : ms);
 }
 
-enum fault peerio_wait(int fd, short events, int64_t deadline_ms,
+/* Ready, or an error or a hang-up that the next call will tell. */
+static enum fault await(int fd, short events, int64_t deadline_ms,
     struct why *why)
 {
 	struct pollfd poller = { .fd = fd, .events = events };
@@ -85,7 +86,7 @@ enum fault peerio_send(int fd, struct span bytes, int64_t deadline_ms,
 			why_set(why, errno, "send");
 			return FAULT_IO;
 		}
-		fault = peerio_wait(fd, POLLOUT, deadline_ms, why);
+		fault = await(fd, POLLOUT, deadline_ms, why);
 		if (fault != FAULT_NONE)
 			return fault;
 	}
@@ -119,7 +120,7 @@ static enum fault receive_some(int fd, struct buf *in, int64_t deadline_ms,
 			why_set(why, errno, "recv");
 			return FAULT_IO;
 		}
-		fault = peerio_wait(fd, POLLIN, deadline_ms, why);
+		fault = await(fd, POLLIN, deadline_ms, why);
 		if (fault != FAULT_NONE)
 			return fault;
 	}

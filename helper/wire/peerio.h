@@ -22,19 +22,12 @@ int64_t peerio_now_ms(void);
 void peerio_pause(int ms, int64_t deadline_ms);
 
 /*
- * peerio_wait - until fd is ready for events (POLLIN, POLLOUT), an error or
- * a hang-up included.
+ * peerio_send - all of bytes
  *
  * deadline_ms  in: on the clock of peerio_now_ms(), or PEERIO_FOREVER
  *
- * FAULT_NONE, FAULT_TIMEOUT, FAULT_IO.
- */
-enum fault peerio_wait(int fd, short events, int64_t deadline_ms,
-    struct why *why) MUST_CHECK;
-
-/*
- * peerio_send - all of bytes.  FAULT_NONE, FAULT_TIMEOUT, FAULT_NO_HELPER
- * when the other side has closed, FAULT_IO.
+ * FAULT_NONE; FAULT_TIMEOUT; FAULT_NO_HELPER when the other side has closed;
+ * FAULT_IO.
  */
 enum fault peerio_send(int fd, struct span bytes, int64_t deadline_ms,
     struct why *why) MUST_CHECK;

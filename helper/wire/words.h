@@ -85,7 +85,6 @@
 #define ATTR_PROTOCOL		       "protocol"
 #define ATTR_KEYRING		       "keyring"
 #define ATTR_PID		       "pid"
-#define ATTR_OUTCOME		       "outcome"
 
 #define RESULT_OK "ok"
 

@@ -35,35 +35,9 @@ static void check(encoder *encode, struct span user, struct span token,
 
 static void xoauth2_is_what_the_page_says(void **state)
 {
-	static const unsigned char want[] = {
-		'u',
-		's',
-		'e',
-		'r',
-		'=',
-		'm',
-		'e',
-		'@',
-		'x',
-		0x01,
-		'a',
-		'u',
-		't',
-		'h',
-		'=',
-		'B',
-		'e',
-		'a',
-		'r',
-		'e',
-		'r',
-		' ',
-		't',
-		'o',
-		'k',
-		0x01,
-		0x01,
-	};
+	static const unsigned char want[] = { 'u', 's', 'e', 'r', '=', 'm', 'e',
+		'@', 'x', 0x01, 'a', 'u', 't', 'h', '=', 'B', 'e', 'a', 'r',
+		'e', 'r', ' ', 't', 'o', 'k', 0x01, 0x01 };
 
 	(void)state;
 	check(response_xoauth2, alice, tok, want, sizeof(want));
@@ -72,51 +46,10 @@ static void xoauth2_is_what_the_page_says(void **state)
 /* dXNlcj1yZWxheUBleGFtcGxlLmNvbQFhdXRoPUJlYXJlciB0b2sxMjMBAQ== */
 static void xoauth2_of_a_relay(void **state)
 {
-	static const unsigned char want[] = {
-		'u',
-		's',
-		'e',
-		'r',
-		'=',
-		'r',
-		'e',
-		'l',
-		'a',
-		'y',
-		'@',
-		'e',
-		'x',
-		'a',
-		'm',
-		'p',
-		'l',
-		'e',
-		'.',
-		'c',
-		'o',
-		'm',
-		0x01,
-		'a',
-		'u',
-		't',
-		'h',
-		'=',
-		'B',
-		'e',
-		'a',
-		'r',
-		'e',
-		'r',
-		' ',
-		't',
-		'o',
-		'k',
-		'1',
-		'2',
-		'3',
-		0x01,
-		0x01,
-	};
+	static const unsigned char want[] = { 'u', 's', 'e', 'r', '=', 'r', 'e',
+		'l', 'a', 'y', '@', 'e', 'x', 'a', 'm', 'p', 'l', 'e', '.', 'c',
+		'o', 'm', 0x01, 'a', 'u', 't', 'h', '=', 'B', 'e', 'a', 'r',
+		'e', 'r', ' ', 't', 'o', 'k', '1', '2', '3', 0x01, 0x01 };
 
 	(void)state;
 	check(response_xoauth2, span_of("relay@example.com"), span_of("tok123"),
@@ -125,35 +58,9 @@ static void xoauth2_of_a_relay(void **state)
 
 static void oauthbearer_is_what_rfc_7628_says(void **state)
 {
-	static const unsigned char want[] = {
-		'n',
-		',',
-		'a',
-		'=',
-		'm',
-		'e',
-		'@',
-		'x',
-		',',
-		0x01,
-		'a',
-		'u',
-		't',
-		'h',
-		'=',
-		'B',
-		'e',
-		'a',
-		'r',
-		'e',
-		'r',
-		' ',
-		't',
-		'o',
-		'k',
-		0x01,
-		0x01,
-	};
+	static const unsigned char want[] = { 'n', ',', 'a', '=', 'm', 'e', '@',
+		'x', ',', 0x01, 'a', 'u', 't', 'h', '=', 'B', 'e', 'a', 'r',
+		'e', 'r', ' ', 't', 'o', 'k', 0x01, 0x01 };
 
 	(void)state;
 	check(response_oauthbearer, alice, tok, want, sizeof(want));
@@ -162,55 +69,11 @@ static void oauthbearer_is_what_rfc_7628_says(void **state)
 /* bixhPW89MkN4PTNEeUBleGFtcGxlLmNvbSwBYXV0aD1CZWFyZXIgdG9rMTIzAQE= */
 static void gs2_names_are_quoted(void **state)
 {
-	static const unsigned char want[] = {
-		'n',
-		',',
-		'a',
-		'=',
-		'o',
-		'=',
-		'2',
-		'C',
-		'x',
-		'=',
-		'3',
-		'D',
-		'y',
-		'@',
-		'e',
-		'x',
-		'a',
-		'm',
-		'p',
-		'l',
-		'e',
-		'.',
-		'c',
-		'o',
-		'm',
-		',',
-		0x01,
-		'a',
-		'u',
-		't',
-		'h',
-		'=',
-		'B',
-		'e',
-		'a',
-		'r',
-		'e',
-		'r',
-		' ',
-		't',
-		'o',
-		'k',
-		'1',
-		'2',
-		'3',
-		0x01,
-		0x01,
-	};
+	static const unsigned char want[] = { 'n', ',', 'a', '=', 'o', '=', '2',
+		'C', 'x', '=', '3', 'D', 'y', '@', 'e', 'x', 'a', 'm', 'p', 'l',
+		'e', '.', 'c', 'o', 'm', ',', 0x01, 'a', 'u', 't', 'h', '=',
+		'B', 'e', 'a', 'r', 'e', 'r', ' ', 't', 'o', 'k', '1', '2', '3',
+		0x01, 0x01 };
 
 	(void)state;
 	check(response_oauthbearer, span_of("o,x=y@example.com"),
@@ -219,36 +82,9 @@ static void gs2_names_are_quoted(void **state)
 
 static void xoauth2_quotes_nothing(void **state)
 {
-	static const unsigned char want[] = {
-		'u',
-		's',
-		'e',
-		'r',
-		'=',
-		'o',
-		',',
-		'x',
-		'=',
-		'y',
-		0x01,
-		'a',
-		'u',
-		't',
-		'h',
-		'=',
-		'B',
-		'e',
-		'a',
-		'r',
-		'e',
-		'r',
-		' ',
-		't',
-		'o',
-		'k',
-		0x01,
-		0x01,
-	};
+	static const unsigned char want[] = { 'u', 's', 'e', 'r', '=', 'o', ',',
+		'x', '=', 'y', 0x01, 'a', 'u', 't', 'h', '=', 'B', 'e', 'a',
+		'r', 'e', 'r', ' ', 't', 'o', 'k', 0x01, 0x01 };
 
 	(void)state;
 	check(response_xoauth2, span_of("o,x=y"), tok, want, sizeof(want));
@@ -256,35 +92,9 @@ static void xoauth2_quotes_nothing(void **state)
 
 static void utf8_goes_out_as_it_is(void **state)
 {
-	static const unsigned char want[] = {
-		'u',
-		's',
-		'e',
-		'r',
-		'=',
-		'z',
-		'o',
-		0xc3,
-		0xab,
-		0x01,
-		'a',
-		'u',
-		't',
-		'h',
-		'=',
-		'B',
-		'e',
-		'a',
-		'r',
-		'e',
-		'r',
-		' ',
-		't',
-		'o',
-		'k',
-		0x01,
-		0x01,
-	};
+	static const unsigned char want[] = { 'u', 's', 'e', 'r', '=', 'z', 'o',
+		0xc3, 0xab, 0x01, 'a', 'u', 't', 'h', '=', 'B', 'e', 'a', 'r',
+		'e', 'r', ' ', 't', 'o', 'k', 0x01, 0x01 };
 
 	(void)state;
 	check(response_xoauth2, span_of("zo\303\253"), tok, want, sizeof(want));
