@@ -114,16 +114,23 @@ static void resume_state(struct account *account)
 		account_trouble(account, TROUBLE_CONFIG, entry->text);
 }
 
+static struct life life_of(const struct entry *entry)
+{
+	const struct life_record record = {
+		.refreshed_s = entry->refreshed_s,
+		.expires_s = entry->expires_s,
+		.granted_s = entry->granted_s,
+		.refresh_in_s = entry->refresh_in_s,
+	};
+	struct now now = engine_now();
+
+	return life_resume(&record, &now);
+}
+
 /* What the record says of the token and of the last exchange. */
 static void resume(struct account *account)
 {
-	const struct entry *entry = account->entry;
-	struct now now = engine_now();
-
-	account->life = life_resume(entry->refreshed_s, entry->expires_s,
-	    entry->granted_s, &now);
-	if (entry->refresh_in_s < entry->granted_s)
-		account->life.refresh_in_s = entry->refresh_in_s;
+	account->life = life_of(account->entry);
 	resume_state(account);
 }
 
@@ -385,12 +392,8 @@ enum fault account_adopt(struct account *account, struct entry *entry,
 enum fault account_import(struct account *account, struct entry *entry,
     struct why *why)
 {
-	struct now now = engine_now();
-	struct life life = life_resume(entry->refreshed_s, entry->expires_s,
-	    entry->granted_s, &now);
+	struct life life = life_of(entry);
 
-	if (entry->refresh_in_s < entry->granted_s)
-		life.refresh_in_s = entry->refresh_in_s;
 	return adopt(account, entry, &life, why);
 }
 

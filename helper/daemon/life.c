@@ -6,32 +6,35 @@
  */
 #include "daemon/life.h"
 
-struct life life_begin(int64_t granted_s, int64_t refresh_in_s,
-    const struct now *now)
+struct life life_resume(const struct life_record *record, const struct now *now)
 {
+	const struct life none = { .granted_s = 0 };
 	struct life life = {
-		.expires_s = now->wall_s + granted_s,
-		.granted_s = granted_s,
-		.refresh_in_s = refresh_in_s < granted_s ? refresh_in_s : 0,
-		.received_boot_ms = now->boot_ms,
+		.expires_s = record->expires_s,
+		.granted_s = record->granted_s,
+		.received_boot_ms = now->boot_ms -
+		    (now->wall_s - record->refreshed_s) * 1000,
 	};
 
+	if (record->refreshed_s > now->wall_s ||
+	    life.expires_s - now->wall_s > life.granted_s)
+		return none;
+	if (record->refresh_in_s < life.granted_s)
+		life.refresh_in_s = record->refresh_in_s;
 	return life;
 }
 
-struct life life_resume(int64_t refreshed_s, int64_t expires_s,
-    int64_t granted_s, const struct now *now)
+struct life life_begin(int64_t granted_s, int64_t refresh_in_s,
+    const struct now *now)
 {
-	struct life life = {
-		.expires_s = expires_s,
+	const struct life_record record = {
+		.refreshed_s = now->wall_s,
+		.expires_s = now->wall_s + granted_s,
 		.granted_s = granted_s,
-		.received_boot_ms = now->boot_ms -
-		    (now->wall_s - refreshed_s) * 1000,
+		.refresh_in_s = refresh_in_s,
 	};
 
-	if (refreshed_s > now->wall_s || expires_s - now->wall_s > granted_s)
-		life.granted_s = 0;
-	return life;
+	return life_resume(&record, now);
 }
 
 int64_t life_left_s(const struct life *life, const struct now *now)

@@ -29,9 +29,15 @@ struct now {
 	int64_t boot_ms;
 };
 
-/*
- * life_begin - of a token that has just come
- */
+/* What a record says of its token. */
+struct life_record {
+	int64_t refreshed_s; /* unix seconds: its receipt */
+	int64_t expires_s;   /* unix seconds */
+	int64_t granted_s;
+	int64_t refresh_in_s;
+};
+
+/* life_begin - of a token that has just come */
 struct life life_begin(int64_t granted_s, int64_t refresh_in_s,
     const struct now *now);
 
@@ -39,8 +45,8 @@ struct life life_begin(int64_t granted_s, int64_t refresh_in_s,
  * life_resume - of a token read from disk after a start: a receipt in the
  * future, or more life left than was granted, means it has none.
  */
-struct life life_resume(int64_t refreshed_s, int64_t expires_s,
-    int64_t granted_s, const struct now *now);
+struct life life_resume(const struct life_record *record,
+    const struct now *now);
 
 /* life_left_s - seconds left by the stricter clock; never negative. */
 int64_t life_left_s(const struct life *life, const struct now *now);

@@ -41,6 +41,15 @@ static int64_t renew_in(const struct life *life, int64_t age_s,
 	return life_renew_in_ms(life, &now, server_min_s);
 }
 
+static struct life resumed(int64_t refreshed_s, int64_t expires_s,
+    int64_t granted_s, int64_t refresh_in_s)
+{
+	const struct life_record record = { refreshed_s, expires_s, granted_s,
+		refresh_in_s };
+
+	return life_resume(&record, &start);
+}
+
 static void a_token_lives_only_while_both_clocks_say_so(void **state)
 {
 	struct life life = life_begin(3600, 0, &start);
@@ -143,7 +152,7 @@ static void refresh_in_that_cannot_be_is_not_followed(void **state)
 
 static void a_life_goes_on_after_a_start(void **state)
 {
-	struct life life = life_resume(999000, 1002600, 3600, &start);
+	struct life life = resumed(999000, 1002600, 3600, 0);
 
 	(void)state;
 	assert_int_equal(left(&life, 0, 0), 2600);
@@ -154,20 +163,31 @@ static void a_life_goes_on_after_a_start(void **state)
 
 static void a_receipt_in_the_future_means_expired(void **state)
 {
-	struct life life = life_resume(1000001, 1003601, 3600, &start);
+	struct life life = resumed(1000001, 1003601, 3600, 0);
 
 	(void)state;
 	assert_int_equal(left(&life, 0, 0), 0);
-	life = life_resume(1000000, 1003600, 3600, &start);
+	life = resumed(1000000, 1003600, 3600, 0);
 	assert_int_equal(left(&life, 0, 0), 3600);
 }
 
 static void more_life_than_granted_means_expired(void **state)
 {
-	struct life life = life_resume(999000, 1003601, 3600, &start);
+	struct life life = resumed(999000, 1003601, 3600, 0);
 
 	(void)state;
 	assert_int_equal(left(&life, 0, 0), 0);
+}
+
+static void advice_for_an_expired_token_does_not_put_its_renewal_off(
+    void **state)
+{
+	struct life life = resumed(1000001, 1003601, 3600, 1800);
+
+	(void)state;
+	assert_int_equal(renew_in(&life, 0, 0), 0);
+	life = resumed(999000, 1002600, 3600, 3000);
+	assert_int_equal(renew_in(&life, 0, 0), 2000 * INT64_C(1000));
 }
 
 int main(void)
@@ -185,6 +205,8 @@ int main(void)
 		cmocka_unit_test(a_life_goes_on_after_a_start),
 		cmocka_unit_test(a_receipt_in_the_future_means_expired),
 		cmocka_unit_test(more_life_than_granted_means_expired),
+		cmocka_unit_test(
+		    advice_for_an_expired_token_does_not_put_its_renewal_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
