@@ -331,10 +331,11 @@ void account_store(struct account *account, struct keyring_stage *stage)
 			    "%s: the record is on disk now", account->name);
 		account->unsaved = false;
 		account->save_delay_ms = 0;
+		if (account->save_timer != NULL)
+			(void)evtimer_del(account->save_timer);
 		return;
 	}
-	if (!account->unsaved ||
-	    account->save_delay_ms == ACCOUNT_SAVE_MAX_MS / 2)
+	if (!account->unsaved)
 		log_event(LOG_LEVEL_ERROR, "unsaved",
 		    "%s: the newest record is in memory only, because %s; make "
 		    "room or make the keyring writable, and do not stop the "
@@ -349,10 +350,16 @@ void account_store(struct account *account, struct keyring_stage *stage)
 	arm_save(account);
 }
 
-void account_save_now(struct account *account)
+void account_save_last(struct account *account)
 {
-	if (account->unsaved && account->entry != NULL)
+	if (account->unsaved)
 		account_store(account, NULL);
+	if (account->unsaved)
+		log_event(LOG_LEVEL_ERROR, "lost",
+		    "%s: its newest record could not be stored before the end; "
+		    "if the provider refuses the older one, run: mailtoken "
+		    "login %s",
+		    account->name, account->name);
 }
 
 static enum fault adopt(struct account *account, struct entry *entry,

@@ -152,8 +152,8 @@ bool account_is_due(struct account *account);
  * what made it wait, look at the timers again. */
 void account_reconsider(struct account *account, bool config_changed);
 
-/* account_save_now - one more try to store what is unsaved. */
-void account_save_now(struct account *account);
+/* account_save_last - stopping: one more try to store what is unsaved. */
+void account_save_last(struct account *account);
 
 /* account_busy - whether a refresh is in flight. */
 bool account_busy(const struct account *account);

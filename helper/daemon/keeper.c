@@ -431,7 +431,7 @@ bool keeper_is_saved(const struct keeper *keeper)
 static void save_once_more(void *ctx, struct account *account)
 {
 	(void)ctx;
-	account_save_now(account);
+	account_save_last(account);
 }
 
 void keeper_free(struct keeper *keeper)

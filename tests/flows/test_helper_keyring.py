@@ -3,6 +3,7 @@
 
 import os
 import random
+import re
 import signal
 import threading
 
@@ -40,6 +41,30 @@ def test_unsaved_record_is_stored_at_exit(clocked, idp):
     clocked.limit_files(None)
     clocked.stop()
     assert clocked.record()["refresh-token"] == idp.current_refresh(JO)
+
+
+def test_record_saved_by_another_refresh_is_not_saved_again(helper):
+    """Nobody has asked for either, so they do not stay in memory."""
+    for account in (JO, "ann@example.org"):
+        helper.seed(account, age=4000)
+    helper.start()
+    helper.limit_files(100)
+    for account in (JO, "ann@example.org"):
+        assert helper.ask("refresh", account=account)["result"] == "ok"
+    helper.limit_files(None)
+    assert helper.ask("refresh", account=JO)["result"] == "ok"
+    # Its own timer was set earlier than this one.
+    helper.wait_log("ann@example.org: the record is on disk now")
+    assert helper.status()["unsaved"] == "no"
+
+
+def test_record_that_is_lost_at_exit_is_told(helper):
+    helper.seed(age=4000)
+    helper.start()
+    helper.limit_files(100)
+    assert helper.token()["result"] == "ok"
+    helper.stop()
+    assert re.search(f"event=lost .*{JO}", helper.log())
 
 
 def test_renewal_waits_for_room_before_it_spends_the_old_token(clocked):
