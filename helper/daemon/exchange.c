@@ -298,6 +298,10 @@ static void win(struct account *account, struct reply_token *token)
 		token->refresh_token = NULL;
 	}
 	grant_renew(account->next, token, &now);
+	/* A mail server may have refused the old token meanwhile. */
+	free(account->next->rejected_serial);
+	account->next->rejected_serial = old->rejected_serial;
+	old->rejected_serial = NULL;
 	account->entry = account->next;
 	account->next = NULL;
 	account->stage = NULL;

@@ -174,7 +174,7 @@ static enum fault set_serial_room(struct entry *entry)
  * A provider may answer with the token it gave before: it keeps its serial
  * then, so that one that a mail server refused stays refused.
  */
-static void take_tokens(struct entry *entry, struct reply_token *token,
+void grant_renew(struct entry *entry, struct reply_token *token,
     const struct now *now)
 {
 	if (!secret_equal(entry->access_token, token->access_token))
@@ -237,7 +237,7 @@ enum fault grant_new(const struct grant_signin *signin,
 	entry->identity = token->identity;
 	token->identity = NULL;
 	entry->signed_in_s = now->wall_s;
-	take_tokens(entry, token, now);
+	grant_renew(entry, token, now);
 	*entry_out = entry;
 	return FAULT_NONE;
 }
@@ -301,12 +301,6 @@ enum fault grant_prepare(const struct entry *entry,
 	}
 	*next_out = next;
 	return FAULT_NONE;
-}
-
-void grant_renew(struct entry *next, struct reply_token *token,
-    const struct now *now)
-{
-	take_tokens(next, token, now);
 }
 
 /* What a record remembers of its issuer's endpoints. */

@@ -108,7 +108,7 @@ enum fault grant_prepare(const struct entry *entry,
     const struct provider *provider, struct entry **next_out) MUST_CHECK;
 
 /* grant_renew - move a refresh's answer into a prepared entry. */
-void grant_renew(struct entry *next, struct reply_token *token,
+void grant_renew(struct entry *entry, struct reply_token *token,
     const struct now *now);
 
 /*

@@ -314,6 +314,20 @@ def test_rejection_is_remembered_over_a_restart(helper, idp):
     assert answer["token"] != old.access_token
 
 
+def test_rejection_during_a_refresh_is_not_lost(helper, idp):
+    """The provider gives the same token once more."""
+    old = helper.seed(age=10)
+    helper.start()
+    serial = helper.token()["serial"]
+    idp.fault("token", "changed", access_token=old.access_token, after=1)
+    waiting = helper.later(lambda: helper.ask("refresh", account=JO))
+    idp.wait_request("token")
+    assert reject(helper, serial) == {"result": "ok"}
+    assert waiting()["result"] == "try-later"
+    assert helper.record()["rejected-serial"] == serial
+    assert helper.token().get("token") != old.access_token
+
+
 @pytest.mark.parametrize("serial", ["", "XYZ", "0" * 33])
 def test_rejection_without_a_serial_is_a_bad_request(helper, serial):
     helper.seed(age=10)
