@@ -148,6 +148,7 @@ enum fault account_wake(struct account *account, struct why *why)
 	}
 	if (fault != FAULT_NONE) {
 		account->exists = true;
+		account->last_try_ms = clock_boot_ms();
 		account_trouble(account, TROUBLE_RECORD, why->text);
 		return fault;
 	}
@@ -218,8 +219,11 @@ enum fault account_load(struct account *account, bool spread)
 			    (margin_ms > 0 ? random % margin_ms : 0);
 		}
 	}
-	account->told_state = account_state(account);
+	if (account->trouble != TROUBLE_RECORD &&
+	    account->trouble != TROUBLE_ISSUER)
+		account->told_state = account_state(account);
 	exchange_arm(account);
+	account_tell(account);
 	return FAULT_NONE;
 }
 
@@ -469,7 +473,7 @@ void account_reconsider(struct account *account, bool config_changed)
 	} else if (config_changed && account_entry(account) != NULL) {
 		check_issuer(account);
 		if (account->trouble == TROUBLE_CONFIG) {
-			account->next_try_ms = 0;
+			account->last_try_ms = ACCOUNT_NEVER_MS;
 			account->not_before_ms = 0;
 		}
 	}

@@ -87,7 +87,7 @@ void account_app_changed(struct account *account)
 	entry_free(entry);
 	provider_release(provider);
 	if (account->trouble == TROUBLE_CONFIG)
-		account->next_try_ms = 0;
+		account->last_try_ms = ACCOUNT_NEVER_MS;
 }
 
 static enum fault read_assertion(const struct provider *provider,

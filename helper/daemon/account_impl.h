@@ -21,7 +21,7 @@
 #define ACCOUNT_WAIT_MAX_S	  25
 #define ACCOUNT_SAVE_MIN_MS	  1000
 #define ACCOUNT_SAVE_MAX_MS	  60000
-#define ACCOUNT_NEVER_MS	  INT64_MIN
+#define ACCOUNT_NEVER_MS	  (INT64_MIN / 2) /* a difference fits */
 
 /* Why the last exchange did not bring a token. */
 enum trouble {

@@ -134,9 +134,7 @@ static enum fault wait_for_it(struct account *account,
 static bool may_try(struct account *account, const struct now *now,
     struct account_answer *answer)
 {
-	int64_t since_ms = account->last_try_ms == ACCOUNT_NEVER_MS ?
-	    INT64_MAX :
-	    now->boot_ms - account->last_try_ms;
+	int64_t since_ms = now->boot_ms - account->last_try_ms;
 
 	*answer = (struct account_answer){ .text = account->text,
 		.retry_after_s = -1 };
@@ -146,8 +144,7 @@ static bool may_try(struct account *account, const struct now *now,
 		return since_ms >= ACCOUNT_RETRY_S * 1000;
 	case TROUBLE_CONFIG:
 		answer->fault = FAULT_CONFIG_ERROR;
-		return since_ms >= ACCOUNT_RETRY_S * 1000 ||
-		    account->next_try_ms == 0;
+		return since_ms >= ACCOUNT_RETRY_S * 1000;
 	case TROUBLE_TRANSIENT:
 		answer->fault = FAULT_TRY_LATER;
 		answer->retry_after_s =
@@ -158,7 +155,6 @@ static bool may_try(struct account *account, const struct now *now,
 	case TROUBLE_NONE: break;
 	}
 	if (account_was_refused(account) &&
-	    account->forced_ms != ACCOUNT_NEVER_MS &&
 	    now->boot_ms - account->forced_ms < LIFE_RENEWALS_APART_S * 1000)
 		return !fill_refused(account, answer);
 	return true;
@@ -341,10 +337,8 @@ static void renew_shared(struct account *account, const struct now *now)
 {
 	struct account_answer unused;
 
-	if (account->forced_ms != ACCOUNT_NEVER_MS &&
-	    now->boot_ms - account->forced_ms < LIFE_RENEWALS_APART_S * 1000)
-		return;
-	if (!may_try(account, now, &unused))
+	if (now->boot_ms - account->forced_ms < LIFE_RENEWALS_APART_S * 1000 ||
+	    !may_try(account, now, &unused))
 		return;
 	log_event(LOG_LEVEL_WARNING, "rejected",
 	    "%s: a mail server refused the token %s; it is renewed",

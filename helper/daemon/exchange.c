@@ -48,43 +48,50 @@ static int64_t idle_in_ms(const struct account *account, const struct now *now)
 	return left_s > 0 && left_s <= idle_s ? left_s * 1000 : 0;
 }
 
+/* When it would be renewed but for the last try; -1: never. */
+static int64_t wanted_in_ms(const struct account *account,
+    const struct now *now)
+{
+	bool in_use = is_in_use(account, now);
+
+	if (!account->exists || account->trouble == TROUBLE_LOGIN ||
+	    account->trouble == TROUBLE_ISSUER)
+		return -1;
+	if (account->trouble == TROUBLE_RECORD)
+		return 0; /* so that a cure shows */
+	/* An application has no grant that could lapse. */
+	if (!account->may_renew || (account->is_app && !in_use))
+		return -1;
+	if (account->trouble == TROUBLE_CONFIG)
+		return 0;
+	return in_use ?
+	    life_renew_in_ms(&account->life, now, server_min_s(account)) :
+	    idle_in_ms(account, now);
+}
+
+/* Boot time before which the last try forbids another unasked one. */
+static int64_t gate_ms(const struct account *account)
+{
+	if (account->trouble == TROUBLE_TRANSIENT)
+		return account->next_try_ms;
+	if (account->trouble == TROUBLE_CONFIG ||
+	    account->trouble == TROUBLE_RECORD)
+		return account->last_try_ms + ACCOUNT_RETRY_S * 1000;
+	if (account->stopped_for_disk)
+		return account->room_try_ms;
+	return account->last_try_ms + LIFE_RENEWALS_APART_S * 1000;
+}
+
 /* Milliseconds until the next thing to do without being asked; -1: none. */
 static int64_t next_in_ms(const struct account *account, const struct now *now)
 {
-	int64_t in_ms, gate_ms = now->boot_ms;
+	int64_t in_ms = wanted_in_ms(account, now);
+	int64_t opens_ms = gate_ms(account);
 
-	if (!account->may_renew || account->trouble == TROUBLE_LOGIN ||
-	    account->trouble == TROUBLE_ISSUER ||
-	    account->trouble == TROUBLE_RECORD)
-		return -1;
-	/* It has no grant that could lapse. */
-	if (account->is_app && !is_in_use(account, now))
-		return -1;
-	if (account->trouble == TROUBLE_CONFIG)
-		in_ms = 0; /* so that a cure shows */
-	else if (is_in_use(account, now))
-		in_ms = life_renew_in_ms(&account->life, now,
-		    server_min_s(account));
-	else
-		in_ms = idle_in_ms(account, now);
-	if (in_ms < 0)
-		return -1;
-	if (account->trouble == TROUBLE_TRANSIENT)
-		gate_ms = account->next_try_ms;
-	else if (account->trouble == TROUBLE_CONFIG)
-		gate_ms = account->last_try_ms == ACCOUNT_NEVER_MS ?
-		    now->boot_ms :
-		    account->last_try_ms + ACCOUNT_RETRY_S * 1000;
-	else if (account->stopped_for_disk)
-		gate_ms = account->room_try_ms;
-	else if (account->last_try_ms != ACCOUNT_NEVER_MS)
-		gate_ms = account->last_try_ms + LIFE_RENEWALS_APART_S * 1000;
-	if (account->trouble == TROUBLE_CONFIG && account->next_try_ms == 0)
-		gate_ms = now->boot_ms;
-	if (gate_ms < account->not_before_ms)
-		gate_ms = account->not_before_ms;
-	if (in_ms < gate_ms - now->boot_ms)
-		in_ms = gate_ms - now->boot_ms;
+	if (opens_ms < account->not_before_ms)
+		opens_ms = account->not_before_ms;
+	if (in_ms >= 0 && in_ms < opens_ms - now->boot_ms)
+		in_ms = opens_ms - now->boot_ms;
 	return in_ms;
 }
 
@@ -131,20 +138,20 @@ static void wait_over(evutil_socket_t fd, short events, void *ctx)
 
 	(void)fd;
 	(void)events;
+	/* It may have been mended; the renewal it is due for then comes next. */
+	if (account->trouble == TROUBLE_RECORD)
+		(void)account_entry(account);
 	/* The account may have gone idle since, or the clock have moved. */
 	if (next_in_ms(account, &now) == 0)
 		exchange_want(account, false);
 	else
 		exchange_arm(account);
+	account_tell(account);
 }
 
 void exchange_want(struct account *account, bool urgent)
 {
-	struct why why;
-
 	if (account_in_flight(account) || account->engine->stopping)
-		return;
-	if (account_wake(account, &why) != FAULT_NONE)
 		return;
 	account->wish.start = exchange_start;
 	account->wish.ctx = account;
@@ -271,14 +278,12 @@ static void lose(struct account *account, const struct flow_failure *failure)
 		break;
 	case ADVICE_CONFIG:
 		account_trouble(account, TROUBLE_CONFIG, failure->text);
-		account->next_try_ms = 1;
 		keep_state(account, ENTRY_CONFIG_ERROR);
 		answer_fault(account, FAULT_CONFIG_ERROR, -1);
 		break;
 	case ADVICE_TRANSIENT:
 		if (is_odd_for_long(account, failure)) {
 			account_trouble(account, TROUBLE_CONFIG, failure->text);
-			account->next_try_ms = 1;
 			answer_fault(account, FAULT_CONFIG_ERROR, -1);
 			break;
 		}
@@ -433,7 +438,6 @@ static void refuse_locally(struct account *account, const char *text)
 		    (ACCOUNT_RETRY_S - LOCAL_RETRY_S) * INT64_C(1000) :
 		    0);
 	account_trouble(account, TROUBLE_CONFIG, text);
-	account->next_try_ms = 1;
 	answer_fault(account, FAULT_CONFIG_ERROR, -1);
 }
 
@@ -522,7 +526,9 @@ static void exchange_start(void *ctx)
 
 	account->started_ms = clock_boot_ms();
 	account->not_before_ms = 0;
-	if (account->entry != NULL && (account->is_app || has_room(account))) {
+	/* Only now: many may queue, and few records stay in memory. */
+	if (account_entry(account) != NULL &&
+	    (account->is_app || has_room(account))) {
 		fault = begin(account, &why);
 		if (fault == FAULT_NONE)
 			return;

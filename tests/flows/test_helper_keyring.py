@@ -222,6 +222,27 @@ def test_state_in_a_mended_file_counts(helper, idp):
                                                  "sign in again")
 
 
+def test_unusable_file_is_told_at_the_start(helper):
+    path = helper.write_record(JO, "mailtoken-entry=1\n")
+    helper.start()
+    helper.wait_log(f"{path}")
+    assert "to=config-error" in helper.log()
+
+
+def test_idle_record_that_could_not_be_read_is_tried_again(clocked):
+    """Nobody asks for it, so only the clock can bring it back."""
+    clocked.seed(age=7 * 86400 - 3600)
+    path = os.path.join(clocked.keyring, JO)
+    clocked.start()
+    os.chmod(path, 0o644)
+    clocked.clock.both(2 * 3600)
+    clocked.wait_log("to=config-error")
+    os.chmod(path, 0o600)
+    clocked.clock.both(3601)
+    wait_for(lambda: clocked.refreshes() == 1)
+    clocked.wait_log("to=active")
+
+
 def test_record_of_another_account_is_not_taken(helper):
     helper.seed("ann@example.org", age=10)
     os.rename(os.path.join(helper.keyring, "ann@example.org"),
