@@ -79,7 +79,7 @@ static void note_record(struct account *account)
 	account->exists = true;
 	account->may_renew = entry->refresh_token != NULL;
 	account->refreshed_s = entry->refreshed_s;
-	if (entry->asked_s > account->asked_s)
+	if (account->asked_s == 0)
 		account->asked_s = entry->asked_s;
 }
 
@@ -222,7 +222,7 @@ enum fault account_load(struct account *account, bool spread)
 	if (account->trouble != TROUBLE_RECORD &&
 	    account->trouble != TROUBLE_ISSUER)
 		account->told_state = account_state(account);
-	exchange_arm(account);
+	renewal_arm(account);
 	account_tell(account);
 	return FAULT_NONE;
 }
@@ -380,7 +380,7 @@ static enum fault adopt(struct account *account, struct entry *entry,
 	account_trouble(account, TROUBLE_NONE, NULL);
 	account_store(account, NULL);
 	asking_answer_token(account);
-	exchange_arm(account);
+	renewal_arm(account);
 	account_tell(account);
 	if (!account->unsaved)
 		return FAULT_NONE;
@@ -430,7 +430,7 @@ enum fault account_forget(struct account *account, struct why *why)
 	account_trouble(account, TROUBLE_NONE, NULL);
 	if (account->save_timer != NULL)
 		(void)evtimer_del(account->save_timer);
-	exchange_arm(account);
+	renewal_arm(account);
 	asking_answer_all(account, &answer);
 	account_tell(account);
 	return FAULT_NONE;
@@ -452,7 +452,7 @@ void account_revoked(struct account *account)
 	account->last_try_ms = clock_boot_ms();
 	account_trouble(account, TROUBLE_LOGIN, text);
 	account_store(account, NULL);
-	exchange_arm(account);
+	renewal_arm(account);
 	account_tell(account);
 }
 
@@ -477,7 +477,7 @@ void account_reconsider(struct account *account, bool config_changed)
 			account->not_before_ms = 0;
 		}
 	}
-	exchange_arm(account);
+	renewal_arm(account);
 	account_tell(account);
 }
 

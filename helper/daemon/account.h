@@ -9,7 +9,7 @@
  * Owns the entry in memory, the one refresh in flight and those who wait for
  * it, back-off, renewal timers and saving.  Joins store and oauth, which do
  * not know each other.  account.c has the record, exchange.c the refresh,
- * asking.c the questions.
+ * renewal.c its times, asking.c the questions.
  */
 #ifndef MAILTOKEN_DAEMON_ACCOUNT_H
 #define MAILTOKEN_DAEMON_ACCOUNT_H

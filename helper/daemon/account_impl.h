@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * account_impl - the inside of an account, for account.c, exchange.c and
- * asking.c only
+ * account_impl - the inside of an account, for account*.c, exchange.c,
+ * renewal.c and asking.c only
  */
 #ifndef MAILTOKEN_DAEMON_ACCOUNT_IMPL_H
 #define MAILTOKEN_DAEMON_ACCOUNT_IMPL_H
@@ -102,7 +102,10 @@ static inline bool account_in_flight(const struct account *account)
 /* exchange.c */
 void exchange_want(struct account *account, bool urgent);
 void exchange_cancel(struct account *account);
-void exchange_arm(struct account *account);
+
+/* renewal.c */
+bool renewal_is_in_use(const struct account *account, const struct now *now);
+void renewal_arm(struct account *account);
 
 /* asking.c */
 void asking_answer_all(struct account *account,

@@ -272,7 +272,7 @@ void account_token(struct account *account,
     const struct account_question *question, struct waiter **waiter_out)
 {
 	struct now now = engine_now();
-	bool was_idle = now.wall_s - account->asked_s >= ACCOUNT_ASKED_S;
+	bool was_idle = !renewal_is_in_use(account, &now);
 	struct account_answer answer;
 	struct why why = { .err = 0, .text = "" };
 	int64_t server_min_s = 0;
@@ -295,7 +295,7 @@ void account_token(struct account *account,
 		if (should_renew(account, &now, server_min_s))
 			exchange_want(account, false);
 		else if (was_idle)
-			exchange_arm(account);
+			renewal_arm(account);
 		return;
 	}
 	if (account_in_flight(account) || may_try(account, &now, &answer))

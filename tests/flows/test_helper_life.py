@@ -204,6 +204,19 @@ def test_grant_last_renewed_in_the_future_does_not_lapse(clocked):
     wait_for(lambda: clocked.refreshes() == 1)
 
 
+def test_asked_for_in_the_future_is_not_in_use(clocked):
+    """A clock that was wrong must not have it renewed for ever after."""
+    now = int(time.time())
+    clocked.seed("ann@example.org", age=10, asked=now + 400 * DAY)
+    clocked.seed(age=10, asked=now - 10)
+    clocked.start()
+    clocked.clock.both(3590)
+    wait_for(lambda: clocked.record()["refreshed"] > str(now + 3000))
+    clocked.clock.both(3590)
+    wait_for(lambda: clocked.record()["refreshed"] > str(now + 7000))
+    assert clocked.refreshes() == 2
+
+
 def test_renewal_of_idle_grants_can_be_switched_off(clocked):
     clocked.configure("renew_idle = '0'")
     clocked.seed(age=30 * DAY)
