@@ -468,6 +468,10 @@ bool account_is_due(struct account *account)
 
 void account_reconsider(struct account *account, bool config_changed)
 {
+	if (config_changed && account_in_flight(account)) {
+		account->stale = true;
+		return;
+	}
 	if (config_changed && account->is_app) {
 		account_app_changed(account);
 	} else if (config_changed && account_entry(account) != NULL) {

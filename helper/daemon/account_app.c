@@ -53,16 +53,13 @@ bool account_is_idle(const struct account *account, int64_t *asked_s_out)
 	    account->wish.place == SLOT_IDLE;
 }
 
-void account_app_drop_token(struct account *account)
+static void drop_token(struct account *account)
 {
 	secret_free(account->entry->access_token);
 	account->entry->access_token = NULL;
 	account->life = (struct life){ .granted_s = 0 };
-	account->stale = false;
 }
 
-/* An exchange in flight ends with the profile it began with; what it brings
- * is for those who wait and for nobody after them. */
 void account_app_changed(struct account *account)
 {
 	struct provider *provider = NULL;
@@ -74,17 +71,12 @@ void account_app_changed(struct account *account)
 	account->may_renew = fault == FAULT_NONE;
 	if (fault == FAULT_NONE && !grant_is_of(account->entry, provider))
 		fault = grant_app(account->name, provider, &entry);
-	if (account->flow == NULL && (entry != NULL || !account->may_renew))
-		account_app_drop_token(account);
-	else if (entry != NULL || !account->may_renew)
-		account->stale = true;
-	if (entry != NULL && account->flow == NULL) {
+	if (entry != NULL || !account->may_renew)
+		drop_token(account);
+	if (entry != NULL) {
 		entry_free(account->entry);
 		account->entry = entry;
-		entry = NULL;
 	}
-	/* With an exchange in flight the next reading sees to it. */
-	entry_free(entry);
 	provider_release(provider);
 	if (account->trouble == TROUBLE_CONFIG)
 		account->last_try_ms = ACCOUNT_NEVER_MS;

@@ -39,7 +39,7 @@ struct account {
 	struct entry *entry; /* NULL: no record, or at rest */
 	bool exists;
 	bool is_app;   /* in memory only: apps.h */
-	bool stale;    /* its provider changed meanwhile */
+	bool stale;    /* the configuration changed in flight */
 	char *subject; /* is_app: the mailbox, or NULL */
 	bool unsaved;
 	bool stopped_for_disk; /* a renewal waits for room on disk */
@@ -89,7 +89,6 @@ enum fault account_provider(const struct account *account,
 
 /* account_app.c */
 void account_app_changed(struct account *account);
-void account_app_drop_token(struct account *account);
 enum fault account_app_start(struct account *account,
     const struct flow_target *target, struct why *why) MUST_CHECK;
 

@@ -191,8 +191,6 @@ static void win(struct account *account, struct reply_token *token)
 	/* On disk first: a waiter's host may be killed with its answer. */
 	account_store(account, stage);
 	asking_answer_token(account);
-	if (account->stale)
-		account_app_drop_token(account);
 }
 
 static void log_exchange(const struct account *account,
@@ -236,6 +234,16 @@ static void warn_of_scope(const struct account *account)
 	    account->name, plain);
 }
 
+/* It ends with the profile that it began with; a new one counts from now. */
+static void end(struct account *account)
+{
+	bool stale = account->stale;
+
+	exchange_cancel(account);
+	account->stale = false;
+	account_reconsider(account, stale);
+}
+
 static void finished(void *ctx, const struct flow_event *event)
 {
 	struct account *account = ctx;
@@ -250,10 +258,7 @@ static void finished(void *ctx, const struct flow_event *event)
 		lose(account, event->failure);
 		log_exchange(account, event->failure);
 	}
-	release(account);
-	slots_done(account->engine->slots, &account->wish);
-	renewal_arm(account);
-	account_tell(account);
+	end(account);
 }
 
 /*
@@ -310,14 +315,6 @@ static void refuse_locally(struct account *account, const char *text)
 	answer_fault(account, FAULT_CONFIG_ERROR, -1);
 }
 
-static void give_up(struct account *account)
-{
-	release(account);
-	slots_done(account->engine->slots, &account->wish);
-	renewal_arm(account);
-	account_tell(account);
-}
-
 /* Not what fails, but to whom the grant belongs: no retry can cure that. */
 static bool is_of_another_issuer(const struct account *account)
 {
@@ -367,7 +364,7 @@ static void discovered(void *ctx, const struct discovery *found,
 	if (fault == FAULT_NONE)
 		return;
 	not_started(account, fault, &why);
-	give_up(account);
+	end(account);
 }
 
 static enum fault begin(struct account *account, struct why *why)
@@ -403,5 +400,5 @@ static void exchange_start(void *ctx)
 			return;
 		not_started(account, fault, &why);
 	}
-	give_up(account);
+	end(account);
 }

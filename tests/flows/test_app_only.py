@@ -285,6 +285,26 @@ def test_reload_with_another_client_drops_the_token(bed):
     assert exchanges(bed)[-1].client_id == "other-app"
 
 
+def test_reload_during_an_exchange_drops_what_it_brings(bed):
+    with_secret(bed).start()
+    bed.idp.add_client("other-app", "another secret, and a long one")
+    bed.idp.fault("token", "delay", seconds=1)
+    waiting = bed.later(bed.token)
+    bed.idp.wait_request("token")
+    configure(bed, BLOCKS, client_id="other-app",
+              client_secret_file=put_secret(
+                  bed, "secret2", "another secret, and a long one"))
+    assert bed.ask("reload")["result"] == "ok"
+    first = waiting()
+    assert first["result"] == "ok"
+    second = bed.token()
+    assert second["token"] != first["token"]
+    assert exchanges(bed)[-1].client_id == "other-app"
+    # What came then is good: nothing of the old profile is left.
+    assert bed.ask("reload")["result"] == "ok"
+    assert bed.token() == second
+
+
 def test_reload_that_takes_the_block_away_ends_it(bed):
     with_secret(bed).start()
     assert bed.token()["result"] == "ok"

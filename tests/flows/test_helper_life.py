@@ -131,6 +131,20 @@ def test_suspend_ends_a_token(clocked):
     expect_renewal(clocked, old)
 
 
+def test_reload_during_a_refresh_counts_at_its_end(helper, idp):
+    """The refresh ends as it began; the account is of another client now."""
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "delay", seconds=1)
+    waiting = helper.later(helper.token)
+    idp.wait_request("token")
+    helper.configure(client_id="another")
+    assert helper.ask("reload")["result"] == "ok"
+    assert waiting()["result"] == "ok"
+    status = helper.wait_state("config-error")
+    assert "client_id" in status["text"]
+
+
 def test_time_passes_though_the_wall_clock_does_not(clocked):
     old = clocked.seed(age=10)
     clocked.start()
