@@ -379,7 +379,7 @@ static enum fault adopt(struct account *account, struct entry *entry,
 	note_record(account);
 	account_trouble(account, TROUBLE_NONE, NULL);
 	account_store(account, NULL);
-	asking_answer_token(account);
+	asking_look_again(account);
 	renewal_arm(account);
 	account_tell(account);
 	if (!account->unsaved)

@@ -80,6 +80,7 @@ enum fault account_load(struct account *account, bool spread) MUST_CHECK;
  *
  * server      in: empty: none was named
  * service     in: what the token is for; empty: not said
+ *             (both must stay until fn is called)
  * mailbox     in: who asks, where several share a token; not kept
  * waiter_out  out: NULL when fn was called already; else for
  *             account_unwait() should the asker go away

@@ -110,5 +110,6 @@ void renewal_arm(struct account *account);
 void asking_answer_all(struct account *account,
     const struct account_answer *answer);
 void asking_answer_token(struct account *account);
+void asking_look_again(struct account *account);
 
 #endif

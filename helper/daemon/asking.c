@@ -12,8 +12,7 @@
 
 struct waiter {
 	struct account *account;
-	account_answer_fn *fn;
-	void *ctx;
+	struct account_question question;
 	struct event *timer;
 	struct waiter *next;
 };
@@ -47,7 +46,7 @@ void asking_answer_all(struct account *account,
 	account->waiters = NULL;
 	for (; waiter != NULL; waiter = next) {
 		next = waiter->next;
-		waiter->fn(waiter->ctx, answer);
+		waiter->question.fn(waiter->question.ctx, answer);
 		waiter_free(waiter);
 	}
 }
@@ -99,13 +98,12 @@ static void waited_long(evutil_socket_t fd, short events, void *ctx)
 		.text = "the provider did not answer in time",
 		.retry_after_s = -1,
 	};
-	account_answer_fn *fn = waiter->fn;
-	void *fn_ctx = waiter->ctx;
+	struct account_question question = waiter->question;
 
 	(void)fd;
 	(void)events;
 	account_unwait(waiter);
-	fn(fn_ctx, &answer);
+	question.fn(question.ctx, &answer);
 }
 
 static enum fault wait_for_it(struct account *account,
@@ -122,8 +120,8 @@ static enum fault wait_for_it(struct account *account,
 		return FAULT_NOMEM;
 	}
 	waiter->account = account;
-	waiter->fn = question->fn;
-	waiter->ctx = question->ctx;
+	waiter->question = *question;
+	waiter->question.mailbox = NULL; /* may be the configuration's */
 	waiter->next = account->waiters;
 	account->waiters = waiter;
 	*waiter_out = waiter;
@@ -268,6 +266,16 @@ static bool should_renew(struct account *account, const struct now *now,
 	    LIFE_RENEWALS_APART_S * 1000;
 }
 
+static void refuse(const struct account_question *question, enum fault fault,
+    const struct why *why)
+{
+	struct account_answer answer = { .fault = fault,
+		.text = why->text[0] != '\0' ? why->text : NULL,
+		.retry_after_s = -1 };
+
+	answer_now(question, &answer);
+}
+
 void account_token(struct account *account,
     const struct account_question *question, struct waiter **waiter_out)
 {
@@ -282,10 +290,7 @@ void account_token(struct account *account,
 	account->asked_s = now.wall_s;
 	fault = check(account, question, &server_min_s, &why);
 	if (fault != FAULT_NONE) {
-		answer = (struct account_answer){ .fault = fault,
-			.text = why.text[0] != '\0' ? why.text : NULL,
-			.retry_after_s = -1 };
-		answer_now(question, &answer);
+		refuse(question, fault, &why);
 		return;
 	}
 	if (has_good_token(account, &now, question->min_validity_s,
@@ -307,21 +312,58 @@ void account_token(struct account *account,
 void account_refresh(struct account *account,
     const struct account_question *question, struct waiter **waiter_out)
 {
-	struct account_answer answer = { .retry_after_s = -1 };
 	struct account_question anywhere = *question;
 	struct why why = { .err = 0, .text = "" };
 	int64_t unused_s;
+	enum fault fault;
 
 	*waiter_out = NULL;
 	anywhere.server = (struct span){ NULL, 0 };
 	anywhere.service = (struct span){ NULL, 0 };
-	answer.fault = check(account, &anywhere, &unused_s, &why);
-	if (answer.fault != FAULT_NONE) {
-		answer.text = why.text[0] != '\0' ? why.text : NULL;
-		answer_now(question, &answer);
-		return;
+	fault = check(account, &anywhere, &unused_s, &why);
+	if (fault != FAULT_NONE)
+		refuse(question, fault, &why);
+	else
+		ask_provider(account, &anywhere, waiter_out);
+}
+
+/*
+ * Another grant has taken the place of the one that they wait for: it may be
+ * of another provider, whose token their servers must not see, and an
+ * imported one brings no token.
+ */
+void asking_look_again(struct account *account)
+{
+	struct waiter *waiter = account->waiters, *next;
+	struct account_answer answer;
+	struct now now = engine_now();
+	int64_t server_min_s = 0;
+
+	account->waiters = NULL;
+	for (; waiter != NULL; waiter = next) {
+		struct why why = { .err = 0, .text = "" };
+		enum fault fault = check(account, &waiter->question,
+		    &server_min_s, &why);
+
+		bool good = has_good_token(account, &now, 0, server_min_s);
+
+		next = waiter->next;
+		if (fault == FAULT_NONE && !good && !account->may_renew)
+			fault = FAULT_LOGIN_NEEDED;
+		if (fault != FAULT_NONE) {
+			refuse(&waiter->question, fault, &why);
+		} else if (good) {
+			fill_token(account, &answer);
+			answer_now(&waiter->question, &answer);
+		} else {
+			waiter->next = account->waiters;
+			account->waiters = waiter;
+			continue;
+		}
+		waiter_free(waiter);
 	}
-	ask_provider(account, question, waiter_out);
+	if (account->waiters != NULL)
+		exchange_want(account, true);
 }
 
 static bool is_shared(const struct account *account)

@@ -101,6 +101,25 @@ def test_late_answer_of_a_refresh_does_not_replace_a_sign_in(helper, idp):
     assert helper.record()["signed-in"] == record["signed-in"]
 
 
+def test_sign_in_elsewhere_gives_a_waiter_no_token_for_its_server(helper,
+                                                                  idp):
+    other = {**helper.provider, "servers": ["mail.other.example"]}
+    helper.configure(more="\n".join(
+        ["provider 'other' {",
+         *(f"    {k} = " + ("{ " + ", ".join(f"'{x}'" for x in v) + " }"
+                            if isinstance(v, list) else f"'{v}'")
+           for k, v in other.items()), "}"]))
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "silent", grant_type="refresh_token")
+    waiter = helper.later(helper.token)
+    idp.wait_request("token")
+    assert sign_in(helper, provider="other")["result"] == "ok"
+    answer = waiter()
+    assert answer["result"] == "wrong-server"
+    assert "token" not in answer
+
+
 def test_second_sign_in_of_an_account_is_busy(helper):
     helper.start()
     line, _code = begin(helper)

@@ -193,6 +193,20 @@ def test_grant_that_is_there_is_not_replaced_unasked(bed, idp):
     assert bed.record()["client-id"] == FOREIGN
 
 
+def test_waiter_gets_its_token_by_the_imported_grant(bed, idp):
+    """The old one is of a provider that does not answer."""
+    path = token_file(bed)
+    bed.seed(age=4000)
+    bed.start()
+    idp.fault("token", "silent")
+    waiter = bed.later(bed.token)
+    idp.wait_request("token")
+    sasl_xoauth2(bed, "--replace", "--server", "localhost", path)
+    answer = waiter()
+    assert answer["result"] == "ok", answer
+    assert answer["token"] == bed.record()["access-token"]
+
+
 def test_block_with_another_provider_refuses(bed):
     bed.configure(more=f"account '{JO}' {{ provider = 'test' }}")
     path = token_file(bed)
