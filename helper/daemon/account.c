@@ -416,8 +416,9 @@ enum fault account_forget(struct account *account, struct why *why)
 
 	fault = keyring_erase(account->engine->keyring, span_of(account->name),
 	    why);
-	if (fault == FAULT_NOT_FOUND && account->exists && account->unsaved)
-		fault = FAULT_NONE; /* it never reached the disk */
+	/* It never reached the disk, or somebody deleted it there. */
+	if (fault == FAULT_NOT_FOUND && account->exists)
+		fault = FAULT_NONE;
 	if (fault != FAULT_NONE)
 		return fault;
 	exchange_cancel(account);

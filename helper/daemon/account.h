@@ -127,7 +127,8 @@ enum fault account_import(struct account *account, struct entry *entry,
 /*
  * account_forget - delete the record from disk and memory
  *
- * FAULT_NOT_FOUND, FAULT_IO, FAULT_READ_ONLY: then nothing has changed.
+ * FAULT_NOT_FOUND when it is in neither; FAULT_IO, FAULT_READ_ONLY: then
+ * nothing has changed.
  */
 enum fault account_forget(struct account *account, struct why *why) MUST_CHECK;
 

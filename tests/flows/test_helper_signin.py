@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Signing in, out, and what a watcher is told."""
 
+import os
+
 import pytest
 
 from bed import wait_for
@@ -299,6 +301,16 @@ def test_forget_of_what_was_never_saved_works(helper):
     assert helper.token()["result"] == "unknown-account"
     helper.limit_files(None)
     assert sign_in(helper)["result"] == "ok"
+
+
+def test_forget_ends_what_somebody_deleted_by_hand(helper):
+    helper.seed(age=10)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    os.unlink(os.path.join(helper.keyring, JO))
+    answer = helper.ask("forget", account=JO)
+    assert (answer["result"], answer["deleted"]) == ("ok", "yes")
+    assert helper.token()["result"] == "unknown-account"
 
 
 # -- watch ------------------------------------------------------------------
