@@ -440,6 +440,9 @@ enum fault account_forget(struct account *account, struct why *why)
 void account_revoked(struct account *account)
 {
 	static const char text[] = "its grant was ended: sign in again";
+	const struct account_answer answer = { .fault = FAULT_LOGIN_NEEDED,
+		.text = text,
+		.retry_after_s = -1 };
 	struct why why;
 
 	if (account_wake(account, &why) != FAULT_NONE)
@@ -453,6 +456,7 @@ void account_revoked(struct account *account)
 	account->last_try_ms = clock_boot_ms();
 	account_trouble(account, TROUBLE_LOGIN, text);
 	account_store(account, NULL);
+	asking_answer_all(account, &answer);
 	renewal_arm(account);
 	account_tell(account);
 }

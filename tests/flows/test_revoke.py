@@ -106,6 +106,15 @@ def test_keep_local_ends_the_grant_and_keeps_the_record(bed, idp):
     assert idp.current_refresh(JO) == bed.record()["refresh-token"]
 
 
+def test_keep_local_answers_who_waits_for_a_refresh(bed, idp):
+    idp.forget_requests()
+    idp.fault("token", "silent")
+    waiter = bed.later(lambda: bed.ask("refresh", account=JO))
+    idp.wait_request("token")
+    assert bed.ask("forget", account=JO, keep_local="yes")["result"] == "ok"
+    assert waiter()["result"] == "login-needed"
+
+
 def test_keep_local_with_a_deaf_provider_changes_nothing(bed, idp):
     idp.fault("revoke", "http_error", status=503)
     answer = bed.ask("forget", account=JO, keep_local="yes")
