@@ -12,15 +12,14 @@
 #include <stdlib.h>
 
 #include "store/safefile.h"
+#include "wire/base64.h"
 
-#define KEY_BYTES	32
-#define KEY_FILE_MAX	(2 * KEY_BYTES + 2)
-#define ID_BYTES	8
-#define NONCE_BYTES	12
-#define TAG_BYTES	16
-#define RAW_MAX_BYTES	(ENTRY_MAX_BYTES + TAG_BYTES)
-#define PIECE_BYTES	64000
-#define BASE64_BYTES(n) (((n) + 2) / 3 * 4)
+#define KEY_BYTES     32
+#define KEY_FILE_MAX  (2 * KEY_BYTES + 2)
+#define ID_BYTES      8
+#define NONCE_BYTES   12
+#define TAG_BYTES     16
+#define RAW_MAX_BYTES (ENTRY_MAX_BYTES + TAG_BYTES)
 
 struct seal_key {
 	unsigned char key[KEY_BYTES];
@@ -143,57 +142,6 @@ static unsigned char *room_for(struct buf *buf, size_t n)
 	return (unsigned char *)p;
 }
 
-static enum fault to_base64(struct span raw, struct buf *text)
-{
-	/* EVP_EncodeBlock adds a NUL. */
-	unsigned char *p = room_for(text, BASE64_BYTES(raw.n) + 1);
-
-	if (p == NULL)
-		return buf_fault(text);
-	buf_used(text,
-	    (size_t)EVP_EncodeBlock(p, (const unsigned char *)raw.p,
-		(int)raw.n));
-	return FAULT_NONE;
-}
-
-/* EVP_DecodeBlock lets blanks pass and counts the padding as bytes. */
-static enum fault from_base64(struct span text, struct buf *raw)
-{
-	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t i, body = text.n, bytes;
-	unsigned char *p;
-	ptrdiff_t last = 0;
-
-	if (text.n == 0 || text.n % 4 != 0)
-		return FAULT_GRAMMAR;
-	while (body > text.n - 2 && text.p[body - 1] == '=')
-		body--;
-	for (i = 0; i < body; i++) {
-		const char *digit = text.p[i] != '\0' ?
-		    strchr(legal, text.p[i]) :
-		    NULL;
-
-		if (digit == NULL)
-			return FAULT_GRAMMAR;
-		last = digit - legal;
-	}
-	/* Bits that no byte takes must be 0, so that one form is left. */
-	if (((text.n - body == 1) && (last & 3) != 0) ||
-	    ((text.n - body == 2) && (last & 15) != 0))
-		return FAULT_GRAMMAR;
-	bytes = text.n / 4 * 3;
-	p = room_for(raw, bytes);
-	if (p == NULL)
-		return buf_fault(raw) == FAULT_NOMEM ? FAULT_NOMEM :
-						       FAULT_GRAMMAR;
-	if (EVP_DecodeBlock(p, (const unsigned char *)text.p, (int)text.n) !=
-	    (int)bytes)
-		return FAULT_GRAMMAR;
-	buf_used(raw, bytes - (text.n - body));
-	return FAULT_NONE;
-}
-
 static bool encrypt(EVP_CIPHER_CTX *ctx, struct span account, struct span plain,
     unsigned char *out)
 {
@@ -247,25 +195,10 @@ static enum fault seal_bytes(const struct seal_key *key, struct span account,
 	return FAULT_NONE;
 }
 
-static void put_sealed(struct attr_writer *writer, struct span text)
-{
-	struct span piece;
-
-	while (text.n > 0) {
-		piece.p = text.p;
-		piece.n = text.n < PIECE_BYTES ? text.n : PIECE_BYTES;
-		attr_put(writer, "sealed", piece);
-		text.p += piece.n;
-		text.n -= piece.n;
-	}
-}
-
 enum fault seal_entry(const struct seal_key *key, struct span account,
     struct span plain, struct buf *out)
 {
 	struct buf raw = BUF_INIT(RAW_MAX_BYTES);
-	struct buf text = BUF_INIT(BASE64_BYTES(RAW_MAX_BYTES) + 1);
-	struct buf nonce_text = BUF_INIT(BASE64_BYTES(NONCE_BYTES) + 1);
 	unsigned char nonce[NONCE_BYTES];
 	struct span nonce_span = { (const char *)nonce, sizeof(nonce) };
 	struct attr_writer writer;
@@ -278,45 +211,33 @@ enum fault seal_entry(const struct seal_key *key, struct span account,
 	if (RAND_bytes(nonce, NONCE_BYTES) != 1)
 		return FAULT_INTERNAL;
 	fault = seal_bytes(key, account, plain, nonce, &raw);
-	if (fault == FAULT_NONE)
-		fault = to_base64(buf_span(&raw), &text);
-	if (fault == FAULT_NONE)
-		fault = to_base64(nonce_span, &nonce_text);
-	if (fault != FAULT_NONE)
-		goto out;
-
-	attr_begin(&writer, out, WIRE_FIRST_ENTRY);
-	attr_put(&writer, ATTR_ACCOUNT, account);
-	attr_put_str(&writer, "key-id", key->id);
-	attr_put(&writer, "nonce", buf_span(&nonce_text));
-	put_sealed(&writer, buf_span(&text));
-	fault = attr_end(&writer);
-out:
-	buf_drop(&nonce_text);
-	buf_drop(&text);
+	if (fault == FAULT_NONE) {
+		attr_begin(&writer, out, WIRE_FIRST_ENTRY);
+		attr_put(&writer, ATTR_ACCOUNT, account);
+		attr_put_str(&writer, "key-id", key->id);
+		base64_put(&writer, "nonce", nonce_span);
+		base64_put(&writer, "sealed", buf_span(&raw));
+		fault = attr_end(&writer);
+	}
 	buf_drop(&raw);
 	return fault;
 }
 
-/* The pieces, joined in order, as bytes. */
-static enum fault join_sealed(const struct attrs *sealed, struct buf *raw)
+/* Whatever cannot be decoded is damage; only memory may lack. */
+static enum fault read_sealed(const struct attrs *sealed, struct buf *nonce,
+    struct buf *raw)
 {
-	struct buf text = BUF_INIT(BASE64_BYTES(RAW_MAX_BYTES));
 	enum fault fault;
-	size_t i;
 
-	for (i = 0; i < sealed->n; i++)
-		if (span_is(sealed->at[i].name, "sealed"))
-			buf_add(&text, sealed->at[i].value);
-	fault = buf_fault(&text);
-	if (fault == FAULT_TOO_BIG)
-		fault = FAULT_GRAMMAR;
+	fault = base64_get(sealed, "nonce", nonce);
 	if (fault == FAULT_NONE)
-		fault = from_base64(buf_span(&text), raw);
-	if (fault == FAULT_NONE && raw->n < TAG_BYTES)
-		fault = FAULT_GRAMMAR;
-	buf_drop(&text);
-	return fault;
+		fault = base64_get(sealed, "sealed", raw);
+	if (fault == FAULT_NOMEM)
+		return fault;
+	return fault != FAULT_NONE || nonce->n != NONCE_BYTES ||
+		raw->n < TAG_BYTES ?
+	    FAULT_GRAMMAR :
+	    FAULT_NONE;
 }
 
 static enum fault unseal_bytes(const struct seal_key *key, struct span account,
@@ -344,9 +265,9 @@ static enum fault unseal_bytes(const struct seal_key *key, struct span account,
 enum fault unseal_entry(const struct seal_key *key, struct span account,
     const struct attrs *sealed, struct buf *out)
 {
-	struct buf raw = BUF_INIT(RAW_MAX_BYTES + 2);
+	struct buf raw = BUF_INIT(RAW_MAX_BYTES);
 	struct buf plain = BUF_INIT(RAW_MAX_BYTES);
-	struct buf nonce = BUF_INIT(BASE64_BYTES(NONCE_BYTES));
+	struct buf nonce = BUF_INIT(NONCE_BYTES);
 	struct span whose = attr_get(sealed, ATTR_ACCOUNT);
 	enum fault fault;
 
@@ -355,11 +276,7 @@ enum fault unseal_entry(const struct seal_key *key, struct span account,
 		return FAULT_GRAMMAR;
 	if (key == NULL || !attr_is(sealed, "key-id", key->id))
 		return FAULT_CONFIG_ERROR;
-	fault = from_base64(attr_get(sealed, "nonce"), &nonce);
-	if (fault == FAULT_NONE && nonce.n != NONCE_BYTES)
-		fault = FAULT_GRAMMAR;
-	if (fault == FAULT_NONE)
-		fault = join_sealed(sealed, &raw);
+	fault = read_sealed(sealed, &nonce, &raw);
 	if (fault == FAULT_NONE)
 		fault = unseal_bytes(key, account, buf_span(&nonce),
 		    buf_span(&raw), &plain);
