@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define CLIENT_SECRET_MAX_BYTES 4096
-#define NUMBER_MAX		(INT64_MAX / 2) /* two of them add up */
+#define NUMBER_MAX		INT64_C(253402300799) /* the year 9999 */
 
 enum kind {
 	KIND_STRING,
