@@ -84,33 +84,33 @@ enum fault seal_key_read(const char *path, struct seal_key **key_out,
     struct why *why)
 {
 	struct buf file = BUF_INIT(KEY_FILE_MAX);
-	struct seal_key *key = NULL;
+	struct seal_key *key = calloc(1, sizeof(*key));
+	char shown[SAFEFILE_SHOWN_BYTES];
 	enum fault fault;
 
+	if (key == NULL) {
+		why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
+		return FAULT_NOMEM;
+	}
 	fault = safefile_read_outside(path, KEY_FILE_MAX, &file, why);
-	if (fault == FAULT_TOO_BIG || fault == FAULT_NONE) {
-		why_set(why, 0, "a key file holds 32 bytes or 64 hex digits");
-		fault = fault == FAULT_NONE ? FAULT_NONE : FAULT_GRAMMAR;
+	if (fault == FAULT_NONE)
+		fault = key_from_bytes(buf_span(&file), key->key);
+	if (fault == FAULT_TOO_BIG || fault == FAULT_GRAMMAR) {
+		attr_plain(span_of(path), shown, sizeof(shown));
+		why_set(why, 0,
+		    "the key file %s must hold 32 bytes or 64 hex digits, as "
+		    "made by: openssl rand -hex 32",
+		    shown);
+		fault = FAULT_GRAMMAR;
 	} else if (fault == FAULT_NOT_FOUND) {
 		fault = FAULT_IO;
 	}
-	if (fault != FAULT_NONE)
-		goto out;
-	key = calloc(1, sizeof(*key));
-	if (key == NULL) {
-		why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
-		fault = FAULT_NOMEM;
-		goto out;
-	}
-	fault = key_from_bytes(buf_span(&file), key->key);
 	if (fault == FAULT_NONE)
 		fault = name_key(key);
-	if (fault != FAULT_NONE)
-		goto out;
-
-	*key_out = key;
-	key = NULL;
-out:
+	if (fault == FAULT_NONE) {
+		*key_out = key;
+		key = NULL;
+	}
 	seal_key_free(key);
 	buf_drop(&file);
 	return fault;

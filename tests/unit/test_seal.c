@@ -136,6 +136,7 @@ static void other_files_are_no_keys(void **state)
 		assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
 		    FAULT_GRAMMAR);
 		assert_non_null(strstr(bed->why.text, "64 hex digits"));
+		assert_non_null(strstr(bed->why.text, bed->path));
 		assert_null(key);
 	}
 	assert_int_equal(seal_key_read(bed->dir, &key, &bed->why),
