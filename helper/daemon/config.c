@@ -4,21 +4,21 @@
  * A configuration as a whole: read, shared, looked up in, compared.  Lookup
  * of an account: exact, then "*@domain", then "*".
  */
-#include "daemon/config_read.h"
+#include "daemon/config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "wire/address.h"
+#include "daemon/config_read.h"
 #include "wire/words.h"
 
 static enum fault build(struct config_reading *reading)
 {
+	struct config_part top = { reading, &reading->tree.blocks[0] };
 	enum fault fault;
 
 	fault = config_put(&reading->config->path, reading->source->path);
 	if (fault == FAULT_NONE)
-		fault = config_top(reading);
+		fault = config_top(&top);
 	if (fault == FAULT_NONE)
 		fault = config_providers(reading);
 	if (fault == FAULT_NONE)
@@ -36,7 +36,7 @@ enum fault config_read(const struct config_source *source,
 	if (reading.config == NULL)
 		goto out;
 	reading.config->users = 1;
-	fault = config_parse(&reading);
+	fault = config_tree_read(source->path, &reading.tree, why);
 	if (fault == FAULT_NOT_FOUND)
 		fault = source->may_be_missing ? FAULT_NONE :
 						 FAULT_CONFIG_ERROR;
@@ -48,9 +48,7 @@ enum fault config_read(const struct config_source *source,
 	*config_out = reading.config;
 	reading.config = NULL;
 out:
-	if (reading.cfg != NULL)
-		(void)cfg_free(reading.cfg);
-	config_scan_drop(&reading.scan);
+	config_tree_drop(&reading.tree);
 	config_release(reading.config);
 	return fault;
 }

@@ -4,18 +4,10 @@
  * Account blocks: names folded and sorted for the lookups of config.c, what
  * they refer to checked.
  */
-#include "daemon/config_read.h"
-
 #include <stdlib.h>
 
+#include "daemon/config_read.h"
 #include "wire/attr.h"
-
-/* For the checks between blocks, which need names and lines. */
-struct named {
-	const struct config_account *account;
-	const struct config_block *block;
-	cfg_t *values;
-};
 
 static void fold(char *name)
 {
@@ -39,23 +31,20 @@ static bool is_pattern(const char *name)
 static enum fault set_name(const struct config_part *part,
     struct config_account *account)
 {
-	const char *title = cfg_title(part->values);
+	const char *title = part->block->title;
 
 	if (!is_pattern(title))
 		return config_bad(part, NULL,
 		    "an account block needs a name of 1 to %d bytes of UTF-8, "
 		    "'*@domain' or '*'; write account 'me@example.com' { ... }",
 		    ACCOUNT_MAX_BYTES);
-	if (config_put(&account->name, title))
-		return FAULT_NOMEM;
-	fold(account->name);
-	return FAULT_NONE;
+	return config_put(&account->name, title);
 }
 
 static enum fault set_login(const struct config_part *part,
     struct config_account *account)
 {
-	const char *login = cfg_getstr(part->values, "login");
+	const char *login = config_text(part, "login");
 	size_t i;
 
 	if (login == NULL)
@@ -73,7 +62,7 @@ static enum fault set_login(const struct config_part *part,
 static enum fault set_token_of(const struct config_part *part,
     struct config_account *account)
 {
-	const char *token_of = cfg_getstr(part->values, "token_of");
+	const char *token_of = config_text(part, "token_of");
 
 	if (token_of == NULL)
 		return FAULT_NONE;
@@ -97,27 +86,25 @@ static enum fault set_token_of(const struct config_part *part,
 static enum fault set_provider(const struct config_part *part,
     struct config_account *account)
 {
-	const char *provider = cfg_getstr(part->values, "provider");
-	char shown[80];
+	const char *provider = config_text(part, "provider");
 
-	if (provider == NULL)
-		return FAULT_NONE;
-	attr_plain(span_of(provider), shown, sizeof(shown));
-	if (config_provider(part->reading->config, provider) == NULL)
+	if (provider != NULL &&
+	    config_provider(part->reading->config, provider) == NULL)
 		return config_bad(part, "provider",
-		    "account '%s': there is no provider '%s'; add provider "
-		    "'%s' { client_id = '...' }",
-		    account->name, shown, shown);
+		    "account '%s': there is no provider '%.60s'; add provider "
+		    "'%.60s' { client_id = '...' }",
+		    account->name, provider, provider);
 	return config_put(&account->provider, provider);
 }
 
 static enum fault set_servers(const struct config_part *part,
     struct config_account *account)
 {
-	unsigned i, n = cfg_size(part->values, "servers");
+	const struct config_key *servers = config_list(part, "servers");
+	size_t i;
 
-	for (i = 0; i < n; i++) {
-		const char *server = cfg_getnstr(part->values, "servers", i);
+	for (i = 0; i < servers->n; i++) {
+		const char *server = servers->values[i];
 
 		if (strncmp(server, "*.", 2) == 0)
 			server += 2;
@@ -127,12 +114,13 @@ static enum fault set_servers(const struct config_part *part,
 			    "name; write 'smtp.example.com' or '*.example.com'",
 			    account->name);
 	}
-	if (n > PROVIDER_SERVERS_MAX)
+	if (servers->n > PROVIDER_SERVERS_MAX)
 		return config_bad(part, "servers",
 		    "account '%s': more than %d servers; write '*.example.com'",
 		    account->name, PROVIDER_SERVERS_MAX);
-	return n > 0 ? config_join(part, "servers", &account->servers) :
-		       FAULT_NONE;
+	return servers->n > 0 ?
+	    config_join(part, "servers", &account->servers) :
+	    FAULT_NONE;
 }
 
 static enum fault build(const struct config_part *part,
@@ -149,149 +137,89 @@ static enum fault build(const struct config_part *part,
 		fault = set_login(part, account);
 	if (fault == FAULT_NONE)
 		fault = set_servers(part, account);
-	account->has_allow = config_scan_key(part->block, "allow") != NULL;
+	account->has_allow = config_list(part, "allow")->line > 0;
 	if (fault == FAULT_NONE)
 		fault = config_names(part, "allow", &account->allow);
 	return fault;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct named *x = a, *y = b;
-	int order = strcmp(x->account->name, y->account->name);
-
-	if (order != 0)
-		return order;
-	return x->block < y->block ? -1 : x->block > y->block;
-}
-
-static int account_by_name(const void *a, const void *b)
-{
-	const struct config_account *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
-}
-
-static const struct config_account *find(const struct named *named, size_t n,
-    const char *name)
-{
-	size_t low = 0, high = n, middle;
-	int order;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		order = strcmp(name, named[middle].account->name);
-		if (order == 0)
-			return named[middle].account;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return NULL;
-}
-
 /* An account without a block may hold a grant, unless a wildcard block sends
  * it on to another one. */
-static bool chains(const struct named *named, size_t n, const char *target)
+static enum fault check_token_of(const struct config_part *part,
+    const struct config_account *account)
 {
-	const struct config_account *account = find(named, n, target);
-	const char *domain = strrchr(target, '@');
-	char pattern[ACCOUNT_MAX_BYTES + 2];
+	const struct config_account *target;
 
-	if (account == NULL && domain != NULL) {
-		pattern[0] = '*';
-		memcpy(pattern + 1, domain, strlen(domain) + 1);
-		account = find(named, n, pattern);
-	}
-	if (account == NULL)
-		account = find(named, n, "*");
-	return account != NULL && account->token_of != NULL;
+	if (account->token_of == NULL)
+		return FAULT_NONE;
+	target = config_account(part->reading->config, account->token_of);
+	if (target == NULL || target->token_of == NULL)
+		return FAULT_NONE;
+	return config_bad(part, "token_of",
+	    "account '%s': token_of must name an account with a grant of its "
+	    "own, and '%s' uses another one's; name that one, or give '%s' a "
+	    "block without token_of",
+	    account->name, account->token_of, account->token_of);
 }
 
-static enum fault check_named(struct config_reading *reading,
-    const struct named *named, size_t n)
+static int by_title(const void *a, const void *b)
 {
-	struct config_part part = { .reading = reading };
+	const struct config_block *const *x = a, *const *y = b;
+	int order = strcmp((*x)->title, (*y)->title);
+
+	return order != 0 ? order : *x < *y ? -1 : *x > *y;
+}
+
+/* In the order of their names, which config_account() relies on. */
+static enum fault add_all(struct config_part *part,
+    struct config_block *const *blocks, size_t n)
+{
+	struct config *config = part->reading->config;
+	enum fault fault = FAULT_NONE;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		const struct config_account *account = named[i].account;
-
-		part.block = named[i].block;
-		part.values = named[i].values;
+	for (i = 0; i < n && fault == FAULT_NONE; i++) {
+		part->block = blocks[i];
 		if (i > 0 &&
-		    strcmp(named[i - 1].account->name, account->name) == 0)
-			return config_bad(&part, NULL,
+		    strcmp(blocks[i - 1]->title, blocks[i]->title) == 0)
+			return config_bad(part, NULL,
 			    "a second block for account '%s' (first: %s:%d; "
 			    "letters' case does not matter); keep one of the "
 			    "two",
-			    account->name,
-			    reading->scan.files[named[i - 1].block->file],
-			    named[i - 1].block->line);
-		if (account->token_of != NULL &&
-		    chains(named, n, account->token_of))
-			return config_bad(&part, "token_of",
-			    "account '%s': token_of must name an account with "
-			    "a grant of its own, and '%s' uses another one's; "
-			    "name that one, or give '%s' a block without "
-			    "token_of",
-			    account->name, account->token_of,
-			    account->token_of);
-	}
-	return FAULT_NONE;
-}
-
-static enum fault add_all(struct config_reading *reading, struct named *named)
-{
-	struct config_part part = { .reading = reading };
-	struct config *config = reading->config;
-	enum fault fault;
-	size_t i;
-
-	/* Blocks of a kind stand in the same order in both tables. */
-	for (i = 1; i < reading->scan.n_blocks; i++) {
-		size_t at = config->n_accounts;
-
-		part.block = &reading->scan.blocks[i];
-		if (strcmp(part.block->kind, "account") != 0)
-			continue;
-		part.values = cfg_getnsec(reading->cfg, "account",
-		    (unsigned)at);
+			    blocks[i]->title,
+			    part->reading->tree.files[blocks[i - 1]->file],
+			    blocks[i - 1]->line);
 		config->n_accounts++;
-		fault = build(&part, &config->accounts[at]);
-		if (fault != FAULT_NONE)
-			return fault;
-		named[at].account = &config->accounts[at];
-		named[at].block = part.block;
-		named[at].values = part.values;
+		fault = build(part, &config->accounts[i]);
 	}
-	return FAULT_NONE;
+	for (i = 0; i < n && fault == FAULT_NONE; i++) {
+		part->block = blocks[i];
+		fault = check_token_of(part, &config->accounts[i]);
+	}
+	return fault;
 }
 
 enum fault config_accounts(struct config_reading *reading)
 {
-	struct config *config = reading->config;
-	size_t n = cfg_size(reading->cfg, "account");
-	struct named *named;
-	enum fault fault;
+	struct config_part part = { .reading = reading };
+	struct config_block **blocks;
+	enum fault fault = FAULT_NOMEM;
+	size_t i, n = 0;
 
-	if (n == 0)
-		return FAULT_NONE;
-	named = calloc(n, sizeof(*named));
-	config->accounts = calloc(n, sizeof(*config->accounts));
-	if (named == NULL || config->accounts == NULL) {
-		free(named);
-		return FAULT_NOMEM;
+	blocks = calloc(reading->tree.n_blocks, sizeof(struct config_block *));
+	reading->config->accounts = calloc(reading->tree.n_blocks,
+	    sizeof(*reading->config->accounts));
+	if (blocks == NULL || reading->config->accounts == NULL)
+		goto out;
+	for (i = 1; i < reading->tree.n_blocks; i++) {
+		if (reading->tree.blocks[i].kind != CONFIG_ACCOUNT)
+			continue;
+		blocks[n] = &reading->tree.blocks[i];
+		fold(blocks[n++]->title);
 	}
-	fault = add_all(reading, named);
-	if (fault == FAULT_NONE) {
-		qsort(named, n, sizeof(*named), by_name);
-		fault = check_named(reading, named, n);
-	}
-	free(named);
-	if (fault == FAULT_NONE)
-		qsort(config->accounts, n, sizeof(*config->accounts),
-		    account_by_name);
+	qsort(blocks, n, sizeof(struct config_block *), by_title);
+	fault = add_all(&part, blocks, n);
+out:
+	free(blocks);
 	return fault;
 }

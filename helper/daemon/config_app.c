@@ -6,57 +6,24 @@
  * configuration; an assertion is read anew each time, so only its place is
  * checked here.
  */
-#include "daemon/config_read.h"
-
 #include <stdlib.h>
 #include <time.h>
 
 #include "daemon/clock.h"
+#include "daemon/config_read.h"
 #include "oauth/assertion.h"
-#include "store/safefile.h"
 #include "wire/attr.h"
 
 #define SOON_S (30 * 86400) /* a certificate is ordered in weeks */
 
-/* A file that a key names: its path here, and its folder for the sandbox. */
-static enum fault find_file(const struct config_part *part, const char *key,
-    char **path_out)
-{
-	const char *value = cfg_getstr(part->values, key);
-	enum fault fault;
-
-	fault = config_resolve(part, key, value, path_out);
-	if (fault == FAULT_NONE)
-		fault = config_note_file(part, key, *path_out, false);
-	return fault;
-}
-
+/* Said of the key's value by a file that knows no lines. */
 static enum fault refuse(const struct config_part *part, const char *key,
     enum fault fault, const struct why *why)
 {
 	if (fault == FAULT_NONE || fault == FAULT_NOMEM)
 		return fault;
 	return config_bad(part, key, "provider '%s': %s: %s",
-	    cfg_title(part->values), key, why->text);
-}
-
-/* The whole of a secret file, or nothing where the key is not there. */
-static enum fault read_private(const struct config_part *part, const char *key,
-    struct buf *out)
-{
-	struct why why = { 0, "" };
-	char *path = NULL;
-	enum fault fault;
-
-	if (cfg_getstr(part->values, key) == NULL)
-		return FAULT_NONE;
-	fault = find_file(part, key, &path);
-	if (fault == FAULT_NONE)
-		fault = refuse(part, key,
-		    safefile_read_secret(path, out->max_bytes, out, &why),
-		    &why);
-	free(path);
-	return fault;
+	    part->block->title, key, why->text);
 }
 
 /* A certificate without its key in the same file is no secret. */
@@ -67,12 +34,12 @@ static enum fault read_public(const struct config_part *part, const char *key,
 	char *path = NULL;
 	enum fault fault;
 
-	fault = find_file(part, key, &path);
+	fault = config_place(part, key, &path);
 	if (fault == FAULT_NONE)
-		fault = config_scan_load(path, out, &why);
+		fault = config_load(path, out, &why);
 	if (fault == FAULT_NOT_FOUND)
 		fault = config_bad(part, key, "provider '%s': %s is not there",
-		    cfg_title(part->values), path);
+		    part->block->title, path);
 	else if (fault != FAULT_NONE && why.text[0] != '\0')
 		fault = refuse(part, key, fault, &why);
 	free(path);
@@ -82,7 +49,7 @@ static enum fault read_public(const struct config_part *part, const char *key,
 static enum fault read_algorithm(const struct config_part *part,
     enum assertion_algorithm *algorithm)
 {
-	const char *word = cfg_getstr(part->values, "certificate_algorithm");
+	const char *word = config_text(part, "certificate_algorithm");
 
 	*algorithm = ASSERTION_PS256;
 	if (word == NULL || strcmp(word, "PS256") == 0)
@@ -105,11 +72,11 @@ static enum fault note_end(const struct config_part *part, const char *key,
 		return config_note(part, key,
 		    "provider '%s': %s: it has expired; make a new one at the "
 		    "provider",
-		    cfg_title(part->values), key);
+		    part->block->title, key);
 	return config_note(part, key,
 	    "provider '%s': %s: it expires in %lld days; make a new one at the "
 	    "provider",
-	    cfg_title(part->values), key, (long long)(left_s / 86400));
+	    part->block->title, key, (long long)(left_s / 86400));
 }
 
 static enum fault make_key(const struct config_part *part,
@@ -121,9 +88,8 @@ static enum fault make_key(const struct config_part *part,
 
 	fault = assertion_key_new(source, &key, &why);
 	fault = refuse(part,
-	    cfg_getstr(part->values, "certificate_key") != NULL ?
-		"certificate_key" :
-		"certificate",
+	    config_text(part, "certificate_key") != NULL ? "certificate_key" :
+							   "certificate",
 	    fault, &why);
 	if (fault != FAULT_NONE)
 		return fault;
@@ -140,18 +106,19 @@ static enum fault set_certificate(const struct config_part *part,
 	struct buf key = BUF_INIT(ASSERTION_KEY_FILE_MAX_BYTES);
 	struct buf phrase = BUF_INIT(ASSERTION_PASSPHRASE_MAX_BYTES);
 	struct assertion_source source = { .passphrase = NULL };
-	bool apart = cfg_getstr(part->values, "certificate_key") != NULL;
+	bool apart = config_text(part, "certificate_key") != NULL;
 	struct secret *passphrase = NULL;
 	enum fault fault;
 
 	fault = read_algorithm(part, &source.algorithm);
 	if (fault == FAULT_NONE)
-		fault = apart ? read_public(part, "certificate", &certificate) :
-				read_private(part, "certificate", &certificate);
+		fault = apart ?
+		    read_public(part, "certificate", &certificate) :
+		    config_secret(part, "certificate", &certificate);
 	if (fault == FAULT_NONE)
-		fault = read_private(part, "certificate_key", &key);
+		fault = config_secret(part, "certificate_key", &key);
 	if (fault == FAULT_NONE)
-		fault = read_private(part, "certificate_key_passphrase_file",
+		fault = config_secret(part, "certificate_key_passphrase_file",
 		    &phrase);
 	if (fault == FAULT_NONE && phrase.n > 0)
 		fault = secret_new(buf_span(&phrase), &passphrase);
@@ -176,7 +143,7 @@ static enum fault set_service_account(const struct config_part *part,
 	struct why why = { 0, "" };
 	enum fault fault;
 
-	fault = read_private(part, "service_account_file", &json);
+	fault = config_secret(part, "service_account_file", &json);
 	if (fault == FAULT_NONE)
 		fault = refuse(part, "service_account_file",
 		    assertion_key_from_google(buf_span(&json), &key, &why),
@@ -195,7 +162,7 @@ static enum fault set_assertion(const struct config_part *part,
 	char *path = NULL;
 	enum fault fault;
 
-	fault = find_file(part, "assertion_file", &path);
+	fault = config_place(part, "assertion_file", &path);
 	if (fault == FAULT_NONE)
 		fault = refuse(part, "assertion_file",
 		    provider_set(provider, "assertion_file", path, &why), &why);
@@ -229,7 +196,7 @@ static bool read_day(const char *text, int64_t *time_out)
 static enum fault set_expires(const struct config_part *part,
     struct provider *provider)
 {
-	const char *text = cfg_getstr(part->values, "client_secret_expires");
+	const char *text = config_text(part, "client_secret_expires");
 
 	if (!read_day(text, &provider->client_secret_expires_s))
 		return config_bad(part, "client_secret_expires",
@@ -245,16 +212,16 @@ static enum fault check_together(const struct config_part *part)
 		"certificate_key_passphrase_file",
 		"certificate_algorithm",
 	};
-	bool has = cfg_getstr(part->values, "certificate") != NULL;
+	bool has = config_text(part, "certificate") != NULL;
 	size_t i;
 
 	for (i = 0; !has && i < sizeof(with) / sizeof(with[0]); i++)
-		if (cfg_getstr(part->values, with[i]) != NULL)
+		if (config_text(part, with[i]) != NULL)
 			return config_bad(part, with[i],
 			    "%s goes with certificate; write certificate = "
 			    "'/...'",
 			    with[i]);
-	if (has && cfg_getstr(part->values, "service_account_file") != NULL)
+	if (has && config_text(part, "service_account_file") != NULL)
 		return config_bad(part, "service_account_file",
 		    "service_account_file and certificate exclude each other; "
 		    "keep one");
@@ -278,7 +245,7 @@ enum fault config_app(const struct config_part *part, struct provider *provider)
 
 	for (i = 0; fault == FAULT_NONE && i < sizeof(steps) / sizeof(steps[0]);
 	     i++)
-		if (cfg_getstr(part->values, steps[i].key) != NULL)
+		if (config_text(part, steps[i].key) != NULL)
 			fault = steps[i].set(part, provider);
 	return fault;
 }

@@ -3,26 +3,14 @@
  *
  * Provider blocks: preset, values over it, the client secret from its file.
  */
-#include "daemon/config_read.h"
-
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "store/safefile.h"
-#include "wire/attr.h"
+#include "daemon/config_read.h"
 
 #define CLIENT_SECRET_MAX_BYTES 4096
 #define PROVIDERS_MAX		256
 #define NAME_MAX_BYTES		64
-
-/* Said of a value by provider.c, which knows no lines. */
-static enum fault pass_on(const struct config_part *part, const char *key,
-    enum fault fault, const struct why *why)
-{
-	if (fault == FAULT_NONE || fault == FAULT_NOMEM)
-		return fault;
-	return config_bad(part, key, "%s", why->text);
-}
 
 static bool is_name(const char *name)
 {
@@ -36,26 +24,28 @@ static bool is_name(const char *name)
 static enum fault make(const struct config_part *part,
     struct provider **provider_out)
 {
-	const char *title = cfg_title(part->values);
-	const char *preset = cfg_getstr(part->values, "preset");
+	const char *title = part->block->title;
+	const char *preset = config_text(part, "preset");
 	enum fault fault;
-	char shown[64];
 
 	if (!is_name(title))
 		return config_bad(part, NULL,
 		    "a provider's name has 1 to %d letters, digits, '.', '_' "
 		    "and '-'; write provider 'microsoft' { ... }",
 		    NAME_MAX_BYTES);
+	if (config_provider(part->reading->config, title) != NULL)
+		return config_bad(part, NULL,
+		    "a second block for provider '%s'; keep one of the two",
+		    title);
 	if (preset == NULL && provider_known(title))
 		preset = title;
 	fault = provider_new(title, preset, provider_out);
 	if (fault != FAULT_NOT_FOUND)
 		return fault;
-	attr_plain(span_of(preset), shown, sizeof(shown));
 	return config_bad(part, "preset",
-	    "provider '%s': there is no preset '%s'; mailtoken-providers(7) "
+	    "provider '%s': there is no preset '%.60s'; mailtoken.conf(5) "
 	    "lists them, or take the line away and give the endpoints",
-	    title, shown);
+	    title, preset);
 }
 
 static enum fault set_values(const struct config_part *part,
@@ -83,11 +73,11 @@ static enum fault set_values(const struct config_part *part,
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const char *value = cfg_getstr(part->values, keys[i]);
+		const char *value = config_text(part, keys[i]);
 
 		if (value == NULL)
 			continue;
-		fault = pass_on(part, keys[i],
+		fault = config_pass(part, keys[i],
 		    provider_set(provider, keys[i], value, &why), &why);
 		if (fault != FAULT_NONE)
 			break;
@@ -106,11 +96,11 @@ static enum fault set_lists(const struct config_part *part,
 	size_t i;
 
 	for (i = 0; i < 2 && fault == FAULT_NONE; i++) {
-		if (config_scan_key(part->block, keys[i]) == NULL)
+		if (config_list(part, keys[i])->line == 0)
 			continue;
 		fault = config_join(part, keys[i], &words);
 		if (fault == FAULT_NONE)
-			fault = pass_on(part, keys[i],
+			fault = config_pass(part, keys[i],
 			    provider_set(provider, keys[i], words, &why), &why);
 	}
 	free(words);
@@ -135,70 +125,41 @@ static enum fault add_extra(const struct config_part *part,
 		return FAULT_NOMEM;
 	fault = provider_add_extra(provider, name, eq + 1, &why);
 	free(name);
-	return pass_on(part, "extra", fault, &why);
+	return config_pass(part, "extra", fault, &why);
 }
 
 static enum fault add_lists(const struct config_part *part,
     struct provider *provider)
 {
-	unsigned i, n = cfg_size(part->values, "servers");
+	const struct config_key *servers = config_list(part, "servers");
+	const struct config_key *extra = config_list(part, "extra");
 	enum fault fault = FAULT_NONE;
 	struct why why;
+	size_t i;
 
-	for (i = 0; i < n && fault == FAULT_NONE; i++)
-		fault = pass_on(part, "servers",
-		    provider_add_server(provider,
-			cfg_getnstr(part->values, "servers", i), &why),
+	for (i = 0; i < servers->n && fault == FAULT_NONE; i++)
+		fault = config_pass(part, "servers",
+		    provider_add_server(provider, servers->values[i], &why),
 		    &why);
-	n = cfg_size(part->values, "extra");
-	for (i = 0; i < n && fault == FAULT_NONE; i++)
-		fault = add_extra(part, provider,
-		    cfg_getnstr(part->values, "extra", i));
-	return fault;
-}
-
-static enum fault read_secret(const struct config_part *part, const char *path,
-    struct provider *provider)
-{
-	struct buf bytes = BUF_INIT(CLIENT_SECRET_MAX_BYTES);
-	struct secret *secret = NULL;
-	struct why why = { 0, "" };
-	enum fault fault;
-
-	fault = safefile_read_secret(path, CLIENT_SECRET_MAX_BYTES, &bytes,
-	    &why);
-	if (fault != FAULT_NONE && fault != FAULT_NOMEM) {
-		fault = config_bad(part, "client_secret_file",
-		    "provider '%s': client_secret_file: %s", provider->name,
-		    why.text);
-		goto out;
-	}
-	if (fault == FAULT_NONE)
-		fault = secret_new(buf_span(&bytes), &secret);
-	if (fault == FAULT_NONE)
-		fault = provider_set_secret(provider, secret);
-out:
-	secret_free(secret);
-	buf_drop(&bytes);
+	for (i = 0; i < extra->n && fault == FAULT_NONE; i++)
+		fault = add_extra(part, provider, extra->values[i]);
 	return fault;
 }
 
 static enum fault set_secret(const struct config_part *part,
     struct provider *provider)
 {
-	const char *value = cfg_getstr(part->values, "client_secret_file");
+	struct buf bytes = BUF_INIT(CLIENT_SECRET_MAX_BYTES);
+	struct secret *secret = NULL;
 	enum fault fault;
-	char *path = NULL;
 
-	if (value == NULL)
-		return FAULT_NONE;
-	fault = config_resolve(part, "client_secret_file", value, &path);
-	if (fault == FAULT_NONE)
-		fault = config_note_file(part, "client_secret_file", path,
-		    false);
-	if (fault == FAULT_NONE)
-		fault = read_secret(part, path, provider);
-	free(path);
+	fault = config_secret(part, "client_secret_file", &bytes);
+	if (fault == FAULT_NONE && bytes.n > 0)
+		fault = secret_new(buf_span(&bytes), &secret);
+	if (fault == FAULT_NONE && secret != NULL)
+		fault = provider_set_secret(provider, secret);
+	secret_free(secret);
+	buf_drop(&bytes);
 	return fault;
 }
 
@@ -239,7 +200,7 @@ static enum fault build(const struct config_part *part,
 	/* A relay needs no right to read mail. */
 	fault = provider_finish(provider,
 	    part->reading->config->user_helper ? NULL : "smtp", &why);
-	return pass_on(part, NULL, fault, &why);
+	return config_pass(part, NULL, fault, &why);
 }
 
 static enum fault add(const struct config_part *part)
@@ -261,26 +222,22 @@ static enum fault add(const struct config_part *part)
 
 enum fault config_providers(struct config_reading *reading)
 {
-	unsigned at = 0, n = cfg_size(reading->cfg, "provider");
 	struct config_part part = { .reading = reading };
+	struct config *config = reading->config;
 	enum fault fault = FAULT_NONE;
 	size_t i;
 
-	if (n == 0)
-		return FAULT_NONE;
-	reading->config->providers = calloc(n, sizeof(struct provider *));
-	if (reading->config->providers == NULL)
+	config->providers = calloc(PROVIDERS_MAX, sizeof(struct provider *));
+	if (config->providers == NULL)
 		return FAULT_NOMEM;
-	/* Blocks of a kind stand in the same order in both tables. */
-	for (i = 1; i < reading->scan.n_blocks && fault == FAULT_NONE; i++) {
-		part.block = &reading->scan.blocks[i];
-		if (strcmp(part.block->kind, "provider") != 0)
+	for (i = 1; i < reading->tree.n_blocks && fault == FAULT_NONE; i++) {
+		part.block = &reading->tree.blocks[i];
+		if (part.block->kind != CONFIG_PROVIDER)
 			continue;
-		if (at == PROVIDERS_MAX)
+		if (config->n_providers == PROVIDERS_MAX)
 			return config_bad(&part, NULL,
 			    "more than %d providers; take some away",
 			    PROVIDERS_MAX);
-		part.values = cfg_getnsec(reading->cfg, "provider", at++);
 		fault = add(&part);
 	}
 	return fault;

@@ -235,8 +235,9 @@ static void syntax_errors_have_line_and_cure(void **state)
 {
 	(void)state;
 	bad("\nallow = { 'a', 'b'\nadmin = 'c'\n", 2, "write { 'one'");
-	bad("allow 'postfix'\n", 1, "{ is missing");
-	bad("allow\n", 1, "neither a key nor a block");
+	bad("allow 'postfix'\n", 1, "= is missing");
+	bad("allow\n", 1, "= is missing");
+	bad("provider 'x'\n", 1, "{ is missing");
 	bad("\n\nallow = \n", 4, "value is missing");
 	bad("keyring = 'x\n'\n", 1, "not closed");
 	bad("keyring = \"x\n\"\n", 1, "not closed");
@@ -244,31 +245,32 @@ static void syntax_errors_have_line_and_cure(void **state)
 	bad("}\n", 1, "take it away");
 	bad("provider 'x' {\n client_id = 'a'\n", 1, "write }");
 	bad("provider 'x' {\n client_id 'a'\n}\n", 2, "= is missing");
-	bad("provider 'x' {\nprovider 'y' {\n}\n}\n", 2, "= is missing");
-	bad("provider {\n}\n", 1, "neither a key nor a block");
+	bad("provider 'x' {\nprovider 'y' {\n}\n}\n", 2, "} is missing");
+	bad("provider {\n}\n", 1, "needs a name");
 	bad("'allow' = 'x'\n", 1, "without quotes");
 	bad("allow = 'a'\nallow += 'b'\n", 2, "whole list once");
 	bad("allow = *\n", 1, "single quotes");
 	bad("allow = ${HOME}\n", 1, "");
 	bad("/* never\nends\n", 1, "write */");
 	bad("include('/a', '/b')\n", 1, "one file name");
-	bad("include(\n", 2, "one file name");
+	bad("include(\n", 1, "one file name");
+	bad("include = '/a'\n", 1, "one file name");
 	bad("keyring = { '/a' }\n", 1, "write key = 'value'");
 }
 
 static void unknown_keys_are_named_with_their_line(void **state)
 {
 	(void)state;
-	bad("\nfoo = 'x'\n", 2, "keys here are: listen keyring");
+	bad("\nfoo = 'x'\n", 2, "keys here are: keyring keyring_key");
 	bad("keyring|x = '/a'\n", 1, "no such key");
 	bad("Allow = 'x'\n", 1, "no such key");
 	bad("provider 'x' {\n\n clientid = 'a'\n}\n", 3, "client_id");
 	bad("provider 'x' {\n keyring = '/a'\n}\n", 2, "keys here are: preset");
 	bad("account 'x' {\n tenant = 'a'\n}\n", 2,
 	    "keys here are: provider login token_of allow servers");
-	bad("server 'x' { }\n", 1, "no such option");
-	bad("provider 'x' {\n certificates = '/a'\n}\n", 2, "no such option");
-	bad("provider 'x' {\n include('/a')\n}\n", 2, "= is missing");
+	bad("server 'x' { }\n", 1, "provider account");
+	bad("provider 'x' {\n certificates = '/a'\n}\n", 2, "no such key");
+	bad("provider 'x' {\n include('/a')\n}\n", 2, "} is missing");
 }
 
 static void nothing_may_stand_twice(void **state)
@@ -280,7 +282,7 @@ static void nothing_may_stand_twice(void **state)
 	bad("keyring = '/a'\nkeyring = '/b'\n", 2, "keep one");
 	bad("provider 'x' {\n tenant = 'a'\n tenant = 'a'\n}\n", 3, "keep one");
 	bad("provider 'x' {\n" ENDPOINTS "}\nprovider 'x' {\n}\n", 6,
-	    "duplicate title 'x'");
+	    "second block for provider 'x'");
 	bad("account 'x' { }\naccount 'x' { }\n", 2, "keep one");
 	bad("account 'a@x' { }\n\naccount 'A@X' { }\n", 3, "case does");
 }
@@ -361,9 +363,17 @@ static void double_quotes_expand_and_single_quotes_do_not(void **state)
 	config = good("keyring = '/${MAILTOKEN_TEST_X}/\\a'\n");
 	assert_string_equal(config->keyring, "/${MAILTOKEN_TEST_X}/\\a");
 	config_release(config);
+	config = good("keyring = '/it\\'s/\\\\'\n");
+	assert_string_equal(config->keyring, "/it's/\\");
+	config_release(config);
 	config = good("keyring = \"${MAILTOKEN_TEST_X}/\\\\a\"\n");
 	assert_string_equal(config->keyring, "/expanded/\\a");
 	config_release(config);
+	assert_int_equal(unsetenv("MAILTOKEN_TEST_X"), 0);
+	bad("keyring = \"${MAILTOKEN_TEST_X}/a\"\n", 1, "no variable");
+	bad("keyring = \"/a/${}\"\n", 1, "no variable");
+	bad("keyring = \"/a/${HOME\"\n", 1, "no variable");
+	bad("keyring = \"/a\\\n\"\n", 1, "not closed");
 }
 
 static void crlf_files_and_comments_everywhere_are_read(void **state)
@@ -377,8 +387,8 @@ static void crlf_files_and_comments_everywhere_are_read(void **state)
 	assert_int_equal(config->allow.n_uids, 2);
 	assert_int_equal(config->n_providers, 1);
 	config_release(config);
-	bad("# c\r\n\r\nfoo = 'x'\r\n", 3, "no such option");
-	bad("/* a\n b */\n# c\n\nfoo = 'x'\n", 5, "no such option");
+	bad("# c\r\n\r\nfoo = 'x'\r\n", 3, "no such key");
+	bad("/* a\n b */\n# c\n\nfoo = 'x'\n", 5, "no such key");
 }
 
 static void odd_files_are_refused(void **state)

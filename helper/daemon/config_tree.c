@@ -1,37 +1,15 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Reading a configuration file whole, and the table of what stands where.
+ * Files of a configuration, read one after the other.
  */
-#include "daemon/config_scan.h"
+#include "daemon/config_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum fault config_scan_init(struct config_scan *scan)
-{
-	memset(scan, 0, sizeof(*scan));
-	scan->blocks = calloc(1, sizeof(*scan->blocks));
-	if (scan->blocks == NULL)
-		return FAULT_NOMEM;
-	scan->n_blocks = 1;
-	return FAULT_NONE;
-}
-
-void config_scan_drop(struct config_scan *scan)
-{
-	size_t i;
-
-	for (i = 0; i < scan->n_blocks; i++)
-		free(scan->blocks[i].keys);
-	free(scan->blocks);
-	for (i = 0; i < scan->n_files; i++)
-		free(scan->files[i]);
-	memset(scan, 0, sizeof(*scan));
-}
 
 static enum fault load_checked(int fd, const char *path, struct buf *out,
     struct why *why)
@@ -78,7 +56,7 @@ static enum fault load_checked(int fd, const char *path, struct buf *out,
 	return FAULT_NONE;
 }
 
-enum fault config_scan_load(const char *path, struct buf *out, struct why *why)
+enum fault config_load(const char *path, struct buf *out, struct why *why)
 {
 	enum fault fault;
 	int fd;
@@ -103,13 +81,72 @@ enum fault config_scan_load(const char *path, struct buf *out, struct why *why)
 	return fault;
 }
 
-const struct config_key *config_scan_key(const struct config_block *block,
-    const char *name)
+static enum fault read_file(struct config_tree *tree, unsigned file,
+    struct why *why)
+{
+	struct buf text = BUF_INIT(CONFIG_FILE_MAX_BYTES);
+	enum fault fault;
+
+	fault = config_load(tree->files[file], &text, why);
+	/* An included one was there a moment ago. */
+	if (fault == FAULT_NOT_FOUND && file > 0)
+		fault = FAULT_CONFIG_ERROR;
+	if (fault == FAULT_NONE)
+		fault = config_parse(tree, file, buf_span(&text), why);
+	buf_drop(&text);
+	return fault;
+}
+
+enum fault config_tree_read(const char *path, struct config_tree *tree,
+    struct why *why)
+{
+	enum fault fault = FAULT_NONE;
+	unsigned i;
+
+	memset(tree, 0, sizeof(*tree));
+	tree->blocks = calloc(1, sizeof(*tree->blocks));
+	tree->files[0] = strdup(path);
+	if (tree->blocks == NULL || tree->files[0] == NULL)
+		return FAULT_NOMEM;
+	tree->n_blocks = tree->n_files = 1;
+	for (i = 0; i < tree->n_files && fault == FAULT_NONE; i++)
+		fault = read_file(tree, i, why);
+	return fault;
+}
+
+static void drop_key(struct config_key *key)
 {
 	size_t i;
 
+	for (i = 0; i < key->n; i++)
+		free(key->values[i]);
+	free(key->values);
+}
+
+void config_tree_drop(struct config_tree *tree)
+{
+	size_t i, j;
+
+	for (i = 0; i < tree->n_blocks; i++) {
+		for (j = 0; j < tree->blocks[i].n_keys; j++)
+			drop_key(&tree->blocks[i].keys[j]);
+		free(tree->blocks[i].keys);
+		free(tree->blocks[i].title);
+	}
+	free(tree->blocks);
+	for (i = 0; i < CONFIG_FILES_MAX; i++)
+		free(tree->files[i]);
+	memset(tree, 0, sizeof(*tree));
+}
+
+const struct config_key *config_tree_key(const struct config_block *block,
+    const char *name)
+{
+	static const struct config_key none;
+	size_t i;
+
 	for (i = 0; i < block->n_keys; i++)
-		if (strcmp(block->keys[i].name, name) == 0)
+		if (span_is(block->keys[i].name, name))
 			return &block->keys[i];
-	return NULL;
+	return &none;
 }
