@@ -160,23 +160,6 @@ static void compare_accounts(const struct comparing *c, const struct config *a,
 	}
 }
 
-/* The sandbox was closed around the old folders. */
-static void compare_folders(const struct comparing *c, const struct config *a,
-    const struct config *b)
-{
-	char what[1100];
-	size_t i, j;
-
-	for (i = 0; i < b->n_folders; i++) {
-		for (j = 0; j < a->n_folders; j++)
-			if (same(a->folders[j], b->folders[i]))
-				break;
-		(void)snprintf(what, sizeof(what), "files in %s",
-		    b->folders[i]);
-		say(c, j < a->n_folders, what, true);
-	}
-}
-
 void config_compare(const struct config *old, const struct config *new,
     config_differs_fn *differs, void *ctx)
 {
@@ -185,5 +168,4 @@ void config_compare(const struct config *old, const struct config *new,
 	compare_top(&c, old, new);
 	compare_providers(&c, old, new);
 	compare_accounts(&c, old, new);
-	compare_folders(&c, old, new);
 }

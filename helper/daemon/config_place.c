@@ -3,10 +3,13 @@
  *
  * The files that a configuration names: where they are, what the sandbox has
  * to leave open for them.  Folders are noted and not files, because an edited
- * file is another one.
+ * file is another one; of a link the folder that it leads to as well.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon/config_read.h"
 #include "store/safefile.h"
@@ -55,18 +58,41 @@ static enum fault add_folder_of(struct config *config, const char *file)
 	return fault;
 }
 
+static enum fault add_folders(struct config *config, const char *path,
+    bool is_folder)
+{
+	enum fault fault;
+	char *leads_to;
+
+	if (is_folder)
+		return add_folder(config, path);
+	fault = add_folder_of(config, path);
+	if (fault != FAULT_NONE)
+		return fault;
+	leads_to = realpath(path, NULL);
+	if (leads_to == NULL)
+		return errno == ENOMEM ? FAULT_NOMEM : FAULT_NONE;
+	fault = add_folder_of(config, leads_to);
+	free(leads_to);
+	return fault;
+}
+
 enum fault config_note_file(const struct config_part *part, const char *key,
     const char *path, bool is_folder)
 {
 	enum fault fault;
 
-	fault = is_folder ? add_folder(part->reading->config, path) :
-			    add_folder_of(part->reading->config, path);
+	fault = add_folders(part->reading->config, path, is_folder);
 	if (fault == FAULT_TOO_BIG)
 		return config_bad(part, key,
 		    "files in more than %d folders are named; put them "
 		    "together",
 		    CONFIG_FOLDERS_MAX);
+	if (fault == FAULT_NONE && config_is_shut_out(path))
+		return config_bad(part, key,
+		    "%s is in a folder that was not named when the helper was "
+		    "started; restart it",
+		    path);
 	return fault;
 }
 

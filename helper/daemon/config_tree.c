@@ -11,6 +11,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+bool config_is_shut_out(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	bool refused = fd < 0 && errno == EACCES;
+
+	if (fd >= 0)
+		(void)close(fd);
+	/* access(2) asks modes and no sandbox. */
+	return refused && access(path, R_OK) == 0;
+}
+
 static enum fault load_checked(int fd, const char *path, struct buf *out,
     struct why *why)
 {
@@ -68,6 +79,13 @@ enum fault config_load(const char *path, struct buf *out, struct why *why)
 		    "shows",
 		    path);
 		return FAULT_NOT_FOUND;
+	}
+	if (fd < 0 && config_is_shut_out(path)) {
+		why_set(why, 0,
+		    "%s: is in a folder that was not named when the helper was "
+		    "started; restart it",
+		    path);
+		return FAULT_CONFIG_ERROR;
 	}
 	if (fd < 0) {
 		why_set(why, errno,

@@ -76,6 +76,10 @@ const struct config_key *config_tree_key(const struct config_block *block,
 enum fault config_load(const char *path, struct buf *out,
     struct why *why) MUST_CHECK;
 
+/* config_is_shut_out - whether it is the sandbox, which was closed before the
+ * file was named, that does not let it be opened. */
+bool config_is_shut_out(const char *path);
+
 /* config_parse - the text of files[file]; what it includes is only added to
  * files. */
 enum fault config_parse(struct config_tree *tree, unsigned file,

@@ -2,7 +2,9 @@
 """A helper that cannot work says why; a configuration that changes."""
 
 import os
+import shutil
 import signal
+import tempfile
 
 import pytest
 
@@ -170,6 +172,43 @@ def test_refresh_in_flight_ends_with_what_it_began_with(helper, idp):
     assert helper.ask("reload")["result"] == "ok"
     assert waiter()["result"] == "ok"
     assert helper.token()["result"] == "config-error"
+
+
+@pytest.fixture
+def elsewhere():
+    """A folder that is not below the helper's."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield folder
+
+
+def test_file_behind_a_link_can_be_read_again(helper, elsewhere):
+    """As the tools make them that keep settings in one folder."""
+    behind = os.path.join(elsewhere, "mailtoken.conf")
+    shutil.move(helper.config, behind)
+    os.symlink(behind, helper.config)
+    old = helper.seed(age=10)
+    helper.start()
+    assert helper.ask("reload")["result"] == "ok"
+    assert helper.token()["token"] == old.access_token
+
+
+@pytest.mark.parametrize("key", ["client_secret_file", "ca_file", "include"])
+def test_folder_that_is_new_to_the_sandbox_is_told(helper, elsewhere, key):
+    helper.start()
+    helper.wait_log("event=sandbox")
+    if "landlock-abi" not in helper.log():
+        pytest.skip("this kernel has no Landlock")
+    new = os.path.join(elsewhere, "file")
+    write_file(new, "# nothing\n", 0o600)
+    helper._give(new)
+    if key == "include":
+        helper.configure(f"include('{new}')")
+    else:
+        helper.configure(**{key: new})
+    answer = helper.ask("reload")
+    assert answer["result"] == "config-error"
+    assert new in answer["text"] and "restart it" in answer["text"]
 
 
 PINNED = [

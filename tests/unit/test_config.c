@@ -595,8 +595,7 @@ static void a_reload_says_what_changed(void **state)
 	config_compare(old, new, on_difference, NULL);
 	assert_string_equal(differences,
 	    "listen!;keyring_key!;allow;"
-	    "provider x;provider y;provider z;account b;account c;account d;"
-	    "files in /q!;");
+	    "provider x;provider y;provider z;account b;account c;account d;");
 	differences[0] = '\0';
 	config_compare(new, config_share(new), on_difference, NULL);
 	assert_string_equal(differences, "");
