@@ -26,31 +26,61 @@ static enum fault build(struct config_reading *reading)
 	return fault;
 }
 
+/* One that cannot be is as none; the others count. */
+static enum fault start(struct config_reading *reading)
+{
+	struct config_part top = { reading, &reading->tree.blocks[0] };
+	enum fault fault = config_start(&top);
+
+	if (fault == FAULT_CONFIG_ERROR && reading->config->n_listen > 0)
+		return FAULT_NONE;
+	return fault;
+}
+
+typedef enum fault understand_fn(struct config_reading *reading);
+
+static enum fault read_with(struct config_reading *reading,
+    understand_fn *understand, struct config **config_out)
+{
+	bool may_be_bad = understand == start;
+	enum fault fault = FAULT_NOMEM;
+
+	reading->config = calloc(1, sizeof(*reading->config));
+	if (reading->config == NULL)
+		goto out;
+	reading->config->users = 1;
+	fault = config_tree_read(reading->source->path, &reading->tree,
+	    reading->why);
+	if (fault == FAULT_NOT_FOUND)
+		fault = reading->source->may_be_missing ? FAULT_NONE :
+							  FAULT_CONFIG_ERROR;
+	if (fault == FAULT_NONE || (fault == FAULT_CONFIG_ERROR && may_be_bad))
+		fault = understand(reading);
+	if (fault != FAULT_NONE)
+		goto out;
+
+	*config_out = reading->config;
+	reading->config = NULL;
+out:
+	config_tree_drop(&reading->tree);
+	config_release(reading->config);
+	return fault;
+}
+
 enum fault config_read(const struct config_source *source,
     struct config **config_out, struct why *why)
 {
 	struct config_reading reading = { .source = source, .why = why };
-	enum fault fault = FAULT_NOMEM;
 
-	reading.config = calloc(1, sizeof(*reading.config));
-	if (reading.config == NULL)
-		goto out;
-	reading.config->users = 1;
-	fault = config_tree_read(source->path, &reading.tree, why);
-	if (fault == FAULT_NOT_FOUND)
-		fault = source->may_be_missing ? FAULT_NONE :
-						 FAULT_CONFIG_ERROR;
-	if (fault == FAULT_NONE)
-		fault = build(&reading);
-	if (fault != FAULT_NONE)
-		goto out;
+	return read_with(&reading, build, config_out);
+}
 
-	*config_out = reading.config;
-	reading.config = NULL;
-out:
-	config_tree_drop(&reading.tree);
-	config_release(reading.config);
-	return fault;
+enum fault config_read_start(const struct config_source *source,
+    struct config **config_out, struct why *why)
+{
+	struct config_reading reading = { .source = source, .why = why };
+
+	return read_with(&reading, start, config_out);
 }
 
 struct config *config_share(struct config *config)

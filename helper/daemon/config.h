@@ -64,6 +64,17 @@ struct config_source {
  */
 enum fault config_read(const struct config_source *source,
     struct config **config_out, struct why *why) MUST_CHECK;
+
+/*
+ * config_read_start - user and listen alone, for who may not read what the
+ * rest names, and as far as the file can be understood, else the defaults
+ *
+ * FAULT_CONFIG_ERROR when a user's helper has no default for listen;
+ * FAULT_NOMEM.
+ */
+enum fault config_read_start(const struct config_source *source,
+    struct config **config_out, struct why *why) MUST_CHECK;
+
 struct config *config_share(struct config *config);
 void config_release(struct config *config);
 

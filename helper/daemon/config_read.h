@@ -81,8 +81,8 @@ enum fault config_secret(const struct config_part *part, const char *key,
 enum fault config_app(const struct config_part *part,
     struct provider *provider) MUST_CHECK;
 
-/* config_start - whom to become and where to listen, with the defaults of
- * the rest. */
+/* config_start - whom to become and where to listen; defaults take the place
+ * of what is wrong, but it is told. */
 enum fault config_start(const struct config_part *top) MUST_CHECK;
 enum fault config_top(const struct config_part *top) MUST_CHECK;
 enum fault config_providers(struct config_reading *reading) MUST_CHECK;

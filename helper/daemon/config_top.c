@@ -46,8 +46,6 @@ static enum fault default_listen(const struct config_part *part)
 	struct config *config = part->reading->config;
 	struct address address;
 
-	if (config->n_listen > 0)
-		return FAULT_NONE;
 	if (!config->user_helper)
 		address_system_socket(&address);
 	else if (address_user_socket(&address) != FAULT_NONE)
@@ -64,13 +62,15 @@ static enum fault set_user(const struct config_part *part)
 {
 	struct config *config = part->reading->config;
 	const char *user = config_text(part, "user");
+	bool empty = user != NULL && user[0] == '\0';
 
-	if (user != NULL && user[0] == '\0')
-		return config_bad(part, "user", "user is empty; write '%s'",
-		    MAILTOKEN_HELPER_USER);
-	if (user == NULL && !config->user_helper)
-		user = MAILTOKEN_HELPER_USER;
-	return config_put(&config->user, user);
+	if (user == NULL || empty)
+		user = config->user_helper ? NULL : MAILTOKEN_HELPER_USER;
+	if (config_put(&config->user, user))
+		return FAULT_NOMEM;
+	return empty ? config_bad(part, "user", "user is empty; write '%s'",
+			   MAILTOKEN_HELPER_USER) :
+		       FAULT_NONE;
 }
 
 static enum fault set_keyring(const struct config_part *part)
@@ -153,15 +153,18 @@ static enum fault set_words(const struct config_part *part)
 
 enum fault config_start(const struct config_part *top)
 {
-	enum fault fault;
+	struct config *config = top->reading->config;
+	enum fault fault, of_listen;
 
-	top->reading->config->user_helper = top->reading->source->user_helper;
+	config->user_helper = top->reading->source->user_helper;
 	fault = set_user(top);
+	of_listen = set_listen(top);
 	if (fault == FAULT_NONE)
-		fault = set_listen(top);
-	if (fault == FAULT_NONE)
-		fault = default_listen(top);
-	return fault;
+		fault = of_listen;
+	if (config->n_listen > 0 || fault == FAULT_NOMEM)
+		return fault;
+	of_listen = default_listen(top);
+	return of_listen != FAULT_NONE ? of_listen : fault;
 }
 
 enum fault config_top(const struct config_part *top)

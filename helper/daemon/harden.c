@@ -160,19 +160,34 @@ static enum fault find_user(const char *name, struct passwd **user_out,
 		why_set(why, 0,
 		    "there is no user '%s': make it with 'systemd-sysusers' or "
 		    "'useradd --system --no-create-home --shell "
-		    "/usr/sbin/nologin %s', or name another with user = '...'",
+		    "/usr/sbin/nologin %s', or name another with --user or "
+		    "user = '...'",
 		    shown, shown);
 		return FAULT_NOT_FOUND;
 	}
 	if (user->pw_uid == 0 || user->pw_gid == 0) {
 		why_set(why, 0,
 		    "user '%s' is root or in root's group, and the helper "
-		    "refuses to work as root: name another with user = '...'",
+		    "refuses to work as root: name another with --user or "
+		    "user = '...'",
 		    shown);
 		return FAULT_DENIED;
 	}
 	*user_out = user;
 	return FAULT_NONE;
+}
+
+enum fault harden_user(const char *name, uid_t *uid_out, gid_t *gid_out,
+    struct why *why)
+{
+	struct passwd *user;
+	enum fault fault = find_user(name, &user, why);
+
+	if (fault == FAULT_NONE) {
+		*uid_out = user->pw_uid;
+		*gid_out = user->pw_gid;
+	}
+	return fault;
 }
 
 enum fault harden_drop(const char *user, struct why *why)

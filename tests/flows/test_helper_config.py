@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+import paths
 from bed import wait_for, write_file
 from bed_helper import SCOPE
 
@@ -29,6 +30,60 @@ def test_broken_file_at_the_start_is_answered_with_file_and_line(helper):
         assert "no_such_key" in answer["text"]
     assert helper.ask("version")["result"] == "ok"
     assert helper.process.poll() is None
+
+
+def listening_as_written(bed):
+    """Start it without --listen and wait for the socket of its file."""
+    bed.sockets = []
+    bed.launch()
+    wait_for(lambda: os.path.exists(bed.socket) or
+             bed.process.poll() is not None)
+
+
+@pytest.mark.parametrize("bad", [
+    "provider 'x' { }", "log_level = 'loud'", "user = ''", "nonsense"])
+def test_broken_file_is_answered_where_it_says(helper, bad):
+    helper.configure(f"listen = '{helper.socket}'\n{bad}")
+    listening_as_written(helper)
+    assert helper.token()["result"] == "config-error"
+
+
+def test_secrets_of_root_and_of_the_helper_go_together(root, helper):
+    """Neither root nor the helper's user alone may read both before."""
+    helper.configure(f"listen = '{helper.socket}'\n" + "".join(
+        f"provider '{name}' {{ preset = 'google' client_id = 'x'\n"
+        f"client_secret_file = '{helper.path(name)}' }}\n"
+        for name in ("roots", "own")))
+    for name, uid, mode in (("roots", 0, 0o640),
+                            ("own", helper.user.pw_uid, 0o600)):
+        write_file(helper.path(name), "secret\n", mode)
+        os.chown(helper.path(name), uid, helper.user.pw_gid)
+    listening_as_written(helper)
+    assert helper.token()["result"] == "unknown-account"
+    helper.stop()
+    helper.options = ["--check"]
+    helper.launch()
+    assert helper.wait() == 0
+
+
+def test_users_helper_with_a_broken_file_answers_its_user(helper):
+    state, run = helper.path("state"), helper.path("run")
+    os.mkdir(os.path.join(state, "mailtoken"))
+    write_file(os.path.join(state, "mailtoken", "mailtoken.conf"), "bad\n")
+    environment = helper.environment
+    helper.environment = lambda stderr: {
+        **environment(stderr), "XDG_CONFIG_HOME": state,
+        "XDG_STATE_HOME": state, "XDG_RUNTIME_DIR": run}
+    helper.argv = lambda: [str(paths.program("mailtokend"))]
+    helper.socket = os.path.join(run, "mailtoken", "socket")
+    helper.sockets = [helper.socket]
+    user = helper.user
+    helper.start(before=() if os.geteuid() else [
+        "setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}",
+        "--clear-groups"])
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert "mailtoken.conf:1: " in answer["text"]
 
 
 def test_mended_file_is_taken_at_the_next_request(helper):

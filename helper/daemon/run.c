@@ -1,0 +1,257 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The event loop with what drives it from outside.
+ */
+#include "daemon/run.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/clock.h"
+#include "daemon/keeper.h"
+#include "daemon/supervise.h"
+#include "wire/peerio.h"
+
+#define LOCK_WAIT_MS  35000
+#define LOCK_PAUSE_MS 250
+#define STOP_MAX_MS   20000
+#define STOP_LOOK_MS  20
+#define QUIET_MAX_MS  600000
+
+struct running {
+	const struct run_start *start;
+	struct event_base *base;
+	struct keeper *keeper;
+	struct serve *serve;
+	struct event *signals[3];
+	struct event *watchdog;
+	struct event *quiet; /* only where a supervisor starts us */
+	struct event *poll;  /* while stopping */
+	int64_t stop_at_ms;
+};
+
+static struct timeval span_of_ms(int64_t ms)
+{
+	struct timeval span = { (time_t)(ms / 1000),
+		(suseconds_t)(ms % 1000 * 1000) };
+
+	return span;
+}
+
+static void look_whether_done(evutil_socket_t fd, short events, void *ctx)
+{
+	struct running *running = ctx;
+	bool late = clock_boot_ms() >= running->stop_at_ms;
+
+	(void)fd;
+	(void)events;
+	if (!late &&
+	    !(keeper_is_done(running->keeper) && serve_is_idle(running->serve)))
+		return;
+	if (late)
+		log_event(LOG_LEVEL_WARNING, "stop",
+		    "a provider did not answer in time; stopping without it");
+	(void)event_base_loopexit(running->base, NULL);
+}
+
+static void stop(evutil_socket_t fd, short events, void *ctx)
+{
+	struct timeval often = span_of_ms(STOP_LOOK_MS);
+	struct running *running = ctx;
+
+	(void)fd;
+	(void)events;
+	if (running->stop_at_ms > 0)
+		return; /* a second one shortens nothing */
+	running->stop_at_ms = clock_boot_ms() + STOP_MAX_MS;
+	supervise_stopping();
+	log_event(LOG_LEVEL_NOTICE, "stop", "stopping");
+	serve_stop(running->serve);
+	/* Who comes now is refused, and finds the next helper by trying. */
+	listen_close(running->start->listeners);
+	keeper_stop(running->keeper);
+	running->poll = event_new(running->base, -1, EV_PERSIST,
+	    look_whether_done, running);
+	if (running->poll == NULL || event_add(running->poll, &often) != 0)
+		(void)event_base_loopexit(running->base, NULL);
+}
+
+static void say_ready(const struct running *running)
+{
+	supervise_ready(keeper_is_working(running->keeper) ?
+		"working" :
+		keeper_trouble(running->keeper));
+}
+
+static void hang_up(evutil_socket_t fd, short events, void *ctx)
+{
+	struct running *running = ctx;
+
+	(void)fd;
+	(void)events;
+	supervise_reloading();
+	keeper_reload(running->keeper);
+	say_ready(running);
+}
+
+static void alive(evutil_socket_t fd, short events, void *ctx)
+{
+	(void)fd;
+	(void)events;
+	(void)ctx;
+	supervise_alive();
+}
+
+/* A user's helper that systemd starts for each request need not stay. */
+static void look_whether_quiet(evutil_socket_t fd, short events, void *ctx)
+{
+	struct running *running = ctx;
+	int64_t left_ms = QUIET_MAX_MS - serve_quiet_ms(running->serve);
+	struct timeval next;
+
+	(void)fd;
+	(void)events;
+	if (left_ms <= 0 && keeper_is_saved(running->keeper)) {
+		stop(-1, 0, running);
+		return;
+	}
+	next = span_of_ms(left_ms >= 1000 ? left_ms : QUIET_MAX_MS);
+	(void)evtimer_add(running->quiet, &next);
+}
+
+/* Another helper may be about to end; a held lock ends this one. */
+static bool wait_for_lock(struct keeper *keeper)
+{
+	int64_t until_ms = peerio_now_ms() + LOCK_WAIT_MS;
+	struct why why = { .err = 0, .text = "" };
+
+	while (keeper_start(keeper, &why) == FAULT_LOCKED) {
+		if (peerio_now_ms() >= until_ms) {
+			log_event(LOG_LEVEL_ERROR, "lock", "%s", why.text);
+			(void)fprintf(stderr, "mailtokend: %s\n", why.text);
+			return false;
+		}
+		peerio_pause(LOCK_PAUSE_MS, until_ms);
+	}
+	return true;
+}
+
+static bool catch_signals(struct running *running)
+{
+	struct event **signals = running->signals;
+	size_t i;
+
+	signals[0] = evsignal_new(running->base, SIGTERM, stop, running);
+	signals[1] = evsignal_new(running->base, SIGINT, stop, running);
+	signals[2] = evsignal_new(running->base, SIGHUP, hang_up, running);
+	for (i = 0; i < 3; i++)
+		if (signals[i] == NULL || evsignal_add(signals[i], NULL) != 0)
+			return false;
+	return true;
+}
+
+/* Neither is needed to serve. */
+static void start_timers(struct running *running)
+{
+	int64_t watchdog_ms = supervise_watchdog_ms();
+	struct timeval often = span_of_ms(watchdog_ms);
+
+	if (watchdog_ms > 0)
+		running->watchdog = event_new(running->base, -1, EV_PERSIST,
+		    alive, NULL);
+	if (running->watchdog != NULL)
+		(void)event_add(running->watchdog, &often);
+	if (running->start->listeners->adopted &&
+	    running->start->source->user_helper)
+		running->quiet = evtimer_new(running->base, look_whether_quiet,
+		    running);
+	if (running->quiet != NULL)
+		look_whether_quiet(-1, 0, running);
+}
+
+static void leave_foreground(int ready_fd)
+{
+	int i, null;
+
+	if (ready_fd < 0)
+		return;
+	(void)!write(ready_fd, "", 1);
+	(void)close(ready_fd);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (i = STDIN_FILENO; null >= 0 && i <= STDERR_FILENO; i++)
+		(void)dup2(null, i);
+	if (null >= 0)
+		(void)close(null);
+}
+
+static enum run_end run(struct running *running)
+{
+	/* Signals end the wait, because nothing has begun. */
+	if (!wait_for_lock(running->keeper))
+		return RUN_HELD;
+	if (!catch_signals(running))
+		return RUN_FAILED;
+	start_timers(running);
+	leave_foreground(running->start->ready_fd);
+	say_ready(running);
+	log_event(LOG_LEVEL_NOTICE, "start", "mailtokend %s is ready",
+	    MAILTOKEN_VERSION);
+	return event_base_dispatch(running->base) < 0 ? RUN_FAILED :
+							RUN_STOPPED;
+}
+
+static enum fault make(struct running *running)
+{
+	const struct run_start *start = running->start;
+	struct keeper_options options = { .source = *start->source,
+		.keyring = start->keyring,
+		.log_level = start->log_level,
+		.sandbox = true };
+	struct serve_host host;
+	enum fault fault;
+
+	running->base = options.base = event_base_new();
+	if (running->base == NULL)
+		return FAULT_NOMEM;
+	fault = keeper_new(&options, start->config, start->trouble,
+	    &running->keeper);
+	if (fault != FAULT_NONE)
+		return fault;
+	host = keeper_host(running->keeper);
+	return serve_new(running->base, start->listeners, &host,
+	    &running->serve);
+}
+
+static void drop(struct running *running)
+{
+	struct event *events[] = { running->signals[0], running->signals[1],
+		running->signals[2], running->watchdog, running->quiet,
+		running->poll };
+	size_t i;
+
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (events[i] != NULL)
+			event_free(events[i]);
+	serve_free(running->serve);
+	keeper_free(running->keeper);
+	if (running->base != NULL)
+		event_base_free(running->base);
+}
+
+enum run_end run_helper(const struct run_start *start)
+{
+	struct running running = { .start = start };
+	enum fault fault = make(&running);
+	enum run_end end = RUN_FAILED;
+
+	if (fault == FAULT_NONE)
+		end = run(&running);
+	else
+		(void)fprintf(stderr, "mailtokend: %s\n", fault_text(fault));
+	drop(&running);
+	return end;
+}
