@@ -9,12 +9,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "daemon/clock.h"
 #include "daemon/config_read.h"
 #include "oauth/assertion.h"
 #include "wire/attr.h"
-
-#define SOON_S (30 * 86400) /* a certificate is ordered in weeks */
 
 /* Said of the key's value by a file that knows no lines. */
 static enum fault refuse(const struct config_part *part, const char *key,
@@ -61,24 +58,6 @@ static enum fault read_algorithm(const struct config_part *part,
 	    "certificate_algorithm must be 'PS256' or 'RS256'");
 }
 
-static enum fault note_end(const struct config_part *part, const char *key,
-    int64_t ends_s)
-{
-	int64_t left_s = ends_s - clock_wall_s();
-
-	if (ends_s == 0 || left_s > SOON_S)
-		return FAULT_NONE;
-	if (left_s <= 0)
-		return config_note(part, key,
-		    "provider '%s': %s: it has expired; make a new one at the "
-		    "provider",
-		    part->block->title, key);
-	return config_note(part, key,
-	    "provider '%s': %s: it expires in %lld days; make a new one at the "
-	    "provider",
-	    part->block->title, key, (long long)(left_s / 86400));
-}
-
 static enum fault make_key(const struct config_part *part,
     const struct assertion_source *source, struct provider *provider)
 {
@@ -91,10 +70,8 @@ static enum fault make_key(const struct config_part *part,
 	    config_text(part, "certificate_key") != NULL ? "certificate_key" :
 							   "certificate",
 	    fault, &why);
-	if (fault != FAULT_NONE)
-		return fault;
-	provider_set_key(provider, key);
-	fault = note_end(part, "certificate", assertion_key_ends_s(key));
+	if (fault == FAULT_NONE)
+		provider_set_key(provider, key);
 	assertion_key_release(key);
 	return fault;
 }
@@ -201,8 +178,7 @@ static enum fault set_expires(const struct config_part *part,
 	if (!read_day(text, &provider->client_secret_expires_s))
 		return config_bad(part, "client_secret_expires",
 		    "client_secret_expires must be a day; write '2027-01-31'");
-	return note_end(part, "client_secret_expires",
-	    provider->client_secret_expires_s);
+	return FAULT_NONE;
 }
 
 static enum fault check_together(const struct config_part *part)

@@ -12,6 +12,7 @@
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
 #include "daemon/apps.h"
+#include "daemon/expiry.h"
 #include "daemon/harden.h"
 #include "daemon/issuers.h"
 #include "daemon/slots.h"
@@ -29,6 +30,7 @@ struct keeper {
 	bool sandboxed;
 	struct seal_key *key;
 	struct clock_watch *clock;
+	struct expiry *expiry;
 	struct timespec file_changed;
 	int64_t read_ms; /* boot time */
 	char trouble[WHY_MAX_BYTES];
@@ -72,6 +74,7 @@ static void take_config(struct keeper *keeper, struct config *config)
 		level = config->log_level;
 	log_level_set(level);
 	log_notes(config);
+	expiry_watch(keeper->expiry, config);
 }
 
 enum fault keeper_new(const struct keeper_options *options,
@@ -85,6 +88,11 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->options = *options;
 	keeper->engine.base = options->base;
 	keeper->file_changed = file_time(keeper);
+	fault = expiry_new(options->base, EXPIRY_LOOK_MS, &keeper->expiry);
+	if (fault != FAULT_NONE) {
+		keeper_free(keeper);
+		return fault;
+	}
 	if (config != NULL)
 		take_config(keeper, config_share(config));
 	else
@@ -124,6 +132,7 @@ static void jumped(void *ctx)
 	struct keeper *keeper = ctx;
 
 	log_event(LOG_LEVEL_NOTICE, "clock", "the system clock was set");
+	expiry_look(keeper->expiry);
 	if (keeper->working)
 		visit_all(keeper, jump_account, NULL);
 }
@@ -444,6 +453,7 @@ void keeper_free(struct keeper *keeper)
 	apps_free(keeper->engine.apps);
 	if (keeper->clock != NULL)
 		clock_watch_free(keeper->clock);
+	expiry_free(keeper->expiry);
 	issuers_free(keeper->engine.issuers);
 	http_free(keeper->engine.http);
 	slots_free(keeper->engine.slots);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/expiry.h"
 #include "daemon/harden.h"
 #include "daemon/run.h"
 #include "daemon/supervise.h"
@@ -231,6 +232,12 @@ static bool begin(const struct options *options,
 	return good;
 }
 
+static void print_warning(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)printf("warning: %s\n", text);
+}
+
 /* What counts is what the helper's user can read. */
 static int check_only(const struct options *options,
     const struct config_source *source)
@@ -250,7 +257,8 @@ static int check_only(const struct options *options,
 	if (!good || fail(config_read(source, &config, &why), &why))
 		return EXIT_FAILURE;
 	for (i = 0; i < config->n_notes; i++)
-		(void)printf("warning: %s\n", config->notes[i]);
+		print_warning(NULL, config->notes[i]);
+	expiry_tell(config, print_warning, NULL);
 	(void)printf("%s: good\n", source->path);
 	config_release(config);
 	return 0;

@@ -5,6 +5,7 @@ assertions of others, service accounts."""
 import os
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -499,6 +500,14 @@ def test_secret_that_expires_soon_is_warned_about(bed):
     with_secret(bed, client_secret_expires="2020-02-29").start()
     assert "client_secret_expires: it has expired" in bed.log()
     assert bed.token()["result"] == "ok"
+
+
+def test_secret_that_comes_to_expire_is_warned_about(moved):
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 40 * 86400))
+    with_secret(moved, client_secret_expires=day).start()
+    assert "event=expiry" not in moved.log()
+    moved.clock.both(20 * 86400)
+    moved.wait_log(f"client_secret_expires: it expires on {day}")
 
 
 @pytest.mark.parametrize("day", ("2027-02-29", "soon", "27-01-01"))

@@ -1,0 +1,108 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One timer, and what it says.
+ */
+#include "daemon/expiry.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "daemon/clock.h"
+#include "oauth/assertion.h"
+
+#define SOON_S (30 * 86400) /* a certificate is ordered in weeks */
+
+struct expiry {
+	struct event *timer;
+	struct config *config;
+};
+
+static void tell_one(const char *provider, const char *key, int64_t ends_s,
+    expiry_say_fn *say, void *ctx)
+{
+	int64_t left_s = ends_s - clock_wall_s();
+	time_t ends = (time_t)ends_s;
+	char text[200], how[32] = "has expired";
+	struct tm day;
+
+	if (ends_s == 0 || left_s > SOON_S)
+		return;
+	if (left_s > 0 && gmtime_r(&ends, &day) != NULL)
+		(void)strftime(how, sizeof(how), "expires on %Y-%m-%d", &day);
+	(void)snprintf(text, sizeof(text),
+	    "provider '%s': %s: it %s; make a new one at the provider",
+	    provider, key, how);
+	say(ctx, text);
+}
+
+void expiry_tell(const struct config *config, expiry_say_fn *say, void *ctx)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_providers; i++) {
+		const struct provider *provider = config->providers[i];
+
+		tell_one(provider->name, "client_secret_expires",
+		    provider->client_secret_expires_s, say, ctx);
+		if (provider->key != NULL)
+			tell_one(provider->name, "certificate",
+			    assertion_key_ends_s(provider->key), say, ctx);
+	}
+}
+
+static void log_it(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_event(LOG_LEVEL_WARNING, "expiry", "%s", text);
+}
+
+void expiry_look(struct expiry *expiry)
+{
+	if (expiry->config != NULL)
+		expiry_tell(expiry->config, log_it, NULL);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	expiry_look(ctx);
+}
+
+enum fault expiry_new(struct event_base *base, int64_t every_ms,
+    struct expiry **expiry_out)
+{
+	struct timeval every = { (time_t)(every_ms / 1000),
+		(suseconds_t)(every_ms % 1000 * 1000) };
+	struct expiry *expiry = calloc(1, sizeof(*expiry));
+
+	if (expiry == NULL)
+		return FAULT_NOMEM;
+	expiry->timer = event_new(base, -1, EV_PERSIST, on_timer, expiry);
+	if (expiry->timer == NULL || event_add(expiry->timer, &every) != 0) {
+		expiry_free(expiry);
+		return FAULT_NOMEM;
+	}
+	*expiry_out = expiry;
+	return FAULT_NONE;
+}
+
+void expiry_watch(struct expiry *expiry, struct config *config)
+{
+	config_release(expiry->config);
+	expiry->config = config_share(config);
+	expiry_look(expiry);
+}
+
+void expiry_free(struct expiry *expiry)
+{
+	if (expiry == NULL)
+		return;
+	if (expiry->timer != NULL)
+		event_free(expiry->timer);
+	config_release(expiry->config);
+	free(expiry);
+}
