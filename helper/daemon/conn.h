@@ -36,7 +36,8 @@ struct conn {
 	bool inside;	 /* a callback of it is on the stack */
 	struct event *event;
 	int64_t started_ms;
-	struct buf in;
+	struct buf in;	 /* the request, whose spans point into it */
+	struct buf more; /* what came after it, in a dialogue */
 	struct buf out;
 	struct request request;
 	enum fault outcome;

@@ -131,6 +131,7 @@ static void conn_free(struct conn *conn)
 	event_free(conn->event);
 	(void)close(conn->fd);
 	buf_drop(&conn->in);
+	buf_drop(&conn->more);
 	buf_drop(&conn->out);
 	peer_drop(&conn->peer);
 	free(conn);
@@ -244,38 +245,50 @@ static void begin(struct conn *conn, const struct attrs *attrs)
 	verbs_begin(conn);
 }
 
-static void got_list(struct conn *conn, size_t length)
+static bool wants_list(const struct conn *conn)
 {
-	struct span list = { conn->in.p, length };
+	return conn->phase == CONN_READING || conn->phase == CONN_DIALOGUE;
+}
+
+static void got_list(struct conn *conn, struct span list)
+{
 	struct attrs attrs;
 
-	if (attr_parse(list, WIRE_FIRST, &attrs) != FAULT_NONE) {
+	if (attr_parse(list, WIRE_FIRST, &attrs) != FAULT_NONE)
 		refuse(conn, FAULT_BAD_REQUEST,
 		    "the request is not an attribute list of "
 		    "mailtoken-protocol(7)");
-		return;
-	}
-	if (conn->phase == CONN_DIALOGUE) {
+	else if (conn->phase == CONN_DIALOGUE)
 		verbs_continue(conn, &attrs);
-		buf_consume(&conn->in, length);
-		return;
-	}
-	if (conn->phase == CONN_READING)
+	else
 		begin(conn, &attrs);
 }
 
+/* Every whole list that is here and wanted. */
 static void look(struct conn *conn)
 {
-	size_t length = 0;
+	while (wants_list(conn)) {
+		bool first = conn->phase == CONN_READING;
+		struct buf *from = first ? &conn->in : &conn->more;
+		struct span list = buf_span(from);
+		size_t length;
 
-	if (conn->phase != CONN_READING && conn->phase != CONN_DIALOGUE)
-		return;
-	if (attr_length(buf_span(&conn->in), &length) != FAULT_NONE) {
-		refuse(conn, FAULT_BAD_REQUEST, "the request is too long");
-		return;
+		if (attr_length(list, &length) != FAULT_NONE) {
+			refuse(conn, FAULT_BAD_REQUEST,
+			    "the request is too long");
+			return;
+		}
+		if (length == 0)
+			return;
+		list.n = length;
+		got_list(conn, list);
+		if (!first)
+			buf_consume(from, length);
+		else if (conn->phase == CONN_DIALOGUE)
+			buf_add(&conn->more,
+			    (struct span){ from->p + length,
+				from->n - length });
 	}
-	if (length > 0)
-		got_list(conn, length);
 }
 
 /*
@@ -297,15 +310,15 @@ static void hang_up(struct conn *conn)
  */
 static void receive(struct conn *conn)
 {
-	bool wanted = conn->phase == CONN_READING ||
-	    conn->phase == CONN_DIALOGUE;
+	struct buf *in = conn->phase == CONN_READING ? &conn->in : &conn->more;
+	bool wanted = wants_list(conn);
 	char drop[256];
 	size_t room = sizeof(drop);
 	char *p = drop;
 	ssize_t n;
 
 	if (wanted) {
-		p = buf_space(&conn->in, RECEIVE_BYTES, &room);
+		p = buf_space(in, RECEIVE_BYTES, &room);
 		if (p == NULL) {
 			refuse(conn, FAULT_BAD_REQUEST,
 			    "the request is too long");
@@ -324,7 +337,7 @@ static void receive(struct conn *conn)
 		return;
 	}
 	if (wanted) {
-		buf_used(&conn->in, (size_t)n);
+		buf_used(in, (size_t)n);
 		look(conn);
 	}
 }
@@ -390,6 +403,7 @@ static void greet(struct serve *serve, int fd)
 	conn->fd = fd;
 	conn->started_ms = clock_boot_ms();
 	buf_init(&conn->in, WIRE_LIST_MAX_BYTES + 1);
+	buf_init(&conn->more, WIRE_LIST_MAX_BYTES + 1);
 	buf_init(&conn->out, OUT_MAX_BYTES);
 	conn->next = serve->first;
 	if (conn->next != NULL)

@@ -16,6 +16,8 @@
 #include "daemon/grant.h"
 #include "daemon/profile.h"
 
+typedef void answered_fn(struct signin *signin, struct span answer);
+
 struct signin {
 	struct engine *engine;
 	char *account;
@@ -33,7 +35,8 @@ struct signin {
 	int64_t registered_s;
 	enum flow_kind wished;
 	char reason[320];
-	struct entry *entry; /* while a question is open */
+	struct entry *entry;   /* until it is kept */
+	answered_fn *answered; /* of the open question; NULL: none is */
 	signin_event_fn *fn;
 	void *ctx;
 	struct signin *next;
@@ -111,6 +114,29 @@ static void commit(struct signin *signin)
 	signin->fn(signin->ctx, &event);
 }
 
+static void ask(struct signin *signin, const struct signin_event *question,
+    answered_fn *answered)
+{
+	signin->answered = answered;
+	signin->fn(signin->ctx, question);
+}
+
+void signin_answer(struct signin *signin, struct span answer)
+{
+	if (signin->answered != NULL)
+		signin->answered(signin, answer);
+}
+
+static void other_user_answered(struct signin *signin, struct span answer)
+{
+	signin->answered = NULL;
+	if (span_is(answer, "yes"))
+		commit(signin);
+	else
+		end(signin, FAULT_DENIED,
+		    "another user signed in; nothing was stored");
+}
+
 static void ask_whether(struct signin *signin)
 {
 	struct signin_event event = { .kind = SIGNIN_ASK,
@@ -122,8 +148,10 @@ static void ask_whether(struct signin *signin)
 	    who, signin->account);
 	event.identity = who;
 	event.text = text;
-	signin->fn(signin->ctx, &event);
+	ask(signin, &event, other_user_answered);
 }
+
+static void address_answered(struct signin *signin, struct span answer);
 
 static void ask_for_address(struct signin *signin, const char *text)
 {
@@ -131,10 +159,10 @@ static void ask_for_address(struct signin *signin, const char *text)
 		.question = QUESTION_PASTE_URL,
 		.text = text };
 
-	signin->fn(signin->ctx, &event);
+	ask(signin, &event, address_answered);
 }
 
-static void take_address(struct signin *signin, struct span answer)
+static void address_answered(struct signin *signin, struct span answer)
 {
 	struct why why = { .err = 0, .text = "" };
 
@@ -142,33 +170,6 @@ static void take_address(struct signin *signin, struct span answer)
 		return;
 	if (flow_code_paste(signin->flow, answer, &why) != FAULT_NONE)
 		ask_for_address(signin, why.text);
-}
-
-static void prepare(struct signin *signin);
-
-void signin_answer(struct signin *signin, struct span answer)
-{
-	if (signin->choice.must_ask) {
-		signin->choice.must_ask = false;
-		if (span_is(answer, "yes"))
-			prepare(signin);
-		else
-			end(signin, FAULT_CONFIG_ERROR,
-			    "no provider was chosen: name one with --provider");
-		return;
-	}
-	if (signin->entry == NULL) {
-		if (signin->kind == FLOW_BROWSER && signin->flow != NULL)
-			take_address(signin, answer);
-		return;
-	}
-	if (span_is(answer, "yes")) {
-		commit(signin);
-		return;
-	}
-	entry_free(signin->entry);
-	signin->entry = NULL;
-	end(signin, FAULT_DENIED, "another user signed in; nothing was stored");
 }
 
 /* What the configuration does not know. */
@@ -386,19 +387,6 @@ static bool needs_preparing(const struct signin *signin)
 	    signin->provider->registers || signin->protocols[0] != '\0';
 }
 
-static void ask_for_provider(struct signin *signin)
-{
-	struct signin_event event = { .kind = SIGNIN_ASK,
-		.question = QUESTION_PROVIDER };
-	char text[400];
-
-	(void)snprintf(text, sizeof(text),
-	    "%s: sign in there (provider '%.100s')?", signin->choice.reason,
-	    signin->provider->name);
-	event.text = text;
-	signin->fn(signin->ctx, &event);
-}
-
 static void prepare(struct signin *signin)
 {
 	struct account *known = accounts_find(signin->engine->accounts,
@@ -411,18 +399,44 @@ static void prepare(struct signin *signin)
 							    NULL,
 	};
 
-	if (signin->choice.must_ask)
-		ask_for_provider(signin);
-	else if (profile_start(&wish, prepared, signin, &signin->profile) !=
+	if (profile_start(&wish, prepared, signin, &signin->profile) !=
 	    FAULT_NONE)
 		end(signin, FAULT_INTERNAL, fault_text(FAULT_NOMEM));
 }
 
+static void provider_answered(struct signin *signin, struct span answer)
+{
+	signin->answered = NULL;
+	if (span_is(answer, "yes"))
+		prepare(signin);
+	else
+		end(signin, FAULT_CONFIG_ERROR,
+		    "no provider was chosen: name one with --provider");
+}
+
+static void ask_for_provider(struct signin *signin)
+{
+	struct signin_event event = { .kind = SIGNIN_ASK,
+		.question = QUESTION_PROVIDER };
+	char text[400];
+
+	(void)snprintf(text, sizeof(text),
+	    "%s: sign in there (provider '%.100s')?", signin->choice.reason,
+	    signin->provider->name);
+	event.text = text;
+	ask(signin, &event, provider_answered);
+}
+
 static void prepare_now(evutil_socket_t fd, short events, void *ctx)
 {
+	struct signin *signin = ctx;
+
 	(void)fd;
 	(void)events;
-	prepare(ctx);
+	if (signin->choice.must_ask)
+		ask_for_provider(signin);
+	else
+		prepare(signin);
 }
 
 /* Nobody may be told anything before signin_start() has returned. */

@@ -200,13 +200,6 @@ static void do_sign_in(struct conn *conn)
 		return;
 	}
 	conn->phase = CONN_DIALOGUE;
-	/* The lists of the dialogue take the place of the request's bytes. */
-	conn->request.account = (struct span){ NULL, 0 };
-	conn->request.server = (struct span){ NULL, 0 };
-	conn->request.service = (struct span){ NULL, 0 };
-	conn->request.challenge = (struct span){ NULL, 0 };
-	buf_drop(&conn->in);
-	conn_send_later(conn);
 }
 
 void verbs_continue(struct conn *conn, const struct attrs *attrs)

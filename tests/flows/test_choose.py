@@ -16,7 +16,7 @@ import paths
 import pytest
 
 from bed import write_file
-from bed_helper import ROOT
+from bed_helper import ROOT, pack
 from test_helper_signin import JO, begin, done
 
 MX = "contoso-com.mail.protection.outlook.com"
@@ -123,6 +123,19 @@ def test_exchangers_only_propose(two, idp):
         answer = line.next()
         assert answer["event"] == "show-code"
         assert answer["provider"] == "office"
+    assert idp.counts["device"] == 1
+
+
+def test_answer_before_its_question_is_none(two, idp):
+    two.start()
+    with two.connect() as line:
+        line.sock.sendall(
+            pack([("verb", "sign-in"), ("account", JO), ("mx", MX)])
+            + pack([("answer", "yes")]))
+        assert line.next()["question"] == "provider"
+        line.send(answer="yes")
+        assert line.next()["event"] == "show-code"
+        assert line.next()["event"] == "waiting"
     assert idp.counts["device"] == 1
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import paths
 from bed import wait_for
+from bed_helper import pack
 from browser import changed, is_open, visit
 
 JO = "jo@example.org"
@@ -80,6 +81,19 @@ def test_a_wrong_address_is_asked_about_again_and_both_ways_stay_open(
     line.send(answer="no")
     assert visit(back).status == 200
     assert done(line)["result"] == "ok"
+
+
+def test_answers_that_come_with_other_lists_are_looked_at(browser_helper):
+    bed = browser_helper()
+    wrong, again = (pack([("answer", text)]) for text in ("yes", "well"))
+    with bed.connect() as line:
+        line.sock.sendall(pack([("verb", "sign-in"), ("account", JO)])
+                          + wrong[:9])
+        assert line.next()["event"] == "show-url"
+        assert line.next()["event"] == "ask"
+        line.sock.sendall(wrong[9:] + again + wrong)
+        for _ in range(3):
+            assert line.next()["question"] == "paste-url"
 
 
 def test_somebody_else_is_asked_about(browser_helper, idp):
