@@ -34,6 +34,8 @@ struct conn {
 	bool understood; /* request is filled in */
 	bool deaf;	 /* the peer sends no more */
 	bool inside;	 /* a callback of it is on the stack */
+	bool cancelled;	 /* the peer left before the end of it */
+	bool trusted;	 /* it may do what it asked for */
 	struct event *event;
 	int64_t started_ms;
 	struct buf in;	 /* the request, whose spans point into it */
@@ -65,6 +67,10 @@ void conn_refuse(struct conn *conn, enum fault fault, const char *text);
 
 /* verbs.c: whether the peer may know of a folded account. */
 bool conn_may_see(const struct conn *conn, const char *name);
+
+/* verbs.c: what the log says besides; after the answer was sent and the
+ * connection closed, so that a peer cannot tell from the time it takes. */
+const char *verbs_note(const struct conn *conn);
 
 /* verbs.c: a further list of a dialogue. */
 void verbs_continue(struct conn *conn, const struct attrs *attrs);

@@ -96,8 +96,10 @@ static void log_request(const struct conn *conn)
 	const struct request *request = &conn->request;
 	struct log_line line;
 
+	/* Those lines are limited: no stranger may fill a disk with them. */
 	log_start(&line,
-	    conn->outcome == FAULT_NONE ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE,
+	    conn->outcome != FAULT_NONE && conn->trusted ? LOG_LEVEL_NOTICE :
+							   LOG_LEVEL_INFO,
 	    "request");
 	if (conn->understood)
 		log_str(&line, "verb", request_verb_word(request->verb));
@@ -107,18 +109,30 @@ static void log_request(const struct conn *conn)
 		log_str(&line, "account", request->folded);
 		log_span(&line, "server", request->server);
 		log_span(&line, "service", request->service);
+		log_span(&line, "mechanism", request->mechanism);
 		log_span(&line, "challenge", request->challenge);
 	}
-	log_str(&line, "outcome", fault_word(conn->outcome));
-	log_str(&line, "note", conn->note);
+	log_str(&line, "outcome",
+	    conn->cancelled ? "cancelled" : fault_word(conn->outcome));
+	log_str(&line, "note", verbs_note(conn));
 	log_int(&line, "ms", clock_boot_ms() - conn->started_ms);
 	log_end(&line);
+}
+
+static void conn_close(struct conn *conn)
+{
+	if (conn->event == NULL)
+		return;
+	event_free(conn->event);
+	conn->event = NULL;
+	(void)close(conn->fd);
 }
 
 static void conn_free(struct conn *conn)
 {
 	struct serve *serve = conn->serve;
 
+	conn_close(conn);
 	verbs_drop(conn);
 	if (conn->prev != NULL)
 		conn->prev->next = conn->next;
@@ -128,8 +142,6 @@ static void conn_free(struct conn *conn)
 		conn->next->prev = conn->prev;
 	serve->n_conns--;
 	uncount(serve, conn->peer.uid);
-	event_free(conn->event);
-	(void)close(conn->fd);
 	buf_drop(&conn->in);
 	buf_drop(&conn->more);
 	buf_drop(&conn->out);
@@ -197,6 +209,7 @@ static void settle(struct conn *conn)
 		return;
 	alive = buf_fault(&conn->out) == FAULT_NONE && send_out(conn);
 	if (!alive || (conn->phase == CONN_CLOSING && conn->out.n == 0)) {
+		conn_close(conn);
 		log_request(conn);
 		conn_free(conn);
 		return;
@@ -301,6 +314,7 @@ static void hang_up(struct conn *conn)
 	if (conn->phase == CONN_CLOSING || conn->phase == CONN_WORKING)
 		return;
 	conn->note = "the peer hung up";
+	conn->cancelled = conn->signin != NULL || conn->forget != NULL;
 	conn->phase = CONN_CLOSING;
 }
 

@@ -51,6 +51,9 @@ static bool is_known_server(const struct conn *conn)
 	return false;
 }
 
+static const char no_record[] = "no record";
+static const char not_allowed[] = "not allowed";
+
 /* The same bytes whether it does not exist or is not this peer's. */
 static void refuse_unknown(struct conn *conn, const char *note)
 {
@@ -88,6 +91,19 @@ static enum fault find_account(const struct conn *conn, const char *mailbox,
 	return *account_out != NULL ? FAULT_NONE : FAULT_NOT_FOUND;
 }
 
+static bool is_known(const struct conn *conn, const char *mailbox)
+{
+	return apps_provider(conn->engine->config, mailbox) != NULL ||
+	    accounts_find(conn->engine->accounts, mailbox) != NULL;
+}
+
+const char *verbs_note(const struct conn *conn)
+{
+	if (conn->note == not_allowed && !is_known(conn, token_mailbox(conn)))
+		return "no record, and not allowed";
+	return conn->note;
+}
+
 /* What goes into user=: a block's or a record's login, else as asked for. */
 static struct span login_of(const struct conn *conn)
 {
@@ -117,7 +133,7 @@ static void token_came(void *ctx, const struct account_answer *answer)
 
 	conn->waiter = NULL;
 	if (answer->fault == FAULT_UNKNOWN_ACCOUNT) {
-		refuse_unknown(conn, "no record");
+		refuse_unknown(conn, no_record);
 		return;
 	}
 	if (answer->fault == FAULT_NONE)
@@ -142,7 +158,7 @@ static void do_token(struct conn *conn)
 
 	fault = find_account(conn, question.mailbox, &account);
 	if (fault == FAULT_NOT_FOUND)
-		refuse_unknown(conn, "no record");
+		refuse_unknown(conn, no_record);
 	else if (fault != FAULT_NONE)
 		refuse(conn, fault, NULL);
 	else
@@ -154,7 +170,7 @@ static void do_rejected(struct conn *conn)
 	struct account *account;
 
 	if (find_account(conn, token_mailbox(conn), &account) != FAULT_NONE) {
-		refuse_unknown(conn, "no record");
+		refuse_unknown(conn, no_record);
 		return;
 	}
 	account_rejected(account, conn->request.serial);
@@ -288,22 +304,21 @@ static void show(void *ctx, struct account *account)
 
 static void do_status(struct conn *conn)
 {
+	const char *name = conn->request.folded;
 	struct account *account;
 
 	if (conn->request.account.n == 0) {
 		accounts_each(conn->engine->accounts, show, conn);
 		verbs_app_show_all(conn, NULL);
-	} else if (apps_provider(conn->engine->config, conn->request.folded) !=
-		NULL &&
-	    conn_may_see(conn, conn->request.folded)) {
-		verbs_app_show(conn, conn->request.folded);
+	} else if (!conn_may_see(conn, name)) {
+		refuse_unknown(conn, not_allowed);
+		return;
+	} else if (apps_provider(conn->engine->config, name) != NULL) {
+		verbs_app_show(conn, name);
 	} else {
-		account = accounts_find(conn->engine->accounts,
-		    conn->request.folded);
-		if (account == NULL ||
-		    !conn_may_see(conn, conn->request.folded)) {
-			refuse_unknown(conn,
-			    account == NULL ? "no record" : "not allowed");
+		account = accounts_find(conn->engine->accounts, name);
+		if (account == NULL) {
+			refuse_unknown(conn, no_record);
 			return;
 		}
 		show(conn, account);
@@ -316,6 +331,8 @@ static void changed(void *ctx, struct account *account)
 {
 	struct conn *conn = ctx;
 
+	if (conn->phase != CONN_STREAMING)
+		return; /* its end is on the way */
 	if (account_is_app(account))
 		verbs_app_show_all(conn, account);
 	else
@@ -536,6 +553,7 @@ void verbs_begin(struct conn *conn)
 	const struct serve_host *host = conn_host(conn);
 	const struct verb_rule *rule = &rules[conn->request.verb];
 	struct why why = { .err = 0, .text = "" };
+	bool allowed;
 
 	conn->engine = host->engine(host->ctx, &why);
 	if (conn->request.verb == REQUEST_VERSION) {
@@ -552,10 +570,12 @@ void verbs_begin(struct conn *conn)
 		refuse(conn, FAULT_CONFIG_ERROR, why.text);
 		return;
 	}
-	if (conn->engine == NULL || may(conn, rule->right))
+	allowed = conn->engine == NULL || may(conn, rule->right);
+	conn->trusted = allowed && rule->right != RIGHT_ANYBODY;
+	if (allowed)
 		act(conn, rule);
 	else if (rule->right == RIGHT_ACCOUNT)
-		refuse_unknown(conn, "not allowed");
+		refuse_unknown(conn, not_allowed);
 	else
 		refuse_denied(conn);
 }

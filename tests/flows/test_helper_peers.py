@@ -72,6 +72,32 @@ def test_not_yours_and_does_not_exist_are_the_same_bytes(
         for account in (JO, "nobody@example.org")}
     assert len(answers) == 1
     helper.wait_log('note="not allowed"')
+    helper.wait_log('note="no record, and not allowed"')
+    assert f"account={JO}" in said(helper, 'note="not allowed"')
+
+
+def said(bed, text):
+    """The one line of the log with that in it."""
+    lines = [line for line in bed.log().split("\n") if text in line]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_log_says_what_was_asked_and_why_it_was_not_given(helper):
+    helper.start()
+    assert helper.token()["result"] == "unknown-account"
+    helper.wait_log('note="no record"')
+    line = said(helper, "verb=token")
+    for part in (f"account={JO}", "server=localhost", "service=smtp",
+                 "mechanism=XOAUTH2", "outcome=unknown-account"):
+        assert f" {part} " in line
+
+
+def test_strangers_do_not_fill_the_log(town):
+    for _ in range(400):
+        assert town.ask("forget", uid=STRANGER, account=JO)["result"] == \
+            "denied"
+    assert town.log().count("verb=forget") <= 200
 
 
 def test_password_as_token_is_offered_for_known_servers_only(helper):

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from bed import wait_for
+from bed_helper import pack
 
 JO = "jo@example.org"
 ANN = "ann@example.org"
@@ -157,6 +158,7 @@ def test_hanging_up_cancels_a_sign_in(helper, idp):
     line, _code = begin(helper)
     line.until(lambda a: a["event"] == "waiting")
     line.close()
+    helper.wait_log("outcome=cancelled", 2)
     assert idp.counts["token"] <= polls + 2
     assert not idp.current_refresh(JO)
 
@@ -187,6 +189,25 @@ def test_hanging_up_on_the_question_stores_nothing(helper):
     line.close()
     helper.wait_log("the peer hung up")
     assert helper.status()["result"] == "unknown-account"
+
+
+def test_answer_in_pieces_is_one_answer(helper):
+    helper.start()
+    line, _question = asked(helper)
+    for byte in pack([("answer", "yes")]):
+        line.sock.sendall(bytes([byte]))
+    assert done(line)["result"] == "ok"
+
+
+def test_dialogue_that_is_cut_anywhere_stores_nothing(helper):
+    helper.start()
+    answer = pack([("answer", "yes")])
+    for n in range(len(answer)):
+        line, _question = asked(helper)
+        line.sock.sendall(answer[:n])
+        line.close()
+        helper.wait_log("outcome=cancelled", n + 1)
+        assert helper.status()["result"] == "unknown-account"
 
 
 def test_other_user_as_delegate_is_not_asked_about(helper):
