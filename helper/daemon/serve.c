@@ -39,6 +39,8 @@ struct serve {
 	struct uid_count *counts;
 };
 
+static const char not_taken[] = "the peer did not take its answer";
+
 static void ready(evutil_socket_t fd, short events, void *ctx);
 
 const struct serve_host *conn_host(const struct conn *conn)
@@ -151,11 +153,15 @@ static void conn_free(struct conn *conn)
 		set_accepting(serve, true);
 }
 
+static int64_t request_left_ms(const struct conn *conn)
+{
+	return SERVE_REQUEST_MAX_MS - (clock_boot_ms() - conn->started_ms);
+}
+
 /* What to wait for now, and how long. */
 static void wait_more(struct conn *conn)
 {
-	int64_t left_ms = SERVE_REQUEST_MAX_MS -
-	    (clock_boot_ms() - conn->started_ms);
+	int64_t left_ms = request_left_ms(conn);
 	struct timeval limit;
 	short events = conn->deaf ? 0 : EV_READ;
 	bool timed = conn->phase == CONN_READING;
@@ -192,9 +198,8 @@ static bool send_out(struct conn *conn)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return true;
-		if (n < 0) {
+		if (n < 0)
 			return false;
-		}
 		buf_consume(&conn->out, (size_t)n);
 	}
 	return true;
@@ -208,6 +213,8 @@ static void settle(struct conn *conn)
 	if (conn->inside)
 		return;
 	alive = buf_fault(&conn->out) == FAULT_NONE && send_out(conn);
+	if (!alive && conn->note == NULL)
+		conn->note = not_taken;
 	if (!alive || (conn->phase == CONN_CLOSING && conn->out.n == 0)) {
 		conn_close(conn);
 		log_request(conn);
@@ -356,23 +363,28 @@ static void receive(struct conn *conn)
 	}
 }
 
+static bool is_late(const struct conn *conn, short events)
+{
+	return conn->phase == CONN_READING &&
+	    ((events & EV_TIMEOUT) || request_left_ms(conn) <= 0);
+}
+
 static void ready(evutil_socket_t fd, short events, void *ctx)
 {
 	struct conn *conn = ctx;
 
 	(void)fd;
 	conn->inside = true;
-	if (events & EV_TIMEOUT) {
-		if (conn->phase == CONN_READING) {
-			refuse(conn, FAULT_TIMEOUT,
-			    "no whole request came within 2 seconds");
-		} else {
-			buf_drop(&conn->out);
-			conn->phase = CONN_CLOSING;
-		}
+	if (conn->phase == CONN_CLOSING && events == EV_TIMEOUT) {
+		buf_drop(&conn->out);
+		conn->note = not_taken;
 	}
-	if (events & EV_READ)
+	/* Even at the end of its time: it may be the helper that was late. */
+	if ((events & EV_READ) || conn->phase == CONN_READING)
 		receive(conn);
+	if (is_late(conn, events))
+		refuse(conn, FAULT_TIMEOUT,
+		    "no whole request came within 2 seconds");
 	conn->inside = false;
 	settle(conn);
 }

@@ -3,6 +3,8 @@
 
 import grp
 import pwd
+import select
+import signal
 import socket
 
 import pytest
@@ -202,6 +204,31 @@ def test_silent_clients_stop_nobody_and_are_told(town):
     for line in silent:
         assert line.next()["result"] == "timeout"
         assert line.next() is None
+
+
+def test_slow_drip_of_bytes_buys_no_time(town):
+    with town.connect(uid=STRANGER) as line:
+        line.sock.sendall(b"mailtoken=1\nx=")
+        for _ in range(30000):
+            if select.select([line.sock], [], [], 0.0003)[0]:
+                break
+            line.sock.send(b"x")
+        assert line.next()["result"] == "timeout"
+
+
+def test_request_that_came_while_the_helper_stood_still_is_answered(
+        helper, beds):
+    clock = beds().start()
+    helper.start()
+    with helper.connect() as line:
+        assert helper.ask("version")["result"] == "ok"
+        helper.signal(signal.SIGSTOP)
+        line.send("version")
+        # The other one tells that 2 seconds have passed.
+        with clock.connect() as silent:
+            assert silent.next()["result"] == "timeout"
+        helper.signal(signal.SIGCONT)
+        assert line.next()["result"] == "ok"
 
 
 BAD = {
