@@ -313,12 +313,13 @@ static void look(struct conn *conn)
 
 /*
  * The end of what the peer sends.  It may still wait for its answer; a
- * sign-in or a watch ends here, that is how they are cancelled.
+ * sign-in, a forget or a watch ends here, that is how they are cancelled.
  */
 static void hang_up(struct conn *conn)
 {
 	conn->deaf = true;
-	if (conn->phase == CONN_CLOSING || conn->phase == CONN_WORKING)
+	if (conn->phase == CONN_CLOSING ||
+	    (conn->phase == CONN_WORKING && conn->forget == NULL))
 		return;
 	conn->note = "the peer hung up";
 	conn->cancelled = conn->signin != NULL || conn->forget != NULL;

@@ -127,6 +127,8 @@ def test_forget_that_is_hung_up_deletes_nothing(bed, idp):
     line = bed.connect().send("forget", account=JO)
     idp.wait_request("revoke")
     line.close()
+    bed.wait_log("verb=forget")
+    assert "outcome=cancelled" in bed.log()
     assert bed.token()["result"] == "ok"
 
 
