@@ -489,9 +489,15 @@ enum fault signin_start(struct engine *engine, const struct signin_wish *wish,
     struct signin **signin_out, struct why *why)
 {
 	struct choice choice = { .provider = NULL };
+	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
 	struct signin *signin;
 	enum fault fault;
 
+	if (keyring_leaf(span_of(wish->folded), leaf) != FAULT_NONE) {
+		why_set(why, 0,
+		    "the account's name is too long for a file of the keyring");
+		return FAULT_BAD_REQUEST;
+	}
 	fault = check_room(engine, wish, why);
 	if (fault != FAULT_NONE)
 		return fault;

@@ -256,6 +256,15 @@ def test_sign_in_while_the_provider_is_down_says_so(helper, idp):
     assert answer["result"] == "try-later"
 
 
+def test_name_that_no_file_can_have_is_refused_before_anybody_signs_in(
+        helper, idp):
+    helper.start()
+    answer = helper.ask("sign-in", account="\u00e9" * 100 + "@example.org")
+    assert answer["result"] == "bad-request"
+    assert "too long" in answer["text"]
+    assert idp.counts["device"] == 0
+
+
 @pytest.mark.parametrize("options,word", [
     ({"provider": "nobody"}, "nobody"),
     ({"flow": "browser"}, "device"),

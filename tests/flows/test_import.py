@@ -420,6 +420,14 @@ def test_data_that_is_no_base64_is_a_bad_request(bed, data):
                    data=data)["result"] == "bad-request"
 
 
+def test_name_that_no_file_can_have_is_refused(bed):
+    bed.start()
+    done = sasl_xoauth2(bed, "--account", "\u00e9" * 100 + "@example.org",
+                        token_file(bed), status=2)
+    assert b"too long" in done.stderr
+    assert not os.listdir(bed.keyring) or os.listdir(bed.keyring) == [".lock"]
+
+
 def test_unknown_format_is_a_bad_request(bed):
     bed.start()
     answer = bed.ask("import", format="elsewhere", account=JO, data="e30=")
