@@ -10,7 +10,9 @@ import pytest
 
 from bed import write_file
 from bed_helper import ROOT
+from browser import parameters, visit
 from test_discovery import known_by_issuer
+from test_helper_browser import begin as begin_browser
 from test_helper_signin import JO, begin, done, sign_in
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -61,6 +63,41 @@ def test_client_is_registered_and_kept(issuer, idp):
     issuer.restart()
     assert issuer.ask("refresh", account=JO)["result"] == "ok"
     assert len(registered(idp)) == 1
+
+
+def test_registered_client_signs_in_with_a_browser(issuer, idp):
+    issuer.start()
+    line, url, port = begin_browser(issuer, flow="browser")
+    asked, = registered(idp)
+    sent = parameters(url)
+    assert sent["redirect_uri"] == f"http://127.0.0.1:{port}/callback"
+    assert sent["redirect_uri"].replace(f":{port}", "") in \
+        asked["redirect_uris"]
+    assert asked["response_types"] == ["code"]
+    assert sent["scope"] == asked["scope"]
+    assert visit(idp.browse(url)).status == 200
+    with line:
+        assert done(line)["result"] == "ok"
+    record = issuer.record()
+    assert record["flow"] == "browser"
+    assert record["client-id"] == sent["client_id"]
+    assert issuer.ask("refresh", account=JO)["result"] == "ok"
+    line, url, _ = begin_browser(issuer, flow="browser")
+    assert parameters(url)["client_id"] == record["client-id"]
+    line.close()
+    assert len(registered(idp)) == 1
+    assert idp.refusals() == []
+
+
+def test_registered_secret_redeems_the_code(issuer, idp):
+    idp.set(register_secret=True)
+    issuer.start()
+    line, url, _ = begin_browser(issuer, flow="browser")
+    assert visit(idp.browse(url)).status == 200
+    with line:
+        assert done(line)["result"] == "ok"
+    assert "client-secret" in issuer.record()
+    assert idp.wait_request("token")[0].form["client_secret"]
 
 
 def test_secret_that_came_all_the_same_is_used(issuer, idp):
