@@ -1,0 +1,58 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Token files of other programs: the first line is the token file, the rest
+ * its defaults; what is taken is enough to renew, and no reason quotes it.
+ */
+#include "oauth/foreign.h"
+
+#include "fuzz.h"
+#include "oauth/reply.h"
+
+const char fuzz_name[] = "foreign";
+
+static void check_string(const char *text)
+{
+	FUZZ_CHECK(text == NULL || text[0] != '\0');
+}
+
+static void check(struct foreign *foreign, enum fault fault,
+    const struct why *why)
+{
+	if (fault != FAULT_NONE) {
+		FUZZ_CHECK(fault == FAULT_GARBLED);
+		FUZZ_CHECK(why->text[0] != '\0');
+		FUZZ_CHECK(fuzz_is_printable(why->text));
+		FUZZ_CHECK(foreign->refresh_token == NULL);
+		return;
+	}
+	FUZZ_CHECK(secret_bytes(foreign->refresh_token) > 0);
+	FUZZ_CHECK(foreign->client_id != NULL);
+	FUZZ_CHECK(foreign->token_endpoint != NULL);
+	check_string(foreign->client_id);
+	check_string(foreign->token_endpoint);
+	check_string(foreign->user);
+	check_string(foreign->scope);
+	check_string(foreign->proxy);
+	check_string(foreign->ca_file);
+	check_string(foreign->ca_path);
+	FUZZ_CHECK(foreign->margin_s >= 0);
+	FUZZ_CHECK(foreign->margin_s <= FOREIGN_MARGIN_MAX_S);
+	foreign_drop(foreign);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct foreign foreign = { .refresh_token = NULL };
+	struct span defaults = fuzz_span(bytes, n);
+	struct span token = fuzz_line(&defaults);
+	struct why why = { 0, "" };
+
+	reply_setup();
+	check(&foreign, foreign_sasl_xoauth2(token, defaults, &foreign, &why),
+	    &why);
+	why.text[0] = '\0';
+	check(&foreign,
+	    foreign_mutt_oauth2(fuzz_span(bytes, n), &foreign, &why), &why);
+	return 0;
+}
