@@ -129,7 +129,7 @@ static enum fault take_margin(const struct sources *sources,
 }
 
 static enum fault take_client(const struct sources *sources,
-    struct foreign *foreign)
+    struct foreign *foreign, const char *no_client)
 {
 	enum fault fault;
 
@@ -151,9 +151,7 @@ static enum fault take_client(const struct sources *sources,
 		    "it has no refresh_token: sign the account in with "
 		    "mailtoken login");
 	if (foreign->client_id == NULL)
-		return bad(sources->why,
-		    "nothing says the client_id: name the file that has it "
-		    "with --config");
+		return bad(sources->why, no_client);
 	return FAULT_NONE;
 }
 
@@ -178,7 +176,9 @@ static enum fault read_sasl_xoauth2(const struct sources *sources,
 		return bad(sources->why,
 		    "another program renews its token, so there is no grant in "
 		    "it: sign the account in with mailtoken login");
-	fault = take_client(sources, foreign);
+	fault = take_client(sources, foreign,
+	    "nothing says the client_id: name the file that has it with "
+	    "--config");
 	if (fault == FAULT_NONE)
 		fault = take(sources, "user", &foreign->user);
 	if (fault == FAULT_NONE)
@@ -200,7 +200,9 @@ static enum fault read_mutt_oauth2(const struct sources *sources,
 	struct span registration;
 	enum fault fault;
 
-	fault = take_client(sources, foreign);
+	fault = take_client(sources, foreign,
+	    "it has no client_id, because an older script keeps it to itself: "
+	    "sign the account in with mailtoken login");
 	if (fault == FAULT_NONE)
 		fault = take(sources, "email", &foreign->user);
 	if (fault == FAULT_NONE)

@@ -159,6 +159,23 @@ static void damaged_files_are_refused_and_quoted_nowhere(void **state)
 	assert_non_null(strstr(why.text, "registration"));
 }
 
+/* The older script has the client in itself; there is no --config for it. */
+static void a_client_that_the_script_keeps_is_said(void **state)
+{
+	struct foreign foreign;
+	struct why why;
+
+	(void)state;
+	assert_int_equal(
+	    foreign_mutt_oauth2(BYTES("{\"registration\":\"google\","
+				      "\"refresh_token\":\"rt-secret\"}"),
+		&foreign, &why),
+	    FAULT_GARBLED);
+	assert_non_null(strstr(why.text, "client_id"));
+	assert_non_null(strstr(why.text, "mailtoken login"));
+	assert_null(strstr(why.text, "--config"));
+}
+
 /* jansson 2.14 itself crashes without memory for a larger object. */
 static enum fault read_once(void *ctx)
 {
@@ -195,6 +212,7 @@ int main(void)
 		cmocka_unit_test(the_token_file_goes_first_even_when_empty),
 		cmocka_unit_test(google_is_what_sasl_xoauth2_asks_unless_told),
 		cmocka_unit_test(registrations_of_mutt_oauth2_are_known),
+		cmocka_unit_test(a_client_that_the_script_keeps_is_said),
 		cmocka_unit_test(damaged_files_are_refused_and_quoted_nowhere),
 		cmocka_unit_test(
 		    each_lack_of_memory_is_told_and_secrets_are_wiped),
