@@ -278,6 +278,10 @@ static enum fault fill_google(const json_t *object, struct assertion_key *key,
 		    "as JSON again");
 	if (reply_string(object, "private_key", &pem, &unused) != FAULT_NONE)
 		return bad(why, "its private_key is no string");
+	if (pem.n == 0)
+		return bad(why,
+		    "it has no private_key: fetch the service account's key as "
+		    "JSON again");
 	return read_key(pem, NULL, key, why);
 }
 

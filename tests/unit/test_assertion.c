@@ -321,7 +321,7 @@ static void damaged_service_accounts_are_refused_in_words(void **state)
 		{ "{\"type\":\"service_account\",\"client_email\":7}",
 		    "no string" },
 		{ "{\"type\":\"service_account\",\"client_email\":\"a\"}",
-		    "empty" },
+		    "no private_key" },
 		{ "{\"type\":\"service_account\",\"client_email\":\"a\","
 		  "\"private_key\":7}",
 		    "private_key" },
