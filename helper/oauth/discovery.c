@@ -20,7 +20,8 @@ struct discovery_search {
 	struct http_exchange *exchange;
 	struct provider *provider;
 	enum discovery_form form;
-	char text[400]; /* of the first place */
+	bool had_document; /* which text is about */
+	char text[400];
 	discovery_done_fn *done;
 	void *ctx;
 };
@@ -236,24 +237,18 @@ static void search_end(struct discovery_search *search, struct discovery *found)
 	search->done(search->ctx, found, search->text);
 }
 
-/* Why there is nothing here; the sentence of the first place is kept. */
-static void keep_text(struct discovery_search *search,
-    const struct http_answer *answer, const struct why *why)
+/* The first place is spoken of, unless the second alone had a document. */
+static void keep_text(struct discovery_search *search, bool is_document,
+    const char *reason)
 {
-	const char *issuer = search->provider->issuer;
-
-	if (search->form == DISCOVERY_RFC8414)
+	if (search->text[0] != '\0' && (search->had_document || !is_document))
 		return;
-	if (why != NULL)
-		(void)snprintf(search->text, sizeof(search->text),
-		    "what the issuer %.120s says of itself cannot be used: "
-		    "%.200s",
-		    issuer, why->text);
-	else
-		(void)snprintf(search->text, sizeof(search->text),
-		    "the endpoints of the issuer %.120s cannot be learned: "
-		    "%.200s",
-		    issuer, answer->text);
+	search->had_document = is_document;
+	(void)snprintf(search->text, sizeof(search->text),
+	    is_document ?
+		"what the issuer %.120s says of itself cannot be used: %.200s" :
+		"the endpoints of the issuer %.120s cannot be learned: %.200s",
+	    search->provider->issuer, reason);
 }
 
 static void search_answered(void *ctx, const struct http_answer *answer)
@@ -272,9 +267,10 @@ static void search_answered(void *ctx, const struct http_answer *answer)
 			discovery_drop(&found);
 			return;
 		}
-		keep_text(search, answer, &why);
+		keep_text(search, true,
+		    fault == FAULT_GARBLED ? why.text : fault_text(fault));
 	} else {
-		keep_text(search, answer, NULL);
+		keep_text(search, false, answer->text);
 	}
 	/* Who cannot be reached here cannot be reached there. */
 	if (search->form == DISCOVERY_OPENID && fault != FAULT_NOMEM &&

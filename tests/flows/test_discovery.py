@@ -146,6 +146,13 @@ def test_document_that_must_not_be_used_is_said(issuer, idp, changes, words):
     assert idp.counts["device"] == 0
 
 
+def test_a_document_says_more_than_a_place_without_one(issuer, idp):
+    idp.fault("discovery", "http_error", status=404)
+    idp.set(discovery={"issuer": "https://elsewhere.example"})
+    issuer.start()
+    assert "another issuer, https://elsewhere.example" in fails(issuer)
+
+
 def test_template_of_tenants_is_for_microsoft_alone(issuer, idp):
     idp.set(discovery={"issuer": f"{idp.url}/{{tenantid}}/v2.0"})
     issuer.start()
