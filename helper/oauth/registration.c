@@ -160,21 +160,24 @@ static void tell_refused(struct registration_request *request,
 	    answer->status >= 400 && answer->status < 500 &&
 	    answer->status != 408 && answer->status != 429;
 	struct reply_error error;
-	char text[640];
+	char reason[300], text[640];
 
 	if (answer->trouble == HTTP_ANSWERED && !answer->redirect &&
 	    reply_error_parse(answer->body, &error) == FAULT_NONE)
-		(void)snprintf(text, sizeof(text),
-		    "%.160s does not register this client (%s%s%.200s): "
-		    "register one by hand and write a provider block with its "
-		    "client_id",
-		    issuer, error.error,
-		    error.description[0] != '\0' ? ": " : "",
+		(void)snprintf(reason, sizeof(reason), "%s%s%.200s",
+		    error.error, error.description[0] != '\0' ? ": " : "",
 		    error.description);
+	else
+		(void)snprintf(reason, sizeof(reason), "%s", answer->text);
+	if (is_final)
+		(void)snprintf(text, sizeof(text),
+		    "%.160s does not register this client (%s): register one "
+		    "by hand and write a provider block with its client_id",
+		    issuer, reason);
 	else
 		(void)snprintf(text, sizeof(text),
 		    "%.160s cannot be asked to register this client: %s",
-		    issuer, answer->text);
+		    issuer, reason);
 	tell(request, NULL, text, is_final);
 }
 

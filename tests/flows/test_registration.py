@@ -134,6 +134,16 @@ def test_server_without_registration_says_what_to_do(issuer, idp):
     assert "client_id" in answer["text"]
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_refusal_without_a_reason_says_what_to_do(issuer, idp, status):
+    idp.fault("register", "html", times=None, status=status)
+    issuer.start()
+    answer = issuer.ask("sign-in", account=JO)
+    assert answer["result"] == "config-error"
+    assert str(status) in answer["text"]
+    assert "write a provider block with its client_id" in answer["text"]
+
+
 @pytest.mark.parametrize("kind, details, result", [
     ("http_error", {"status": 503}, "try-later"),
     ("malformed", {}, "try-later"),
