@@ -216,6 +216,14 @@ static enum fault check_value(const struct provider *provider, const char *key,
 		    provider->name);
 		return FAULT_GRAMMAR;
 	}
+	/* RFC 8414 section 2 */
+	if (strcmp(key, "issuer") == 0 && strchr(value, '?') != NULL) {
+		why_set(why, 0,
+		    "provider '%s': issuer must be 'https://', a host and a "
+		    "path, without '?'",
+		    provider->name);
+		return FAULT_GRAMMAR;
+	}
 	if (strcmp(key, "client_id") == 0 && value[0] == '\0') {
 		why_set(why, 0,
 		    "provider '%s': client_id is empty: write the id of the "
@@ -335,6 +343,8 @@ static bool is_own_field(const char *name)
 		"redirect_uri",
 		"client_assertion",
 		"client_assertion_type",
+		"token",
+		"token_type_hint",
 		"assertion",
 		"login_hint",
 		"state",

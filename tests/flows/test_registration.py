@@ -187,7 +187,8 @@ def test_issuer_means_the_block_that_has_it(issuer, idp):
 
 
 @pytest.mark.parametrize("url", ["http://localhost/", "https://a@b/",
-                                 "localhost", "https://a/#x"])
+                                 "localhost", "https://a/#x",
+                                 "https://a/?x"])
 def test_issuer_that_is_none_is_refused(helper, url):
     helper.start()
     answer = helper.ask("sign-in", account=JO, issuer=url)

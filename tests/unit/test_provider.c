@@ -299,6 +299,7 @@ static void bad_values_are_refused(void **state)
 	assert_refused(p, "token_endpoint", "https://[::1/");
 	assert_refused(p, "token_endpoint", "https://{tenant}.example/");
 	assert_refused(p, "issuer", "id.example");
+	assert_refused(p, "issuer", "https://id.example/?realm=a");
 	assert_refused(p, "tenant", "");
 	assert_refused(p, "tenant", "a/b");
 	assert_refused(p, "tenant", "a b");
@@ -354,6 +355,11 @@ static void extra_fields_cannot_replace_our_own(void **state)
 	assert_int_equal(provider_add_extra(p, "audience", "two", &why),
 	    FAULT_GRAMMAR);
 	assert_int_equal(provider_add_extra(p, "client_secret", "x", &why),
+	    FAULT_GRAMMAR);
+	/* revocation, RFC 7009 */
+	assert_int_equal(provider_add_extra(p, "token", "x", &why),
+	    FAULT_GRAMMAR);
+	assert_int_equal(provider_add_extra(p, "token_type_hint", "x", &why),
 	    FAULT_GRAMMAR);
 	assert_int_equal(provider_add_extra(p, "a b", "x", &why),
 	    FAULT_GRAMMAR);
