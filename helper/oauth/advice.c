@@ -150,6 +150,17 @@ static bool is_persons_no(const char *word)
 	    strcmp(word, "access_denied") == 0;
 }
 
+/* Google wants that of desktop applications, too, and says it so only. */
+static bool is_secret_missing(const struct provider *provider,
+    const struct reply_error *error)
+{
+	return provider->client_secret == NULL && provider->key == NULL &&
+	    provider->assertion_file == NULL &&
+	    (strcmp(error->error, "invalid_request") == 0 ||
+		strcmp(error->error, "invalid_client") == 0) &&
+	    strstr(error->description, "client_secret") != NULL;
+}
+
 void advice_text(const struct provider *provider, long status,
     const struct reply_error *error, char *out, size_t out_bytes)
 {
@@ -159,6 +170,9 @@ void advice_text(const struct provider *provider, long status,
 	if (provider->family == PROVIDER_MICROSOFT &&
 	    !is_persons_no(error->error))
 		text = text_of_codes(error);
+	if (text == NULL && is_secret_missing(provider, error))
+		text = "a secret is asked for: write client_secret_file with "
+		       "the one that the application was given";
 	if (text != NULL) {
 		(void)snprintf(out, out_bytes, "%s", text);
 		return;

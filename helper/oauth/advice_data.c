@@ -313,6 +313,9 @@ const struct advice_word advice_words[] = {
 	{ "admin_policy_enforced",
 	    "the organisation does not allow this "
 	    "application: an administrator must trust it" },
+	{ "redirect_uri_mismatch",
+	    "the redirect address is not registered: add "
+	    "http://127.0.0.1/callback, or register a desktop application" },
 	{ "temporarily_unavailable", WAIT },
 	{ "server_error", WAIT },
 	{ "access_denied",

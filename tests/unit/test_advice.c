@@ -192,6 +192,37 @@ static void without_a_word_the_status_speaks(void **state)
 	    "is known");
 }
 
+/* Google's desktop applications have a secret, too. */
+static void a_secret_that_is_missing_is_named(void **state)
+{
+	struct provider google = { .family = PROVIDER_GOOGLE };
+	struct reply_error error = {
+		.error = "invalid_request",
+		.description = "client_secret is missing.",
+	};
+	struct secret *secret = NULL;
+	char text[300];
+
+	(void)state;
+	advice_text(&google, 400, &error, text, sizeof(text));
+	assert_non_null(strstr(text, "write client_secret_file"));
+	assert_int_equal(secret_new(span_of("s"), &secret), FAULT_NONE);
+	google.client_secret = secret;
+	advice_text(&google, 400, &error, text, sizeof(text));
+	assert_null(strstr(text, "write client_secret_file"));
+	secret_free(secret);
+}
+
+static void a_redirect_that_is_not_registered_is_named(void **state)
+{
+	struct reply_error error = { .error = "redirect_uri_mismatch" };
+	char text[300];
+
+	(void)state;
+	advice_text(&standard, 400, &error, text, sizeof(text));
+	assert_non_null(strstr(text, "http://127.0.0.1/callback"));
+}
+
 static void a_small_buffer_is_filled_and_ended(void **state)
 {
 	struct reply_error error = {
@@ -238,6 +269,8 @@ int main(void)
 		cmocka_unit_test(descriptions_of_others_are_repeated),
 		cmocka_unit_test(what_may_be_a_secret_is_not_repeated),
 		cmocka_unit_test(without_a_word_the_status_speaks),
+		cmocka_unit_test(a_secret_that_is_missing_is_named),
+		cmocka_unit_test(a_redirect_that_is_not_registered_is_named),
 		cmocka_unit_test(a_small_buffer_is_filled_and_ended),
 		cmocka_unit_test(the_table_is_in_order_and_every_sentence_fits),
 	};
