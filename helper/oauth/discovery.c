@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "oauth/provider_impl.h"
 #include "oauth/reply_impl.h"
 #include "wire/attr.h"
 
-#define SCOPES_MAX 256
+#define SCOPES_MAX	 256
+#define SCOPES_MAX_BYTES 4096
 
 struct discovery_search {
 	struct http *http;
@@ -80,25 +80,23 @@ static enum fault check_issuer(const json_t *object, const char *issuer,
 	return FAULT_GARBLED;
 }
 
+static enum fault copy(const char *text, char **slot)
+{
+	*slot = strdup(text);
+	return *slot != NULL ? FAULT_NONE : FAULT_NOMEM;
+}
+
 static enum fault take_endpoint(const json_t *object, const char *name,
     char **slot, struct why *why)
 {
 	struct span url;
-	char *host = NULL;
 	enum fault fault;
 
 	fault = reply_string(object, name, &url, why);
 	if (fault || url.n == 0)
 		return fault;
-	if (attr_is_token(url, PROVIDER_URL_MAX_BYTES) &&
-	    memchr(url.p, '#', url.n) == NULL) {
-		fault = provider_url_host(url.p, &host);
-		free(host);
-		if (fault == FAULT_NONE)
-			return provider_put(slot, url.p);
-		if (fault == FAULT_NOMEM)
-			return fault;
-	}
+	if (provider_is_url(url.p))
+		return copy(url.p, slot);
 	why_set(why, 0, "its %s is no URL with https", name);
 	return FAULT_GARBLED;
 }
@@ -107,7 +105,7 @@ static enum fault take_endpoint(const json_t *object, const char *name,
 static enum fault take_scopes(const json_t *object, char **slot)
 {
 	const json_t *list = json_object_get(object, "scopes_supported");
-	struct buf words = BUF_INIT(PROVIDER_VALUE_MAX_BYTES);
+	struct buf words = BUF_INIT(SCOPES_MAX_BYTES);
 	size_t i, n = json_array_size(list);
 	enum fault fault;
 
@@ -117,7 +115,7 @@ static enum fault take_scopes(const json_t *object, char **slot)
 			json_string_length(word) };
 
 		if (!json_is_string(word) || !attr_is_token(text, 256) ||
-		    words.n + text.n + 1 > PROVIDER_VALUE_MAX_BYTES)
+		    words.n + text.n + 1 > SCOPES_MAX_BYTES)
 			continue;
 		if (words.n > 0)
 			buf_add_lit(&words, " ");
@@ -125,7 +123,7 @@ static enum fault take_scopes(const json_t *object, char **slot)
 	}
 	fault = buf_fault(&words);
 	if (!fault && words.n > 0)
-		fault = provider_put(slot, words.p);
+		fault = copy(words.p, slot);
 	buf_drop(&words);
 	return fault;
 }
@@ -159,7 +157,7 @@ static enum fault take_all(const json_t *object, const char *issuer,
 	}
 	found->returns_iss = json_is_true(json_object_get(object,
 	    "authorization_response_iss_parameter_supported"));
-	fault = provider_put(&found->issuer, issuer);
+	fault = copy(issuer, &found->issuer);
 	return fault ? fault : take_scopes(object, &found->scopes_supported);
 }
 
@@ -225,7 +223,7 @@ enum fault discovery_url(const char *issuer, enum discovery_form form,
 	fault = buf_fault(&url);
 	*url_out = NULL;
 	if (!fault)
-		fault = provider_put(url_out, url.p);
+		fault = copy(url.p, url_out);
 	buf_drop(&url);
 	return fault == FAULT_TOO_BIG ? FAULT_GRAMMAR : fault;
 }

@@ -113,6 +113,7 @@ static const struct preset presets[] = {
 	    .authorization_endpoint =
 		"https://accounts.google.com/o/oauth2/v2/auth",
 	    .token_endpoint = "https://oauth2.googleapis.com/token",
+	    .old_token_host = "accounts.google.com",
 	    .revocation_endpoint = "https://oauth2.googleapis.com/revoke",
 	    .no_device =
 		"Google lets nobody read or send mail by a device code: use "

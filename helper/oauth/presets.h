@@ -29,6 +29,7 @@ struct preset {
 	const char *issuer;
 	const char *authorization_endpoint;
 	const char *token_endpoint;
+	const char *old_token_host; /* which other programs still use */
 	const char *device_authorization_endpoint;
 	const char *revocation_endpoint;
 	const char *registration_endpoint;

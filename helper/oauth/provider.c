@@ -1,57 +1,58 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * A profile while it is being written: making, setting, sharing, freeing.
- * provider_finish.c completes and checks it, provider_host.c reads hosts.
+ * A profile while it is being written: making, setting, copying, sharing,
+ * freeing.  provider_finish.c completes it.
  */
 #include "oauth/provider.h"
 
 #include <stdlib.h>
 
 #include "oauth/assertion.h"
-#include "oauth/presets.h"
 #include "oauth/provider_impl.h"
 #include "wire/attr.h"
 
-/* All keys whose value is one string; form says which bytes it may have. */
 enum value_form {
 	VALUE_TEXT, /* printable ASCII and blanks */
+	VALUE_NAME, /* the same, but not empty */
 	VALUE_WORD, /* printable ASCII */
 	VALUE_PATH, /* any bytes, absolute */
-	VALUE_URL
+	VALUE_URL,
+	VALUE_ISSUER,
+	VALUE_TENANT,
+	VALUE_PROTOCOLS
 };
 
+/* All strings that a profile owns; those without a key follow from others. */
 static const struct {
 	const char *key;
 	size_t offset;
 	enum value_form form;
-} keys[] = {
-	{ "issuer", offsetof(struct provider, issuer), VALUE_URL },
-	{ "authorization_endpoint",
-	    offsetof(struct provider, authorization_endpoint), VALUE_URL },
-	{ "token_endpoint", offsetof(struct provider, token_endpoint),
+} strings[] = {
+#define AT(member) offsetof(struct provider, member)
+	{ "issuer", AT(issuer), VALUE_ISSUER },
+	{ "authorization_endpoint", AT(authorization_endpoint), VALUE_URL },
+	{ "token_endpoint", AT(token_endpoint), VALUE_URL },
+	{ "device_authorization_endpoint", AT(device_authorization_endpoint),
 	    VALUE_URL },
-	{ "device_authorization_endpoint",
-	    offsetof(struct provider, device_authorization_endpoint),
-	    VALUE_URL },
-	{ "revocation_endpoint", offsetof(struct provider, revocation_endpoint),
-	    VALUE_URL },
-	{ "registration_endpoint",
-	    offsetof(struct provider, registration_endpoint), VALUE_URL },
-	{ "client_id", offsetof(struct provider, client_id), VALUE_TEXT },
-	{ "tenant", offsetof(struct provider, tenant), VALUE_WORD },
-	{ "cloud", offsetof(struct provider, raw[PROVIDER_RAW_CLOUD]),
-	    VALUE_WORD },
-	{ "scope", offsetof(struct provider, scope), VALUE_TEXT },
-	{ "protocols", offsetof(struct provider, protocols), VALUE_TEXT },
-	{ "assertion_file", offsetof(struct provider, assertion_file),
-	    VALUE_PATH },
-	{ "ca_file", offsetof(struct provider, ca_file), VALUE_PATH },
-	{ "ca_path", offsetof(struct provider, ca_path), VALUE_PATH },
-	{ "proxy", offsetof(struct provider, proxy), VALUE_TEXT },
+	{ "revocation_endpoint", AT(revocation_endpoint), VALUE_URL },
+	{ "registration_endpoint", AT(registration_endpoint), VALUE_URL },
+	{ "client_id", AT(client_id), VALUE_NAME },
+	{ "tenant", AT(tenant), VALUE_TENANT },
+	{ "cloud", AT(cloud), VALUE_WORD },
+	{ "scope", AT(scope), VALUE_TEXT },
+	{ "protocols", AT(protocols), VALUE_PROTOCOLS },
+	{ "assertion_file", AT(assertion_file), VALUE_PATH },
+	{ "ca_file", AT(ca_file), VALUE_PATH },
+	{ "ca_path", AT(ca_path), VALUE_PATH },
+	{ "proxy", AT(proxy), VALUE_TEXT },
+	{ NULL, AT(name), VALUE_TEXT },
+	{ NULL, AT(scopes_supported), VALUE_TEXT },
+	{ NULL, AT(covers), VALUE_TEXT },
+#undef AT
 };
 
-#define N_KEYS (sizeof(keys) / sizeof(keys[0]))
+#define N_STRINGS (sizeof(strings) / sizeof(strings[0]))
 
 enum fault provider_put(char **slot, const char *text)
 {
@@ -69,36 +70,26 @@ enum fault provider_put(char **slot, const char *text)
 
 static char **slot_at(struct provider *provider, size_t i)
 {
-	return (char **)(void *)((char *)provider + keys[i].offset);
-}
-
-char **provider_key_slot(struct provider *provider, const char *key)
-{
-	size_t i;
-
-	for (i = 0; i < N_KEYS; i++)
-		if (strcmp(keys[i].key, key) == 0)
-			return slot_at(provider, i);
-	return NULL;
-}
-
-enum fault provider_copy_keys(const struct provider *from, struct provider *to)
-{
-	size_t i;
-
-	for (i = 0; i < N_KEYS; i++) {
-		const char *const *slot = (const void *)((const char *)from +
-		    keys[i].offset);
-
-		if (provider_put(slot_at(to, i), *slot))
-			return FAULT_NOMEM;
-	}
-	return FAULT_NONE;
+	return (char **)(void *)((char *)provider + strings[i].offset);
 }
 
 bool provider_known(const char *preset)
 {
 	return preset_find(preset) != NULL;
+}
+
+const char *provider_title(const char *preset)
+{
+	const struct preset *row = preset_find(preset);
+
+	return row != NULL ? row->title : preset;
+}
+
+bool provider_registers_itself(const char *preset)
+{
+	const struct preset *row = preset_find(preset);
+
+	return row != NULL && row->registration_endpoint != NULL;
 }
 
 enum fault provider_new(const char *name, const char *preset,
@@ -116,15 +107,55 @@ enum fault provider_new(const char *name, const char *preset,
 	if (provider == NULL)
 		return FAULT_NOMEM;
 	provider->users = 1;
-	provider->family = row != NULL ? row->family : PROVIDER_STANDARD;
-	if (provider_put(&provider->name, name) != FAULT_NONE ||
-	    provider_put(&provider->preset, preset) != FAULT_NONE ||
-	    provider_put(&provider->title, row != NULL ? row->title : name) !=
-		FAULT_NONE) {
+	provider->row = row;
+	if (row != NULL) {
+		provider->preset = row->name;
+		provider->family = row->family;
+	}
+	if (provider_put(&provider->name, name) != FAULT_NONE) {
 		provider_release(provider);
 		return FAULT_NOMEM;
 	}
 	*provider_out = provider;
+	return FAULT_NONE;
+}
+
+/* A string of its own in place of another's. */
+static bool own(char **slot)
+{
+	if (*slot == NULL)
+		return true;
+	*slot = strdup(*slot);
+	return *slot != NULL;
+}
+
+enum fault provider_copy(const struct provider *from,
+    struct provider **copy_out)
+{
+	struct provider *copy = malloc(sizeof(*copy));
+	bool good = true;
+	size_t i;
+
+	if (copy == NULL)
+		return FAULT_NOMEM;
+	*copy = *from;
+	copy->users = 1;
+	copy->key = assertion_key_share(from->key);
+	for (i = 0; i < N_STRINGS; i++)
+		good = own(slot_at(copy, i)) && good;
+	for (i = 0; i < copy->n_servers; i++)
+		good = own(&copy->servers[i]) && good;
+	for (i = 0; i < copy->n_extra; i++) {
+		good = own(&copy->extra[i].name) && good;
+		good = own(&copy->extra[i].value) && good;
+	}
+	copy->client_secret = NULL;
+	if (!good ||
+	    provider_set_secret(copy, from->client_secret) != FAULT_NONE) {
+		provider_release(copy);
+		return FAULT_NOMEM;
+	}
+	*copy_out = copy;
 	return FAULT_NONE;
 }
 
@@ -147,211 +178,130 @@ static bool is_tenant(const char *value)
 	return n >= 1 && n <= 255 && strspn(value, legal) == n;
 }
 
-enum fault provider_protocols_check(const struct provider *provider,
-    const char *value, struct why *why)
+/* One or more of the three words. */
+static bool is_protocols(const char *value)
 {
-	static const char *const known[] = { "smtp", "imap", "pop" };
-	const char *p = value;
-	size_t n, i, words = 0;
+	const char *p = value + strspn(value, " ");
 
-	for (;; words++) {
+	if (*p == '\0')
+		return false;
+	while (*p != '\0') {
+		struct span word = { p, strcspn(p, " ") };
+
+		if (!span_is(word, "smtp") && !span_is(word, "imap") &&
+		    !span_is(word, "pop"))
+			return false;
+		p += word.n;
 		p += strspn(p, " ");
-		n = strcspn(p, " ");
-		if (n == 0)
-			break;
-		for (i = 0; i < 3; i++)
-			if (span_is((struct span){ p, n }, known[i]))
-				break;
-		if (i == 3) {
-			why_set(why, 0,
-			    "provider '%s': protocols has a word that is none "
-			    "of smtp, imap and pop",
-			    provider->name);
-			return FAULT_GRAMMAR;
-		}
-		p += n;
 	}
-	if (words > 0)
-		return FAULT_NONE;
-	why_set(why, 0,
-	    "provider '%s': protocols is empty: name one or more of smtp, imap "
-	    "and pop",
-	    provider->name);
-	return FAULT_GRAMMAR;
+	return true;
 }
 
-static enum fault check_form(const struct provider *provider, const char *key,
-    enum value_form form, const char *value, struct why *why)
+/* What is wrong with a value, in words behind the key's name; or NULL. */
+static const char *complaint(enum value_form form, const char *value)
 {
 	switch (form) {
-	case VALUE_URL: return provider_url_check(provider, key, value, why);
+	case VALUE_URL:
+	case VALUE_ISSUER:
+		if (!provider_is_url(value))
+			return "must be 'https://', a host and a path, "
+			       "without user name and fragment";
+		/* RFC 8414 section 2 */
+		return form == VALUE_ISSUER && strchr(value, '?') != NULL ?
+		    "must be 'https://', a host and a path, without '?'" :
+		    NULL;
 	case VALUE_PATH:
-		if (value[0] == '/' &&
-		    strlen(value) <= PROVIDER_VALUE_MAX_BYTES)
-			return FAULT_NONE;
-		why_set(why, 0,
-		    "provider '%s': %s must be a whole path that begins with "
-		    "'/'",
-		    provider->name, key);
-		return FAULT_GRAMMAR;
+		return value[0] == '/' &&
+			strlen(value) <= PROVIDER_VALUE_MAX_BYTES ?
+		    NULL :
+		    "must be a whole path that begins with '/'";
+	case VALUE_TENANT:
+		return is_tenant(value) ?
+		    NULL :
+		    "must be a domain, a GUID, or common, organizations or "
+		    "consumers";
+	case VALUE_PROTOCOLS:
+		return is_protocols(value) ?
+		    NULL :
+		    "must be one or more of smtp, imap and pop";
+	case VALUE_NAME:
+		if (value[0] == '\0')
+			return "is empty: write the id of the application you "
+			       "registered";
+		break;
 	case VALUE_WORD:
 	case VALUE_TEXT: break;
 	}
 	if (is_text(value) &&
 	    (form != VALUE_WORD || strchr(value, ' ') == NULL))
-		return FAULT_NONE;
-	why_set(why, 0,
-	    "provider '%s': %s is too long or has a byte that cannot be there",
-	    provider->name, key);
+		return NULL;
+	return "is too long or has a byte that cannot be there";
+}
+
+enum fault provider_bad(const struct provider *provider, const char *key,
+    const char *text, struct why *why)
+{
+	why_set(why, 0, "provider '%s': %s %s", provider->name, key, text);
 	return FAULT_GRAMMAR;
 }
 
-static enum fault check_value(const struct provider *provider, const char *key,
+static enum fault set_string(struct provider *provider, const char *key,
     const char *value, struct why *why)
 {
-	if (strcmp(key, "tenant") == 0 && !is_tenant(value)) {
-		why_set(why, 0,
-		    "provider '%s': tenant must be a domain, a GUID, or "
-		    "common, organizations or consumers",
-		    provider->name);
-		return FAULT_GRAMMAR;
-	}
-	/* RFC 8414 section 2 */
-	if (strcmp(key, "issuer") == 0 && strchr(value, '?') != NULL) {
-		why_set(why, 0,
-		    "provider '%s': issuer must be 'https://', a host and a "
-		    "path, without '?'",
-		    provider->name);
-		return FAULT_GRAMMAR;
-	}
-	if (strcmp(key, "client_id") == 0 && value[0] == '\0') {
-		why_set(why, 0,
-		    "provider '%s': client_id is empty: write the id of the "
-		    "application you registered",
-		    provider->name);
-		return FAULT_GRAMMAR;
-	}
-	if (strcmp(key, "protocols") == 0)
-		return provider_protocols_check(provider, value, why);
-	return FAULT_NONE;
-}
+	const char *text;
+	size_t i;
 
-static enum fault set_flow(struct provider *provider, const char *value,
-    struct why *why)
-{
-	if (flow_kind_from_word(span_of(value), &provider->flow) == FAULT_NONE)
-		return FAULT_NONE;
-	why_set(why, 0,
-	    "provider '%s': flow must be 'device', 'browser', "
-	    "'client-credentials' or 'service-account'",
-	    provider->name);
-	return FAULT_GRAMMAR;
-}
-
-static enum fault set_min_validity(struct provider *provider, const char *value,
-    struct why *why)
-{
-	if (attr_number(span_of(value), 0, PROVIDER_MIN_VALIDITY_MAX_S,
-		&provider->min_validity_s) == FAULT_NONE)
-		return FAULT_NONE;
-	why_set(why, 0,
-	    "provider '%s': min_validity must be a number of seconds from 0 to "
-	    "%d",
-	    provider->name, PROVIDER_MIN_VALIDITY_MAX_S);
-	return FAULT_GRAMMAR;
-}
-
-static enum fault set_redirect_port(struct provider *provider,
-    const char *value, struct why *why)
-{
-	int64_t port;
-
-	if (attr_number(span_of(value), 0, UINT16_MAX, &port) == FAULT_NONE) {
-		provider->redirect_port = (uint16_t)port;
-		return FAULT_NONE;
+	for (i = 0; i < N_STRINGS; i++)
+		if (strings[i].key != NULL && strcmp(strings[i].key, key) == 0)
+			break;
+	if (i == N_STRINGS) {
+		why_set(why, 0, "provider '%s': unknown key", provider->name);
+		return FAULT_NOT_FOUND;
 	}
-	why_set(why, 0,
-	    "provider '%s': redirect_port must be a port from 1 to 65535, or 0 "
-	    "for any that is free",
-	    provider->name);
-	return FAULT_GRAMMAR;
+	text = complaint(strings[i].form, value);
+	return text != NULL ? provider_bad(provider, key, text, why) :
+			      provider_put(slot_at(provider, i), value);
 }
 
 enum fault provider_set(struct provider *provider, const char *key,
     const char *value, struct why *why)
 {
-	enum fault fault;
-	size_t i;
+	struct span text = span_of(value);
+	int64_t port;
 
 	if (strcmp(key, "flow") == 0)
-		return set_flow(provider, value, why);
+		return flow_kind_from_word(text, &provider->flow) ?
+		    provider_bad(provider, key,
+			"must be 'device', 'browser', 'client-credentials' or "
+			"'service-account'",
+			why) :
+		    FAULT_NONE;
 	if (strcmp(key, "min_validity") == 0)
-		return set_min_validity(provider, value, why);
-	if (strcmp(key, "redirect_port") == 0)
-		return set_redirect_port(provider, value, why);
-	for (i = 0; i < N_KEYS; i++)
-		if (strcmp(keys[i].key, key) == 0)
-			break;
-	if (i == N_KEYS) {
-		why_set(why, 0, "provider '%s': unknown key", provider->name);
-		return FAULT_NOT_FOUND;
-	}
-	fault = check_form(provider, key, keys[i].form, value, why);
-	if (fault)
-		return fault;
-	fault = check_value(provider, key, value, why);
-	if (fault)
-		return fault;
-	return provider_put(slot_at(provider, i), value);
-}
-
-enum fault provider_add_server(struct provider *provider, const char *server,
-    struct why *why)
-{
-	const char *name = strncmp(server, "*.", 2) == 0 ? server + 2 : server;
-
-	if (!attr_is_host(span_of(name)) || name[0] == '.') {
-		why_set(why, 0,
-		    "provider '%s': servers has a name that is neither a host "
-		    "name nor '*.' and a domain",
-		    provider->name);
-		return FAULT_GRAMMAR;
-	}
-	if (provider->n_servers == PROVIDER_SERVERS_MAX) {
-		why_set(why, 0, "provider '%s': servers has more than %d names",
-		    provider->name, PROVIDER_SERVERS_MAX);
-		return FAULT_TOO_BIG;
-	}
-	if (provider_put(&provider->servers[provider->n_servers], server))
-		return FAULT_NOMEM;
-	provider->n_servers++;
+		return attr_number(text, 0, PROVIDER_MIN_VALIDITY_MAX_S,
+			   &provider->min_validity_s) ?
+		    provider_bad(provider, key,
+			"must be a number of seconds from 0 to 86400", why) :
+		    FAULT_NONE;
+	if (strcmp(key, "redirect_port") != 0)
+		return set_string(provider, key, value, why);
+	if (attr_number(text, 0, UINT16_MAX, &port))
+		return provider_bad(provider, key,
+		    "must be a port from 1 to 65535, or 0 for any that is "
+		    "free",
+		    why);
+	provider->redirect_port = (uint16_t)port;
 	return FAULT_NONE;
 }
 
 /* The fields of the grants themselves must not stand in a form twice. */
 static bool is_own_field(const char *name)
 {
-	static const char *const own[] = {
-		"grant_type",
-		"client_id",
-		"client_secret",
-		"scope",
-		"refresh_token",
-		"device_code",
-		"code",
-		"code_verifier",
-		"redirect_uri",
-		"client_assertion",
-		"client_assertion_type",
-		"token",
-		"token_type_hint",
-		"assertion",
-		"login_hint",
-		"state",
-		"response_type",
-		"code_challenge",
-		"code_challenge_method",
-	};
+	static const char *const own[] = { "grant_type", "client_id",
+		"client_secret", "scope", "refresh_token", "device_code",
+		"code", "code_verifier", "redirect_uri", "client_assertion",
+		"client_assertion_type", "token", "token_type_hint",
+		"assertion", "login_hint", "state", "response_type",
+		"code_challenge", "code_challenge_method" };
 	size_t i;
 
 	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
@@ -367,20 +317,15 @@ enum fault provider_add_extra(struct provider *provider, const char *name,
 	size_t i;
 
 	if (!attr_is_token(span_of(name), 64) || is_own_field(name) ||
-	    value[0] == '\0' || !is_text(value)) {
-		why_set(why, 0,
-		    "provider '%s': extra needs name=value with a name that is "
-		    "no field of OAuth itself",
-		    provider->name);
-		return FAULT_GRAMMAR;
-	}
-	for (i = 0; i < provider->n_extra; i++) {
-		if (strcmp(provider->extra[i].name, name) != 0)
-			continue;
-		why_set(why, 0, "provider '%s': extra has a name twice",
-		    provider->name);
-		return FAULT_GRAMMAR;
-	}
+	    value[0] == '\0' || !is_text(value))
+		return provider_bad(provider, "extra",
+		    "needs name=value with a name that is no field of OAuth "
+		    "itself",
+		    why);
+	for (i = 0; i < provider->n_extra; i++)
+		if (strcmp(provider->extra[i].name, name) == 0)
+			return provider_bad(provider, "extra",
+			    "has a name twice", why);
 	if (provider->n_extra == PROVIDER_EXTRA_MAX) {
 		why_set(why, 0, "provider '%s': extra has more than %d fields",
 		    provider->name, PROVIDER_EXTRA_MAX);
@@ -411,6 +356,12 @@ enum fault provider_set_secret(struct provider *provider,
 	return FAULT_NONE;
 }
 
+void provider_set_key(struct provider *provider, struct assertion_key *key)
+{
+	assertion_key_release(provider->key);
+	provider->key = assertion_key_share(key);
+}
+
 struct provider *provider_share(struct provider *provider)
 {
 	provider->users++;
@@ -423,7 +374,7 @@ void provider_release(struct provider *provider)
 
 	if (provider == NULL || --provider->users > 0)
 		return;
-	for (i = 0; i < N_KEYS; i++)
+	for (i = 0; i < N_STRINGS; i++)
 		free(*slot_at(provider, i));
 	for (i = 0; i < provider->n_servers; i++)
 		free(provider->servers[i]);
@@ -433,13 +384,5 @@ void provider_release(struct provider *provider)
 	}
 	secret_free(provider->client_secret);
 	assertion_key_release(provider->key);
-	free(provider->covers);
-	free(provider->scopes_supported);
-	free(provider->authorize_extra);
-	free(provider->no_device);
-	free(provider->sign_out_page);
-	free(provider->title);
-	free(provider->preset);
-	free(provider->name);
 	free(provider);
 }

@@ -15,9 +15,11 @@
 #include "wire/secret.h"
 
 struct assertion_key;
+struct preset;
 
-#define PROVIDER_SERVERS_MAX 32
-#define PROVIDER_EXTRA_MAX   16
+#define PROVIDER_URL_MAX_BYTES 2048
+#define PROVIDER_SERVERS_MAX   32
+#define PROVIDER_EXTRA_MAX     16
 
 enum provider_family {
 	PROVIDER_STANDARD,  /* RFC 6749 and nothing else */
@@ -41,9 +43,9 @@ struct provider_pair {
 /* Read-only for all but provider.c; strings may be NULL. */
 struct provider {
 	unsigned users;
-	char *name;   /* of the profile */
-	char *preset; /* NULL: defined by its endpoints */
-	char *title;  /* for humans */
+	char *name;		  /* of the profile */
+	const char *preset;	  /* NULL: defined by its endpoints */
+	const struct preset *row; /* of preset, in the cloud; or NULL */
 	enum provider_family family;
 	char *issuer;
 	char *authorization_endpoint;
@@ -58,6 +60,7 @@ struct provider {
 					   account; NULL: none */
 	char *assertion_file;		 /* read anew for each exchange */
 	char *tenant;
+	char *cloud;
 	char *scope;	 /* what a sign-in asks for */
 	char *protocols; /* "smtp imap pop" or fewer */
 	enum flow_kind flow;
@@ -71,20 +74,18 @@ struct provider {
 	char *ca_file;
 	char *ca_path;
 	char *proxy;
-	char *sign_out_page;	 /* where a user can revoke by hand */
-	char *no_device;	 /* why not by a code, or NULL */
-	char *authorize_extra;	 /* "name=value&..." for the URL that
+	const char *sign_out_page;   /* where a user can revoke by hand */
+	const char *authorize_extra; /* "name=value&..." for the URL that
 					   a browser is sent to, or NULL */
-	char *scopes_supported;	 /* as discovery told, or NULL */
-	char *covers;		 /* which protocols the scope is good
+	char *scopes_supported;	     /* as discovery told, or NULL */
+	char *covers;		     /* which protocols the scope is good
 					   for; NULL: it does not tell */
-	bool short_device_grant; /* polls with device_code and code */
-	bool returns_iss;	 /* RFC 9207: iss must come back */
-	bool untried;		 /* data only: flow must be named */
-	bool incomplete;	 /* endpoints are at its issuer */
-	bool registers;		 /* no client id: register one */
-	bool scope_derived;	 /* from protocols, not written */
-	char *raw[8];		 /* templates until provider_finish */
+	bool short_device_grant;     /* polls with device_code and code */
+	bool returns_iss;	     /* RFC 9207: iss must come back */
+	bool untried;		     /* data only: flow must be named */
+	bool incomplete;	     /* endpoints are at its issuer */
+	bool registers;		     /* no client id: register one */
+	bool scope_derived;	     /* from protocols, not written */
 };
 
 /* provider_known - whether a preset of that name is built in. */
@@ -197,21 +198,6 @@ void provider_set_key(struct provider *provider, struct assertion_key *key);
 bool provider_is_app_only(const struct provider *provider);
 
 /*
- * provider_app_flow - the flow that the credentials leave no choice of, or
- * FLOW_NONE
- */
-enum flow_kind provider_app_flow(const struct provider *provider);
-
-/*
- * provider_check_app - whether what flow 'client-credentials' or
- * 'service-account' needs is there, and nothing that does not fit; for other
- * flows, that no such credential is there.  FAULT_CONFIG_ERROR with the cure
- * in why.
- */
-enum fault provider_check_app(const struct provider *provider,
-    enum flow_kind kind, struct why *why) MUST_CHECK;
-
-/*
  * provider_preset_of - the name of the preset whose token endpoint is on that
  * host ("login.example:port" form of provider_url_host()), or NULL
  */
@@ -242,6 +228,12 @@ enum fault provider_token_host(const struct provider *provider,
 
 /* provider_url_host - the same for any https URL; FAULT_GRAMMAR. */
 enum fault provider_url_host(const char *url, char **host_out) MUST_CHECK;
+
+/*
+ * provider_is_url - whether it can be an endpoint: https, a host, no user
+ * name, no fragment, at most PROVIDER_URL_MAX_BYTES of printable ASCII
+ */
+bool provider_is_url(const char *url);
 
 /* flow_kind_word, flow_kind_from_word - "device", "browser", ... */
 const char *flow_kind_word(enum flow_kind kind);

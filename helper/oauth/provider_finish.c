@@ -2,84 +2,34 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * What follows from the values that were set: the preset's where there is
- * none, the tenant in the URLs, the scope, and whether the whole can work.
+ * none, the tenant in the URLs, the flow, the scope; and the same again after
+ * some of them were changed.
  */
 #include "oauth/provider.h"
 
 #include <stdlib.h>
 
-#include "oauth/presets.h"
+#include "oauth/discovery.h"
 #include "oauth/provider_impl.h"
-#include "wire/attr.h"
 #include "wire/buf.h"
 
-static const char *const endpoint_keys[] = {
-	"issuer",
-	"authorization_endpoint",
-	"token_endpoint",
-	"device_authorization_endpoint",
-	"revocation_endpoint",
-	"registration_endpoint",
-};
-
-#define N_ENDPOINTS (sizeof(endpoint_keys) / sizeof(endpoint_keys[0]))
-
-static const struct {
-	const char *word;
-	enum flow_kind kind;
-} flow_words[] = {
-	{ "device", FLOW_DEVICE },
-	{ "browser", FLOW_BROWSER },
-	{ "client-credentials", FLOW_CLIENT_CREDENTIALS },
-	{ "service-account", FLOW_SERVICE_ACCOUNT },
-};
-
-#define N_FLOWS (sizeof(flow_words) / sizeof(flow_words[0]))
-
-const char *flow_kind_word(enum flow_kind kind)
+/* The row of the preset, or of the cloud of it. */
+static enum fault find_row(struct provider *provider, struct why *why)
 {
-	size_t i;
+	const struct preset *row = provider->preset != NULL ?
+	    preset_find(provider->preset) :
+	    NULL;
 
-	for (i = 0; i < N_FLOWS; i++)
-		if (flow_words[i].kind == kind)
-			return flow_words[i].word;
-	return "";
-}
-
-enum fault flow_kind_from_word(struct span word, enum flow_kind *kind_out)
-{
-	size_t i;
-
-	for (i = 0; i < N_FLOWS; i++) {
-		if (!span_is(word, flow_words[i].word))
-			continue;
-		*kind_out = flow_words[i].kind;
+	if (row != NULL && provider->cloud != NULL)
+		row = preset_in_cloud(row, provider->cloud);
+	provider->row = row;
+	if (row != NULL || provider->cloud == NULL)
 		return FAULT_NONE;
-	}
-	return FAULT_GRAMMAR;
-}
-
-static enum fault find_row(const struct provider *provider,
-    const struct preset **row_out, struct why *why)
-{
-	const char *cloud = provider->raw[PROVIDER_RAW_CLOUD];
-	const struct preset *row = NULL;
-
-	if (provider->preset != NULL)
-		row = preset_find(provider->preset);
-	if (cloud != NULL) {
-		row = row != NULL ? preset_in_cloud(row, cloud) : NULL;
-		if (row == NULL) {
-			why_set(why, 0,
-			    "provider '%s': cloud must be 'public', "
-			    "'gcc-high', 'dod' or 'china', with preset = "
-			    "'microsoft'",
-			    provider->name);
-			return FAULT_CONFIG_ERROR;
-		}
-	}
-	*row_out = row;
-	return FAULT_NONE;
+	why_set(why, 0,
+	    "provider '%s': cloud must be 'public', 'gcc-high', 'dod' or "
+	    "'china', with preset = 'microsoft'",
+	    provider->name);
+	return FAULT_CONFIG_ERROR;
 }
 
 static enum fault fill(char **slot, const char *text)
@@ -107,8 +57,7 @@ static enum fault fill_from_row(struct provider *provider,
 {
 	if (provider->min_validity_s == 0)
 		provider->min_validity_s = row->min_validity_s;
-	if (provider_put(&provider->title, row->title) ||
-	    fill(&provider->tenant, row->tenant) ||
+	if (fill(&provider->tenant, row->tenant) ||
 	    fill(&provider->issuer, row->issuer) ||
 	    fill(&provider->authorization_endpoint,
 		row->authorization_endpoint) ||
@@ -116,27 +65,25 @@ static enum fault fill_from_row(struct provider *provider,
 	    fill(&provider->device_authorization_endpoint,
 		row->device_authorization_endpoint) ||
 	    fill(&provider->revocation_endpoint, row->revocation_endpoint) ||
-	    fill(&provider->registration_endpoint,
-		row->registration_endpoint) ||
-	    fill(&provider->no_device, row->no_device) ||
-	    fill(&provider->authorize_extra, row->authorize_extra) ||
-	    fill(&provider->sign_out_page, row->sign_out_page))
+	    fill(&provider->registration_endpoint, row->registration_endpoint))
 		return FAULT_NOMEM;
+	provider->authorize_extra = row->authorize_extra;
+	provider->sign_out_page = row->sign_out_page;
 	provider->short_device_grant = row->short_device_grant;
 	provider->returns_iss = row->returns_iss;
 	provider->untried = row->flow == FLOW_NONE;
 	return fill_servers(provider, row);
 }
 
-static void choose_flow(struct provider *provider, const struct preset *row)
+static void choose_flow(struct provider *provider)
 {
 	if (provider->flow == FLOW_NONE)
 		provider->flow = provider_app_flow(provider);
-	if (provider->flow == FLOW_NONE && row != NULL)
-		provider->flow = row->flow;
-	if (provider->flow != FLOW_NONE || row != NULL)
+	if (provider->flow != FLOW_NONE)
 		return;
-	if (provider->device_authorization_endpoint != NULL)
+	if (provider->row != NULL)
+		provider->flow = provider->row->flow;
+	else if (provider->device_authorization_endpoint != NULL)
 		provider->flow = FLOW_DEVICE;
 	else if (provider->authorization_endpoint != NULL)
 		provider->flow = FLOW_BROWSER;
@@ -164,164 +111,157 @@ static enum fault expand_tenant(char **slot, const char *tenant)
 	return fault;
 }
 
-static enum fault finish_endpoint(struct provider *provider, const char *key,
-    struct why *why)
+static enum fault finish_url(const struct provider *provider, const char *key,
+    char **slot, struct why *why)
 {
-	char **slot = provider_key_slot(provider, key);
 	enum fault fault;
 
-	if (*slot == NULL)
+	if (*slot == NULL || strstr(*slot, "{tenant}") == NULL)
 		return FAULT_NONE;
-	if (strstr(*slot, "{tenant}") != NULL) {
-		if (provider->tenant == NULL) {
-			why_set(why, 0,
-			    "provider '%s': %s has {tenant} but there is no "
-			    "tenant: write tenant = '...'",
-			    provider->name, key);
-			return FAULT_CONFIG_ERROR;
-		}
-		fault = expand_tenant(slot, provider->tenant);
-		if (fault == FAULT_NOMEM)
-			return fault;
-		if (fault) {
-			why_set(why, 0, "provider '%s': %s is too long",
-			    provider->name, key);
-			return FAULT_CONFIG_ERROR;
-		}
+	if (provider->tenant == NULL) {
+		why_set(why, 0,
+		    "provider '%s': %s has {tenant} but there is no tenant: "
+		    "write tenant = '...'",
+		    provider->name, key);
+		return FAULT_CONFIG_ERROR;
 	}
-	fault = provider_url_check(provider, key, *slot, why);
-	return fault == FAULT_GRAMMAR ? FAULT_CONFIG_ERROR : fault;
-}
-
-static enum fault lacks(const struct provider *provider, const char *key,
-    const char *cure, struct why *why)
-{
-	why_set(why, 0, "provider '%s': %s is missing: %s", provider->name, key,
-	    cure);
-	return FAULT_CONFIG_ERROR;
-}
-
-static enum fault check_client(const struct provider *provider, struct why *why)
-{
-	if (provider->token_endpoint == NULL)
-		return lacks(provider, "token_endpoint",
-		    "write token_endpoint = 'https://...', as the provider's "
-		    "documentation says",
-		    why);
-	if (provider->client_id == NULL && !provider->registers &&
-	    provider->flow != FLOW_SERVICE_ACCOUNT)
-		return lacks(provider, "client_id",
-		    "register an application (README) and write client_id = "
-		    "'...'",
-		    why);
-	return FAULT_NONE;
-}
-
-static enum fault no_flow(const struct provider *provider, struct why *why)
-{
-	if (!provider->untried)
-		return lacks(provider, "device_authorization_endpoint",
-		    "nothing says how to sign in: write "
-		    "device_authorization_endpoint = 'https://...' or "
-		    "authorization_endpoint = 'https://...'",
-		    why);
-	why_set(why, 0,
-	    "provider '%s': the preset is data only, nobody has tried it: to "
-	    "be the first, name the flow, as in --flow browser",
-	    provider->name);
-	return FAULT_CONFIG_ERROR;
-}
-
-enum fault provider_check_flow(const struct provider *provider,
-    enum flow_kind kind, struct why *why)
-{
-	enum fault fault = provider_check_app(provider, kind, why);
-
-	if (fault != FAULT_NONE)
+	fault = expand_tenant(slot, provider->tenant);
+	if (fault != FAULT_TOO_BIG)
 		return fault;
-	switch (kind) {
-	case FLOW_DEVICE:
-		if (provider->no_device != NULL) {
-			why_set(why, 0, "provider '%s': %s", provider->name,
-			    provider->no_device);
-			return FAULT_CONFIG_ERROR;
-		}
-		if (provider->device_authorization_endpoint != NULL)
-			return FAULT_NONE;
-		return lacks(provider, "device_authorization_endpoint",
-		    "write device_authorization_endpoint = 'https://...' or "
-		    "flow = 'browser'",
-		    why);
-	case FLOW_BROWSER:
-		if (provider->authorization_endpoint != NULL)
-			return FAULT_NONE;
-		return lacks(provider, "authorization_endpoint",
-		    "write authorization_endpoint = 'https://...' or flow = "
-		    "'device'",
-		    why);
-	case FLOW_CLIENT_CREDENTIALS:
-	case FLOW_SERVICE_ACCOUNT: return FAULT_NONE;
-	case FLOW_NONE: break;
-	}
-	return no_flow(provider, why);
+	why_set(why, 0, "provider '%s': %s is too long", provider->name, key);
+	return FAULT_CONFIG_ERROR;
 }
 
-enum fault provider_settle(struct provider *provider, struct why *why)
+/* What follows once all endpoints that can be known are there. */
+static enum fault settle(struct provider *provider, struct why *why)
 {
-	const struct preset *row = NULL;
 	enum fault fault;
 
-	fault = find_row(provider, &row, why);
-	if (fault)
-		return fault;
-	choose_flow(provider, row);
+	choose_flow(provider);
 	provider->registers = provider->client_id == NULL &&
 	    provider->registration_endpoint != NULL &&
 	    !provider_is_app_only(provider);
-	fault = check_client(provider, why);
-	if (!fault && (provider->flow != FLOW_NONE || !provider->untried))
-		fault = provider_check_flow(provider, provider->flow, why);
-	if (!fault)
-		fault = provider_derive_scope(provider, row);
-	return fault;
+	fault = provider_check(provider, why);
+	return fault ? fault : provider_derive_scope(provider);
 }
 
 /* Nothing but its issuer says where to sign in. */
-static bool is_incomplete(const struct provider *provider,
-    const struct preset *row)
+static bool is_incomplete(const struct provider *provider)
 {
 	/* An application alone has nobody who waits for discovery. */
 	if (provider_is_app_only(provider) ||
 	    provider_app_flow(provider) != FLOW_NONE)
 		return false;
-	return row == NULL && provider->issuer != NULL &&
+	return provider->row == NULL && provider->issuer != NULL &&
 	    (provider->token_endpoint == NULL ||
 		(provider->authorization_endpoint == NULL &&
 		    provider->device_authorization_endpoint == NULL));
 }
 
+static enum fault finish_urls(struct provider *provider, struct why *why)
+{
+	const struct {
+		const char *key;
+		char **slot;
+	} urls[] = {
+		{ "issuer", &provider->issuer },
+		{ "authorization_endpoint", &provider->authorization_endpoint },
+		{ "token_endpoint", &provider->token_endpoint },
+		{ "device_authorization_endpoint",
+		    &provider->device_authorization_endpoint },
+		{ "revocation_endpoint", &provider->revocation_endpoint },
+		{ "registration_endpoint", &provider->registration_endpoint },
+	};
+	enum fault fault = FAULT_NONE;
+	size_t i;
+
+	for (i = 0; !fault && i < sizeof(urls) / sizeof(urls[0]); i++)
+		fault = finish_url(provider, urls[i].key, urls[i].slot, why);
+	return fault;
+}
+
 enum fault provider_finish(struct provider *provider,
     const char *default_protocols, struct why *why)
 {
-	const struct preset *row = NULL;
 	enum fault fault;
-	size_t i;
 
-	fault = find_row(provider, &row, why);
+	fault = find_row(provider, why);
 	if (fault)
 		return fault;
-	if (row != NULL && fill_from_row(provider, row))
+	if (provider->row != NULL && fill_from_row(provider, provider->row))
 		return FAULT_NOMEM;
 	if (fill(&provider->protocols,
 		default_protocols != NULL ? default_protocols :
 					    "smtp imap pop"))
 		return FAULT_NOMEM;
-	for (i = 0; i < N_ENDPOINTS; i++) {
-		fault = finish_endpoint(provider, endpoint_keys[i], why);
-		if (fault)
-			return fault;
+	fault = finish_urls(provider, why);
+	if (fault)
+		return fault;
+	provider->incomplete = is_incomplete(provider);
+	return provider->incomplete ? FAULT_NONE : settle(provider, why);
+}
+
+/* Endpoints that the administrator wrote stay. */
+static enum fault add_found(struct provider *provider,
+    const struct discovery *found)
+{
+	provider->incomplete = false;
+	provider->returns_iss = provider->returns_iss || found->returns_iss;
+	if (fill(&provider->authorization_endpoint,
+		found->authorization_endpoint) ||
+	    fill(&provider->token_endpoint, found->token_endpoint) ||
+	    fill(&provider->device_authorization_endpoint,
+		found->device_authorization_endpoint) ||
+	    fill(&provider->revocation_endpoint, found->revocation_endpoint) ||
+	    fill(&provider->registration_endpoint,
+		found->registration_endpoint) ||
+	    provider_put(&provider->scopes_supported, found->scopes_supported))
+		return FAULT_NOMEM;
+	return FAULT_NONE;
+}
+
+static enum fault set_protocols(struct provider *provider,
+    const char *protocols, struct why *why)
+{
+	enum fault fault = provider_set(provider, "protocols", protocols, why);
+
+	if (fault == FAULT_NONE && provider->scope_derived)
+		fault = provider_put(&provider->scope, NULL);
+	return fault;
+}
+
+static enum fault apply(struct provider *provider,
+    const struct provider_change *change, struct why *why)
+{
+	enum fault fault = FAULT_NONE;
+
+	if (change->found != NULL)
+		fault = add_found(provider, change->found);
+	if (!fault && change->client_id != NULL)
+		fault = provider_put(&provider->client_id, change->client_id);
+	if (!fault && change->client_secret != NULL)
+		fault = provider_set_secret(provider, change->client_secret);
+	if (!fault && change->protocols != NULL)
+		fault = set_protocols(provider, change->protocols, why);
+	if (!fault && !provider->incomplete)
+		fault = settle(provider, why);
+	return fault;
+}
+
+enum fault provider_change(const struct provider *base,
+    const struct provider_change *change, struct provider **provider_out,
+    struct why *why)
+{
+	struct provider *copy = NULL;
+	enum fault fault;
+
+	fault = provider_copy(base, &copy);
+	if (!fault)
+		fault = apply(copy, change, why);
+	if (fault) {
+		provider_release(copy);
+		return fault;
 	}
-	provider->incomplete = is_incomplete(provider, row);
-	return provider->incomplete ? FAULT_NONE :
-				      provider_settle(provider, why);
+	*provider_out = copy;
+	return FAULT_NONE;
 }

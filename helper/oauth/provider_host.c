@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Hosts: of endpoints (RFC 3986 section 3.2), and of the mail servers that
- * may see a token.
+ * Hosts: of endpoints (RFC 3986 section 3.2), of the mail servers that may see
+ * a token, and of the presets, by which an address or an endpoint is known.
  */
 #include "oauth/provider.h"
 
@@ -62,20 +62,35 @@ static bool split_authority(struct span authority, struct span *host_out,
 	return true;
 }
 
-enum fault provider_url_host(const char *url, char **host_out)
+static bool split_url(const char *url, struct span *authority_out,
+    struct span *host_out, struct span *port_out)
 {
 	static const char scheme[] = "https://";
+
+	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
+		return false;
+	authority_out->p = url + sizeof(scheme) - 1;
+	authority_out->n = strcspn(authority_out->p, "/?#");
+	return split_authority(*authority_out, host_out, port_out);
+}
+
+bool provider_is_url(const char *url)
+{
+	struct span authority, host, port;
+
+	return attr_is_token(span_of(url), PROVIDER_URL_MAX_BYTES) &&
+	    strchr(url, '#') == NULL &&
+	    split_url(url, &authority, &host, &port);
+}
+
+enum fault provider_url_host(const char *url, char **host_out)
+{
 	struct span authority, host, port;
 	char *text;
 	size_t i;
 
-	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
+	if (!split_url(url, &authority, &host, &port))
 		return FAULT_GRAMMAR;
-	authority.p = url + sizeof(scheme) - 1;
-	authority.n = strcspn(authority.p, "/?#");
-	if (!split_authority(authority, &host, &port))
-		return FAULT_GRAMMAR;
-
 	text = calloc(1, authority.n + 1);
 	if (text == NULL)
 		return FAULT_NOMEM;
@@ -92,27 +107,6 @@ enum fault provider_token_host(const struct provider *provider, char **host_out)
 	return provider_url_host(provider->token_endpoint, host_out);
 }
 
-enum fault provider_url_check(const struct provider *provider, const char *key,
-    const char *url, struct why *why)
-{
-	char *host = NULL;
-	enum fault fault;
-
-	fault = provider_url_host(url, &host);
-	free(host);
-	if (fault == FAULT_NOMEM)
-		return fault;
-	if (fault == FAULT_NONE &&
-	    attr_is_token(span_of(url), PROVIDER_URL_MAX_BYTES) &&
-	    strchr(url, '#') == NULL)
-		return FAULT_NONE;
-	why_set(why, 0,
-	    "provider '%s': %s must be 'https://', a host and a path, without "
-	    "user name and fragment",
-	    provider->name, key);
-	return FAULT_GRAMMAR;
-}
-
 static struct span without_dot(struct span name)
 {
 	if (name.n > 1 && name.p[name.n - 1] == '.')
@@ -120,7 +114,7 @@ static struct span without_dot(struct span name)
 	return name;
 }
 
-/* Whether server is below domain, which has no dot in front. */
+/* Whether server is below domain; neither has a dot at its end. */
 static bool is_below(struct span server, struct span domain)
 {
 	struct span tail;
@@ -153,20 +147,42 @@ static bool in_list(const char *list, struct span server)
 	return false;
 }
 
+static bool is_in_or_below(struct span host, struct span domain)
+{
+	return same_folded(host, domain) || is_below(host, domain);
+}
+
 static bool in_account_domain(struct span account, struct span server)
 {
 	size_t i;
 
-	for (i = account.n; i > 0; i--) {
-		struct span domain = { account.p + i, account.n - i };
-
-		if (account.p[i - 1] != '@')
-			continue;
-		domain = without_dot(domain);
-		return domain.n > 0 &&
-		    (same_folded(domain, server) || is_below(server, domain));
-	}
+	for (i = account.n; i > 0; i--)
+		if (account.p[i - 1] == '@')
+			return is_in_or_below(server,
+			    without_dot(
+				(struct span){ account.p + i, account.n - i }));
 	return false;
+}
+
+enum fault provider_add_server(struct provider *provider, const char *server,
+    struct why *why)
+{
+	const char *name = strncmp(server, "*.", 2) == 0 ? server + 2 : server;
+
+	if (!attr_is_host(span_of(name)) || name[0] == '.')
+		return provider_bad(provider, "servers",
+		    "has a name that is neither a host name nor '*.' and a "
+		    "domain",
+		    why);
+	if (provider->n_servers == PROVIDER_SERVERS_MAX) {
+		why_set(why, 0, "provider '%s': servers has more than %d names",
+		    provider->name, PROVIDER_SERVERS_MAX);
+		return FAULT_TOO_BIG;
+	}
+	if (provider_put(&provider->servers[provider->n_servers], server))
+		return FAULT_NOMEM;
+	provider->n_servers++;
+	return FAULT_NONE;
 }
 
 bool provider_serves(const struct provider *provider, struct span account,
@@ -183,4 +199,54 @@ bool provider_serves(const struct provider *provider, struct span account,
 	if (in_list(extra_servers, server))
 		return true;
 	return provider->n_servers == 0 && in_account_domain(account, server);
+}
+
+static bool is_of(const struct preset *row, struct span domain, struct span mx)
+{
+	size_t i;
+
+	for (i = 0;
+	     domain.n > 0 && i < PRESET_DOMAINS_MAX && row->domains[i] != NULL;
+	     i++)
+		if (same_folded(domain, span_of(row->domains[i])))
+			return true;
+	for (i = 0; mx.n > 0 && i < PRESET_MX_MAX && row->mx[i] != NULL; i++)
+		if (is_in_or_below(without_dot(mx), span_of(row->mx[i])))
+			return true;
+	return false;
+}
+
+const char *provider_known_by(struct span domain, struct span mx)
+{
+	const struct preset *row;
+	size_t i;
+
+	for (i = 0; (row = preset_at(i)) != NULL; i++)
+		if (is_of(row, domain, mx))
+			return row->name;
+	return NULL;
+}
+
+/* Both are as provider_url_host() makes them. */
+static bool is_token_host(const struct preset *row, const char *host)
+{
+	struct span authority, known, port;
+
+	if (row->old_token_host != NULL &&
+	    strcmp(row->old_token_host, host) == 0)
+		return true;
+	return row->token_endpoint != NULL &&
+	    split_url(row->token_endpoint, &authority, &known, &port) &&
+	    span_is(known, host);
+}
+
+const char *provider_preset_of(const char *host)
+{
+	const struct preset *row;
+	size_t i;
+
+	for (i = 0; (row = preset_at(i)) != NULL; i++)
+		if (is_token_host(row, host))
+			return row->name;
+	return NULL;
 }

@@ -6,7 +6,6 @@
  */
 #include "oauth/provider.h"
 
-#include "oauth/presets.h"
 #include "oauth/provider_impl.h"
 #include "wire/buf.h"
 
@@ -57,32 +56,35 @@ static void add_supported(struct buf *scope, const char *supported)
 			add_words(scope, words[i]);
 }
 
-static enum fault derive(struct provider *provider, const struct preset *row)
+static void add_for_protocols(struct buf *scope, const char *protocols,
+    const struct preset *row)
+{
+	if (has_word(protocols, "smtp"))
+		add_words(scope, row->scope_smtp);
+	if (has_word(protocols, "imap"))
+		add_words(scope, row->scope_imap);
+	if (has_word(protocols, "pop"))
+		add_words(scope, row->scope_pop);
+	add_words(scope, row->scope_more);
+}
+
+static enum fault derive(struct provider *provider)
 {
 	struct buf scope = BUF_INIT(PROVIDER_VALUE_MAX_BYTES);
+	const struct preset *row = provider->row;
 	enum fault fault;
 
 	if (provider->scope != NULL)
 		return FAULT_NONE;
 	provider->scope_derived = true;
-	if (row == NULL &&
-	    (provider->scopes_supported == NULL ||
-		provider_is_app_only(provider)))
-		return provider_put(&provider->scope,
-		    provider_is_app_only(provider) ? "" : STANDARD_SCOPE);
-	if (row == NULL) {
+	if (provider_is_app_only(provider))
+		add_words(&scope, row != NULL ? row->scope_app : NULL);
+	else if (row != NULL)
+		add_for_protocols(&scope, provider->protocols, row);
+	else if (provider->scopes_supported != NULL)
 		add_supported(&scope, provider->scopes_supported);
-	} else if (provider_is_app_only(provider)) {
-		add_words(&scope, row->scope_app);
-	} else {
-		if (has_word(provider->protocols, "smtp"))
-			add_words(&scope, row->scope_smtp);
-		if (has_word(provider->protocols, "imap"))
-			add_words(&scope, row->scope_imap);
-		if (has_word(provider->protocols, "pop"))
-			add_words(&scope, row->scope_pop);
-		add_words(&scope, row->scope_more);
-	}
+	else
+		add_words(&scope, STANDARD_SCOPE);
 	fault = buf_fault(&scope);
 	if (!fault)
 		fault = provider_put(&provider->scope,
@@ -91,34 +93,35 @@ static enum fault derive(struct provider *provider, const struct preset *row)
 	return fault;
 }
 
+static void add_covered(struct buf *covers, const char *protocol,
+    const char *asked, const char *needed)
+{
+	if (needed != NULL && has_word(asked, needed))
+		add_words(covers, protocol);
+}
+
 /* Which protocols the scope of a preset is good for, as far as it tells. */
-static enum fault find_covers(struct provider *provider,
-    const struct preset *row)
+static enum fault find_covers(struct provider *provider)
 {
 	struct buf covers = BUF_INIT(PROVIDER_VALUE_MAX_BYTES);
+	const struct preset *row = provider->row;
 	enum fault fault;
 
 	if (row == NULL || provider_is_app_only(provider))
 		return FAULT_NONE;
-	if (row->scope_smtp != NULL &&
-	    has_word(provider->scope, row->scope_smtp))
-		add_words(&covers, "smtp");
-	if (row->scope_imap != NULL &&
-	    has_word(provider->scope, row->scope_imap))
-		add_words(&covers, "imap");
-	if (row->scope_pop != NULL && has_word(provider->scope, row->scope_pop))
-		add_words(&covers, "pop");
+	add_covered(&covers, "smtp", provider->scope, row->scope_smtp);
+	add_covered(&covers, "imap", provider->scope, row->scope_imap);
+	add_covered(&covers, "pop", provider->scope, row->scope_pop);
 	fault = buf_fault(&covers);
-	if (!fault && covers.n > 0)
+	if (!fault)
 		fault = provider_put(&provider->covers, covers.p);
 	buf_drop(&covers);
 	return fault;
 }
 
-enum fault provider_derive_scope(struct provider *provider,
-    const struct preset *row)
+enum fault provider_derive_scope(struct provider *provider)
 {
-	enum fault fault = derive(provider, row);
+	enum fault fault = derive(provider);
 
-	return fault ? fault : find_covers(provider, row);
+	return fault ? fault : find_covers(provider);
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "oauth/flow.h"
-#include "oauth/provider_impl.h"
 #include "oauth/reply_impl.h"
 #include "wire/attr.h"
 
@@ -106,10 +105,11 @@ static enum fault take_client(const json_t *object, struct registration *made,
 		    "byte that cannot be there");
 		return FAULT_GARBLED;
 	}
-	fault = provider_put(&made->client_id, id.p);
-	if (!fault && secret.n > 0)
-		fault = secret_new(secret, &made->client_secret);
-	return fault;
+	made->client_id = strdup(id.p);
+	if (made->client_id == NULL)
+		return FAULT_NOMEM;
+	return secret.n > 0 ? secret_new(secret, &made->client_secret) :
+			      FAULT_NONE;
 }
 
 enum fault registration_parse(struct span body,
