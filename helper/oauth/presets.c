@@ -88,6 +88,7 @@ static const struct preset presets[] = {
 	    .title = "Microsoft 365 operated by 21Vianet (China)",
 	    .flow = FLOW_DEVICE,
 	    MICROSOFT_AT("login.partner.microsoftonline.cn"),
+	    .old_token_host = "login.chinacloudapi.cn",
 	    .tenant = "organizations",
 	    OUTLOOK_SCOPES("partner.outlook.cn"),
 	    .scope_app = "https://partner.outlook.cn/.default",

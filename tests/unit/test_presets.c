@@ -298,6 +298,8 @@ static void token_hosts_are_known_by_their_older_names_too(void **state)
 	assert_string_equal(
 	    provider_preset_of("login.partner.microsoftonline.cn"),
 	    "microsoft-china");
+	assert_string_equal(provider_preset_of("login.chinacloudapi.cn"),
+	    "microsoft-china");
 	assert_string_equal(provider_preset_of("oauth2.googleapis.com"),
 	    "google");
 	assert_string_equal(provider_preset_of("accounts.google.com"),
