@@ -10,16 +10,6 @@
 #include "oauth/advice_data.h"
 #include "wire/attr.h"
 
-static bool is_one_of(const char *word, const char *const *words, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(word, words[i]) == 0)
-			return true;
-	return false;
-}
-
 /* A server in trouble may say anything; its status goes before its words. */
 static bool is_passing(long status)
 {
@@ -27,34 +17,23 @@ static bool is_passing(long status)
 	    (status >= 500 && status <= 599);
 }
 
+static const struct advice_word *find_word(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < advice_n_words; i++)
+		if (strcmp(advice_words[i].word, word) == 0)
+			return &advice_words[i];
+	return NULL;
+}
+
 enum advice_class advice_class(long status, const char *error)
 {
-	static const char *const login[] = {
-		"invalid_grant",
-		"interaction_required",
-		"consent_required",
-		"login_required",
-	};
-	static const char *const config[] = {
-		"invalid_client",
-		"unauthorized_client",
-		"invalid_scope",
-		"unsupported_grant_type",
-		"invalid_request",
-		"invalid_resource",
-		"org_internal",
-		"disabled_client",
-		"deleted_client",
-		"admin_policy_enforced",
-	};
+	const struct advice_word *known = find_word(error);
 
-	if (is_passing(status))
+	if (is_passing(status) || known == NULL)
 		return ADVICE_TRANSIENT;
-	if (is_one_of(error, login, sizeof(login) / sizeof(login[0])))
-		return ADVICE_LOGIN_NEEDED;
-	if (is_one_of(error, config, sizeof(config) / sizeof(config[0])))
-		return ADVICE_CONFIG;
-	return ADVICE_TRANSIENT;
+	return known->class;
 }
 
 static const char *text_of_codes(const struct reply_error *error)
@@ -65,16 +44,6 @@ static const char *text_of_codes(const struct reply_error *error)
 		for (j = 0; j < advice_n_codes; j++)
 			if (advice_codes[j].code == error->codes[i])
 				return advice_codes[j].text;
-	return NULL;
-}
-
-static const char *text_of_word(const char *word)
-{
-	size_t i;
-
-	for (i = 0; i < advice_n_words; i++)
-		if (strcmp(advice_words[i].word, word) == 0)
-			return advice_words[i].text;
 	return NULL;
 }
 
@@ -164,6 +133,7 @@ static bool is_secret_missing(const struct provider *provider,
 void advice_text(const struct provider *provider, long status,
     const struct reply_error *error, char *out, size_t out_bytes)
 {
+	const struct advice_word *known = find_word(error->error);
 	const char *text = NULL;
 	size_t n;
 
@@ -177,9 +147,8 @@ void advice_text(const struct provider *provider, long status,
 		(void)snprintf(out, out_bytes, "%s", text);
 		return;
 	}
-	text = text_of_word(error->error);
-	if (text != NULL)
-		(void)snprintf(out, out_bytes, "%s", text);
+	if (known != NULL)
+		(void)snprintf(out, out_bytes, "%s", known->text);
 	else
 		text_unknown(status, error, out, out_bytes);
 	n = strlen(out);

@@ -276,63 +276,60 @@ const struct advice_code advice_codes[] = {
 const size_t advice_n_codes = sizeof(advice_codes) / sizeof(advice_codes[0]);
 
 const struct advice_word advice_words[] = {
-	{ "invalid_grant", "the sign-in has ended or was revoked: " AGAIN },
-	{ "interaction_required",
-	    "somebody must answer a question in a "
-	    "browser: " AGAIN },
-	{ "consent_required",
+	{ "invalid_grant", ADVICE_LOGIN_NEEDED,
+	    "the sign-in has ended or was revoked: " AGAIN },
+	{ "interaction_required", ADVICE_LOGIN_NEEDED,
+	    "somebody must answer a question in a browser: " AGAIN },
+	{ "consent_required", ADVICE_LOGIN_NEEDED,
 	    "nobody has consented to this application: " AGAIN " and accept" },
-	{ "login_required", "somebody must sign in: " AGAIN },
-	{ "invalid_client",
-	    "the application is not accepted: check client_id "
-	    "and the client secret" },
-	{ "unauthorized_client",
-	    "the application may not do this: check its "
-	    "registration at the provider" },
-	{ "invalid_scope",
-	    "the scope is not accepted: check scope and "
-	    "protocols" },
-	{ "unsupported_grant_type",
-	    "the provider does not know this kind of "
-	    "sign-in: set another flow" },
-	{ "invalid_request",
-	    "the provider calls the request wrong: check "
-	    "client_id, tenant, scope and extra" },
-	{ "invalid_resource",
-	    "the scope names a service that is not there: "
-	    "check scope and cloud" },
-	{ "org_internal",
-	    "the application is for its own organisation only: "
-	    "make it external, or use an account of the organisation" },
-	{ "disabled_client",
-	    "the application was disabled by the provider: "
-	    "look at its registration" },
-	{ "deleted_client",
-	    "the application was deleted: register a new one "
-	    "and set client_id" },
-	{ "admin_policy_enforced",
-	    "the organisation does not allow this "
-	    "application: an administrator must trust it" },
-	{ "redirect_uri_mismatch",
+	{ "login_required", ADVICE_LOGIN_NEEDED,
+	    "somebody must sign in: " AGAIN },
+	{ "invalid_client", ADVICE_CONFIG,
+	    "the application is not accepted: check client_id and the client "
+	    "secret" },
+	{ "unauthorized_client", ADVICE_CONFIG,
+	    "the application may not do this: check its registration at the "
+	    "provider" },
+	{ "invalid_scope", ADVICE_CONFIG,
+	    "the scope is not accepted: check scope and protocols" },
+	{ "unsupported_grant_type", ADVICE_CONFIG,
+	    "the provider does not know this kind of sign-in: set another flow" },
+	{ "invalid_request", ADVICE_CONFIG,
+	    "the provider calls the request wrong: check client_id, tenant, "
+	    "scope and extra" },
+	{ "invalid_resource", ADVICE_CONFIG,
+	    "the scope names a service that is not there: check scope and cloud" },
+	{ "org_internal", ADVICE_CONFIG,
+	    "the application is for its own organisation only: make it "
+	    "external, or use an account of the organisation" },
+	{ "disabled_client", ADVICE_CONFIG,
+	    "the application was disabled by the provider: look at its "
+	    "registration" },
+	{ "deleted_client", ADVICE_CONFIG,
+	    "the application was deleted: register a new one and set client_id" },
+	{ "admin_policy_enforced", ADVICE_CONFIG,
+	    "the organisation does not allow this application: an "
+	    "administrator must trust it" },
+	{ "redirect_uri_mismatch", ADVICE_TRANSIENT,
 	    "the redirect address is not registered: add "
 	    "http://127.0.0.1/callback, or register a desktop application" },
-	{ "temporarily_unavailable", WAIT },
-	{ "server_error", WAIT },
-	{ "access_denied",
-	    "the sign-in was refused in the browser: start it "
-	    "again and accept" },
-	{ "authorization_declined",
-	    "the sign-in was refused in the browser: "
-	    "start it again and accept" },
-	{ "authorization_pending", "the sign-in is not finished yet" },
-	{ "slow_down", "the provider is asked too often: wait" },
-	{ "expired_token", "the code has expired: start the sign-in again" },
-	{ "bad_verification_code",
-	    "the device code is not known there: check "
-	    "tenant, then start the sign-in again" },
-	{ "unsupported_token_type",
-	    "the provider does not revoke this kind "
-	    "of token" },
+	{ "temporarily_unavailable", ADVICE_TRANSIENT, WAIT },
+	{ "server_error", ADVICE_TRANSIENT, WAIT },
+	{ "access_denied", ADVICE_TRANSIENT,
+	    "the sign-in was refused in the browser: start it again and accept" },
+	{ "authorization_declined", ADVICE_TRANSIENT,
+	    "the sign-in was refused in the browser: start it again and accept" },
+	{ "authorization_pending", ADVICE_TRANSIENT,
+	    "the sign-in is not finished yet" },
+	{ "slow_down", ADVICE_TRANSIENT,
+	    "the provider is asked too often: wait" },
+	{ "expired_token", ADVICE_TRANSIENT,
+	    "the code has expired: start the sign-in again" },
+	{ "bad_verification_code", ADVICE_TRANSIENT,
+	    "the device code is not known there: check tenant, then start the "
+	    "sign-in again" },
+	{ "unsupported_token_type", ADVICE_TRANSIENT,
+	    "the provider does not revoke this kind of token" },
 };
 
 const size_t advice_n_words = sizeof(advice_words) / sizeof(advice_words[0]);

@@ -10,8 +10,7 @@
 #ifndef MAILTOKEN_OAUTH_ADVICE_DATA_H
 #define MAILTOKEN_OAUTH_ADVICE_DATA_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "oauth/advice.h"
 
 #define ADVICE_SENTENCE_MAX_BYTES 200
 
@@ -20,8 +19,10 @@ struct advice_code {
 	const char *text;
 };
 
+/* Of an error word; one that is not here is ADVICE_TRANSIENT. */
 struct advice_word {
 	const char *word;
+	enum advice_class class;
 	const char *text;
 };
 
