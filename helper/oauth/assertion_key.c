@@ -247,12 +247,8 @@ static enum fault copy_member(const json_t *object, const char *name,
 		    "key as JSON again");
 	if (text.n == 0)
 		return FAULT_NONE;
-	*out = malloc(text.n + 1);
-	if (*out == NULL)
-		return FAULT_NOMEM;
-	memcpy(*out, text.p, text.n);
-	(*out)[text.n] = '\0';
-	return FAULT_NONE;
+	*out = strdup(text.p);
+	return *out != NULL ? FAULT_NONE : FAULT_NOMEM;
 }
 
 static enum fault fill_google(const json_t *object, struct assertion_key *key,

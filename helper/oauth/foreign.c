@@ -45,23 +45,22 @@ static enum fault bad(struct why *why, const char *text)
 	return FAULT_GARBLED;
 }
 
+/* Who says it first; an empty string is said, too: a client without secret. */
+static const json_t *source_of(const struct sources *sources, const char *name)
+{
+	const json_t *member = json_object_get(sources->at[0], name);
+
+	return sources->at[1] == NULL ||
+		(member != NULL && !json_is_null(member)) ?
+	    sources->at[0] :
+	    sources->at[1];
+}
+
 static enum fault find(const struct sources *sources, const char *name,
     struct span *text_out)
 {
-	enum fault fault;
-	size_t i;
-
-	/* An empty string is said, too: a client without a secret. */
-	for (i = 0; i < 2 && sources->at[i] != NULL; i++) {
-		const json_t *value = json_object_get(sources->at[i], name);
-
-		fault = reply_string(sources->at[i], name, text_out,
-		    sources->why);
-		if (fault != FAULT_NONE || json_is_string(value))
-			return fault;
-	}
-	*text_out = (struct span){ NULL, 0 };
-	return FAULT_NONE;
+	return reply_string(source_of(sources, name), name, text_out,
+	    sources->why);
 }
 
 static enum fault take(const struct sources *sources, const char *name,
@@ -73,14 +72,8 @@ static enum fault take(const struct sources *sources, const char *name,
 	fault = find(sources, name, &text);
 	if (fault != FAULT_NONE || text.n == 0)
 		return fault;
-	if (memchr(text.p, '\0', text.n) != NULL)
-		return bad(sources->why, "a member has a NUL");
-	*out = malloc(text.n + 1);
-	if (*out == NULL)
-		return FAULT_NOMEM;
-	memcpy(*out, text.p, text.n);
-	(*out)[text.n] = '\0';
-	return FAULT_NONE;
+	*out = strdup(text.p);
+	return *out != NULL ? FAULT_NONE : FAULT_NOMEM;
 }
 
 static enum fault take_secret(const struct sources *sources, const char *name,
@@ -98,61 +91,47 @@ static enum fault take_secret(const struct sources *sources, const char *name,
 /* A JSON boolean, or its word, as sasl-xoauth2 reads them. */
 static bool is_true(const struct sources *sources, const char *name)
 {
-	size_t i;
+	const json_t *value = json_object_get(source_of(sources, name), name);
+	const char *word = json_string_value(value);
 
-	for (i = 0; i < 2 && sources->at[i] != NULL; i++) {
-		const json_t *value = json_object_get(sources->at[i], name);
-		const char *word = json_string_value(value);
-
-		if (value != NULL)
-			return json_is_true(value) ||
-			    (word != NULL &&
-				(strcmp(word, "yes") == 0 ||
-				    strcmp(word, "true") == 0));
-	}
-	return false;
-}
-
-static enum fault take_margin(const struct sources *sources,
-    int64_t *margin_out)
-{
-	const struct reply_range range = { 0, FOREIGN_MARGIN_MAX_S, 0 };
-	enum fault fault = FAULT_NONE;
-	size_t i;
-
-	for (i = 0; i < 2 && sources->at[i] != NULL && fault == FAULT_NONE &&
-	     *margin_out == 0;
-	     i++)
-		fault = reply_number(sources->at[i], "refresh_window", range,
-		    margin_out, sources->why);
-	return fault;
+	return json_is_true(value) ||
+	    (word != NULL &&
+		(strcmp(word, "yes") == 0 || strcmp(word, "true") == 0));
 }
 
 static enum fault take_client(const struct sources *sources,
     struct foreign *foreign, const char *no_client)
 {
+	const struct {
+		const char *name;
+		char **slot;
+	} members[] = {
+		{ "client_id", &foreign->client_id },
+		{ "token_endpoint", &foreign->token_endpoint },
+		{ "scope", &foreign->scope },
+		{ "proxy", &foreign->proxy },
+		{ "ca_bundle_file", &foreign->ca_file },
+		{ "ca_certs_dir", &foreign->ca_path },
+	};
 	enum fault fault;
+	size_t i;
 
 	fault = take_secret(sources, "refresh_token", &foreign->refresh_token);
 	if (fault == FAULT_NONE)
 		fault = take_secret(sources, "client_secret",
 		    &foreign->client_secret);
-	if (fault == FAULT_NONE)
-		fault = take(sources, "client_id", &foreign->client_id);
-	if (fault == FAULT_NONE)
-		fault = take(sources, "token_endpoint",
-		    &foreign->token_endpoint);
-	if (fault == FAULT_NONE)
-		fault = take(sources, "scope", &foreign->scope);
+	for (i = 0;
+	     fault == FAULT_NONE && i < sizeof(members) / sizeof(members[0]);
+	     i++)
+		fault = take(sources, members[i].name, members[i].slot);
 	if (fault != FAULT_NONE)
 		return fault;
 	if (foreign->refresh_token == NULL)
 		return bad(sources->why,
 		    "it has no refresh_token: sign the account in with "
 		    "mailtoken login");
-	if (foreign->client_id == NULL)
-		return bad(sources->why, no_client);
-	return FAULT_NONE;
+	return foreign->client_id != NULL ? FAULT_NONE :
+					    bad(sources->why, no_client);
 }
 
 static enum fault set_default(char **slot, const char *text)
@@ -166,6 +145,7 @@ static enum fault set_default(char **slot, const char *text)
 static enum fault read_sasl_xoauth2(const struct sources *sources,
     struct foreign *foreign)
 {
+	const struct reply_range margin = { 0, FOREIGN_MARGIN_MAX_S, 0 };
 	enum fault fault;
 
 	if (is_true(sources, "use_client_credentials"))
@@ -182,13 +162,8 @@ static enum fault read_sasl_xoauth2(const struct sources *sources,
 	if (fault == FAULT_NONE)
 		fault = take(sources, "user", &foreign->user);
 	if (fault == FAULT_NONE)
-		fault = take(sources, "proxy", &foreign->proxy);
-	if (fault == FAULT_NONE)
-		fault = take(sources, "ca_bundle_file", &foreign->ca_file);
-	if (fault == FAULT_NONE)
-		fault = take(sources, "ca_certs_dir", &foreign->ca_path);
-	if (fault == FAULT_NONE)
-		fault = take_margin(sources, &foreign->margin_s);
+		fault = reply_number(source_of(sources, "refresh_window"),
+		    "refresh_window", margin, &foreign->margin_s, sources->why);
 	if (fault == FAULT_NONE)
 		fault = set_default(&foreign->token_endpoint, GOOGLE_TOKEN);
 	return fault;
