@@ -12,7 +12,6 @@
 #include "oauth/reply_impl.h"
 #include "wire/attr.h"
 
-#define SCOPES_MAX	 256
 #define SCOPES_MAX_BYTES 4096
 
 struct discovery_search {
@@ -109,7 +108,7 @@ static enum fault take_scopes(const json_t *object, char **slot)
 	size_t i, n = json_array_size(list);
 	enum fault fault;
 
-	for (i = 0; i < n && i < SCOPES_MAX; i++) {
+	for (i = 0; i < n; i++) {
 		const json_t *word = json_array_get(list, i);
 		struct span text = { json_string_value(word),
 			json_string_length(word) };
