@@ -130,19 +130,37 @@ static bool is_secret_missing(const struct provider *provider,
 	    strstr(error->description, "client_secret") != NULL;
 }
 
-void advice_text(const struct provider *provider, long status,
-    const struct reply_error *error, char *out, size_t out_bytes)
+/* What a number, or the provider, makes more of than the word says. */
+static const char *text_of_special(const struct provider *provider,
+    const struct reply_error *error)
 {
-	const struct advice_word *known = find_word(error->error);
+	const struct advice_word *sub = find_word(error->suberror);
 	const char *text = NULL;
-	size_t n;
 
 	if (provider->family == PROVIDER_MICROSOFT &&
 	    !is_persons_no(error->error))
 		text = text_of_codes(error);
-	if (text == NULL && is_secret_missing(provider, error))
-		text = "a secret is asked for: write client_secret_file with "
+	if (text != NULL)
+		return text;
+	if (is_secret_missing(provider, error))
+		return "a secret is asked for: write client_secret_file with "
 		       "the one that the application was given";
+	if (provider->family != PROVIDER_GOOGLE)
+		return NULL;
+	if (sub != NULL)
+		return sub->text;
+	return strcmp(error->error, "invalid_grant") == 0 ?
+	    advice_google_grant :
+	    NULL;
+}
+
+void advice_text(const struct provider *provider, long status,
+    const struct reply_error *error, char *out, size_t out_bytes)
+{
+	const struct advice_word *known = find_word(error->error);
+	const char *text = text_of_special(provider, error);
+	size_t n;
+
 	if (text != NULL) {
 		(void)snprintf(out, out_bytes, "%s", text);
 		return;

@@ -275,9 +275,16 @@ const struct advice_code advice_codes[] = {
 
 const size_t advice_n_codes = sizeof(advice_codes) / sizeof(advice_codes[0]);
 
+const char advice_google_grant[] =
+    "the sign-in has ended or was revoked: " AGAIN " (a new password ends "
+    "it, and so do 7 days while the consent screen has status 'Testing')";
+
 const struct advice_word advice_words[] = {
 	{ "invalid_grant", ADVICE_LOGIN_NEEDED,
 	    "the sign-in has ended or was revoked: " AGAIN },
+	{ "invalid_rapt", ADVICE_LOGIN_NEEDED,
+	    "the organisation's policy for the length of sessions ended the "
+	    "sign-in: " AGAIN ", or let an administrator change it" },
 	{ "interaction_required", ADVICE_LOGIN_NEEDED,
 	    "somebody must answer a question in a browser: " AGAIN },
 	{ "consent_required", ADVICE_LOGIN_NEEDED,

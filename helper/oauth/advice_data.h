@@ -26,6 +26,9 @@ struct advice_word {
 	const char *text;
 };
 
+/* Why Google's grants end; its word tells no more than that. */
+extern const char advice_google_grant[];
+
 extern const struct advice_code advice_codes[];
 extern const size_t advice_n_codes;
 extern const struct advice_word advice_words[];

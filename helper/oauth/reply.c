@@ -332,6 +332,9 @@ enum fault reply_error_parse(struct span body, struct reply_error *error_out)
 	    sizeof(error_out->description));
 	plain_member(object, "suberror", error_out->suberror,
 	    sizeof(error_out->suberror));
+	if (error_out->suberror[0] == '\0')
+		plain_member(object, "error_subtype", error_out->suberror,
+		    sizeof(error_out->suberror));
 	plain_member(object, "correlation_id", error_out->correlation_id,
 	    sizeof(error_out->correlation_id));
 	plain_member(object, "trace_id", error_out->trace_id,

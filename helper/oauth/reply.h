@@ -46,7 +46,7 @@ struct reply_device {
 struct reply_error {
 	char error[64]; /* "" when there was none */
 	char description[256];
-	char suberror[64];
+	char suberror[64];		 /* Google: error_subtype */
 	int64_t codes[REPLY_ERRORS_MAX]; /* Microsoft's error_codes, or the
 					    AADSTS number of the text */
 	size_t n_codes;

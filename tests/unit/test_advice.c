@@ -213,6 +213,29 @@ static void a_secret_that_is_missing_is_named(void **state)
 	secret_free(secret);
 }
 
+/* Facts that Google's word does not tell. */
+static void the_ends_of_googles_grants_are_named(void **state)
+{
+	struct provider google = { .family = PROVIDER_GOOGLE };
+	struct reply_error error = { .error = "invalid_grant" };
+	char text[300];
+
+	(void)state;
+	advice_text(&google, 400, &error, text, sizeof(text));
+	assert_non_null(strstr(text, "mailtoken login"));
+	assert_non_null(strstr(text, "new password"));
+	assert_non_null(strstr(text, "7 days"));
+	assert_int_equal(
+	    reply_error_parse(BYTES("{\"error\":\"invalid_grant\","
+				    "\"error_subtype\":\"invalid_rapt\"}"),
+		&error),
+	    FAULT_NONE);
+	advice_text(&google, 400, &error, text, sizeof(text));
+	assert_non_null(strstr(text, "session"));
+	assert_non_null(strstr(text, "mailtoken login"));
+	assert_int_equal(advice_class(400, error.error), ADVICE_LOGIN_NEEDED);
+}
+
 static void a_redirect_that_is_not_registered_is_named(void **state)
 {
 	struct reply_error error = { .error = "redirect_uri_mismatch" };
@@ -249,6 +272,7 @@ static void the_table_is_in_order_and_every_sentence_fits(void **state)
 			assert_true(
 			    advice_codes[i].code > advice_codes[i - 1].code);
 	}
+	assert_true(strlen(advice_google_grant) < ADVICE_SENTENCE_MAX_BYTES);
 	for (i = 0; i < advice_n_words; i++)
 		assert_true(
 		    strlen(advice_words[i].text) < ADVICE_SENTENCE_MAX_BYTES);
@@ -270,6 +294,7 @@ int main(void)
 		cmocka_unit_test(what_may_be_a_secret_is_not_repeated),
 		cmocka_unit_test(without_a_word_the_status_speaks),
 		cmocka_unit_test(a_secret_that_is_missing_is_named),
+		cmocka_unit_test(the_ends_of_googles_grants_are_named),
 		cmocka_unit_test(a_redirect_that_is_not_registered_is_named),
 		cmocka_unit_test(a_small_buffer_is_filled_and_ended),
 		cmocka_unit_test(the_table_is_in_order_and_every_sentence_fits),
