@@ -284,6 +284,7 @@ static enum fault search_ask(struct discovery_search *search)
 {
 	const struct provider *provider = search->provider;
 	struct http_request request = {
+		.method = HTTP_GET,
 		.ca_file = provider->ca_file,
 		.ca_path = provider->ca_path,
 		.proxy = provider->proxy,
@@ -295,7 +296,7 @@ static enum fault search_ask(struct discovery_search *search)
 	if (fault)
 		return fault;
 	request.url = url;
-	fault = http_get(search->http, &request, search_answered, search,
+	fault = http_start(search->http, &request, search_answered, search,
 	    &search->exchange);
 	free(url);
 	return fault;

@@ -63,8 +63,9 @@ enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
 {
 	const struct provider *provider = flow->target.provider;
 	struct http_request request = {
+		.method = HTTP_POST_FORM,
 		.url = url,
-		.form = buf_span(form),
+		.body = buf_span(form),
 		.ca_file = provider->ca_file,
 		.ca_path = provider->ca_path,
 		.proxy = provider->proxy,
@@ -80,7 +81,7 @@ enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
 	free(flow->host);
 	flow->host = host;
 	flow->endpoint = endpoint;
-	return http_post(flow->target.http, &request, flow_done, flow,
+	return http_start(flow->target.http, &request, flow_done, flow,
 	    &flow->exchange);
 }
 

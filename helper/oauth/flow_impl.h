@@ -48,7 +48,7 @@ void flow_add_client(const struct flow *flow, enum flow_secret with,
  * flow_post - send form to url, called endpoint in sentences; grant.answered
  * is called in the end
  *
- * The fault of form, or of http_post().
+ * The fault of form, or of http_start().
  */
 enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
     const struct buf *form) MUST_CHECK;

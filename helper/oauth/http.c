@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Exchanges: made, started, finished, cancelled.  An exchange is in the list
- * of its http from http_post() until its done function is called or it is
+ * of its http from http_start() until its done function is called or it is
  * cancelled; callbacks may post and cancel, so the list is never walked
  * across one.
  */
@@ -17,7 +17,7 @@
 #define MAILTOKEN_VERSION "0"
 #endif
 
-#define HTTP_FORM_MAX_BYTES 131072
+#define HTTP_SENT_MAX_BYTES 131072
 
 #if LIBCURL_VERSION_NUM >= 0x075500
 static CURLcode allow_https_only(CURL *easy)
@@ -31,36 +31,24 @@ static CURLcode allow_https_only(CURL *easy)
 }
 #endif
 
-static void exchange_link(struct http_exchange *exchange)
-{
-	struct http *http = exchange->http;
-
-	exchange->prev = NULL;
-	exchange->next = http->first;
-	if (http->first != NULL)
-		http->first->prev = exchange;
-	http->first = exchange;
-}
-
 static void exchange_unlink(struct http_exchange *exchange)
 {
-	if (exchange->prev != NULL)
-		exchange->prev->next = exchange->next;
-	else
-		exchange->http->first = exchange->next;
-	if (exchange->next != NULL)
-		exchange->next->prev = exchange->prev;
+	struct http_exchange **at = &exchange->http->first;
+
+	while (*at != exchange)
+		at = &(*at)->next;
+	*at = exchange->next;
 }
 
 static void exchange_free(struct http_exchange *exchange)
 {
 	if (exchange == NULL)
 		return;
-	/* Before the form, which curl reads without a copy of its own. */
+	/* Before what is sent, which curl reads without a copy of its own. */
 	if (exchange->easy != NULL)
 		curl_easy_cleanup(exchange->easy);
 	curl_slist_free_all(exchange->headers);
-	buf_drop(&exchange->form);
+	buf_drop(&exchange->sent);
 	buf_drop(&exchange->body);
 	free(exchange->host);
 	free(exchange);
@@ -74,44 +62,31 @@ static size_t body_cb(char *p, size_t one, size_t n, void *ctx)
 	return buf_fault(&exchange->body) == FAULT_NONE ? one * n : 0;
 }
 
-static CURLcode set_safety(CURL *easy)
+static const struct {
+	CURLoption option;
+	long value;
+} always[] = {
+	{ CURLOPT_FOLLOWLOCATION, 0L },
+	{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
+	{ CURLOPT_SSL_VERIFYPEER, 1L },
+	{ CURLOPT_SSL_VERIFYHOST, 2L },
+	{ CURLOPT_NETRC, (long)CURL_NETRC_IGNORED },
+	{ CURLOPT_DISALLOW_USERNAME_IN_URL, 1L },
+	{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L },
+	{ CURLOPT_NOSIGNAL, 1L },
+	{ CURLOPT_CONNECTTIMEOUT_MS, HTTP_CONNECT_MAX_MS },
+	{ CURLOPT_TIMEOUT_MS, HTTP_TOTAL_MAX_MS },
+	{ CURLOPT_TCP_KEEPALIVE, 1L },
+};
+
+static CURLcode set_always(CURL *easy)
 {
 	CURLcode code = allow_https_only(easy);
+	size_t i;
 
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_SSLVERSION,
-		    (long)CURL_SSLVERSION_TLSv1_2);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_NETRC,
-		    (long)CURL_NETRC_IGNORED);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL,
-		    1L);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	return code;
-}
-
-static CURLcode set_bounds(CURL *easy)
-{
-	CURLcode code;
-
-	code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-	    (long)HTTP_CONNECT_MAX_MS);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-		    (long)HTTP_TOTAL_MAX_MS);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
-		    (curl_off_t)HTTP_BODY_MAX_BYTES);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	for (i = 0; !code && i < sizeof(always) / sizeof(always[0]); i++)
+		code = curl_easy_setopt(easy, always[i].option,
+		    always[i].value);
 	return code;
 }
 
@@ -131,9 +106,6 @@ static CURLcode set_trust(CURL *easy, const struct http_request *request)
 	}
 	if (!code && request->proxy != NULL)
 		code = curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS,
-		    1L);
 	return code;
 }
 
@@ -158,47 +130,49 @@ static CURLcode set_callbacks(struct http_exchange *exchange)
 	return code;
 }
 
-static enum fault add_header(struct http_exchange *exchange, const char *line)
+static bool add_header(struct http_exchange *exchange, const char *line)
 {
 	struct curl_slist *longer;
 
 	longer = curl_slist_append(exchange->headers, line);
 	if (longer == NULL)
-		return FAULT_NOMEM;
+		return false;
 	exchange->headers = longer;
-	return FAULT_NONE;
+	return true;
 }
 
-static CURLcode set_body(struct http_exchange *exchange)
+static bool add_headers(struct http_exchange *exchange, enum http_method method)
+{
+	return add_header(exchange, "Accept: application/json") &&
+	    add_header(exchange, "Expect:") &&
+	    (method == HTTP_GET ||
+		add_header(exchange,
+		    method == HTTP_POST_JSON ?
+			"Content-Type: application/json" :
+			"Content-Type: application/x-www-form-urlencoded"));
+}
+
+static CURLcode set_request(struct http_exchange *exchange,
+    const struct http_request *request)
 {
 	CURL *easy = exchange->easy;
 	CURLcode code;
 
-	if (exchange->is_get)
-		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-	code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		    (curl_off_t)exchange->form.n);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-		    exchange->form.p);
-	return code;
-}
-
-static CURLcode set_request(struct http_exchange *exchange, const char *url)
-{
-	CURL *easy = exchange->easy;
-	CURLcode code;
-
-	code = curl_easy_setopt(easy, CURLOPT_URL, url);
+	code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	if (!code)
 		code = curl_easy_setopt(easy, CURLOPT_USERAGENT,
 		    "mailtoken/" MAILTOKEN_VERSION);
 	if (!code)
 		code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
 		    exchange->headers);
-	return code ? code : set_body(exchange);
+	if (code || request->method == HTTP_GET)
+		return code;
+	code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,
+	    (long)exchange->sent.n);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+		    exchange->sent.p);
+	return code;
 }
 
 static enum fault exchange_prepare(struct http_exchange *exchange,
@@ -206,37 +180,27 @@ static enum fault exchange_prepare(struct http_exchange *exchange,
 {
 	CURLcode code;
 
-	buf_add(&exchange->form, request->form);
-	if (buf_fault(&exchange->form))
-		return buf_fault(&exchange->form);
+	buf_add(&exchange->sent, request->body);
+	if (buf_fault(&exchange->sent))
+		return buf_fault(&exchange->sent);
 	exchange->easy = curl_easy_init();
-	if (exchange->easy == NULL ||
-	    add_header(exchange, "Accept: application/json") ||
-	    (!exchange->is_get &&
-		add_header(exchange,
-		    request->json ?
-			"Content-Type: application/json" :
-			"Content-Type: application/x-www-form-urlencoded")) ||
-	    add_header(exchange, "Expect:"))
+	if (exchange->easy == NULL || !add_headers(exchange, request->method))
 		return FAULT_NOMEM;
 
-	code = set_safety(exchange->easy);
-	if (!code)
-		code = set_bounds(exchange->easy);
+	code = set_always(exchange->easy);
 	if (!code)
 		code = set_trust(exchange->easy, request);
 	if (!code)
 		code = set_callbacks(exchange);
 	if (!code)
-		code = set_request(exchange, request->url);
+		code = set_request(exchange, request);
 	if (code == CURLE_OUT_OF_MEMORY)
 		return FAULT_NOMEM;
 	return code == CURLE_OK ? FAULT_NONE : FAULT_INTERNAL;
 }
 
-static enum fault exchange_begin(struct http *http,
-    const struct http_request *request, bool is_get,
-    struct http_exchange **exchange_out)
+enum fault http_start(struct http *http, const struct http_request *request,
+    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
 {
 	struct http_exchange *exchange;
 	enum fault fault;
@@ -245,8 +209,9 @@ static enum fault exchange_begin(struct http *http,
 	if (exchange == NULL)
 		return FAULT_NOMEM;
 	exchange->http = http;
-	exchange->is_get = is_get;
-	buf_init(&exchange->form, HTTP_FORM_MAX_BYTES);
+	exchange->done = done;
+	exchange->ctx = ctx;
+	buf_init(&exchange->sent, HTTP_SENT_MAX_BYTES);
 	buf_init(&exchange->body, HTTP_BODY_MAX_BYTES);
 
 	fault = provider_url_host(request->url, &exchange->host);
@@ -258,34 +223,9 @@ static enum fault exchange_begin(struct http *http,
 		exchange_free(exchange);
 		return fault;
 	}
-	exchange_link(exchange);
+	exchange->next = http->first;
+	http->first = exchange;
 	*exchange_out = exchange;
-	return FAULT_NONE;
-}
-
-enum fault http_post(struct http *http, const struct http_request *request,
-    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
-{
-	enum fault fault;
-
-	fault = exchange_begin(http, request, false, exchange_out);
-	if (fault)
-		return fault;
-	(*exchange_out)->done = done;
-	(*exchange_out)->ctx = ctx;
-	return FAULT_NONE;
-}
-
-enum fault http_get(struct http *http, const struct http_request *request,
-    http_done_fn *done, void *ctx, struct http_exchange **exchange_out)
-{
-	enum fault fault;
-
-	fault = exchange_begin(http, request, true, exchange_out);
-	if (fault)
-		return fault;
-	(*exchange_out)->done = done;
-	(*exchange_out)->ctx = ctx;
 	return FAULT_NONE;
 }
 

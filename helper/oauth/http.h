@@ -34,10 +34,16 @@ enum http_trouble {
 	HTTP_LOCAL /* no memory, unreadable CA file, ... */
 };
 
+enum http_method {
+	HTTP_POST_FORM, /* application/x-www-form-urlencoded */
+	HTTP_POST_JSON,
+	HTTP_GET
+};
+
 struct http_request {
+	enum http_method method;
 	const char *url;     /* https; copied */
-	struct span form;    /* the body; copied into a wiping buffer */
-	bool json;	     /* the body is JSON and no form */
+	struct span body;    /* copied into a wiping buffer */
 	const char *ca_file; /* NULL: the system's */
 	const char *ca_path;
 	const char *proxy; /* NULL: from the environment; "" for none */
@@ -54,7 +60,7 @@ struct http_answer {
 
 /*
  * Called once for each exchange, from the event loop, never from inside
- * http_post(); the exchange is gone when it returns.
+ * http_start(); the exchange is gone when it returns.
  */
 typedef void http_done_fn(void *ctx, const struct http_answer *answer);
 
@@ -66,20 +72,14 @@ enum fault http_new(struct event_base *base, struct http **http_out) MUST_CHECK;
 void http_free(struct http *http);
 
 /*
- * http_post - start a POST of a form (application/x-www-form-urlencoded,
- * Accept: application/json)
+ * http_start - begin an exchange (Accept: application/json)
  *
  * exchange_out  out: for http_cancel(); owned by http
  *
  * FAULT_GRAMMAR unless url begins with https://; FAULT_NOMEM;
  * FAULT_INTERNAL.
  */
-enum fault http_post(struct http *http, const struct http_request *request,
-    http_done_fn *done, void *ctx,
-    struct http_exchange **exchange_out) MUST_CHECK;
-
-/* http_get - the same without a body. */
-enum fault http_get(struct http *http, const struct http_request *request,
+enum fault http_start(struct http *http, const struct http_request *request,
     http_done_fn *done, void *ctx,
     struct http_exchange **exchange_out) MUST_CHECK;
 

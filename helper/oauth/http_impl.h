@@ -27,14 +27,13 @@ struct http {
 
 struct http_exchange {
 	struct http *http;
-	struct http_exchange *next, *prev;
+	struct http_exchange *next;
 	CURL *easy;
 	struct curl_slist *headers;
 	char *host; /* of the URL, for sentences */
-	struct buf form;
-	bool is_get;
-	struct buf body;
-	bool broken; /* the event loop could not take its socket */
+	struct buf sent;
+	struct buf body; /* of the answer */
+	bool broken;	 /* the event loop could not take its socket */
 	char retry_after[HTTP_HEADER_MAX_BYTES];
 	char date[HTTP_HEADER_MAX_BYTES];
 	char reason[CURL_ERROR_SIZE];

@@ -211,8 +211,8 @@ static enum fault ask(struct http *http, struct registration_request *request)
 	const struct provider *provider = request->provider;
 	struct buf body = BUF_INIT(BODY_MAX_BYTES);
 	struct http_request post = {
+		.method = HTTP_POST_JSON,
 		.url = provider->registration_endpoint,
-		.json = true,
 		.ca_file = provider->ca_file,
 		.ca_path = provider->ca_path,
 		.proxy = provider->proxy,
@@ -221,8 +221,8 @@ static enum fault ask(struct http *http, struct registration_request *request)
 
 	fault = registration_body(provider, &body);
 	if (!fault) {
-		post.form = buf_span(&body);
-		fault = http_post(http, &post, request_answered, request,
+		post.body = buf_span(&body);
+		fault = http_start(http, &post, request_answered, request,
 		    &request->exchange);
 	}
 	buf_drop(&body);
