@@ -62,6 +62,17 @@ static size_t body_cb(char *p, size_t one, size_t n, void *ctx)
 	return buf_fault(&exchange->body) == FAULT_NONE ? one * n : 0;
 }
 
+/*
+ * A resolver thread that hangs on a dead name server is left to itself.
+ * Without that, ending its exchange waits for it, and the whole helper with
+ * it; libcurl before 7.87 cannot do otherwise.
+ */
+#if LIBCURL_VERSION_NUM >= 0x075700
+#define LEAVE_RESOLVER { CURLOPT_QUICK_EXIT, 1L },
+#else
+#define LEAVE_RESOLVER
+#endif
+
 static const struct {
 	CURLoption option;
 	long value;
@@ -74,7 +85,7 @@ static const struct {
 	{ CURLOPT_DISALLOW_USERNAME_IN_URL, 1L },
 	{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L },
 	{ CURLOPT_NOSIGNAL, 1L },
-	{ CURLOPT_CONNECTTIMEOUT_MS, HTTP_CONNECT_MAX_MS },
+	LEAVE_RESOLVER{ CURLOPT_CONNECTTIMEOUT_MS, HTTP_CONNECT_MAX_MS },
 	{ CURLOPT_TIMEOUT_MS, HTTP_TOTAL_MAX_MS },
 	{ CURLOPT_TCP_KEEPALIVE, 1L },
 };
