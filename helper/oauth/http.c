@@ -73,11 +73,16 @@ static size_t body_cb(char *p, size_t one, size_t n, void *ctx)
 #define LEAVE_RESOLVER
 #endif
 
+/*
+ * HTTP/1.1: a connection that went dead is closed with the exchange that
+ * timed out on it.  Of HTTP/2 libcurl keeps it, and the next one hangs, too.
+ */
 static const struct {
 	CURLoption option;
 	long value;
 } always[] = {
 	{ CURLOPT_FOLLOWLOCATION, 0L },
+	{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
 	{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
 	{ CURLOPT_SSL_VERIFYPEER, 1L },
 	{ CURLOPT_SSL_VERIFYHOST, 2L },

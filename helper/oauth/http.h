@@ -4,8 +4,8 @@
  * http - bounded HTTPS exchanges on a curl multi handle
  *
  * Owns the multi handle and its timers and sockets on the event loop;
- * connections are kept for reuse.  https only, verified, TLS 1.2 or newer,
- * no redirects, 10 s to connect, 20 s in all, bodies up to HTTP_BODY_MAX_BYTES.
+ * connections are kept for reuse.  https only, HTTP/1.1, verified, TLS 1.2 or
+ * newer, no redirects, 10 s to connect, 20 s in all, bodies up to HTTP_BODY_MAX_BYTES.
  * Request and answer bodies are wiped; curl's own buffers cannot be.
  */
 #ifndef MAILTOKEN_OAUTH_HTTP_H

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Refreshing, from the form to the sentence, against a strict provider."""
 
+import contextlib
 import os
 import socket
+import ssl
+import threading
 
 import pytest
 
@@ -19,6 +22,26 @@ def assert_failed(event, **wanted):
     got = {k: event[k.replace("_", "-")] for k in wanted}
     assert got == {k: str(v) for k, v in wanted.items()}
     assert text in event["text"]
+
+
+@contextlib.contextmanager
+def raw_server(directory, answer):
+    """A TLS server that also knows HTTP/2; answer(sock) talks to one client.
+
+    Gives its URL."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*Idp(directory).authority.server())
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            with listener.accept()[0] as plain, \
+                    context.wrap_socket(plain, server_side=True) as sock:
+                sock.recv(65536)
+                answer(sock)
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"https://localhost:{listener.getsockname()[1]}/token"
+        thread.join(30)
 
 
 def test_a_refresh_token_gives_an_access_token(idp, refresh):
@@ -75,6 +98,14 @@ def test_flows_are_cancelled_and_started_from_inside_an_event(idp, drive):
                    ask=SCOPE, together=8, times=10, race=1)
     driver.end()
     assert [e["event"] for e in driver.events] == ["tokens"] * 10
+
+
+def test_http_2_is_not_spoken(authority_directory, refresh):
+    spoken = []
+    with raw_server(authority_directory, lambda sock: spoken.append(
+            sock.selected_alpn_protocol())) as url:
+        refresh(token_endpoint=url)
+    assert spoken == ["http/1.1"]
 
 
 def test_the_request_is_plain_and_names_us(idp, refresh):
