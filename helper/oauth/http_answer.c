@@ -7,8 +7,8 @@
  */
 #include "oauth/http_impl.h"
 
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 #include "wire/attr.h"
@@ -90,6 +90,18 @@ static void redirect_host(CURL *easy, char *out, size_t out_bytes)
 	curl_url_cleanup(url);
 }
 
+static void say(struct http_answer *answer, const char *format, ...)
+    PRINTF_LIKE(2, 3);
+
+static void say(struct http_answer *answer, const char *format, ...)
+{
+	va_list words;
+
+	va_start(words, format);
+	(void)vsnprintf(answer->text, sizeof(answer->text), format, words);
+	va_end(words);
+}
+
 static void answered(const struct http_exchange *exchange,
     struct http_answer *answer)
 {
@@ -102,13 +114,12 @@ static void answered(const struct http_exchange *exchange,
 	answer->retry_after_s = retry_after_s(exchange);
 	answer->redirect = answer->status >= 300 && answer->status < 400;
 	if (!answer->redirect) {
-		(void)snprintf(answer->text, sizeof(answer->text),
-		    "%s answered with status %ld", exchange->host,
+		say(answer, "%s answered with status %ld", exchange->host,
 		    answer->status);
 		return;
 	}
 	redirect_host(exchange->easy, target, sizeof(target));
-	(void)snprintf(answer->text, sizeof(answer->text),
+	say(answer,
 	    "%.100s answered with a redirect to %s, which is not followed",
 	    exchange->host, target);
 }
@@ -158,113 +169,96 @@ static void certificate_reason(const char *reason, char *out, size_t out_bytes)
 	}
 }
 
-static void certificate_text(const struct http_exchange *exchange, char *out,
-    size_t out_bytes)
-{
-	char reason[80];
-
-	certificate_reason(exchange->reason, reason, sizeof(reason));
-	(void)snprintf(out, out_bytes,
-	    "the certificate of %.64s is not accepted%s: check ca_file, a "
-	    "TLS-inspecting proxy, and the clock of this machine",
-	    exchange->host, reason);
-}
-
-static void connect_text(const struct http_exchange *exchange, char *out,
-    size_t out_bytes)
+static void connect_text(const struct http_exchange *exchange, long proxy,
+    struct http_answer *answer)
 {
 	struct why why = { 0, "" };
-	long os = 0, proxy = 0;
+	long os = 0;
 
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &os);
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE,
-	    &proxy);
 	if (proxy != 0) {
-		(void)snprintf(out, out_bytes,
+		say(answer,
 		    "the proxy refused to connect to %.100s (status %ld)",
 		    exchange->host, proxy);
 		return;
 	}
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &os);
 	why_set(&why, (int)os, "cannot connect to %.100s", exchange->host);
-	attr_plain(span_of(why.text), out, out_bytes);
+	attr_plain(span_of(why.text), answer->text, sizeof(answer->text));
 }
 
-static void timeout_text(const struct http_exchange *exchange, char *out,
-    size_t out_bytes)
+static void timeout_text(const struct http_exchange *exchange,
+    struct http_answer *answer)
 {
 	curl_off_t secured_us = 0;
 
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_APPCONNECT_TIME_T,
 	    &secured_us);
 	if (secured_us == 0)
-		(void)snprintf(out, out_bytes,
-		    "no connection to %.100s within %d seconds", exchange->host,
-		    HTTP_CONNECT_MAX_MS / 1000);
+		say(answer, "no connection to %.100s within %d seconds",
+		    exchange->host, HTTP_CONNECT_MAX_MS / 1000);
 	else
-		(void)snprintf(out, out_bytes,
-		    "%.100s did not answer within %d seconds", exchange->host,
-		    HTTP_TOTAL_MAX_MS / 1000);
+		say(answer, "%.100s did not answer within %d seconds",
+		    exchange->host, HTTP_TOTAL_MAX_MS / 1000);
 }
 
-static void local_text(const struct http_exchange *exchange, CURLcode code,
-    char *out, size_t out_bytes)
+static void local_text(const char *host, CURLcode code,
+    struct http_answer *answer)
 {
 	if (code == CURLE_SSL_CACERT_BADFILE)
-		(void)snprintf(out, out_bytes,
+		say(answer,
 		    "the certificates that ca_file or ca_path names cannot be "
 		    "read, so %.100s cannot be asked",
-		    exchange->host);
+		    host);
 	else if (code == CURLE_OUT_OF_MEMORY)
-		(void)snprintf(out, out_bytes,
-		    "out of memory while asking %.100s", exchange->host);
+		say(answer, "out of memory while asking %.100s", host);
 	else
-		(void)snprintf(out, out_bytes,
+		say(answer,
 		    "libcurl on this machine cannot ask %.100s (curl error %d)",
-		    exchange->host, (int)code);
+		    host, (int)code);
 }
 
 static void trouble_text(const struct http_exchange *exchange, CURLcode code,
-    enum http_trouble trouble, struct http_answer *answer)
+    long proxy, struct http_answer *answer)
 {
-	char *out = answer->text;
-	size_t out_bytes = sizeof(answer->text);
 	const char *host = exchange->host;
+	char reason[80];
 
-	switch (trouble) {
+	switch (answer->trouble) {
 	case HTTP_DNS:
-		if (code == CURLE_COULDNT_RESOLVE_PROXY)
-			(void)snprintf(out, out_bytes,
-			    "the name of the proxy to %.100s could not be "
-			    "resolved",
-			    host);
-		else
-			(void)snprintf(out, out_bytes,
-			    "the name %.100s could not be resolved", host);
-		return;
-	case HTTP_CONNECT: connect_text(exchange, out, out_bytes); return;
+		say(answer, "the name %s%.100s could not be resolved",
+		    code == CURLE_COULDNT_RESOLVE_PROXY ? "of the proxy to " :
+							  "",
+		    host);
+		break;
+	case HTTP_CONNECT: connect_text(exchange, proxy, answer); break;
 	case HTTP_TLS:
-		(void)snprintf(out, out_bytes,
+		say(answer,
 		    "no TLS connection with %.100s could be made: TLS 1.2 or "
 		    "newer is needed",
 		    host);
-		return;
+		break;
 	case HTTP_CERTIFICATE:
-		certificate_text(exchange, out, out_bytes);
-		return;
-	case HTTP_TIMEOUT: timeout_text(exchange, out, out_bytes); return;
+		certificate_reason(exchange->reason, reason, sizeof(reason));
+		say(answer,
+		    "the certificate of %.64s is not accepted%s: check "
+		    "ca_file, a TLS-inspecting proxy, and the clock of this "
+		    "machine",
+		    host, reason);
+		break;
+	case HTTP_TIMEOUT: timeout_text(exchange, answer); break;
 	case HTTP_TOO_BIG:
-		(void)snprintf(out, out_bytes,
-		    "the answer of %.100s is longer than %d bytes", host,
-		    HTTP_BODY_MAX_BYTES);
-		return;
-	case HTTP_LOCAL: local_text(exchange, code, out, out_bytes); return;
+		say(answer, "the answer of %.100s is longer than %d bytes",
+		    host, HTTP_BODY_MAX_BYTES);
+		break;
+	case HTTP_LOCAL: local_text(host, code, answer); break;
 	case HTTP_ANSWERED:
-	case HTTP_CUT: break;
+	case HTTP_CUT:
+		say(answer,
+		    "the connection to %.100s was closed before the whole "
+		    "answer had come",
+		    host);
+		break;
 	}
-	(void)snprintf(out, out_bytes,
-	    "the connection to %.100s was closed before the whole answer had "
-	    "come",
-	    host);
 }
 
 void http_answer_make(const struct http_exchange *exchange, CURLcode code,
@@ -279,15 +273,13 @@ void http_answer_make(const struct http_exchange *exchange, CURLcode code,
 		answered(exchange, answer_out);
 		return;
 	}
-	answer_out->trouble = trouble_of(code);
-	if (body == FAULT_TOO_BIG)
-		answer_out->trouble = HTTP_TOO_BIG;
-	else if (body != FAULT_NONE)
-		answer_out->trouble = HTTP_LOCAL;
+	if (body == FAULT_NOMEM)
+		code = CURLE_OUT_OF_MEMORY;
+	answer_out->trouble = body == FAULT_TOO_BIG ? HTTP_TOO_BIG :
+						      trouble_of(code);
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE,
 	    &proxy);
 	if (answer_out->trouble == HTTP_CUT && proxy != 0 && proxy != 200)
 		answer_out->trouble = HTTP_CONNECT;
-	trouble_text(exchange, body == FAULT_NOMEM ? CURLE_OUT_OF_MEMORY : code,
-	    answer_out->trouble, answer_out);
+	trouble_text(exchange, code, proxy, answer_out);
 }
