@@ -30,7 +30,7 @@ enum http_trouble {
 	HTTP_CERTIFICATE,
 	HTTP_TIMEOUT,
 	HTTP_TOO_BIG,
-	HTTP_CUT,  /* closed before or inside the answer */
+	HTTP_CUT, /* closed before or inside the answer, or no answer of HTTP */
 	HTTP_LOCAL /* no memory, unreadable CA file, ... */
 };
 

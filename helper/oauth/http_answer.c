@@ -142,7 +142,6 @@ static enum http_trouble trouble_of(CURLcode code)
 	case CURLE_SSL_ENGINE_INITFAILED:
 	case CURLE_SSL_CIPHER:
 	case CURLE_FAILED_INIT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_URL_MALFORMAT:
 	case CURLE_NOT_BUILT_IN:
 	case CURLE_BAD_FUNCTION_ARGUMENT: return HTTP_LOCAL;
@@ -169,6 +168,27 @@ static void certificate_reason(const char *reason, char *out, size_t out_bytes)
 	}
 }
 
+/*
+ * libcurl tells no proxy of the environment from the provider but in words:
+ * "Failed to connect to 10.0.0.1 port 3128 after 5 ms", or, newer,
+ * "Failed to connect to provider port 443 via 10.0.0.1 after 5 ms".
+ */
+static bool is_of_proxy(const struct http_exchange *exchange)
+{
+	static const char failed[] = "Failed to connect to ";
+	const char *name = exchange->reason + sizeof(failed) - 1;
+	const char *host = exchange->host;
+	size_t n;
+
+	if (strncmp(exchange->reason, failed, sizeof(failed) - 1) != 0)
+		return false;
+	if (strstr(name, " via ") != NULL)
+		return true;
+	host += host[0] == '[' ? 1 : 0;
+	n = strcspn(name, " ");
+	return strncmp(name, host, n) != 0 || strchr(":]", host[n]) == NULL;
+}
+
 static void connect_text(const struct http_exchange *exchange, long proxy,
     struct http_answer *answer)
 {
@@ -182,18 +202,21 @@ static void connect_text(const struct http_exchange *exchange, long proxy,
 		return;
 	}
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &os);
-	why_set(&why, (int)os, "cannot connect to %.100s", exchange->host);
+	why_set(&why, (int)os, "cannot connect to %s%.100s",
+	    is_of_proxy(exchange) ? "the proxy on the way to " : "",
+	    exchange->host);
 	attr_plain(span_of(why.text), answer->text, sizeof(answer->text));
 }
 
 static void timeout_text(const struct http_exchange *exchange,
     struct http_answer *answer)
 {
-	curl_off_t secured_us = 0;
+	curl_off_t ready_us = 0;
 
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_APPCONNECT_TIME_T,
-	    &secured_us);
-	if (secured_us == 0)
+	/* Not APPCONNECT_TIME: that is 0 on a connection that was kept. */
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T,
+	    &ready_us);
+	if (ready_us == 0)
 		say(answer, "no connection to %.100s within %d seconds",
 		    exchange->host, HTTP_CONNECT_MAX_MS / 1000);
 	else
@@ -217,6 +240,13 @@ static void local_text(const char *host, CURLcode code,
 		    host, (int)code);
 }
 
+/* HTTP/0.9, to libcurl: whatever does not begin as an answer does. */
+static bool is_no_http(CURLcode code)
+{
+	return code == CURLE_UNSUPPORTED_PROTOCOL ||
+	    code == CURLE_WEIRD_SERVER_REPLY;
+}
+
 static void trouble_text(const struct http_exchange *exchange, CURLcode code,
     long proxy, struct http_answer *answer)
 {
@@ -233,8 +263,8 @@ static void trouble_text(const struct http_exchange *exchange, CURLcode code,
 	case HTTP_CONNECT: connect_text(exchange, proxy, answer); break;
 	case HTTP_TLS:
 		say(answer,
-		    "no TLS connection with %.100s could be made: TLS 1.2 or "
-		    "newer is needed",
+		    "no TLS connection with %.100s could be made: it must "
+		    "speak TLS 1.2 or newer, and no firewall may stand between",
 		    host);
 		break;
 	case HTTP_CERTIFICATE:
@@ -254,8 +284,10 @@ static void trouble_text(const struct http_exchange *exchange, CURLcode code,
 	case HTTP_ANSWERED:
 	case HTTP_CUT:
 		say(answer,
-		    "the connection to %.100s was closed before the whole "
-		    "answer had come",
+		    is_no_http(code) ?
+			"%.100s did not answer in HTTP: check the address" :
+			"the connection to %.100s was closed before the whole "
+			"answer had come",
 		    host);
 		break;
 	}

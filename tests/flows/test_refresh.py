@@ -302,6 +302,19 @@ def test_silence_ends_after_twenty_seconds(idp, refresh):
 
 
 @pytest.mark.slow
+def test_silence_on_a_kept_connection_is_told_as_such(idp, drive):
+    idp.set(rotation=False)
+    seeded = idp.seed("jo@x.example", tenant="common")
+    idp.fault("token", "delay", seconds=0)
+    idp.fault("token", "silent")
+    driver = drive("refresh", {"refresh_token": seeded.refresh_token},
+                   ask=SCOPE, times=2)
+    assert_failed(driver.end(), trouble="timeout",
+                  text="did not answer within 20 seconds")
+    assert driver.events[0]["event"] == "tokens"
+
+
+@pytest.mark.slow
 def test_a_mute_server_ends_after_ten_seconds(authority_directory, refresh):
     with Idp(authority_directory).start("mute") as mute:
         event = refresh(token_endpoint=f"https://localhost:{mute.port}/token")
@@ -351,6 +364,15 @@ def test_the_systems_authorities_do_not_vouch_for_ours(idp, refresh):
 def test_a_ca_file_that_is_not_there_is_said(tmp_path, refresh):
     assert_failed(refresh(ca_file=str(tmp_path / "none.pem")),
                   trouble="local", text="ca_file or ca_path")
+
+
+def test_what_is_no_http_is_not_blamed_on_this_machine(authority_directory,
+                                                       refresh):
+    with raw_server(authority_directory,
+                    lambda sock: sock.sendall(b"220 mail ESMTP\r\n")) as url:
+        event = refresh(token_endpoint=url)
+    assert_failed(event, **{"class": "transient"}, trouble="cut",
+                  text="did not answer in HTTP")
 
 
 def test_plain_http_behind_https_is_a_tls_fault(authority_directory,
@@ -408,6 +430,19 @@ def test_a_proxy_that_refuses_is_said(idp, refresh):
     assert_failed(event, **{"class": "transient"}, trouble="connect",
                   text="the proxy refused to connect to localhost:")
     assert "(status 407)" in event["text"]
+
+
+@pytest.mark.parametrize("where", ["proxy", "https_proxy"])
+def test_a_proxy_that_is_not_there_is_said(drive, where):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        event = drive("refresh", {"refresh_token": "a-refresh-token"},
+                      environment={"https_proxy": url},
+                      proxy=url if where == "proxy" else None).end()
+    assert_failed(event, trouble="connect",
+                  text="cannot connect to the proxy on the way to localhost:")
+    assert event["text"].endswith(": Connection refused")
 
 
 def test_no_proxy_of_that_name_is_said(refresh):
