@@ -178,6 +178,18 @@ static enum fault check_state(const struct flow_code *code, struct span query,
 	return FAULT_DENIED;
 }
 
+/*
+ * Microsoft's issuer has a tenant's number where ours may have its name; a
+ * server that says nothing of iss may still send it, but must not be another.
+ */
+static bool is_issuer_told(const struct provider *provider, enum fault found)
+{
+	return provider->issuer != NULL &&
+	    (provider->returns_iss ||
+		(found != FAULT_NOT_FOUND &&
+		    provider->family != PROVIDER_MICROSOFT));
+}
+
 /* RFC 9207 section 2.4; true when the answer may be used. */
 static bool check_issuer(struct flow_code *code, struct span query)
 {
@@ -188,11 +200,9 @@ static bool check_issuer(struct flow_code *code, struct span query)
 	enum fault fault;
 	bool same;
 
-	if (!provider->returns_iss || provider->issuer == NULL)
-		return true;
 	fault = form_get(query, "iss", &text);
-	same = fault == FAULT_NONE &&
-	    span_is(buf_span(&text), provider->issuer);
+	same = !is_issuer_told(provider, fault) ||
+	    (fault == FAULT_NONE && span_is(buf_span(&text), provider->issuer));
 	attr_plain(buf_span(&text), plain, sizeof(plain));
 	buf_drop(&text);
 	if (same)

@@ -375,18 +375,31 @@ def test_the_issuer_is_checked_where_it_is_announced(idp, browse):
     assert driver.end()["event"] == "tokens"
 
 
-@pytest.mark.parametrize("settings,text", [
-    ({"iss_in_redirect": True, "browser_iss": "https://evil.example"},
+@pytest.mark.parametrize("settings,announced,text", [
+    ({"iss_in_redirect": True, "browser_iss": "https://evil.example"}, 1,
      "'https://evil.example', not from the issuer"),
-    ({"iss_in_redirect": False}, "nobody that says who it is"),
+    ({"iss_in_redirect": True, "browser_iss": "https://evil.example"}, None,
+     "'https://evil.example', not from the issuer"),
+    ({"iss_in_redirect": False}, 1, "nobody that says who it is"),
 ])
-def test_another_issuer_ends_it_before_the_code_is_used(idp, browse,
-                                                        settings, text):
+def test_another_issuer_ends_it_before_the_code_is_used(
+        idp, browse, settings, announced, text):
     idp.set(**settings)
-    driver, url, _ = browse(issuer=idp.url, returns_iss=1)
+    driver, url, _ = browse(issuer=idp.url, returns_iss=announced)
     assert "<h1>Not signed in</h1>" in visit(idp.browse(url)).text
     assert_failed(driver.end(), **{"class": "config"}, text=text)
     assert idp.counts["token"] == 0
+
+
+def test_microsofts_issuer_is_not_compared(idp, browse):
+    # It has a tenant's number where our configuration may have its name.
+    idp.set(iss_in_redirect=True, browser_iss="https://login.example/8ab/v2.0")
+    base = idp.tenant_url("common")
+    driver, url, _ = browse(
+        preset="microsoft", token_endpoint=f"{base}/token",
+        authorization_endpoint=f"{base}/authorize", flow="browser")
+    assert visit(idp.browse(url)).status == 200
+    assert driver.end()["event"] == "tokens"
 
 
 def test_an_issuer_that_is_not_announced_is_not_asked_for(idp, browse):
