@@ -63,19 +63,13 @@ static size_t body_cb(char *p, size_t one, size_t n, void *ctx)
 }
 
 /*
- * A resolver thread that hangs on a dead name server is left to itself.
- * Without that, ending its exchange waits for it, and the whole helper with
- * it; libcurl before 7.87 cannot do otherwise.
- */
-#if LIBCURL_VERSION_NUM >= 0x075700
-#define LEAVE_RESOLVER { CURLOPT_QUICK_EXIT, 1L },
-#else
-#define LEAVE_RESOLVER
-#endif
-
-/*
  * HTTP/1.1: a connection that went dead is closed with the exchange that
  * timed out on it.  Of HTTP/2 libcurl keeps it, and the next one hangs, too.
+ *
+ * QUICK_EXIT leaves a resolver thread that hangs on a dead name server to
+ * itself; otherwise ending its exchange waits for it, and the whole helper
+ * with it.  CA_CACHE_TIMEOUT: what stood in a CA file would be kept for a
+ * day, and a mended one must count at once.
  */
 static const struct {
 	CURLoption option;
@@ -90,9 +84,13 @@ static const struct {
 	{ CURLOPT_DISALLOW_USERNAME_IN_URL, 1L },
 	{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L },
 	{ CURLOPT_NOSIGNAL, 1L },
-	LEAVE_RESOLVER{ CURLOPT_CONNECTTIMEOUT_MS, HTTP_CONNECT_MAX_MS },
+	{ CURLOPT_CONNECTTIMEOUT_MS, HTTP_CONNECT_MAX_MS },
 	{ CURLOPT_TIMEOUT_MS, HTTP_TOTAL_MAX_MS },
 	{ CURLOPT_TCP_KEEPALIVE, 1L },
+#if LIBCURL_VERSION_NUM >= 0x075700
+	{ CURLOPT_QUICK_EXIT, 1L },
+	{ CURLOPT_CA_CACHE_TIMEOUT, 0L },
+#endif
 };
 
 static CURLcode set_always(CURL *easy)

@@ -6,9 +6,12 @@ import os
 import socket
 import ssl
 import threading
+from pathlib import Path
 
 import pytest
 
+import ca
+from bed import write_file
 from idp import Idp
 from proxy import Proxy
 
@@ -359,6 +362,19 @@ def test_bad_certificates_are_refused_with_the_reason(
 
 def test_the_systems_authorities_do_not_vouch_for_ours(idp, refresh):
     assert_failed(refresh(ca_file=None), trouble="certificate")
+
+
+def test_a_ca_file_that_was_mended_is_taken_at_once(helper, tmp_path):
+    path = helper.path("ca.pem")
+    good = Path(path).read_text()
+    other = ca.Authority(tmp_path, "another CA")
+    write_file(path, Path(other.ca_file).read_text())
+    helper.seed("jo@x.example", age=4000)
+    helper.start()
+    answer = helper.ask("refresh", account="jo@x.example")
+    assert "check ca_file" in answer["text"]
+    write_file(path, good)
+    assert helper.ask("refresh", account="jo@x.example")["result"] == "ok"
 
 
 def test_a_ca_file_that_is_not_there_is_said(tmp_path, refresh):
