@@ -22,16 +22,13 @@ const char *authorize_path(const struct provider *provider)
 	return is_by_name(provider) ? "/" : FLOW_CODE_PATH;
 }
 
-enum fault authorize_redirect(const struct provider *provider, const char *path,
-    uint16_t port, struct buf *out)
+enum fault authorize_redirect(const struct provider *provider, uint16_t port,
+    struct buf *out)
 {
 	buf_add_str(out,
-	    is_by_name(provider) ? "http://localhost" : "http://127.0.0.1");
-	if (port != 0) {
-		buf_add_lit(out, ":");
-		buf_add_int(out, port);
-	}
-	buf_add_str(out, path);
+	    is_by_name(provider) ? "http://localhost:" : "http://127.0.0.1:");
+	buf_add_int(out, port);
+	buf_add_str(out, authorize_path(provider));
 	return buf_fault(out);
 }
 

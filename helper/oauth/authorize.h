@@ -16,12 +16,9 @@
 /* authorize_path - of the redirect URI that is registered at a provider. */
 const char *authorize_path(const struct provider *provider);
 
-/*
- * authorize_redirect - append the redirect URI; port 0: none stands in it.
- * The faults of out.
- */
-enum fault authorize_redirect(const struct provider *provider, const char *path,
-    uint16_t port, struct buf *out) MUST_CHECK;
+/* authorize_redirect - append the redirect URI.  The faults of out. */
+enum fault authorize_redirect(const struct provider *provider, uint16_t port,
+    struct buf *out) MUST_CHECK;
 
 struct authorize_wish {
 	const char *scope;   /* NULL or "": none is sent */

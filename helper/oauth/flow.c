@@ -6,21 +6,41 @@
  */
 #include "oauth/flow.h"
 
+#include <event2/event.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
 
-void flow_init(struct flow *flow, const struct flow_grant *grant,
+struct flow *flow_new(size_t bytes, const struct flow_grant *grant,
     const struct flow_target *target)
 {
+	struct flow *flow = calloc(1, bytes);
+
+	if (flow == NULL)
+		return NULL;
 	flow->grant = grant;
 	flow->target = *target;
 	flow->target.provider = provider_share(target->provider);
-	flow->exchange = NULL;
 	flow->endpoint = "";
-	flow->host = NULL;
+	return flow;
+}
+
+enum fault flow_started(struct flow *flow, enum fault fault,
+    struct flow **flow_out)
+{
+	switch ((int)fault) {
+	case FAULT_NONE: *flow_out = flow; return FAULT_NONE;
+	case FAULT_NOMEM:
+	case FAULT_CONFIG_ERROR:
+	case FAULT_BUSY:
+	case FAULT_IO: break;
+	default: fault = FAULT_INTERNAL;
+	}
+	flow_free(flow);
+	return fault;
 }
 
 void flow_free(struct flow *flow)
@@ -28,8 +48,11 @@ void flow_free(struct flow *flow)
 	if (flow == NULL)
 		return;
 	http_cancel(flow->exchange);
-	flow->grant->drop(flow);
+	if (flow->grant->drop != NULL)
+		flow->grant->drop(flow);
 	provider_release(flow->target.provider);
+	if (flow->end != NULL)
+		event_free(flow->end);
 	free(flow->host);
 	free(flow);
 }
@@ -59,7 +82,7 @@ static void flow_done(void *ctx, const struct http_answer *answer)
 }
 
 enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
-    const struct buf *form)
+    struct buf *form)
 {
 	const struct provider *provider = flow->target.provider;
 	struct http_request request = {
@@ -76,17 +99,29 @@ enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
 	fault = buf_fault(form);
 	if (!fault)
 		fault = provider_url_host(url, &host);
-	if (fault)
-		return fault;
-	free(flow->host);
-	flow->host = host;
-	flow->endpoint = endpoint;
-	return http_start(flow->target.http, &request, flow_done, flow,
-	    &flow->exchange);
+	if (!fault) {
+		free(flow->host);
+		flow->host = host;
+		flow->endpoint = endpoint;
+		fault = http_start(flow->target.http, &request, flow_done, flow,
+		    &flow->exchange);
+	}
+	buf_drop(form);
+	return fault;
+}
+
+enum fault flow_post_token(struct flow *flow, struct buf *form)
+{
+	return flow_post(flow, "token endpoint",
+	    flow->target.provider->token_endpoint, form);
 }
 
 void flow_tell(struct flow *flow, const struct flow_event *event)
 {
+	/* The receiver may keep the flow for a while. */
+	if (flow->end != NULL &&
+	    (event->kind == FLOW_TOKENS || event->kind == FLOW_FAILED))
+		(void)evtimer_del(flow->end);
 	flow->target.event(flow->target.ctx, event);
 }
 
@@ -100,17 +135,33 @@ void flow_tell_failed(struct flow *flow, const struct flow_failure *failure)
 	flow_tell(flow, &event);
 }
 
-void flow_tell_fault(struct flow *flow, enum fault fault)
+void flow_failure_say(struct flow_failure *failure_out, enum advice_class class,
+    const char *format, ...)
 {
-	struct flow_failure failure = {
-		.class = ADVICE_TRANSIENT,
-		.trouble = HTTP_LOCAL,
-		.retry_after_s = -1,
-	};
+	va_list words;
 
-	(void)snprintf(failure.text, sizeof(failure.text),
+	memset(failure_out, 0, sizeof(*failure_out));
+	failure_out->class = class;
+	failure_out->retry_after_s = -1;
+	va_start(words, format);
+	(void)vsnprintf(failure_out->text, sizeof(failure_out->text), format,
+	    words);
+	va_end(words);
+}
+
+void flow_failure_of(enum fault fault, struct flow_failure *failure_out)
+{
+	flow_failure_say(failure_out, ADVICE_TRANSIENT,
 	    "the exchange with the provider cannot go on: %s",
 	    fault_text(fault));
+	failure_out->trouble = HTTP_LOCAL;
+}
+
+void flow_tell_fault(struct flow *flow, enum fault fault)
+{
+	struct flow_failure failure;
+
+	flow_failure_of(fault, &failure);
 	flow_tell_failed(flow, &failure);
 }
 
@@ -133,15 +184,12 @@ void flow_failure_from(const struct flow *flow,
     const struct http_answer *answer, const struct reply_error *error,
     struct flow_failure *failure_out)
 {
-	static const struct reply_error none = { .n_codes = 0 };
 	char advice[256];
 
 	memset(failure_out, 0, sizeof(*failure_out));
 	failure_out->trouble = answer->trouble;
 	failure_out->status = answer->status;
 	failure_out->retry_after_s = answer->retry_after_s;
-	if (error == NULL)
-		error = &none;
 	failure_out->class = advice_class(answer->status, error->error);
 	if (answer->trouble != HTTP_ANSWERED || answer->redirect) {
 		(void)snprintf(failure_out->text, sizeof(failure_out->text),
@@ -166,32 +214,34 @@ void flow_failure_from(const struct flow *flow,
 void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
     enum fault fault, const struct why *why)
 {
-	struct flow_failure failure = {
-		.class = ADVICE_TRANSIENT,
-		.status = answer->status,
-		.retry_after_s = answer->retry_after_s,
-	};
+	struct flow_failure failure;
 
 	if (fault != FAULT_GARBLED) {
 		flow_tell_fault(flow, fault);
 		return;
 	}
-	(void)snprintf(failure.text, sizeof(failure.text),
+	flow_failure_say(&failure, ADVICE_TRANSIENT,
 	    "the answer of the %s %.100s cannot be used: %.160s",
 	    flow->endpoint, flow->host, why->text);
+	failure.status = answer->status;
+	failure.retry_after_s = answer->retry_after_s;
 	flow_tell_failed(flow, &failure);
 }
 
-static void tell_refused(struct flow *flow, const struct http_answer *answer)
+bool flow_refused(const struct http_answer *answer,
+    struct reply_error *error_out)
+{
+	memset(error_out, 0, sizeof(*error_out));
+	return !answer->redirect &&
+	    reply_error_parse(answer->body, error_out) == FAULT_NONE;
+}
+
+void flow_tell_refused(struct flow *flow, const struct http_answer *answer,
+    const struct reply_error *error)
 {
 	struct flow_failure failure;
-	struct reply_error error;
 
-	if (answer->trouble == HTTP_ANSWERED &&
-	    reply_error_parse(answer->body, &error) == FAULT_NONE)
-		flow_failure_from(flow, answer, &error, &failure);
-	else
-		flow_failure_from(flow, answer, NULL, &failure);
+	flow_failure_from(flow, answer, error, &failure);
 	flow_tell_failed(flow, &failure);
 }
 
@@ -207,9 +257,8 @@ void flow_tell_tokens(struct flow *flow, const struct http_answer *answer)
 	enum fault fault;
 
 	/* Some say "error" with status 200. */
-	if (answer->status != 200 ||
-	    reply_error_parse(answer->body, &error) == FAULT_NONE) {
-		tell_refused(flow, answer);
+	if (flow_refused(answer, &error) || answer->status != 200) {
+		flow_tell_refused(flow, answer, &error);
 		return;
 	}
 	fault = reply_token_parse(answer->body, &token, &why);

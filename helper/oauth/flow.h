@@ -105,9 +105,7 @@ enum fault flow_device_start(const struct flow_target *target,
 struct flow_code_wish {
 	const char *scope;   /* what to ask for */
 	const char *account; /* for login_hint; may be NULL */
-	const char *path;    /* of the redirect URI; NULL: the usual one */
 	uint16_t port;	     /* of the listener; 0: the kernel chooses */
-	bool no_listener;    /* somebody will paste */
 };
 
 enum fault flow_code_start(const struct flow_target *target,

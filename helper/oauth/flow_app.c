@@ -10,7 +10,6 @@
 #include "oauth/flow.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "oauth/assertion.h"
 #include "oauth/flow_impl.h"
@@ -110,21 +109,14 @@ static void app_answered(struct flow *flow, const struct http_answer *answer)
 {
 	struct reply_error error;
 
-	if (answer->trouble == HTTP_ANSWERED && !answer->redirect &&
-	    reply_error_parse(answer->body, &error) == FAULT_NONE)
+	if (flow_refused(answer, &error))
 		tell_refused(flow, answer, &error);
 	else
 		flow_tell_tokens(flow, answer);
 }
 
-static void app_drop(struct flow *flow)
-{
-	(void)flow;
-}
-
 static const struct flow_grant app_grant = {
 	.answered = app_answered,
-	.drop = app_drop,
 };
 
 static enum fault sign(const struct provider *provider,
@@ -206,25 +198,16 @@ enum fault flow_app_start(const struct flow_target *target,
     const struct flow_app_wish *wish, struct flow **flow_out, struct why *why)
 {
 	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
-	struct flow *flow = malloc(sizeof(*flow));
+	struct flow *flow = flow_new(sizeof(*flow), &app_grant, target);
 	enum fault fault;
 
 	if (flow == NULL)
 		return FAULT_NOMEM;
-	flow_init(flow, &app_grant, target);
 	fault = target->provider->flow == FLOW_SERVICE_ACCOUNT ?
 	    fill_service_account(flow, wish, &form, why) :
 	    fill_client(flow, wish, &form, why);
 	if (fault == FAULT_NONE)
-		fault = flow_post(flow, "token endpoint",
-		    target->provider->token_endpoint, &form);
+		fault = flow_post_token(flow, &form);
 	buf_drop(&form);
-	if (fault != FAULT_NONE) {
-		flow_free(flow);
-		return fault == FAULT_NOMEM || fault == FAULT_CONFIG_ERROR ?
-		    fault :
-		    FAULT_INTERNAL;
-	}
-	*flow_out = flow;
-	return FAULT_NONE;
+	return flow_started(flow, fault, flow_out);
 }

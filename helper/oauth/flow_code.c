@@ -9,8 +9,6 @@
 #include "oauth/flow.h"
 
 #include <event2/event.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "oauth/authorize.h"
 #include "oauth/flow_impl.h"
@@ -32,7 +30,6 @@ struct flow_code {
 	struct buf uri;	    /* where the browser comes back to */
 	struct buf url;	    /* what it opens */
 	struct event *soon; /* show the URL, or tell failure */
-	struct event *end;
 	struct flow_failure failure;
 	bool shown;
 	bool used; /* the state has come back */
@@ -52,8 +49,6 @@ static void code_event(void *ctx, const struct flow_event *event)
 		redirect_signed_in(code->redirect);
 	if (code->redirect != NULL && event->kind == FLOW_FAILED)
 		redirect_failed(code->redirect, event->failure->text);
-	if (event->kind == FLOW_TOKENS || event->kind == FLOW_FAILED)
-		(void)evtimer_del(code->end);
 	code->event(code->ctx, event);
 }
 
@@ -80,16 +75,13 @@ static void code_soon(evutil_socket_t fd, short what, void *ctx)
 static void code_end(evutil_socket_t fd, short what, void *ctx)
 {
 	struct flow_code *code = ctx;
-	struct flow_failure failure = {
-		.class = ADVICE_LOGIN_NEEDED,
-		.retry_after_s = -1,
-	};
+	struct flow_failure failure;
 
 	(void)fd;
 	(void)what;
 	if (code->flow.exchange != NULL)
 		return; /* its answer decides */
-	(void)snprintf(failure.text, sizeof(failure.text),
+	flow_failure_say(&failure, ADVICE_LOGIN_NEEDED,
 	    "nobody signed in within %d minutes: start again",
 	    FLOW_CODE_MAX_S / 60);
 	flow_tell_failed(&code->flow, &failure);
@@ -104,7 +96,6 @@ static void fail_soon(struct flow_code *code)
 /* From code to tokens; a failure is told by the event loop. */
 static void redeem(struct flow_code *code, struct span text)
 {
-	const struct provider *provider = code->flow.target.provider;
 	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
 	enum fault fault;
 
@@ -114,19 +105,10 @@ static void redeem(struct flow_code *code, struct span text)
 	form_add(&form, "code_verifier",
 	    secret_reveal(code->verifier, "grant authorization_code"));
 	flow_add_client(&code->flow, FLOW_WITH_SECRET, &form);
-	fault = flow_post(&code->flow, "token endpoint",
-	    provider->token_endpoint, &form);
-	buf_drop(&form);
+	fault = flow_post_token(&code->flow, &form);
 	if (fault == FAULT_NONE)
 		return;
-	code->failure = (struct flow_failure){
-		.class = ADVICE_TRANSIENT,
-		.trouble = HTTP_LOCAL,
-		.retry_after_s = -1,
-	};
-	(void)snprintf(code->failure.text, sizeof(code->failure.text),
-	    "the exchange with the provider cannot go on: %s",
-	    fault_text(fault));
+	flow_failure_of(fault, &code->failure);
 	fail_soon(code);
 }
 
@@ -194,7 +176,6 @@ static bool is_issuer_told(const struct provider *provider, enum fault found)
 static bool check_issuer(struct flow_code *code, struct span query)
 {
 	const struct provider *provider = code->flow.target.provider;
-	struct flow_failure *failure = &code->failure;
 	struct buf text = BUF_INIT(CODE_MAX_BYTES);
 	char plain[120];
 	enum fault fault;
@@ -207,11 +188,7 @@ static bool check_issuer(struct flow_code *code, struct span query)
 	buf_drop(&text);
 	if (same)
 		return true;
-	*failure = (struct flow_failure){
-		.class = ADVICE_CONFIG,
-		.retry_after_s = -1,
-	};
-	(void)snprintf(failure->text, sizeof(failure->text),
+	flow_failure_say(&code->failure, ADVICE_CONFIG,
 	    "the answer came from %s%.120s%s, not from the issuer '%.120s': it "
 	    "was not used; start again, and check issuer if this stays",
 	    fault == FAULT_NONE ? "'" : "nobody that says who it is",
@@ -273,11 +250,6 @@ static bool code_came(void *ctx, struct span query, struct why *why)
 	return take_query(ctx, query, why) == FAULT_NONE;
 }
 
-static void code_answered(struct flow *flow, const struct http_answer *answer)
-{
-	flow_tell_tokens(flow, answer);
-}
-
 static void code_drop(struct flow *flow)
 {
 	struct flow_code *code = code_of(flow);
@@ -285,8 +257,6 @@ static void code_drop(struct flow *flow)
 	redirect_free(code->redirect);
 	if (code->soon != NULL)
 		event_free(code->soon);
-	if (code->end != NULL)
-		event_free(code->end);
 	secret_free(code->verifier);
 	secret_free(code->state);
 	buf_drop(&code->url);
@@ -294,7 +264,7 @@ static void code_drop(struct flow *flow)
 }
 
 static const struct flow_grant code_grant = {
-	.answered = code_answered,
+	.answered = flow_tell_tokens,
 	.drop = code_drop,
 };
 
@@ -350,9 +320,9 @@ static enum fault prepare(struct flow_code *code)
 	enum fault fault;
 
 	code->soon = evtimer_new(target->base, code_soon, code);
-	code->end = evtimer_new(target->base, code_end, code);
-	if (code->soon == NULL || code->end == NULL ||
-	    evtimer_add(code->end, &limit) != 0)
+	code->flow.end = evtimer_new(target->base, code_end, code);
+	if (code->soon == NULL || code->flow.end == NULL ||
+	    evtimer_add(code->flow.end, &limit) != 0)
 		return FAULT_NOMEM;
 	code->flow.endpoint = "authorization endpoint";
 	fault = provider_url_host(target->provider->authorization_endpoint,
@@ -367,37 +337,30 @@ static enum fault prepare(struct flow_code *code)
 static enum fault begin(struct flow_code *code,
     const struct flow_code_wish *wish, struct why *why)
 {
-	struct redirect_wish visit = {
+	const struct provider *provider = code->flow.target.provider;
+	const struct redirect_wish visit = {
 		.base = code->flow.target.base,
-		.path = wish->path != NULL ?
-		    wish->path :
-		    authorize_path(code->flow.target.provider),
+		.path = authorize_path(provider),
 		.port = wish->port,
 		.came = code_came,
 		.ctx = code,
 	};
-	uint16_t port = wish->port;
 	enum fault fault;
 
 	fault = prepare(code);
-	if (fault == FAULT_NONE && !wish->no_listener) {
+	if (fault == FAULT_NONE) {
 		fault = redirect_new(&visit, &code->redirect, why);
 		if (fault != FAULT_NONE)
 			return fault;
-		port = redirect_port(code->redirect);
+		fault = authorize_redirect(provider,
+		    redirect_port(code->redirect), &code->uri);
 	}
-	if (fault == FAULT_NONE)
-		fault = authorize_redirect(code->flow.target.provider,
-		    visit.path, port, &code->uri);
 	if (fault == FAULT_NONE)
 		fault = make_url(code, wish);
-	if (fault == FAULT_NONE) {
+	if (fault == FAULT_NONE)
 		event_active(code->soon, EV_TIMEOUT, 0);
-		return FAULT_NONE;
-	}
-	if (fault != FAULT_NOMEM)
-		fault = FAULT_INTERNAL;
-	why_set(why, 0, "%s", fault_text(fault));
+	else
+		why_set(why, 0, "%s", fault_text(fault));
 	return fault;
 }
 
@@ -405,7 +368,7 @@ enum fault flow_code_start(const struct flow_target *target,
     const struct flow_code_wish *wish, struct flow **flow_out, struct why *why)
 {
 	struct flow_code *code;
-	enum fault fault;
+	struct flow *flow;
 
 	if (target->provider->authorization_endpoint == NULL) {
 		why_set(why, 0,
@@ -414,23 +377,17 @@ enum fault flow_code_start(const struct flow_target *target,
 		    target->provider->name);
 		return FAULT_CONFIG_ERROR;
 	}
-	code = calloc(1, sizeof(*code));
-	if (code == NULL) {
+	flow = flow_new(sizeof(*code), &code_grant, target);
+	if (flow == NULL) {
 		why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
 		return FAULT_NOMEM;
 	}
-	flow_init(&code->flow, &code_grant, target);
+	code = code_of(flow);
 	code->event = target->event;
 	code->ctx = target->ctx;
-	code->flow.target.event = code_event;
-	code->flow.target.ctx = code;
+	flow->target.event = code_event;
+	flow->target.ctx = code;
 	buf_init(&code->uri, AUTHORIZE_MAX_BYTES);
 	buf_init(&code->url, AUTHORIZE_MAX_BYTES);
-	fault = begin(code, wish, why);
-	if (fault != FAULT_NONE) {
-		flow_free(&code->flow);
-		return fault;
-	}
-	*flow_out = &code->flow;
-	return FAULT_NONE;
+	return flow_started(flow, begin(code, wish, why), flow_out);
 }

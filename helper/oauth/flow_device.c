@@ -9,7 +9,6 @@
 
 #include <event2/event.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
@@ -25,7 +24,6 @@ struct flow_device {
 	struct flow flow;
 	struct reply_device reply;
 	struct event *poll;
-	struct event *end;
 	bool polling; /* the token endpoint is asked, not the other */
 };
 
@@ -39,7 +37,7 @@ static int64_t left_s(const struct flow_device *device)
 {
 	struct timeval end, now, left;
 
-	if (!evtimer_pending(device->end, &end) ||
+	if (!evtimer_pending(device->flow.end, &end) ||
 	    event_base_gettimeofday_cached(device->flow.target.base, &now))
 		return 0;
 	if (evutil_timercmp(&end, &now, <=))
@@ -62,18 +60,14 @@ static bool is_end_word(const char *word)
 
 static void tell_expired(struct flow_device *device, const char *last)
 {
-	struct flow_failure failure = {
-		.class = ADVICE_LOGIN_NEEDED,
-		.error = "expired_token",
-		.retry_after_s = -1,
-	};
+	struct flow_failure failure;
 
-	(void)evtimer_del(device->end);
-	(void)snprintf(failure.text, sizeof(failure.text),
+	flow_failure_say(&failure, ADVICE_LOGIN_NEEDED,
 	    "the code expired before the sign-in was finished: start it "
 	    "again%s%s%s",
 	    last != NULL ? " (" : "", last != NULL ? last : "",
 	    last != NULL ? ")" : "");
+	(void)snprintf(failure.error, sizeof(failure.error), "expired_token");
 	flow_tell_failed(&device->flow, &failure);
 }
 
@@ -92,13 +86,9 @@ static void device_poll(evutil_socket_t fd, short what, void *ctx)
 	form_add(&form, is_short ? "code" : "device_code",
 	    secret_reveal(device->reply.device_code, "grant device_code"));
 	flow_add_client(flow, FLOW_WITH_SECRET, &form);
-	fault = flow_post(flow, "token endpoint",
-	    flow->target.provider->token_endpoint, &form);
-	buf_drop(&form);
-	if (fault) {
-		(void)evtimer_del(device->end);
+	fault = flow_post_token(flow, &form);
+	if (fault)
 		flow_tell_fault(flow, fault);
-	}
 }
 
 /* With a poll on its way, its answer decides. */
@@ -141,12 +131,10 @@ static void poll_again(struct flow_device *device, int64_t at_least_s,
 	}
 	if (wait_s < at_least_s)
 		wait_s = at_least_s;
-	if (set_timer(device, device->poll, wait_s)) {
-		(void)evtimer_del(device->end);
+	if (set_timer(device, device->poll, wait_s))
 		flow_tell_fault(&device->flow, FAULT_NOMEM);
-		return;
-	}
-	flow_tell(&device->flow, &event);
+	else
+		flow_tell(&device->flow, &event);
 }
 
 /*
@@ -169,7 +157,7 @@ static void poll_refused(struct flow_device *device,
 	struct flow_failure failure;
 
 	flow_failure_from(&device->flow, answer, error, &failure);
-	if (failure.class == ADVICE_TRANSIENT && !answer->redirect &&
+	if (failure.class == ADVICE_TRANSIENT &&
 	    (answer->status >= 500 || answer->status == 408 ||
 		answer->status == 425 || answer->status == 429 ||
 		strcmp(failure.error, "temporarily_unavailable") == 0)) {
@@ -178,7 +166,6 @@ static void poll_refused(struct flow_device *device,
 	}
 	if (is_end_word(failure.error))
 		failure.class = ADVICE_LOGIN_NEEDED;
-	(void)evtimer_del(device->end);
 	flow_tell_failed(&device->flow, &failure);
 }
 
@@ -186,29 +173,24 @@ static void poll_answered(struct flow_device *device,
     const struct http_answer *answer)
 {
 	struct reply_error error;
+	bool slower;
 
 	if (answer->trouble != HTTP_ANSWERED && answer->trouble != HTTP_LOCAL) {
 		poll_less(device);
 		poll_again(device, 0, answer->text);
 		return;
 	}
-	if (answer->trouble == HTTP_ANSWERED &&
-	    reply_error_parse(answer->body, &error) == FAULT_NONE) {
-		if (strcmp(error.error, "slow_down") == 0)
-			device->reply.interval_s += DEVICE_SLOW_DOWN_S;
-		if (strcmp(error.error, "slow_down") == 0 ||
-		    strcmp(error.error, "authorization_pending") == 0)
-			poll_again(device, answer->retry_after_s, NULL);
-		else
-			poll_refused(device, answer, &error);
+	if (!flow_refused(answer, &error) && answer->status == 200) {
+		flow_tell_tokens(&device->flow, answer);
 		return;
 	}
-	if (answer->status != 200) {
-		poll_refused(device, answer, NULL);
-		return;
-	}
-	(void)evtimer_del(device->end);
-	flow_tell_tokens(&device->flow, answer);
+	slower = strcmp(error.error, "slow_down") == 0;
+	if (slower)
+		device->reply.interval_s += DEVICE_SLOW_DOWN_S;
+	if (slower || strcmp(error.error, "authorization_pending") == 0)
+		poll_again(device, answer->retry_after_s, NULL);
+	else
+		poll_refused(device, answer, &error);
 }
 
 static void code_answered(struct flow_device *device,
@@ -218,30 +200,22 @@ static void code_answered(struct flow_device *device,
 		.kind = FLOW_SHOW_CODE,
 		.device = &device->reply,
 	};
-	struct flow_failure failure;
 	struct reply_error error;
 	struct why why = { 0, "" };
 	enum fault fault;
 
-	if (answer->status != 200 ||
-	    reply_error_parse(answer->body, &error) == FAULT_NONE) {
-		bool said = answer->trouble == HTTP_ANSWERED &&
-		    reply_error_parse(answer->body, &error) == FAULT_NONE;
-
-		flow_failure_from(&device->flow, answer, said ? &error : NULL,
-		    &failure);
-		flow_tell_failed(&device->flow, &failure);
+	if (flow_refused(answer, &error) || answer->status != 200) {
+		flow_tell_refused(&device->flow, answer, &error);
 		return;
 	}
 	fault = reply_device_parse(answer->body, &device->reply, &why);
 	if (!fault)
-		fault = set_timer(device, device->end,
+		fault = set_timer(device, device->flow.end,
 		    device->reply.expires_in_s);
 	if (!fault)
 		fault = set_timer(device, device->poll,
 		    device->reply.interval_s);
 	if (fault) {
-		(void)evtimer_del(device->end);
 		flow_tell_unusable(&device->flow, answer, fault, &why);
 		return;
 	}
@@ -266,8 +240,6 @@ static void device_drop(struct flow *flow)
 
 	if (device->poll != NULL)
 		event_free(device->poll);
-	if (device->end != NULL)
-		event_free(device->end);
 	reply_device_drop(&device->reply);
 }
 
@@ -286,7 +258,6 @@ static enum fault device_ask(struct flow_device *device, const char *scope,
 	const struct provider *provider = device->flow.target.provider;
 	bool standard = provider->family == PROVIDER_STANDARD;
 	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
-	enum fault fault;
 
 	if (scope != NULL && scope[0] != '\0')
 		form_add(&form, "scope", span_of(scope));
@@ -295,32 +266,26 @@ static enum fault device_ask(struct flow_device *device, const char *scope,
 		form_add(&form, "login_hint", span_of(account));
 	flow_add_client(&device->flow,
 	    standard ? FLOW_WITH_SECRET : FLOW_WITHOUT_SECRET, &form);
-	fault = flow_post(&device->flow, "device authorization endpoint",
+	return flow_post(&device->flow, "device authorization endpoint",
 	    provider->device_authorization_endpoint, &form);
-	buf_drop(&form);
-	return fault;
 }
 
 enum fault flow_device_start(const struct flow_target *target,
     const char *scope, const char *account, struct flow **flow_out)
 {
-	struct flow_device *device;
 	enum fault fault = FAULT_NOMEM;
+	struct flow_device *device;
+	struct flow *flow;
 
 	if (target->provider->device_authorization_endpoint == NULL)
 		return FAULT_CONFIG_ERROR;
-	device = calloc(1, sizeof(*device));
-	if (device == NULL)
+	flow = flow_new(sizeof(*device), &device_grant, target);
+	if (flow == NULL)
 		return FAULT_NOMEM;
-	flow_init(&device->flow, &device_grant, target);
+	device = device_of(flow);
 	device->poll = evtimer_new(target->base, device_poll, device);
-	device->end = evtimer_new(target->base, device_end, device);
-	if (device->poll != NULL && device->end != NULL)
+	flow->end = evtimer_new(target->base, device_end, device);
+	if (device->poll != NULL && flow->end != NULL)
 		fault = device_ask(device, scope, account);
-	if (fault) {
-		flow_free(&device->flow);
-		return fault == FAULT_NOMEM ? fault : FAULT_INTERNAL;
-	}
-	*flow_out = &device->flow;
-	return FAULT_NONE;
+	return flow_started(flow, fault, flow_out);
 }

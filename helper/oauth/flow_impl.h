@@ -17,7 +17,8 @@
 struct flow_grant {
 	/* an answer of the endpoint that was asked last */
 	void (*answered)(struct flow *flow, const struct http_answer *answer);
-	/* wipe and free what is the grant's own, not the flow itself */
+	/* wipe and free what is the grant's own, not the flow itself; NULL:
+	 * nothing is */
 	void (*drop)(struct flow *flow);
 };
 
@@ -27,11 +28,23 @@ struct flow {
 	struct http_exchange *exchange;
 	const char *endpoint; /* what is asked, in words */
 	char *host;	      /* its host */
+	struct event *end;    /* of waiting for a person, or NULL; no more
+				 after the last event */
 };
 
-/* flow_init - take a share of the provider; cannot fail. */
-void flow_init(struct flow *flow, const struct flow_grant *grant,
+/*
+ * flow_new - a grant's own struct of so many bytes, all zero behind the flow
+ * that it begins with; takes a share of the provider.  NULL: no memory.
+ */
+struct flow *flow_new(size_t bytes, const struct flow_grant *grant,
     const struct flow_target *target);
+
+/*
+ * flow_started - the end of a start function: hand the flow over, or free it
+ * and give the fault, FAULT_INTERNAL for those no start function has
+ */
+enum fault flow_started(struct flow *flow, enum fault fault,
+    struct flow **flow_out) MUST_CHECK;
 
 /*
  * flow_add_client - the client's own fields: client_id, client_secret if it
@@ -45,13 +58,14 @@ void flow_add_client(const struct flow *flow, enum flow_secret with,
     struct buf *form);
 
 /*
- * flow_post - send form to url, called endpoint in sentences; grant.answered
- * is called in the end
+ * flow_post - send form to url, called endpoint in sentences, and drop it;
+ * grant.answered is called in the end.  flow_post_token: to the token endpoint.
  *
  * The fault of form, or of http_start().
  */
 enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
-    const struct buf *form) MUST_CHECK;
+    struct buf *form) MUST_CHECK;
+enum fault flow_post_token(struct flow *flow, struct buf *form) MUST_CHECK;
 
 /* flow_tell - one event. */
 void flow_tell(struct flow *flow, const struct flow_event *event);
@@ -69,12 +83,25 @@ void flow_tell_tokens(struct flow *flow, const struct http_answer *answer);
 void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
     enum fault fault, const struct why *why);
 
-/*
- * flow_failure_from - what an answer other than success means; error may be
- * NULL when the body was not one.
- */
+/* flow_tell_refused - the last event: flow_failure_from() as it is. */
+void flow_tell_refused(struct flow *flow, const struct http_answer *answer,
+    const struct reply_error *error);
+
+/* flow_refused - whether the answer has an OAuth error; error_out is all
+ * empty otherwise. */
+bool flow_refused(const struct http_answer *answer,
+    struct reply_error *error_out);
+
+/* flow_failure_from - what an answer other than success means. */
 void flow_failure_from(const struct flow *flow,
     const struct http_answer *answer, const struct reply_error *error,
     struct flow_failure *failure_out);
+
+/* flow_failure_of - a fault of this machine. */
+void flow_failure_of(enum fault fault, struct flow_failure *failure_out);
+
+/* flow_failure_say - a failure that no answer told. */
+void flow_failure_say(struct flow_failure *failure_out, enum advice_class class,
+    const char *format, ...) PRINTF_LIKE(3, 4);
 
 #endif

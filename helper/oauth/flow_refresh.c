@@ -5,25 +5,11 @@
  */
 #include "oauth/flow.h"
 
-#include <stdlib.h>
-
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
 
-static void refresh_answered(struct flow *flow,
-    const struct http_answer *answer)
-{
-	flow_tell_tokens(flow, answer);
-}
-
-static void refresh_drop(struct flow *flow)
-{
-	(void)flow;
-}
-
 static const struct flow_grant refresh_grant = {
-	.answered = refresh_answered,
-	.drop = refresh_drop,
+	.answered = flow_tell_tokens,
 };
 
 /*
@@ -43,28 +29,16 @@ enum fault flow_refresh_start(const struct flow_target *target,
     struct flow **flow_out)
 {
 	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
-	struct flow *flow;
-	enum fault fault;
+	struct flow *flow = flow_new(sizeof(*flow), &refresh_grant, target);
 
-	flow = malloc(sizeof(*flow));
 	if (flow == NULL)
 		return FAULT_NOMEM;
-	flow_init(flow, &refresh_grant, target);
 	scope = refresh_scope(target->provider, scope);
-
 	form_add(&form, "grant_type", span_of("refresh_token"));
 	form_add(&form, "refresh_token",
 	    secret_reveal(refresh_token, "grant refresh_token"));
 	if (scope[0] != '\0')
 		form_add(&form, "scope", span_of(scope));
 	flow_add_client(flow, FLOW_WITH_SECRET, &form);
-	fault = flow_post(flow, "token endpoint",
-	    target->provider->token_endpoint, &form);
-	buf_drop(&form);
-	if (fault) {
-		flow_free(flow);
-		return fault == FAULT_NOMEM ? fault : FAULT_INTERNAL;
-	}
-	*flow_out = flow;
-	return FAULT_NONE;
+	return flow_started(flow, flow_post_token(flow, &form), flow_out);
 }

@@ -7,9 +7,6 @@
  */
 #include "oauth/flow.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
 
@@ -44,17 +41,14 @@ static enum fault ask(struct flow_revoke *revoke, const struct secret *token,
 	struct flow *flow = &revoke->flow;
 	const struct provider *provider = flow->target.provider;
 	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
-	enum fault fault;
 
 	form_add(&form, "token", secret_reveal(token, "revoke a token"));
 	if (provider->family != PROVIDER_GOOGLE) {
 		form_add(&form, "token_type_hint", span_of(hint));
 		flow_add_client(flow, FLOW_WITH_SECRET, &form);
 	}
-	fault = flow_post(flow, "revocation endpoint",
+	return flow_post(flow, "revocation endpoint",
 	    provider->revocation_endpoint, &form);
-	buf_drop(&form);
-	return fault;
 }
 
 /* The token was no good any more: what was wanted. */
@@ -70,17 +64,13 @@ static void take_result(struct flow_revoke *revoke,
     const struct http_answer *answer)
 {
 	struct reply_error error;
-	bool said;
 
 	if (answer->trouble == HTTP_ANSWERED && answer->status == 200)
 		return;
-	said = answer->trouble == HTTP_ANSWERED && !answer->redirect &&
-	    reply_error_parse(answer->body, &error) == FAULT_NONE;
-	if (said && is_gone(answer, &error))
+	if (flow_refused(answer, &error) && is_gone(answer, &error))
 		return;
 	revoke->failed = true;
-	flow_failure_from(&revoke->flow, answer, said ? &error : NULL,
-	    &revoke->failure);
+	flow_failure_from(&revoke->flow, answer, &error, &revoke->failure);
 }
 
 static void revoke_answered(struct flow *flow, const struct http_answer *answer)
@@ -132,22 +122,15 @@ enum fault flow_revoke_start(const struct flow_target *target,
     const struct secret *refresh_token, const struct secret *access_token,
     struct flow **flow_out)
 {
-	struct flow_revoke *revoke;
-	enum fault fault;
+	struct flow *flow;
 
 	if (target->provider->revocation_endpoint == NULL)
 		return FAULT_CONFIG_ERROR;
 	if (refresh_token == NULL && access_token == NULL)
 		return FAULT_NOT_FOUND;
-	revoke = calloc(1, sizeof(*revoke));
-	if (revoke == NULL)
+	flow = flow_new(sizeof(struct flow_revoke), &revoke_grant, target);
+	if (flow == NULL)
 		return FAULT_NOMEM;
-	flow_init(&revoke->flow, &revoke_grant, target);
-	fault = begin(revoke, refresh_token, access_token);
-	if (fault) {
-		flow_free(&revoke->flow);
-		return fault == FAULT_NOMEM ? fault : FAULT_INTERNAL;
-	}
-	*flow_out = &revoke->flow;
-	return FAULT_NONE;
+	return flow_started(flow,
+	    begin(revoke_of(flow), refresh_token, access_token), flow_out);
 }
