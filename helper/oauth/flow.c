@@ -57,20 +57,27 @@ void flow_free(struct flow *flow)
 	free(flow);
 }
 
+void flow_add_extra(const struct flow *flow, struct buf *form)
+{
+	const struct provider *provider = flow->target.provider;
+	size_t i;
+
+	for (i = 0; i < provider->n_extra; i++)
+		form_add(form, provider->extra[i].name,
+		    span_of(provider->extra[i].value));
+}
+
 void flow_add_client(const struct flow *flow, enum flow_secret with,
     struct buf *form)
 {
 	const struct provider *provider = flow->target.provider;
-	size_t i;
 
 	form_add(form, "client_id", span_of(provider->client_id));
 	if (with == FLOW_WITH_SECRET && provider->client_secret != NULL)
 		form_add(form, "client_secret",
 		    secret_reveal(provider->client_secret,
 			"client_secret_post"));
-	for (i = 0; i < provider->n_extra; i++)
-		form_add(form, provider->extra[i].name,
-		    span_of(provider->extra[i].value));
+	flow_add_extra(flow, form);
 }
 
 static void flow_done(void *ctx, const struct http_answer *answer)

@@ -136,60 +136,38 @@ static enum fault sign(const struct provider *provider,
 	return assertion_sign(provider->key, &claims, out, why);
 }
 
-static enum fault add_credentials(struct flow *flow,
-    const struct flow_app_wish *wish, struct buf *form, struct why *why)
+static enum fault fill(struct flow *flow, const struct flow_app_wish *wish,
+    struct buf *form, struct why *why)
 {
 	const struct provider *provider = flow->target.provider;
 	struct buf signed_here = BUF_INIT(ASSERTION_MAX_BYTES);
-	struct span assertion;
+	struct span assertion = { NULL, 0 };
 	enum fault fault;
 
-	if (provider->key == NULL && wish->assertion == NULL) {
-		flow_add_client(flow, FLOW_WITH_SECRET, form);
-		return FAULT_NONE;
-	}
 	if (provider->key != NULL) {
 		fault = sign(provider, wish, &signed_here, why);
 		if (fault != FAULT_NONE)
 			return fault;
 		assertion = buf_span(&signed_here);
-	} else {
+	} else if (wish->assertion != NULL) {
 		assertion = secret_reveal(wish->assertion, "client assertion");
 	}
-	flow_add_client(flow, FLOW_WITHOUT_SECRET, form);
-	form_add(form, "client_assertion_type", span_of(CLIENT_JWT));
-	form_add(form, "client_assertion", assertion);
-	buf_drop(&signed_here);
-	return FAULT_NONE;
-}
-
-static enum fault fill_client(struct flow *flow,
-    const struct flow_app_wish *wish, struct buf *form, struct why *why)
-{
-	const struct provider *provider = flow->target.provider;
-
-	form_add(form, "grant_type", span_of("client_credentials"));
-	if (provider->scope != NULL && provider->scope[0] != '\0')
-		form_add(form, "scope", span_of(provider->scope));
-	return add_credentials(flow, wish, form, why);
-}
-
-static enum fault fill_service_account(struct flow *flow,
-    const struct flow_app_wish *wish, struct buf *form, struct why *why)
-{
-	const struct provider *provider = flow->target.provider;
-	struct buf signed_here = BUF_INIT(ASSERTION_MAX_BYTES);
-	enum fault fault;
-	size_t i;
-
-	fault = sign(provider, wish, &signed_here, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	form_add(form, "grant_type", span_of(JWT_BEARER));
-	form_add(form, "assertion", buf_span(&signed_here));
-	for (i = 0; i < provider->n_extra; i++)
-		form_add(form, provider->extra[i].name,
-		    span_of(provider->extra[i].value));
+	if (provider->flow == FLOW_SERVICE_ACCOUNT) {
+		form_add(form, "grant_type", span_of(JWT_BEARER));
+		form_add(form, "assertion", assertion);
+		flow_add_extra(flow, form);
+	} else {
+		form_add(form, "grant_type", span_of("client_credentials"));
+		if (provider->scope != NULL && provider->scope[0] != '\0')
+			form_add(form, "scope", span_of(provider->scope));
+		flow_add_client(flow,
+		    assertion.n == 0 ? FLOW_WITH_SECRET : FLOW_WITHOUT_SECRET,
+		    form);
+	}
+	if (provider->flow != FLOW_SERVICE_ACCOUNT && assertion.n > 0) {
+		form_add(form, "client_assertion_type", span_of(CLIENT_JWT));
+		form_add(form, "client_assertion", assertion);
+	}
 	buf_drop(&signed_here);
 	return FAULT_NONE;
 }
@@ -203,9 +181,7 @@ enum fault flow_app_start(const struct flow_target *target,
 
 	if (flow == NULL)
 		return FAULT_NOMEM;
-	fault = target->provider->flow == FLOW_SERVICE_ACCOUNT ?
-	    fill_service_account(flow, wish, &form, why) :
-	    fill_client(flow, wish, &form, why);
+	fault = fill(flow, wish, &form, why);
 	if (fault == FAULT_NONE)
 		fault = flow_post_token(flow, &form);
 	buf_drop(&form);

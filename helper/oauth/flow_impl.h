@@ -57,6 +57,9 @@ enum flow_secret {
 void flow_add_client(const struct flow *flow, enum flow_secret with,
     struct buf *form);
 
+/* flow_add_extra - the provider's extra fields alone. */
+void flow_add_extra(const struct flow *flow, struct buf *form);
+
 /*
  * flow_post - send form to url, called endpoint in sentences, and drop it;
  * grant.answered is called in the end.  flow_post_token: to the token endpoint.
