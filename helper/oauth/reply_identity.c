@@ -9,43 +9,29 @@
 
 #include <strings.h>
 
-#include "wire/attr.h"
+#include "wire/base64.h"
 
-/* base64url without padding (RFC 4648 section 5, RFC 7515 section 2) */
-static int digit_of(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	const char *at = c != '\0' ? strchr(digits, c) : NULL;
-
-	return at != NULL ? (int)(at - digits) : -1;
-}
-
+/* base64url without padding (RFC 7515 section 2), by way of the other one */
 static enum fault decode(struct span text, struct buf *out)
 {
-	unsigned held = 0;
-	unsigned bits = 0;
+	struct buf standard = BUF_INIT(REPLY_BODY_MAX_BYTES);
+	enum fault fault;
 	size_t i;
 
 	while (text.n > 0 && text.p[text.n - 1] == '=')
 		text.n--;
-	if (text.n % 4 == 1)
-		return FAULT_GARBLED;
 	for (i = 0; i < text.n; i++) {
-		int digit = digit_of(text.p[i]);
-		char byte;
+		const char *c = text.p + i;
 
-		if (digit < 0)
-			return FAULT_GARBLED;
-		held = (held << 6 | (unsigned)digit) & 0xffff;
-		bits += 6;
-		if (bits < 8)
-			continue;
-		bits -= 8;
-		byte = (char)(unsigned char)(held >> bits & 0xff);
-		buf_add(out, (struct span){ &byte, 1 });
+		c = *c == '-' ? "+" : *c == '_' ? "/" : c;
+		buf_add(&standard, (struct span){ c, 1 });
 	}
-	return buf_fault(out);
+	buf_add(&standard, (struct span){ "===", (4 - text.n % 4) % 4 });
+	fault = buf_fault(&standard);
+	if (fault == FAULT_NONE)
+		fault = base64_decode(buf_span(&standard), out);
+	buf_drop(&standard);
+	return fault;
 }
 
 /* JWT = header "." payload "." signature (RFC 7519 section 3) */
