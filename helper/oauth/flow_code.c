@@ -45,10 +45,10 @@ static void code_event(void *ctx, const struct flow_event *event)
 {
 	struct flow_code *code = ctx;
 
-	if (code->redirect != NULL && event->kind == FLOW_TOKENS)
-		redirect_signed_in(code->redirect);
-	if (code->redirect != NULL && event->kind == FLOW_FAILED)
-		redirect_failed(code->redirect, event->failure->text);
+	if (event->kind == FLOW_TOKENS)
+		redirect_finish(code->redirect, NULL);
+	if (event->kind == FLOW_FAILED)
+		redirect_finish(code->redirect, event->failure->text);
 	code->event(code->ctx, event);
 }
 

@@ -17,7 +17,6 @@
 #include "oauth/redirect_socket.h"
 #include "wire/secret.h"
 
-#define FAMILIES    REDIRECT_FAMILIES
 #define FULL_WAIT_S 1
 
 struct visitor {
@@ -33,8 +32,8 @@ struct visitor {
 struct redirect {
 	struct redirect_wish wish;
 	uint16_t port;
-	int fds[FAMILIES];
-	struct event *listening[FAMILIES];
+	int fds[REDIRECT_FAMILIES];
+	struct event *listening[REDIRECT_FAMILIES];
 	struct event *full; /* when to accept again */
 	struct visitor *first;
 	struct visitor *waits; /* for the end of the sign-in */
@@ -66,13 +65,13 @@ static void visitor_free(struct visitor *visitor)
 /* A page fits into the buffer of a fresh socket; a peer that made it smaller
  * gets less. */
 static void answer(struct visitor *visitor, enum redirect_page page,
-    const char *text, bool with_body)
+    const char *text)
 {
 	struct buf out = BUF_INIT(REDIRECT_PAGE_MAX_BYTES + 1024);
 
 	visitor->answered = true;
 	buf_drop(&visitor->in);
-	redirect_page_write(&out, page, text, with_body);
+	redirect_page_write(&out, page, text);
 	(void)!send(visitor->fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	buf_drop(&out);
 	(void)shutdown(visitor->fd, SHUT_WR);
@@ -89,34 +88,21 @@ static void answer_came(struct visitor *visitor, struct span query)
 		/* How long the exchange takes is the exchange's matter. */
 		(void)evtimer_del(visitor->limit);
 	} else {
-		answer(visitor, REDIRECT_PAGE_LEFT, why.text, true);
+		answer(visitor, REDIRECT_PAGE_LEFT, why.text);
 	}
 }
 
 static void look(struct visitor *visitor)
 {
 	struct span query = { NULL, 0 };
+	enum redirect_page page;
 
-	switch (redirect_request_read(buf_span(&visitor->in),
-	    visitor->redirect->wish.path, &query)) {
-	case REDIRECT_REQUEST_PART: break;
-	case REDIRECT_REQUEST_GET: answer_came(visitor, query); break;
-	case REDIRECT_REQUEST_ELSEWHERE:
-		answer(visitor, REDIRECT_PAGE_ELSEWHERE, NULL, true);
-		break;
-	case REDIRECT_REQUEST_METHOD:
-		answer(visitor, REDIRECT_PAGE_METHOD, NULL, true);
-		break;
-	case REDIRECT_REQUEST_HEAD:
-		answer(visitor, REDIRECT_PAGE_METHOD, NULL, false);
-		break;
-	case REDIRECT_REQUEST_GARBAGE:
-		answer(visitor, REDIRECT_PAGE_GARBAGE, NULL, true);
-		break;
-	case REDIRECT_REQUEST_LONG:
-		answer(visitor, REDIRECT_PAGE_LONG, NULL, true);
-		break;
-	}
+	page = redirect_request_read(buf_span(&visitor->in),
+	    visitor->redirect->wish.path, &query);
+	if (page == REDIRECT_PAGE_QUERY)
+		answer_came(visitor, query);
+	else if (page != REDIRECT_PAGE_NONE)
+		answer(visitor, page, NULL);
 }
 
 static void visitor_ready(evutil_socket_t fd, short what, void *ctx)
@@ -218,7 +204,7 @@ static void knock(evutil_socket_t fd, short what, void *ctx)
 	/* No descriptors: not again at once, and for ever. */
 	if (evtimer_add(redirect->full, &wait) != 0)
 		return;
-	for (i = 0; i < FAMILIES; i++)
+	for (i = 0; i < REDIRECT_FAMILIES; i++)
 		if (redirect->listening[i] != NULL)
 			(void)event_del(redirect->listening[i]);
 }
@@ -230,7 +216,7 @@ static void again(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	for (i = 0; i < FAMILIES; i++)
+	for (i = 0; i < REDIRECT_FAMILIES; i++)
 		if (redirect->listening[i] != NULL)
 			(void)event_add(redirect->listening[i], NULL);
 }
@@ -242,7 +228,7 @@ static enum fault listen_all(struct redirect *redirect)
 	redirect->full = evtimer_new(redirect->wish.base, again, redirect);
 	if (redirect->full == NULL)
 		return FAULT_NOMEM;
-	for (i = 0; i < FAMILIES; i++) {
+	for (i = 0; i < REDIRECT_FAMILIES; i++) {
 		if (redirect->fds[i] < 0)
 			continue;
 		redirect->listening[i] = event_new(redirect->wish.base,
@@ -285,8 +271,7 @@ uint16_t redirect_port(const struct redirect *redirect)
 	return redirect->port;
 }
 
-static void finish(struct redirect *redirect, enum redirect_page page,
-    const char *reason)
+void redirect_finish(struct redirect *redirect, const char *reason)
 {
 	static const struct timeval limit = { REDIRECT_VISIT_MAX_S, 0 };
 	struct visitor *visitor = redirect->waits;
@@ -295,17 +280,9 @@ static void finish(struct redirect *redirect, enum redirect_page page,
 		return;
 	redirect->waits = NULL;
 	(void)evtimer_add(visitor->limit, &limit);
-	answer(visitor, page, reason, true);
-}
-
-void redirect_signed_in(struct redirect *redirect)
-{
-	finish(redirect, REDIRECT_PAGE_SIGNED_IN, NULL);
-}
-
-void redirect_failed(struct redirect *redirect, const char *reason)
-{
-	finish(redirect, REDIRECT_PAGE_FAILED, reason);
+	answer(visitor,
+	    reason == NULL ? REDIRECT_PAGE_SIGNED_IN : REDIRECT_PAGE_FAILED,
+	    reason);
 }
 
 /* What a browser has sent already would turn the close into a reset. */
@@ -324,12 +301,12 @@ void redirect_free(struct redirect *redirect)
 
 	if (redirect == NULL)
 		return;
-	redirect_failed(redirect, "the sign-in was ended in the terminal");
+	redirect_finish(redirect, "the sign-in was ended in the terminal");
 	while (redirect->first != NULL) {
 		read_out(redirect->first->fd);
 		visitor_free(redirect->first);
 	}
-	for (i = 0; i < FAMILIES; i++) {
+	for (i = 0; i < REDIRECT_FAMILIES; i++) {
 		if (redirect->listening[i] != NULL)
 			event_free(redirect->listening[i]);
 		if (redirect->fds[i] >= 0)

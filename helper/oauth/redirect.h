@@ -24,7 +24,7 @@ struct redirect;
 
 /*
  * What the receiver does with a query: true takes it, and the browser waits
- * for redirect_answer(); false leaves it, why saying in one sentence what it
+ * for redirect_finish(); false leaves it, why saying in one sentence what it
  * lacks.  May not free the redirect.
  */
 typedef bool redirect_came_fn(void *ctx, struct span query, struct why *why);
@@ -52,11 +52,10 @@ enum fault redirect_new(const struct redirect_wish *wish,
 uint16_t redirect_port(const struct redirect *redirect);
 
 /*
- * redirect_signed_in, redirect_failed - the page for the browser that waits,
- * if one does; reason is one sentence, made harmless here
+ * redirect_finish - the page for the browser that waits, if one does: that
+ * it is signed in, or the reason why not, one sentence, made harmless here
  */
-void redirect_signed_in(struct redirect *redirect);
-void redirect_failed(struct redirect *redirect, const char *reason);
+void redirect_finish(struct redirect *redirect, const char *reason);
 
 /* redirect_free - a browser that still waits is told of the end; NULL ok. */
 void redirect_free(struct redirect *redirect);

@@ -124,7 +124,7 @@ static bool is_method(struct span method)
 }
 
 /* request-line = method SP request-target SP HTTP-version */
-static enum redirect_request read_line(struct span line, const char *path,
+static enum redirect_page read_line(struct span line, const char *path,
     struct span *query_out)
 {
 	struct span method = next_word(&line);
@@ -136,34 +136,34 @@ static enum redirect_request read_line(struct span line, const char *path,
 		line.n--;
 	if (!is_method(method) || !is_target(target) ||
 	    (!span_is(line, "HTTP/1.1") && !span_is(line, "HTTP/1.0")))
-		return REDIRECT_REQUEST_GARBAGE;
+		return REDIRECT_PAGE_GARBAGE;
 	if (span_is(method, "HEAD"))
-		return REDIRECT_REQUEST_HEAD;
+		return REDIRECT_PAGE_HEAD;
 	if (!span_is(method, "GET"))
-		return REDIRECT_REQUEST_METHOD;
+		return REDIRECT_PAGE_METHOD;
 	mark = memchr(target.p, '?', target.n);
 	n = mark != NULL ? (size_t)(mark - target.p) : target.n;
 	if (mark == NULL || !span_is((struct span){ target.p, n }, path))
-		return REDIRECT_REQUEST_ELSEWHERE;
+		return REDIRECT_PAGE_ELSEWHERE;
 	query_out->p = mark + 1;
 	query_out->n = target.n - n - 1;
-	return REDIRECT_REQUEST_GET;
+	return REDIRECT_PAGE_QUERY;
 }
 
-enum redirect_request redirect_request_read(struct span bytes, const char *path,
+enum redirect_page redirect_request_read(struct span bytes, const char *path,
     struct span *query_out)
 {
 	size_t n = line_bytes(bytes);
 
 	/* TLS, say, never sends a line. */
 	if (bytes.n > 0 && !is_method((struct span){ bytes.p, 1 }))
-		return REDIRECT_REQUEST_GARBAGE;
+		return REDIRECT_PAGE_GARBAGE;
 	if ((n == SIZE_MAX ? bytes.n : n) > REDIRECT_LINE_MAX_BYTES)
-		return REDIRECT_REQUEST_LONG;
+		return REDIRECT_PAGE_LONG;
 	if (n != SIZE_MAX && has_end(bytes))
 		return read_line((struct span){ bytes.p, n }, path, query_out);
-	return bytes.n < REDIRECT_REQUEST_MAX_BYTES ? REDIRECT_REQUEST_PART :
-						      REDIRECT_REQUEST_LONG;
+	return bytes.n < REDIRECT_REQUEST_MAX_BYTES ? REDIRECT_PAGE_NONE :
+						      REDIRECT_PAGE_LONG;
 }
 
 /* For a place between two tags. */
@@ -227,10 +227,12 @@ static void add_body(struct buf *out, const struct page *page, const char *text)
 }
 
 void redirect_page_write(struct buf *out, enum redirect_page page,
-    const char *text, bool with_body)
+    const char *text)
 {
 	struct buf body = BUF_INIT(REDIRECT_PAGE_MAX_BYTES);
+	bool is_head = page == REDIRECT_PAGE_HEAD;
 
+	page = is_head ? REDIRECT_PAGE_METHOD : page;
 	add_body(&body, &pages[page], text);
 	buf_add_lit(out, "HTTP/1.1 ");
 	buf_add_str(out, pages[page].status);
@@ -248,7 +250,7 @@ void redirect_page_write(struct buf *out, enum redirect_page page,
 	    "'; base-uri 'none'; form-action 'none'; "
 	    "frame-ancestors 'none'"
 	    "\r\nConnection: close\r\n\r\n");
-	if (with_body)
+	if (!is_head)
 		buf_add(out, buf_span(&body));
 	buf_drop(&body);
 }

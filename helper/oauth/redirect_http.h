@@ -14,37 +14,31 @@
 
 #define REDIRECT_PAGE_MAX_BYTES 16384
 
-enum redirect_request {
-	REDIRECT_REQUEST_PART,	    /* more has to come */
-	REDIRECT_REQUEST_GET,	    /* of the path; there is a query */
-	REDIRECT_REQUEST_ELSEWHERE, /* another path */
-	REDIRECT_REQUEST_METHOD,    /* not GET */
-	REDIRECT_REQUEST_HEAD,	    /* not GET, and wants no body */
-	REDIRECT_REQUEST_GARBAGE,
-	REDIRECT_REQUEST_LONG
-};
-
-/*
- * redirect_request_read - what the bytes that have come so far are
- *
- * query_out  out: with REDIRECT_REQUEST_GET, what follows '?'; points into
- *            bytes
- */
-enum redirect_request redirect_request_read(struct span bytes, const char *path,
-    struct span *query_out);
-
+/* What a visitor gets. */
 enum redirect_page {
+	REDIRECT_PAGE_NONE,  /* nothing yet: more has to come */
+	REDIRECT_PAGE_QUERY, /* what the receiver of the query decides */
 	REDIRECT_PAGE_SIGNED_IN,
 	REDIRECT_PAGE_FAILED, /* text: why */
 	REDIRECT_PAGE_LEFT,   /* text: what the address lacks */
 	REDIRECT_PAGE_ELSEWHERE,
 	REDIRECT_PAGE_METHOD,
+	REDIRECT_PAGE_HEAD, /* the same without a body */
 	REDIRECT_PAGE_GARBAGE,
 	REDIRECT_PAGE_LONG
 };
 
+/*
+ * redirect_request_read - what the bytes that have come so far deserve
+ *
+ * query_out  out: with REDIRECT_PAGE_QUERY, what follows '?'; points into
+ *            bytes
+ */
+enum redirect_page redirect_request_read(struct span bytes, const char *path,
+    struct span *query_out);
+
 /* redirect_page_write - status line, header and body; text may be NULL. */
 void redirect_page_write(struct buf *out, enum redirect_page page,
-    const char *text, bool with_body);
+    const char *text);
 
 #endif

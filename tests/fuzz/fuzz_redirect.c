@@ -37,7 +37,7 @@ static void show(const char *text)
 	struct buf out = BUF_INIT(REDIRECT_PAGE_MAX_BYTES + 1024);
 	const char *body, *said;
 
-	redirect_page_write(&out, REDIRECT_PAGE_FAILED, text, true);
+	redirect_page_write(&out, REDIRECT_PAGE_FAILED, text);
 	if (buf_fault(&out) == FAULT_NONE) {
 		said = strstr(out.p, "Content-Length: ");
 		body = strstr(out.p, "\r\n\r\n");
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	char plain[512];
 
 	if (redirect_request_read(text, "/callback", &query) ==
-	    REDIRECT_REQUEST_GET) {
+	    REDIRECT_PAGE_QUERY) {
 		FUZZ_CHECK(query.p > text.p);
 		FUZZ_CHECK(query.p + query.n < text.p + text.n);
 		FUZZ_CHECK(query.n <= REDIRECT_LINE_MAX_BYTES);

@@ -171,7 +171,7 @@ static void the_browser_waits_for_the_end_and_is_told_of_it(void **state)
 	wait_came(f, 1);
 	assert_string_equal(f->query, "code=a&state=b");
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
-	redirect_signed_in(f->redirect);
+	redirect_finish(f->redirect, NULL);
 	answer = answer_of(f, fd);
 	has(answer, "HTTP/1.1 200 OK\r\n");
 	has(answer, "<h1>Signed in</h1>");
@@ -186,7 +186,7 @@ static void a_failure_is_told_in_harmless_words(void **state)
 
 	fd = begin(f, GOOD);
 	wait_came(f, 1);
-	redirect_failed(f->redirect, "the <b> said \"no\" & 'never'\001");
+	redirect_finish(f->redirect, "the <b> said \"no\" & 'never'\001");
 	answer = answer_of(f, fd);
 	has(answer, "HTTP/1.1 400 ");
 	has(answer,
@@ -261,7 +261,7 @@ static void the_oldest_visitor_makes_room_but_not_the_one_who_waits(
 	turn(f);
 	assert_int_equal(recv(silent[0], &byte, 1, MSG_DONTWAIT), 0);
 	assert_int_equal(recv(silent[i - 1], &byte, 1, MSG_DONTWAIT), -1);
-	redirect_signed_in(f->redirect);
+	redirect_finish(f->redirect, NULL);
 	has(answer_of(f, waits), "<h1>Signed in</h1>");
 	for (i = 0; i < REDIRECT_VISITORS_MAX * 2; i++)
 		(void)close(silent[i]);
@@ -279,7 +279,7 @@ static void one_who_waited_may_leave(void **state)
 		turn(f);
 		(void)usleep(1000);
 	}
-	redirect_signed_in(f->redirect);
+	redirect_finish(f->redirect, NULL);
 }
 
 static void a_port_that_is_taken_is_busy(void **state)
@@ -327,31 +327,31 @@ static void requests_are_told_apart(void **state)
 {
 	static const struct {
 		const char *bytes;
-		enum redirect_request kind;
+		enum redirect_page page;
 	} rows[] = {
-		{ "", REDIRECT_REQUEST_PART },
-		{ "G", REDIRECT_REQUEST_PART },
-		{ "GET /back?a HTTP/1.1\r\n", REDIRECT_REQUEST_PART },
-		{ "GET /back?a HTTP/1.1\r\nA: b\r\n", REDIRECT_REQUEST_PART },
-		{ "GET /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GET },
-		{ "GET /back?a HTTP/1.0\n\n", REDIRECT_REQUEST_GET },
-		{ "GET /back? HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GET },
-		{ "GET /back HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
-		{ "GET /back/?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
-		{ "GET /Back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
-		{ "GET /bac?k HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
-		{ "GET //back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_ELSEWHERE },
-		{ "POST /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_METHOD },
-		{ "HEAD /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_HEAD },
-		{ "GET  /back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
-		{ "GET /back?a  HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
-		{ "GET /back?a b HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
-		{ "GET /back?a HTTP/1.1 \r\n\r\n", REDIRECT_REQUEST_GARBAGE },
-		{ "GET back?a HTTP/1.1\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
-		{ "GET /back?a\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
-		{ "GET\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
-		{ "\r\n\r\n", REDIRECT_REQUEST_GARBAGE },
-		{ "\x16", REDIRECT_REQUEST_GARBAGE },
+		{ "", REDIRECT_PAGE_NONE },
+		{ "G", REDIRECT_PAGE_NONE },
+		{ "GET /back?a HTTP/1.1\r\n", REDIRECT_PAGE_NONE },
+		{ "GET /back?a HTTP/1.1\r\nA: b\r\n", REDIRECT_PAGE_NONE },
+		{ "GET /back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_QUERY },
+		{ "GET /back?a HTTP/1.0\n\n", REDIRECT_PAGE_QUERY },
+		{ "GET /back? HTTP/1.1\r\n\r\n", REDIRECT_PAGE_QUERY },
+		{ "GET /back HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
+		{ "GET /back/?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
+		{ "GET /Back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
+		{ "GET /bac?k HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
+		{ "GET //back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
+		{ "POST /back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_METHOD },
+		{ "HEAD /back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_HEAD },
+		{ "GET  /back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "GET /back?a  HTTP/1.1\r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "GET /back?a b HTTP/1.1\r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "GET /back?a HTTP/1.1 \r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "GET back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "GET /back?a\r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "GET\r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "\r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "\x16", REDIRECT_PAGE_GARBAGE },
 	};
 	struct span query;
 	size_t i;
@@ -359,7 +359,7 @@ static void requests_are_told_apart(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++)
 		if (redirect_request_read(span_of(rows[i].bytes), "/back",
-			&query) != rows[i].kind)
+			&query) != rows[i].page)
 			fail_msg("row %zu", i);
 }
 
@@ -373,21 +373,21 @@ static void requests_have_limits(void **state)
 	assert_int_equal(
 	    redirect_request_read(
 		(struct span){ bytes, REDIRECT_LINE_MAX_BYTES }, "/", &query),
-	    REDIRECT_REQUEST_PART);
+	    REDIRECT_PAGE_NONE);
 	assert_int_equal(
 	    redirect_request_read(
 		(struct span){ bytes, REDIRECT_LINE_MAX_BYTES + 1 }, "/",
 		&query),
-	    REDIRECT_REQUEST_LONG);
+	    REDIRECT_PAGE_LONG);
 	bytes[100] = '\n';
 	assert_int_equal(
 	    redirect_request_read((struct span){ bytes, sizeof(bytes) - 1 },
 		"/", &query),
-	    REDIRECT_REQUEST_PART);
+	    REDIRECT_PAGE_NONE);
 	assert_int_equal(
 	    redirect_request_read((struct span){ bytes, sizeof(bytes) }, "/",
 		&query),
-	    REDIRECT_REQUEST_LONG);
+	    REDIRECT_PAGE_LONG);
 }
 
 /* The policy names the style by its hash: computed here from the page. */
@@ -400,7 +400,7 @@ static void the_policy_allows_the_style_of_the_page(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	redirect_page_write(&out, REDIRECT_PAGE_SIGNED_IN, NULL, true);
+	redirect_page_write(&out, REDIRECT_PAGE_SIGNED_IN, NULL);
 	assert_int_equal(buf_fault(&out), FAULT_NONE);
 	from = strstr(out.p, "<style>");
 	to = strstr(out.p, "</style>");
