@@ -24,7 +24,8 @@ struct flow_device {
 	struct flow flow;
 	struct reply_device reply;
 	struct event *poll;
-	bool polling; /* the token endpoint is asked, not the other */
+	int64_t vain_s; /* the wait while polls get no answer; 0: they do */
+	bool polling;	/* the token endpoint is asked, not the other */
 };
 
 static struct flow_device *device_of(struct flow *flow)
@@ -139,16 +140,18 @@ static void poll_again(struct flow_device *device, int64_t at_least_s,
 
 /*
  * RFC 8628 section 3.5: on a connection timeout, poll less often; doubling
- * the interval is what it recommends.
+ * the interval each time is what it recommends.
  */
-static void poll_less(struct flow_device *device)
+static void poll_later(struct flow_device *device, const char *last)
 {
-	int64_t doubled = device->reply.interval_s * 2;
+	int64_t wait_s = device->vain_s * 2;
 
-	if (doubled > DEVICE_INTERVAL_MAX_S)
-		doubled = DEVICE_INTERVAL_MAX_S;
-	if (doubled > device->reply.interval_s)
-		device->reply.interval_s = doubled;
+	if (wait_s == 0)
+		wait_s = device->reply.interval_s * 2;
+	if (wait_s > DEVICE_INTERVAL_MAX_S)
+		wait_s = DEVICE_INTERVAL_MAX_S;
+	device->vain_s = wait_s;
+	poll_again(device, wait_s, last);
 }
 
 static void poll_refused(struct flow_device *device,
@@ -176,10 +179,10 @@ static void poll_answered(struct flow_device *device,
 	bool slower;
 
 	if (answer->trouble != HTTP_ANSWERED && answer->trouble != HTTP_LOCAL) {
-		poll_less(device);
-		poll_again(device, 0, answer->text);
+		poll_later(device, answer->text);
 		return;
 	}
+	device->vain_s = 0;
 	if (!flow_refused(answer, &error) && answer->status == 200) {
 		flow_tell_tokens(&device->flow, answer);
 		return;

@@ -141,6 +141,18 @@ def test_trouble_in_between_is_survived(idp, device, fault):
     assert driver.end()["event"] == "tokens"
 
 
+@pytest.mark.slow
+def test_after_trouble_polls_are_as_frequent_as_before(idp, device):
+    idp.set(device_life=14)
+    # A kept connection that is closed is tried once more by itself.
+    idp.fault("token", "close_before", times=3)
+    driver, code = device()
+    idp.device_answers(code["user-code"], ["authorization_pending"] * 4)
+    idp.approve(code["user-code"], USER)
+    # After 1 and 3 seconds in vain, 7 to 11; not 7, 11 and 15.
+    assert driver.end()["event"] == "tokens"
+
+
 def test_a_redirect_in_between_ends_it(idp, device):
     idp.fault("token", "redirect", url="https://elsewhere.example/token")
     driver, _ = device()
