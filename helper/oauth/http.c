@@ -310,7 +310,7 @@ static CURLMcode http_set_up(struct http *http)
 		code = curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
 	if (!code)
 		code = curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
-		    (long)HTTP_IDLE_CONNECTIONS_MAX);
+		    (long)HTTP_CONNECTIONS_MAX);
 	return code;
 }
 

@@ -15,8 +15,8 @@
 
 #include "oauth/http.h"
 
-#define HTTP_IDLE_CONNECTIONS_MAX 8
-#define HTTP_HEADER_MAX_BYTES	  128
+#define HTTP_CONNECTIONS_MAX  32 /* as many exchanges as the helper has */
+#define HTTP_HEADER_MAX_BYTES 128
 
 struct http {
 	struct event_base *base;

@@ -85,6 +85,17 @@ def test_refreshes_share_one_connection(idp, drive):
         assert len(proxy.targets) == 1
 
 
+def test_refreshes_at_once_leave_connections_for_the_next(idp, drive):
+    idp.set(rotation=False)
+    seeded = idp.seed("jo@x.example", tenant="common")
+    with Proxy() as proxy:
+        driver = drive("refresh", {"refresh_token": seeded.refresh_token},
+                       ask=SCOPE, together=32, times=3, proxy=proxy.url)
+        driver.end()
+        assert idp.counts["refresh_token"] == 96
+        assert len(proxy.targets) <= 32
+
+
 def test_refreshes_at_once_all_end(idp, drive):
     idp.set(rotation=False)
     seeded = idp.seed("jo@x.example", tenant="common")
