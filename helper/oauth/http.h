@@ -5,8 +5,9 @@
  *
  * Owns the multi handle and its timers and sockets on the event loop;
  * connections are kept for reuse.  https only, HTTP/1.1, verified, TLS 1.2 or
- * newer, no redirects, 10 s to connect, 20 s in all, bodies up to HTTP_BODY_MAX_BYTES.
- * Request and answer bodies are wiped; curl's own buffers cannot be.
+ * newer, no redirects, 10 s to connect, 20 s in all, bodies up to
+ * HTTP_BODY_MAX_BYTES.  Request and answer bodies are wiped; curl's own buffers
+ * cannot be.
  */
 #ifndef MAILTOKEN_OAUTH_HTTP_H
 #define MAILTOKEN_OAUTH_HTTP_H

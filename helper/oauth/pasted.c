@@ -21,21 +21,11 @@ static void add_clean(struct buf *out, struct span text)
 			buf_add(out, (struct span){ text.p + i, 1 });
 }
 
-static bool has_text(struct span text, const char *wanted)
+static bool is_address(const char *text)
 {
-	size_t n = strlen(wanted), i;
-
-	for (i = 0; i + n <= text.n; i++)
-		if (memcmp(text.p + i, wanted, n) == 0)
-			return true;
-	return false;
-}
-
-static bool is_address(struct span text)
-{
-	return has_text(text, "://") || has_text(text, "?") ||
-	    has_text(text, "code=") || has_text(text, "error=") ||
-	    has_text(text, "state=");
+	return strstr(text, "://") != NULL || strchr(text, '?') != NULL ||
+	    strstr(text, "code=") != NULL || strstr(text, "error=") != NULL ||
+	    strstr(text, "state=") != NULL;
 }
 
 static struct span query_of(struct span text)
@@ -96,7 +86,7 @@ enum fault pasted_read(struct span text, enum pasted *pasted_out,
 	} else if (fault == FAULT_NONE && clean.n == 0) {
 		why_set(why, 0, "that was empty");
 		fault = FAULT_GRAMMAR;
-	} else if (fault == FAULT_NONE && is_address(buf_span(&clean))) {
+	} else if (fault == FAULT_NONE && is_address(clean.p)) {
 		*pasted_out = PASTED_ADDRESS;
 		buf_add(out, query_of(buf_span(&clean)));
 		fault = buf_fault(out);

@@ -66,14 +66,6 @@ static const struct page {
 	    "in a private window, which has no cookies." },
 };
 
-/* Length of the request line without its end, or SIZE_MAX. */
-static size_t line_bytes(struct span bytes)
-{
-	const char *end = bytes.n > 0 ? memchr(bytes.p, '\n', bytes.n) : NULL;
-
-	return end != NULL ? (size_t)(end - bytes.p) : SIZE_MAX;
-}
-
 static bool has_end(struct span bytes)
 {
 	size_t i, line = 0;
@@ -153,14 +145,19 @@ static enum redirect_page read_line(struct span line, const char *path,
 enum redirect_page redirect_request_read(struct span bytes, const char *path,
     struct span *query_out)
 {
-	size_t n = line_bytes(bytes);
+	const char *end;
+	size_t n;
 
+	if (bytes.n == 0)
+		return REDIRECT_PAGE_NONE;
 	/* TLS, say, never sends a line. */
-	if (bytes.n > 0 && !is_method((struct span){ bytes.p, 1 }))
+	if (!is_method((struct span){ bytes.p, 1 }))
 		return REDIRECT_PAGE_GARBAGE;
-	if ((n == SIZE_MAX ? bytes.n : n) > REDIRECT_LINE_MAX_BYTES)
+	end = memchr(bytes.p, '\n', bytes.n);
+	n = end != NULL ? (size_t)(end - bytes.p) : bytes.n;
+	if (n > REDIRECT_LINE_MAX_BYTES)
 		return REDIRECT_PAGE_LONG;
-	if (n != SIZE_MAX && has_end(bytes))
+	if (end != NULL && has_end(bytes))
 		return read_line((struct span){ bytes.p, n }, path, query_out);
 	return bytes.n < REDIRECT_REQUEST_MAX_BYTES ? REDIRECT_PAGE_NONE :
 						      REDIRECT_PAGE_LONG;
@@ -170,20 +167,18 @@ enum redirect_page redirect_request_read(struct span bytes, const char *path,
 static void add_escaped(struct buf *out, const char *text)
 {
 	for (; *text != '\0'; text++) {
-		if (*text == '<')
-			buf_add_lit(out, "&lt;");
-		else if (*text == '>')
-			buf_add_lit(out, "&gt;");
-		else if (*text == '&')
-			buf_add_lit(out, "&amp;");
-		else if (*text == '"')
-			buf_add_lit(out, "&quot;");
-		else if (*text == '\'')
-			buf_add_lit(out, "&#39;");
-		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			buf_add_lit(out, "?");
-		else
-			buf_add(out, (struct span){ text, 1 });
+		switch (*text) {
+		case '<': buf_add_lit(out, "&lt;"); break;
+		case '>': buf_add_lit(out, "&gt;"); break;
+		case '&': buf_add_lit(out, "&amp;"); break;
+		case '"': buf_add_lit(out, "&quot;"); break;
+		case '\'': buf_add_lit(out, "&#39;"); break;
+		default:
+			if ((unsigned char)*text < 0x20 || *text == 0x7f)
+				buf_add_lit(out, "?");
+			else
+				buf_add(out, (struct span){ text, 1 });
+		}
 	}
 }
 
