@@ -5,6 +5,7 @@
  */
 #include "daemon/keeper.h"
 
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -133,6 +134,8 @@ static void jumped(void *ctx)
 
 	log_event(LOG_LEVEL_NOTICE, "clock", "the system clock was set");
 	expiry_look(keeper->expiry);
+	if (keeper->options.jumped != NULL)
+		event_active(keeper->options.jumped, EV_TIMEOUT, 0);
 	if (keeper->working)
 		visit_all(keeper, jump_account, NULL);
 }

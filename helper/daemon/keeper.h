@@ -22,6 +22,7 @@ struct keeper_options {
 	const char *keyring;   /* NULL: what the configuration says */
 	const char *log_level; /* NULL: what the configuration says */
 	bool sandbox;	       /* apply Landlock when first good */
+	struct event *jumped;  /* NULL, or run when the clock was set */
 };
 
 /*

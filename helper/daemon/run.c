@@ -119,7 +119,12 @@ static void look_whether_quiet(evutil_socket_t fd, short events, void *ctx)
 		stop(-1, 0, running);
 		return;
 	}
-	next = span_of_ms(left_ms >= 1000 ? left_ms : QUIET_MAX_MS);
+	if (left_ms <= 0)
+		left_ms = QUIET_MAX_MS;
+	/* A moment early by the event loop's clock is no reason to stay. */
+	if (left_ms < 1000)
+		left_ms = 1000;
+	next = span_of_ms(left_ms);
 	(void)evtimer_add(running->quiet, &next);
 }
 
@@ -165,10 +170,6 @@ static void start_timers(struct running *running)
 		    alive, NULL);
 	if (running->watchdog != NULL)
 		(void)event_add(running->watchdog, &often);
-	if (running->start->listeners->adopted &&
-	    running->start->source->user_helper)
-		running->quiet = evtimer_new(running->base, look_whether_quiet,
-		    running);
 	if (running->quiet != NULL)
 		look_whether_quiet(-1, 0, running);
 }
@@ -217,6 +218,10 @@ static enum fault make(struct running *running)
 	running->base = options.base = event_base_new();
 	if (running->base == NULL)
 		return FAULT_NOMEM;
+	if (start->listeners->adopted && start->source->user_helper)
+		running->quiet = evtimer_new(running->base, look_whether_quiet,
+		    running);
+	options.jumped = running->quiet;
 	fault = keeper_new(&options, start->config, start->trouble,
 	    &running->keeper);
 	if (fault != FAULT_NONE)

@@ -12,7 +12,7 @@ import pytest
 
 import paths
 from bed import wait_for
-from bed_helper import connect
+from bed_helper import ROOT, connect
 
 JO = "jo@example.org"
 
@@ -246,6 +246,49 @@ def test_handed_over_sockets_are_served(helper):
         "result"] == "ok"
     assert helper.stop() == 0
     assert os.path.exists(handed)       # it is the supervisor's
+
+
+def start_as_own(bed):
+    """Start bed as a user's own helper, by that user's systemd."""
+    words = activated(bed, bed.socket)
+    if ROOT:
+        words = ["setpriv", f"--reuid={bed.user.pw_uid}",
+                 f"--regid={bed.user.pw_gid}", "--clear-groups", *words]
+    bed.config = bed.path("config", "mailtoken", "mailtoken.conf")
+    os.makedirs(os.path.dirname(bed.config))
+    bed.configure()
+    # Where this user may go, whoever owns the build.
+    program = shutil.copy(bed.argv()[0], bed.path("mailtokend"))
+    bed.argv = lambda: [program]
+    bed.launch(before=[*words, f"--setenv=HOME={bed.folder}",
+                       f"--setenv=XDG_STATE_HOME={bed.path('state')}",
+                       f"--setenv=XDG_CONFIG_HOME={bed.path('config')}"])
+    wait_for(lambda: os.path.exists(bed.socket))
+
+
+def test_users_helper_ends_after_ten_idle_minutes(clocked):
+    start_as_own(clocked)
+    for _ in range(3):
+        assert clocked.ask("version")["result"] == "ok"
+        clocked.clock.boot(9 * 60 * 1000)
+    with clocked.connect() as line:
+        line.send("watch").next()
+        clocked.clock.boot(11 * 60 * 1000)      # somebody is there
+        assert clocked.ask("version")["result"] == "ok"
+    # The timer may be early; what is left must not become ten minutes.
+    clocked.clock.boot(10 * 60 * 1000 - 500)
+    assert clocked.wait() == 0
+    assert os.path.exists(clocked.socket)       # the next one is asked there
+
+
+def test_system_helper_never_ends_for_idleness(clocked):
+    words = activated(clocked, clocked.socket)
+    clocked.launch(before=words)
+    wait_for(lambda: os.path.exists(clocked.socket))
+    assert clocked.ask("version")["result"] == "ok"
+    clocked.clock.boot(24 * 3600 * 1000)
+    assert clocked.ask("version")["result"] == "ok"
+    assert clocked.stop() == 0
 
 
 def test_path_that_was_not_handed_over_is_a_warning(helper):
