@@ -203,12 +203,10 @@ static enum fault take_event(struct login *login, struct talk *talk,
 		fault = record_show(login->command, event, why);
 		if (fault != FAULT_NONE)
 			return fault;
-	} else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE)) {
+	} else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE) ||
+	    attr_is(event, ATTR_EVENT, EVENT_SHOW_URL)) {
 		say_choice(event);
 		signin_show(&login->signin, login->account, event);
-	} else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_URL)) {
-		say_choice(event);
-		signin_show_url(&login->signin, login->account, event);
 	} else if (attr_is(event, ATTR_EVENT, EVENT_WAITING)) {
 		signin_waiting(&login->signin, event);
 	}

@@ -58,6 +58,15 @@ bool print_pictures(void)
 		strcasestr(value, "utf8") != NULL);
 }
 
+size_t print_rows(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0)
+		return PRINT_ROWS;
+	return size.ws_row;
+}
+
 static size_t columns_of(int fd)
 {
 	struct winsize size;

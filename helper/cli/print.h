@@ -11,7 +11,9 @@
 
 #include "wire/buf.h"
 
-#define PRINT_COLUMNS 80 /* where no terminal says otherwise */
+/* Where no terminal says otherwise. */
+#define PRINT_COLUMNS 80
+#define PRINT_ROWS    24
 
 /* print_on_terminal - stdout is a terminal. */
 bool print_on_terminal(void);
@@ -27,6 +29,9 @@ bool print_pictures(void);
 
 /* print_columns - of stdout; at least 40. */
 size_t print_columns(void);
+
+/* print_rows - of stdout. */
+size_t print_rows(void);
 
 /* print_bold - append text, made harmless, in bold where there are colours. */
 void print_bold(struct buf *out, struct span text);

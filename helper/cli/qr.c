@@ -8,9 +8,8 @@
 
 #include <qrencode.h>
 
-#define MARGIN \
-	2 /* light modules around; 4 by the standard,
-				   but readers do with 2 */
+/* Light modules around; 4 by the standard, but readers do with 2. */
+#define MARGIN 2
 
 static bool is_light(const QRcode *code, int x, int y)
 {
@@ -43,16 +42,19 @@ static void draw_line(const QRcode *code, int y, bool colours, struct buf *out)
 	buf_add_lit(out, "\n");
 }
 
-bool qr_draw(const char *link, size_t columns, bool colours, struct buf *out)
+bool qr_draw(const char *link, size_t columns, size_t rows, bool colours,
+    struct buf *out)
 {
 	QRcode *code;
+	size_t wide;
 	bool fits;
 	int y;
 
 	code = QRcode_encodeString8bit(link, 0, QR_ECLEVEL_L);
 	if (code == NULL)
 		return false;
-	fits = (size_t)(code->width + 2 * MARGIN) <= columns;
+	wide = (size_t)(code->width + 2 * MARGIN);
+	fits = wide <= columns && (wide + 1) / 2 <= rows;
 	for (y = -MARGIN; fits && y < code->width + MARGIN; y += 2)
 		draw_line(code, y, colours, out);
 	QRcode_free(code);

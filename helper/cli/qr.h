@@ -13,11 +13,13 @@
 /*
  * qr_draw - append the picture of link in block characters of Unicode
  *
- * columns  in: how wide it may be
- * colours  in: paint it black on white whatever the terminal's colours are
+ * columns, rows  in: how wide and high it may be
+ * colours        in: paint it black on white whatever the terminal's colours
+ *                are
  *
- * Gives whether it did: not when it would be too wide.
+ * Gives whether it did: not when it would be too large.
  */
-bool qr_draw(const char *link, size_t columns, bool colours, struct buf *out);
+bool qr_draw(const char *link, size_t columns, size_t rows, bool colours,
+    struct buf *out);
 
 #endif

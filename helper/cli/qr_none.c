@@ -5,10 +5,12 @@
  */
 #include "cli/qr.h"
 
-bool qr_draw(const char *link, size_t columns, bool colours, struct buf *out)
+bool qr_draw(const char *link, size_t columns, size_t rows, bool colours,
+    struct buf *out)
 {
 	(void)link;
 	(void)columns;
+	(void)rows;
 	(void)colours;
 	(void)out;
 	return false;

@@ -19,6 +19,7 @@
 #define LINK_MAX_BYTES	 2048
 #define LIFE_MAX_S	 86400
 #define ANSWER_MAX_BYTES 64
+#define ROWS_PROMPT	 3 /* in place of the time left */
 
 /* The screen is decoration: a write that fails does not end the sign-in. */
 static void put(struct buf *out)
@@ -37,26 +38,43 @@ static void add_line(struct buf *out, const char *text)
 
 static void add_shown(struct buf *out, struct span text)
 {
-	buf_add_lit(out, "\n    ");
+	buf_add_lit(out, "    ");
 	print_bold(out, text);
-	buf_add_lit(out, "\n\n");
+	buf_add_lit(out, "\n");
 }
 
-static void add_picture(struct buf *out, struct span link)
+/* How many rows of the terminal whole lines take. */
+static size_t rows_of(struct span lines)
+{
+	size_t rows = 0, start = 0, i;
+
+	for (i = 0; i < lines.n; i++) {
+		if (lines.p[i] != '\n')
+			continue;
+		rows += 1 +
+		    text_columns((struct span){ lines.p + start, i - start }) /
+			print_columns();
+		start = i + 1;
+	}
+	return rows;
+}
+
+/* With its title, where taken rows leave room. */
+static void add_picture(struct buf *out, struct span link, size_t taken)
 {
 	struct buf picture = BUF_INIT(SCREEN_MAX_BYTES);
+	size_t rows = print_rows();
 	char text[LINK_MAX_BYTES];
 
-	if (!print_pictures() || link.n >= sizeof(text) ||
+	if (!print_pictures() || link.n >= sizeof(text) || taken + 1 >= rows ||
 	    !attr_is_token(link, sizeof(text) - 1))
 		return;
 	memcpy(text, link.p, link.n);
 	text[link.n] = '\0';
-	if (qr_draw(text, print_columns(), print_colours(), &picture)) {
-		add_line(out, "The same link as a picture:");
-		buf_add_lit(out, "\n");
+	if (qr_draw(text, print_columns(), rows - taken - 1, print_colours(),
+		&picture)) {
+		buf_add_lit(out, "The link as a picture, for a telephone:\n");
 		buf_add(out, buf_span(&picture));
-		buf_add_lit(out, "\n");
 	}
 	buf_drop(&picture);
 }
@@ -81,37 +99,30 @@ static void begin(struct signin *signin, const struct attrs *event)
 void signin_show(struct signin *signin, const char *account,
     const struct attrs *event)
 {
-	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
-	struct span link = attr_get(event, ATTR_VERIFICATION_URI_COMPLETE);
+	bool code = attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE);
+	struct span page = attr_get(event,
+	    code ? ATTR_VERIFICATION_URI : ATTR_URL);
+	struct span whole = attr_get(event, ATTR_VERIFICATION_URI_COMPLETE);
+	struct buf out = BUF_INIT(2 * SCREEN_MAX_BYTES);
+	struct buf words = BUF_INIT(SCREEN_MAX_BYTES);
 	char line[ACCOUNT_MAX_BYTES + 80];
 
 	begin(signin, event);
 	(void)snprintf(line, sizeof(line),
-	    "To sign in %s, open this page in a browser on any device:",
+	    code ? "To sign in %s, open this page in a browser on any device:" :
+		   "To sign in %s, open this link in a browser on this "
+		   "computer:",
 	    account);
-	add_line(&out, line);
-	add_shown(&out, attr_get(event, ATTR_VERIFICATION_URI));
-	add_line(&out, "and enter this code:");
-	add_shown(&out, attr_get(event, ATTR_USER_CODE));
-	add_picture(&out,
-	    link.n > 0 ? link : attr_get(event, ATTR_VERIFICATION_URI));
-	put(&out);
-	signin_tick(signin);
-}
-
-void signin_show_url(struct signin *signin, const char *account,
-    const struct attrs *event)
-{
-	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
-	char line[ACCOUNT_MAX_BYTES + 80];
-
-	begin(signin, event);
-	(void)snprintf(line, sizeof(line),
-	    "To sign in %s, open this link in a browser on this computer:",
-	    account);
-	add_line(&out, line);
-	add_shown(&out, attr_get(event, ATTR_URL));
-	add_picture(&out, attr_get(event, ATTR_URL));
+	add_line(&words, line);
+	add_shown(&words, page);
+	if (code) {
+		add_line(&words, "and enter this code:");
+		add_shown(&words, attr_get(event, ATTR_USER_CODE));
+	}
+	add_picture(&out, whole.n > 0 ? whole : page,
+	    rows_of(buf_span(&words)) + (code ? 1 : ROWS_PROMPT));
+	buf_add(&out, buf_span(&words));
+	buf_drop(&words);
 	put(&out);
 	signin_tick(signin);
 }

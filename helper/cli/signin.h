@@ -18,12 +18,11 @@ struct signin {
 	int64_t said_s; /* the time left that stands on the screen */
 };
 
-/* signin_show - link, code and picture of a show-code event. */
+/*
+ * signin_show - a show-code or show-url event: a picture of the link where
+ * all the rest stays on the screen below it, then the link and the code
+ */
 void signin_show(struct signin *signin, const char *account,
-    const struct attrs *event);
-
-/* signin_show_url - link and picture of a show-url event. */
-void signin_show_url(struct signin *signin, const char *account,
     const struct attrs *event);
 
 /* signin_prompt - the words of an ask event for an address, and a prompt. */

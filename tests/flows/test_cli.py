@@ -163,14 +163,14 @@ class Command:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=environment(), **more)
 
-    def on_terminal(self, *args, typed=b"", columns=80, until=None,
-                    **variables):
+    def on_terminal(self, *args, typed=b"", columns=80, rows=24,
+                    until=None, **variables):
         """Run on a terminal; exit status and all that it showed.
 
         typed goes in when until has been shown."""
         master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ,
-                    struct.pack("HHHH", 24, columns, 0, 0))
+                    struct.pack("HHHH", rows, columns, 0, 0))
         run = subprocess.Popen(self.argv(*args), stdin=slave, stdout=slave,
                                stderr=slave, env=environment(**variables),
                                start_new_session=True)
@@ -627,6 +627,33 @@ def test_a_picture_is_drawn_only_where_it_fits(mailtoken, helper):
     shown = mailtoken.on_terminal("login", "alice@contoso.com", columns=40,
                                   TERM="xterm", LANG="C.UTF-8")[1]
     assert "\u2588" not in shown
+
+
+@pytest.mark.parametrize("event,wanted,rows", [
+    (SHOW_CODE, ["A1B2C3D4E", "https://microsoft.com/devicelogin"], 24),
+    ({"event": "show-url", "expires-in": "900",
+      "url": "https://x.example/authorize?" + "y" * 300},
+     ["https://x.example/authorize?" + "y" * 300], 50)],
+    ids=["code", "link"])
+def test_a_picture_pushes_nothing_off_the_screen(mailtoken, helper, event,
+                                                 wanted, rows):
+    answer(helper, event, DONE, times=None)
+
+    def show(rows):
+        return mailtoken.on_terminal(
+            "login", "alice@contoso.com", rows=rows, TERM="xterm",
+            LANG="C.UTF-8", NO_COLOR="1")[1].partition("is signed in")[0]
+
+    shown = show(rows)
+    if "\u2588" not in shown:
+        pytest.skip("built without libqrencode")
+    screen = shown[:shown.index("Waiting")].splitlines()[-(rows - 1):]
+    for text in wanted:
+        assert text in "\n".join(screen)
+        assert shown.index("\u2588") < shown.index(text)
+    assert sum("\u2588" in line for line in screen) == \
+        sum("\u2588" in line for line in shown.splitlines())
+    assert "\u2588" not in show(rows - 8)
 
 
 CHANGE = {"account": "alice@contoso.com", "provider": "microsoft",
