@@ -13,7 +13,6 @@
 #include "cli/print.h"
 #include "cli/record.h"
 #include "cli/talk.h"
-#include "cli/text.h"
 #include "wire/base64.h"
 
 #define FOREIGN_MAX_BYTES 65536 /* both files in base64 fit one list */
@@ -77,56 +76,20 @@ static enum fault read_file(const char *path, struct buf *out, struct why *why)
 	return fault;
 }
 
-static enum fault build(const struct import *import, const char *account,
-    struct span data, struct buf *out)
+static enum fault show(void *ctx, const struct attrs *list, struct why *why)
 {
-	struct buf servers = BUF_INIT(WIRE_LINE_MAX_BYTES);
-	struct attr_writer writer;
-	enum fault fault;
-	size_t i;
-
-	for (i = 0; i < import->servers.n; i++) {
-		if (i > 0)
-			buf_add_lit(&servers, " ");
-		buf_add_str(&servers, import->servers.at[i]);
-	}
-	attr_begin(&writer, out, WIRE_FIRST);
-	attr_put_str(&writer, ATTR_VERB, VERB_IMPORT);
-	attr_put_str(&writer, ATTR_FORMAT, import->format);
-	if (account != NULL)
-		attr_put_str(&writer, ATTR_ACCOUNT, account);
-	if (servers.n > 0)
-		attr_put(&writer, ATTR_SERVERS, buf_span(&servers));
-	if (import->replace)
-		attr_put_str(&writer, ATTR_REPLACE, "yes");
-	base64_put(&writer, ATTR_DATA, data);
-	if (import->defaults.n > 0)
-		base64_put(&writer, ATTR_DEFAULTS, buf_span(&import->defaults));
-	fault = attr_end(&writer);
-	buf_drop(&servers);
-	return fault;
-}
-
-static enum fault show(const struct import *import, const struct attrs *attrs,
-    struct why *why)
-{
+	const struct import *import = ctx;
 	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
 	struct buf line = BUF_INIT(ANSWER_MAX_BYTES);
-	const struct text_box box = { .indent = 4,
-		.columns = print_on_terminal() ? print_columns() : 0 };
-	size_t i;
 
-	for (i = 0; i < attrs->n; i++)
-		if (span_is(attrs->at[i].name, ATTR_WARNING))
-			print_say_text(attrs->at[i].value);
+	talk_warn(list);
 	if (import->command->json)
-		return record_show(import->command, attrs, why);
-	buf_add(&line, attr_get(attrs, ATTR_ACCOUNT));
+		return record_show(import->command, list, why);
+	buf_add(&line, attr_get(list, ATTR_ACCOUNT));
 	buf_add_lit(&line, " is imported (provider ");
-	buf_add(&line, attr_get(attrs, ATTR_PROVIDER));
+	buf_add(&line, attr_get(list, ATTR_PROVIDER));
 	buf_add_lit(&line, ")");
-	text_wrap(&out, buf_span(&line), &box);
-	buf_drop(&line);
+	print_sentence(&out, &line, 4);
 	return print_answer(&out, why);
 }
 
@@ -134,31 +97,29 @@ static enum fault show(const struct import *import, const struct attrs *attrs,
 static void send_one(struct import *import, const char *where,
     const char *account, struct span data)
 {
-	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	struct talk talk = TALK_INIT;
-	struct why why = { .err = 0, .text = "the data is too large" };
-	enum fault fault;
+	const struct talk_take take = {
+		.each = show,
+		.ctx = import,
+		.subject = where,
+		.done = "imported",
+	};
+	struct talk_request request;
+	enum outcome outcome;
 
-	fault = build(import, account, data, &request);
-	if (fault == FAULT_NONE)
-		fault = talk_open(&talk, import->command, buf_span(&request),
-		    TALK_START, &why);
-	while (fault == FAULT_NONE) {
-		fault = talk_next(&talk, peerio_now_ms() + STEP_MAX_MS, &why);
-		if (fault != FAULT_NONE || talk_ends(&talk))
-			break;
-		fault = show(import, &talk.list, &why);
-	}
-	if (fault != FAULT_NONE) {
-		import->outcome = talk_failed(import->command, fault, &why);
-	} else if (talk_result(&talk) != FAULT_NONE) {
-		print_say("%s is not imported:", where);
-		import->outcome = talk_refused(import->command, &talk);
-	} else {
+	talk_begin(&request, VERB_IMPORT);
+	talk_put(&request, ATTR_FORMAT, import->format);
+	talk_put(&request, ATTR_ACCOUNT, account);
+	talk_put_list(&request, ATTR_SERVERS, &import->servers);
+	talk_put(&request, ATTR_REPLACE, import->replace ? "yes" : NULL);
+	base64_put(&request.writer, ATTR_DATA, data);
+	if (import->defaults.n > 0)
+		base64_put(&request.writer, ATTR_DEFAULTS,
+		    buf_span(&import->defaults));
+	outcome = talk_run(import->command, &request, &take);
+	if (outcome != OUTCOME_DONE)
+		import->outcome = outcome;
+	else
 		import->done++;
-	}
-	talk_close(&talk);
-	buf_drop(&request);
 }
 
 /* Records one behind the other, as export writes them. */

@@ -14,7 +14,6 @@
 #include "cli/record.h"
 #include "cli/signin.h"
 #include "cli/talk.h"
-#include "cli/text.h"
 
 #define LINK_MAX_BYTES	 8192
 #define MX_MAX_BYTES	 1000
@@ -38,7 +37,7 @@ struct login {
 };
 
 /* Where a human can say no to what it leads to. */
-static void put_mx(const struct login *login, struct attr_writer *writer)
+static void put_mx(const struct login *login, struct talk_request *request)
 {
 	const char *at = strrchr(login->account, '@');
 	struct buf names = BUF_INIT(MX_MAX_BYTES);
@@ -48,41 +47,22 @@ static void put_mx(const struct login *login, struct attr_writer *writer)
 		return;
 	mx_find(at + 1, &names);
 	if (names.n > 0)
-		attr_put(writer, ATTR_MX, buf_span(&names));
+		attr_put(&request->writer, ATTR_MX, buf_span(&names));
 	buf_drop(&names);
 }
 
-static enum fault build_request(const struct login *login, struct buf *out)
+static void build_request(const struct login *login,
+    struct talk_request *request)
 {
-	struct buf servers = BUF_INIT(WIRE_LINE_MAX_BYTES);
-	struct attr_writer writer;
-	enum fault fault;
-	size_t i;
-
-	for (i = 0; i < login->servers.n; i++) {
-		if (i > 0)
-			buf_add_lit(&servers, " ");
-		buf_add_str(&servers, login->servers.at[i]);
-	}
-	attr_begin(&writer, out, WIRE_FIRST);
-	attr_put_str(&writer, ATTR_VERB, VERB_SIGN_IN);
-	attr_put_str(&writer, ATTR_ACCOUNT, login->account);
-	if (login->provider != NULL)
-		attr_put_str(&writer, ATTR_PROVIDER, login->provider);
-	if (login->flow != NULL)
-		attr_put_str(&writer, ATTR_FLOW, login->flow);
-	if (login->issuer != NULL)
-		attr_put_str(&writer, ATTR_ISSUER, login->issuer);
-	if (login->protocols != NULL)
-		attr_put_str(&writer, ATTR_PROTOCOLS, login->protocols);
-	put_mx(login, &writer);
-	if (servers.n > 0)
-		attr_put(&writer, ATTR_SERVERS, buf_span(&servers));
-	if (login->as_delegate)
-		attr_put_str(&writer, ATTR_AS_DELEGATE, "yes");
-	fault = attr_end(&writer);
-	buf_drop(&servers);
-	return fault;
+	talk_begin(request, VERB_SIGN_IN);
+	talk_put(request, ATTR_ACCOUNT, login->account);
+	talk_put(request, ATTR_PROVIDER, login->provider);
+	talk_put(request, ATTR_FLOW, login->flow);
+	talk_put(request, ATTR_ISSUER, login->issuer);
+	talk_put(request, ATTR_PROTOCOLS, login->protocols);
+	put_mx(login, request);
+	talk_put_list(request, ATTR_SERVERS, &login->servers);
+	talk_put(request, ATTR_AS_DELEGATE, login->as_delegate ? "yes" : NULL);
 }
 
 static enum fault send_answer(struct talk *talk, struct span answer,
@@ -112,7 +92,7 @@ static enum fault answer(struct login *login, struct talk *talk,
 	paste_close(&login->paste);
 	signin_clear(&login->signin);
 	if (known && !login->plain && isatty(STDIN_FILENO) == 1)
-		yes = signin_ask(&talk->list);
+		yes = print_confirm(attr_get(&talk->list, ATTR_TEXT));
 	else if (other)
 		print_say("somebody else signed in; if that is meant, sign in "
 			  "again with --as-delegate");
@@ -177,7 +157,6 @@ static void open_browser(const struct login *login, const struct attrs *event)
 /* With which provider and how, and why so. */
 static void say_choice(const struct attrs *event)
 {
-	const struct text_box box = { .columns = print_columns() };
 	struct buf out = BUF_INIT(CHOICE_MAX_BYTES);
 	struct buf line = BUF_INIT(CHOICE_MAX_BYTES);
 	struct why why;
@@ -187,8 +166,7 @@ static void say_choice(const struct attrs *event)
 	buf_add_lit(&line, "Signing in with ");
 	buf_add(&line, attr_get(event, ATTR_TEXT));
 	buf_add_lit(&line, ".");
-	text_wrap(&out, buf_span(&line), &box);
-	buf_drop(&line);
+	print_sentence(&out, &line, 0);
 	(void)!print_answer(&out, &why);
 }
 
@@ -259,15 +237,6 @@ static enum fault follow(struct login *login, struct talk *talk,
 	}
 }
 
-static void say_warnings(const struct attrs *done)
-{
-	size_t i;
-
-	for (i = 0; i < done->n; i++)
-		if (span_is(done->at[i].name, ATTR_WARNING))
-			print_say_text(done->at[i].value);
-}
-
 static enum outcome finish(const struct login *login, struct talk *talk)
 {
 	enum fault fault = talk_result(talk);
@@ -285,7 +254,7 @@ static enum outcome finish(const struct login *login, struct talk *talk)
 		    login->account);
 		return OUTCOME_NO;
 	}
-	say_warnings(&talk->list);
+	talk_warn(&talk->list);
 	if (!login->plain)
 		signin_done(login->command, login->account, &talk->list);
 	return OUTCOME_DONE;
@@ -293,21 +262,14 @@ static enum outcome finish(const struct login *login, struct talk *talk)
 
 static enum outcome sign_in(struct login *login)
 {
-	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
 	struct talk talk = TALK_INIT;
 	struct why why = { .err = 0 };
+	struct talk_request request;
 	enum outcome outcome;
 	enum fault fault;
 
-	fault = build_request(login, &request);
-	if (fault != FAULT_NONE) {
-		outcome = outcome_of(fault);
-		print_say("a name on the command line has bytes that cannot "
-			  "be sent");
-		goto out;
-	}
-	fault = talk_open(&talk, login->command, buf_span(&request), TALK_START,
-	    &why);
+	build_request(login, &request);
+	fault = talk_open(&talk, login->command, &request, &why);
 	if (fault == FAULT_NONE) {
 		signin_catch_signals();
 		fault = follow(login, &talk, &why);
@@ -320,9 +282,7 @@ static enum outcome sign_in(struct login *login)
 		outcome = OUTCOME_NO;
 	else
 		outcome = talk_failed(login->command, fault, &why);
-out:
 	talk_close(&talk);
-	buf_drop(&request);
 	return outcome;
 }
 

@@ -19,6 +19,7 @@
 
 #define COLUMNS_MIN	   40
 #define SENTENCE_MAX_BYTES 2048
+#define REPLY_MAX_BYTES	   64
 #define PREFIX		   "mailtoken: "
 
 bool print_on_terminal(void)
@@ -131,6 +132,33 @@ enum fault print_answer(struct buf *out, struct why *why)
 		why_set(why, 0, "%s", fault_text(fault));
 	buf_drop(out);
 	return fault;
+}
+
+void print_sentence(struct buf *out, struct buf *sentence, size_t indent)
+{
+	const struct text_box box = {
+		.indent = indent,
+		.columns = print_on_terminal() ? print_columns() : 0,
+	};
+
+	text_wrap(out, buf_span(sentence), &box);
+	buf_drop(sentence);
+}
+
+bool print_confirm(struct span question)
+{
+	struct buf out = BUF_INIT(4 * SENTENCE_MAX_BYTES);
+	struct buf line = BUF_INIT(4 * SENTENCE_MAX_BYTES);
+	char reply[REPLY_MAX_BYTES];
+	struct why why;
+
+	buf_add(&line, question);
+	print_sentence(&out, &line, 0);
+	buf_add_lit(&out, "[y/N] ");
+	if (print_answer(&out, &why) != FAULT_NONE ||
+	    fgets(reply, sizeof(reply), stdin) == NULL)
+		return false;
+	return reply[0] == 'y' || reply[0] == 'Y';
 }
 
 void print_say_text(struct span text)

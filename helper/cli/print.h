@@ -40,6 +40,15 @@ void print_bold(struct buf *out, struct span text);
 int64_t print_now_s(void);
 
 /*
+ * print_sentence - append text, made harmless, broken to fit the terminal if
+ * there is one, later lines indented; sentence is empty afterwards
+ */
+void print_sentence(struct buf *out, struct buf *sentence, size_t indent);
+
+/* print_confirm - put a question to who sits there; true for yes. */
+bool print_confirm(struct span question);
+
+/*
  * print_answer - write all of out to stdout now, then wipe and empty it.
  * FAULT_IO; FAULT_NOMEM and others when out is at fault.
  */

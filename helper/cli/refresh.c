@@ -13,20 +13,26 @@
 #define ANSWER_MAX_BYTES 65536
 #define RECORD_MAX_MS	 600000 /* thousands may stand in the queue */
 
+struct refresh {
+	const struct command *command;
+	const char *account; /* NULL: all that are due */
+	enum outcome worst;
+};
+
 /* "ACCOUNT: renewed; ..." or "ACCOUNT: why not" */
-static enum fault show(const struct command *command, struct span account,
-    const struct attrs *attrs, enum fault renewed, struct why *why)
+static enum fault show(const struct refresh *refresh, const struct attrs *list,
+    enum fault renewed, struct why *why)
 {
 	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
 	struct buf line = BUF_INIT(ANSWER_MAX_BYTES);
-	const struct text_box box = { .indent = 4,
-		.columns = print_on_terminal() ? print_columns() : 0 };
-	struct span text = attr_get(attrs, ATTR_TEXT);
+	struct span text = attr_get(list, ATTR_TEXT);
 	int64_t expires_s;
 
-	if (command->json)
-		return record_show(command, attrs, why);
-	buf_add(&line, account);
+	if (refresh->command->json)
+		return record_show(refresh->command, list, why);
+	buf_add(&line,
+	    refresh->account != NULL ? span_of(refresh->account) :
+				       attr_get(list, ATTR_ACCOUNT));
 	buf_add_lit(&line, ": ");
 	if (renewed != FAULT_NONE && text.n > 0)
 		buf_add(&line, text);
@@ -35,13 +41,12 @@ static enum fault show(const struct command *command, struct span account,
 	else
 		buf_add_lit(&line, "renewed");
 	if (renewed == FAULT_NONE &&
-	    attr_get_int(attrs, ATTR_EXPIRES, 1, INT64_MAX, &expires_s) ==
+	    attr_get_int(list, ATTR_EXPIRES, 1, INT64_MAX, &expires_s) ==
 		FAULT_NONE) {
 		buf_add_lit(&line, "; the token is good for ");
 		text_duration(&line, expires_s - print_now_s());
 	}
-	text_wrap(&out, buf_span(&line), &box);
-	buf_drop(&line);
+	print_sentence(&out, &line, 4);
 	return print_answer(&out, why);
 }
 
@@ -55,66 +60,34 @@ static enum outcome worse(enum outcome a, enum outcome b)
 	return OUTCOME_NO;
 }
 
-static enum outcome follow(const struct command *command, const char *account,
-    struct talk *talk)
+static enum fault take_one(void *ctx, const struct attrs *list, struct why *why)
 {
-	enum outcome all = OUTCOME_DONE;
-	struct why why = { .err = 0 };
-	enum fault fault, renewed;
+	struct refresh *refresh = ctx;
+	enum fault renewed = fault_from_word(attr_get(list, ATTR_OUTCOME));
 
-	for (;;) {
-		fault = talk_next(talk, peerio_now_ms() + RECORD_MAX_MS, &why);
-		if (fault != FAULT_NONE)
-			return talk_failed(command, fault, &why);
-		if (talk_ends(talk))
-			break;
-		renewed = fault_from_word(attr_get(&talk->list, ATTR_OUTCOME));
-		all = worse(all, outcome_of(renewed));
-		fault = show(command, attr_get(&talk->list, ATTR_ACCOUNT),
-		    &talk->list, renewed, &why);
-		if (fault != FAULT_NONE)
-			return talk_failed(command, fault, &why);
-	}
-	if (talk_result(talk) != FAULT_NONE)
-		return talk_refused(command, talk);
-	/* The answer for one account is the list that ends it. */
-	if (account != NULL) {
-		fault = show(command, span_of(account), &talk->list, FAULT_NONE,
-		    &why);
-		if (fault != FAULT_NONE)
-			return talk_failed(command, fault, &why);
-	}
-	return all;
+	refresh->worst = worse(refresh->worst, outcome_of(renewed));
+	return show(refresh, list, renewed, why);
 }
 
-static enum outcome run(struct command *command, const char *account)
+/* The answer for one account is the list that ends it. */
+static enum fault take_last(void *ctx, const struct attrs *list,
+    struct why *why)
 {
-	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	struct talk talk = TALK_INIT;
-	struct attr_writer writer;
-	struct why why = { .err = 0 };
-	enum outcome outcome;
-	enum fault fault;
+	const struct refresh *refresh = ctx;
 
-	attr_begin(&writer, &request, WIRE_FIRST);
-	attr_put_str(&writer, ATTR_VERB, VERB_REFRESH);
-	if (account != NULL)
-		attr_put_str(&writer, ATTR_ACCOUNT, account);
-	else
-		attr_put_str(&writer, ATTR_DUE, "yes");
-	fault = attr_end(&writer);
-	if (fault == FAULT_NONE)
-		fault = talk_open(&talk, command, buf_span(&request),
-		    TALK_START, &why);
-	outcome = fault == FAULT_NONE ? follow(command, account, &talk) :
-					talk_failed(command, fault, &why);
-	talk_close(&talk);
-	buf_drop(&request);
-	return outcome;
+	return refresh->account != NULL ? show(refresh, list, FAULT_NONE, why) :
+					  FAULT_NONE;
 }
 
 enum outcome refresh_run(struct command *command, int argc, char **argv)
 {
+	struct refresh refresh = { .command = command };
+	const struct talk_take take = {
+		.each = take_one,
+		.last = take_last,
+		.ctx = &refresh,
+		.wait_ms = RECORD_MAX_MS,
+	};
 	bool due = false;
 	const struct args_option options[] = {
 		{ .name = "due", .flag = &due },
@@ -124,9 +97,10 @@ enum outcome refresh_run(struct command *command, int argc, char **argv)
 		.argv = argv,
 		.options = options,
 		.n_options = 1,
-		.words_min = 0,
 		.words_max = 1,
 	};
+	struct talk_request request;
+	enum outcome outcome;
 
 	if (command_words(command, &line) != FAULT_NONE)
 		return OUTCOME_USAGE;
@@ -135,9 +109,14 @@ enum outcome refresh_run(struct command *command, int argc, char **argv)
 		    "refresh takes an account, or --due for all");
 		return OUTCOME_USAGE;
 	}
-	if (due)
-		return run(command, NULL);
-	if (command_account(line.words.at[0]) != FAULT_NONE)
-		return OUTCOME_USAGE;
-	return run(command, line.words.at[0]);
+	if (!due) {
+		refresh.account = line.words.at[0];
+		if (command_account(refresh.account) != FAULT_NONE)
+			return OUTCOME_USAGE;
+	}
+	talk_begin(&request, VERB_REFRESH);
+	talk_put(&request, ATTR_ACCOUNT, refresh.account);
+	talk_put(&request, ATTR_DUE, due ? "yes" : NULL);
+	outcome = talk_run(command, &request, &take);
+	return outcome != OUTCOME_DONE ? outcome : refresh.worst;
 }

@@ -12,9 +12,9 @@
 
 #define ANSWER_MAX_BYTES (2 * WIRE_LIST_MAX_BYTES)
 
-static enum fault show(const struct command *command, const struct attrs *attrs,
-    struct why *why)
+static enum fault show(void *ctx, const struct attrs *attrs, struct why *why)
 {
+	const struct command *command = ctx;
 	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
 	size_t i;
 
@@ -39,32 +39,13 @@ static enum fault show(const struct command *command, const struct attrs *attrs,
 
 enum outcome reload_run(struct command *command, int argc, char **argv)
 {
+	const struct talk_take take = { .last = show, .ctx = command };
 	struct command_line line = { .argc = argc, .argv = argv };
-	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	struct talk talk = TALK_INIT;
-	struct attr_writer writer;
-	struct why why = { .err = 0 };
-	enum outcome outcome;
-	enum fault fault;
+	struct talk_request request;
 
 	if (command_words(command, &line) != FAULT_NONE)
 		return OUTCOME_USAGE;
-	attr_begin(&writer, &request, WIRE_FIRST);
-	attr_put_str(&writer, ATTR_VERB, VERB_RELOAD);
-	fault = attr_end(&writer);
-	if (fault == FAULT_NONE)
-		fault = talk_ask(&talk, command, buf_span(&request),
-		    TALK_AS_IT_IS, &why);
-	if (fault == FAULT_NONE && talk_result(&talk) != FAULT_NONE) {
-		outcome = talk_refused(command, &talk);
-		goto out;
-	}
-	if (fault == FAULT_NONE)
-		fault = show(command, &talk.list, &why);
-	outcome = fault == FAULT_NONE ? OUTCOME_DONE :
-					talk_failed(command, fault, &why);
-out:
-	talk_close(&talk);
-	buf_drop(&request);
-	return outcome;
+	talk_begin(&request, VERB_RELOAD);
+	request.as_it_is = true;
+	return talk_run(command, &request, &take);
 }

@@ -18,7 +18,6 @@
 #define SCREEN_MAX_BYTES 65536
 #define LINK_MAX_BYTES	 2048
 #define LIFE_MAX_S	 86400
-#define ANSWER_MAX_BYTES 64
 #define ROWS_PROMPT	 3 /* in place of the time left */
 
 /* The screen is decoration: a write that fails does not end the sign-in. */
@@ -129,7 +128,6 @@ void signin_show(struct signin *signin, const char *account,
 
 void signin_prompt(struct signin *signin, const struct attrs *event)
 {
-	const struct text_box box = { .columns = print_columns() };
 	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
 	struct buf line = BUF_INIT(SCREEN_MAX_BYTES);
 	struct span text = attr_get(event, ATTR_TEXT);
@@ -145,8 +143,7 @@ void signin_prompt(struct signin *signin, const struct attrs *event)
 		buf_add(&line, (struct span){ first, 1 });
 		buf_add(&line, (struct span){ text.p + 1, text.n - 1 });
 		buf_add_lit(&line, ".");
-		text_wrap(&out, buf_span(&line), &box);
-		buf_drop(&line);
+		print_sentence(&out, &line, 0);
 	}
 	buf_add_lit(&out, "Paste the address you ended at: ");
 	put(&out);
@@ -220,20 +217,6 @@ void signin_clear(struct signin *signin)
 	signin->prompted = false;
 }
 
-bool signin_ask(const struct attrs *event)
-{
-	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
-	char answer[ANSWER_MAX_BYTES];
-	const struct text_box box = { .columns = print_columns() };
-
-	text_wrap(&out, attr_get(event, ATTR_TEXT), &box);
-	buf_add_lit(&out, "[y/N] ");
-	put(&out);
-	if (fgets(answer, sizeof(answer), stdin) == NULL)
-		return false;
-	return answer[0] == 'y' || answer[0] == 'Y';
-}
-
 static bool is_among(const char *account, struct span names)
 {
 	size_t n = strlen(account), i;
@@ -244,14 +227,6 @@ static bool is_among(const char *account, struct span names)
 		    (i + n == names.n || names.p[i + n] == ' '))
 			return true;
 	return false;
-}
-
-static void add_sentence(struct buf *out, struct buf *sentence)
-{
-	const struct text_box box = { .columns = print_columns() };
-
-	text_wrap(out, buf_span(sentence), &box);
-	buf_drop(sentence);
 }
 
 void signin_done(const struct command *command, const char *account,
@@ -272,12 +247,12 @@ void signin_done(const struct command *command, const char *account,
 		buf_add(&line, attr_get(done, ATTR_PROVIDER));
 		buf_add_lit(&line, ").");
 	}
-	add_sentence(&out, &line);
+	print_sentence(&out, &line, 0);
 	if (identity.n > 0 && !is_among(account, identity)) {
 		buf_add_lit(&line, "It was ");
 		buf_add(&line, identity);
 		buf_add_lit(&line, " who signed in for it.");
-		add_sentence(&out, &line);
+		print_sentence(&out, &line, 0);
 	}
 	if (servers.n > 0) {
 		buf_add_lit(&line, "Tokens for ");
@@ -286,7 +261,7 @@ void signin_done(const struct command *command, const char *account,
 	} else {
 		buf_add_lit(&line, "Its tokens are kept fresh from now on.");
 	}
-	add_sentence(&out, &line);
+	print_sentence(&out, &line, 0);
 	talk_whose(command, &out);
 	put(&out);
 }

@@ -40,9 +40,6 @@ int64_t signin_wake_ms(const struct signin *signin);
 /* signin_clear - take the time left off the screen. */
 void signin_clear(struct signin *signin);
 
-/* signin_ask - put the question of an ask event; true for yes. */
-bool signin_ask(const struct attrs *event);
-
 /* signin_done - what happens from now on. */
 void signin_done(const struct command *command, const char *account,
     const struct attrs *done);

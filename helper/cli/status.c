@@ -17,7 +17,7 @@
 static const char state_empty[] = "empty";
 
 struct status {
-	const char *account; /* NULL: all */
+	const struct command *command;
 	struct table *table; /* for humans */
 	struct buf json;     /* for programs */
 	size_t n;
@@ -82,43 +82,33 @@ static enum fault add_row(struct status *status, const struct attrs *attrs)
 	return fault;
 }
 
-static enum fault add_account(struct status *status, bool json,
-    const struct attrs *attrs)
-{
-	status->n++;
-	if (!json)
-		return add_row(status, attrs);
-	buf_add_str(&status->json, status->n == 1 ? "[" : ",\n ");
-	json_object(&status->json, attrs);
-	return buf_fault(&status->json);
-}
-
-static enum fault collect(struct status *status, bool json, struct talk *talk,
+static enum fault add_account(void *ctx, const struct attrs *list,
     struct why *why)
 {
+	struct status *status = ctx;
 	enum fault fault;
 
-	for (;;) {
-		fault = talk_next(talk, peerio_now_ms() + STEP_MAX_MS, why);
-		if (fault != FAULT_NONE || talk_ends(talk))
-			return fault;
-		fault = add_account(status, json, &talk->list);
-		if (fault != FAULT_NONE) {
-			why_set(why, 0, "%s", fault_text(fault));
-			return fault;
-		}
+	status->n++;
+	if (status->command->json) {
+		buf_add_str(&status->json, status->n == 1 ? "[" : ",\n ");
+		json_object(&status->json, list);
+		fault = buf_fault(&status->json);
+	} else {
+		fault = add_row(status, list);
 	}
+	if (fault != FAULT_NONE)
+		why_set(why, 0, "%s", fault_text(fault));
+	return fault;
 }
 
-static enum fault show(struct status *status, const struct command *command,
-    struct why *why)
+static enum fault show(void *ctx, const struct attrs *last, struct why *why)
 {
+	struct status *status = ctx;
 	struct buf out = BUF_INIT(OUT_MAX_BYTES);
 
-	if (command->json) {
-		if (status->n == 0)
-			buf_add_lit(&status->json, "[");
-		buf_add_lit(&status->json, "]\n");
+	(void)last;
+	if (status->command->json) {
+		buf_add_str(&status->json, status->n == 0 ? "[]\n" : "]\n");
 		return print_answer(&status->json, why);
 	}
 	if (status->n == 0) {
@@ -127,41 +117,23 @@ static enum fault show(struct status *status, const struct command *command,
 		return FAULT_NONE;
 	}
 	table_print(status->table, print_columns(), &out);
-	talk_whose(command, &out);
+	talk_whose(status->command, &out);
 	return print_answer(&out, why);
 }
 
-static enum outcome run(struct command *command, struct status *status)
+static enum outcome run(struct command *command, const char *account,
+    struct status *status)
 {
-	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	struct talk talk = TALK_INIT;
-	struct attr_writer writer;
-	struct why why = { .err = 0 };
-	enum outcome outcome;
-	enum fault fault;
+	const struct talk_take take = {
+		.each = add_account,
+		.last = show,
+		.ctx = status,
+	};
+	struct talk_request request;
 
-	attr_begin(&writer, &request, WIRE_FIRST);
-	attr_put_str(&writer, ATTR_VERB, VERB_STATUS);
-	if (status->account != NULL)
-		attr_put_str(&writer, ATTR_ACCOUNT, status->account);
-	fault = attr_end(&writer);
-	if (fault == FAULT_NONE)
-		fault = talk_open(&talk, command, buf_span(&request),
-		    TALK_START, &why);
-	if (fault == FAULT_NONE)
-		fault = collect(status, command->json, &talk, &why);
-	if (fault == FAULT_NONE && talk_result(&talk) != FAULT_NONE) {
-		outcome = talk_refused(command, &talk);
-		goto out;
-	}
-	if (fault == FAULT_NONE)
-		fault = show(status, command, &why);
-	outcome = fault == FAULT_NONE ? OUTCOME_DONE :
-					talk_failed(command, fault, &why);
-out:
-	talk_close(&talk);
-	buf_drop(&request);
-	return outcome;
+	talk_begin(&request, VERB_STATUS);
+	talk_put(&request, ATTR_ACCOUNT, account);
+	return talk_run(command, &request, &take);
 }
 
 enum outcome status_run(struct command *command, int argc, char **argv)
@@ -171,20 +143,23 @@ enum outcome status_run(struct command *command, int argc, char **argv)
 		{ "STATE", 5 },
 		{ "EXPIRES IN", 10 },
 	};
-	struct status status = { .json = BUF_INIT(OUT_MAX_BYTES) };
+	struct status status = {
+		.command = command,
+		.json = BUF_INIT(OUT_MAX_BYTES),
+	};
 	struct command_line line = {
 		.argc = argc,
 		.argv = argv,
-		.words_min = 0,
 		.words_max = 1,
 	};
+	const char *account = NULL;
 	enum outcome outcome;
 
 	if (command_words(command, &line) != FAULT_NONE)
 		return OUTCOME_USAGE;
 	if (line.words.n > 0) {
-		status.account = line.words.at[0];
-		if (command_account(status.account) != FAULT_NONE)
+		account = line.words.at[0];
+		if (command_account(account) != FAULT_NONE)
 			return OUTCOME_USAGE;
 	}
 	if (table_new(&status.table) != FAULT_NONE ||
@@ -193,7 +168,7 @@ enum outcome status_run(struct command *command, int argc, char **argv)
 		print_say("%s", fault_text(FAULT_NOMEM));
 		outcome = outcome_of(FAULT_NOMEM);
 	} else {
-		outcome = run(command, &status);
+		outcome = run(command, account, &status);
 	}
 	table_free(status.table);
 	buf_drop(&status.json);

@@ -10,7 +10,6 @@
 
 #include "cli/print.h"
 #include "cli/start.h"
-#include "cli/text.h"
 #include "wire/ask.h"
 
 #define UNIT "mailtoken.socket"
@@ -35,7 +34,7 @@ static bool is_absent(enum fault fault, const struct why *why)
 }
 
 static enum fault dial_or_start(struct talk *talk, struct command *command,
-    enum talk_start start, struct why *why)
+    bool as_it_is, struct why *why)
 {
 	enum fault fault, started;
 	struct why reason;
@@ -43,7 +42,7 @@ static enum fault dial_or_start(struct talk *talk, struct command *command,
 	fault = dial(talk, command, 0, why);
 	if (fault == FAULT_NO_HELPER && why->err == EAGAIN)
 		return dial(talk, command, CONNECT_RETRY_MAX_MS, why);
-	if (!is_absent(fault, why) || start != TALK_START)
+	if (!is_absent(fault, why) || as_it_is)
 		return fault;
 	if (start_fall_back(command) == FAULT_NONE)
 		fault = dial(talk, command, 0, why);
@@ -62,20 +61,58 @@ static enum fault dial_or_start(struct talk *talk, struct command *command,
 	return fault;
 }
 
-enum fault talk_open(struct talk *talk, struct command *command,
-    struct span request, enum talk_start start, struct why *why)
+void talk_begin(struct talk_request *request, const char *verb)
 {
-	enum fault fault = FAULT_NONE;
+	*request = (struct talk_request){
+		.bytes = BUF_INIT(WIRE_LIST_MAX_BYTES),
+	};
+	attr_begin(&request->writer, &request->bytes, WIRE_FIRST);
+	attr_put_str(&request->writer, ATTR_VERB, verb);
+}
 
+void talk_put(struct talk_request *request, const char *name, const char *value)
+{
+	if (value != NULL)
+		attr_put_str(&request->writer, name, value);
+}
+
+void talk_put_list(struct talk_request *request, const char *name,
+    const struct args_list *words)
+{
+	struct buf line = BUF_INIT(WIRE_LINE_MAX_BYTES);
+	size_t i;
+
+	for (i = 0; i < words->n; i++) {
+		if (i > 0)
+			buf_add_lit(&line, " ");
+		buf_add_str(&line, words->at[i]);
+	}
+	if (words->n > 0)
+		attr_put(&request->writer, name, buf_span(&line));
+	buf_drop(&line);
+}
+
+enum fault talk_open(struct talk *talk, struct command *command,
+    struct talk_request *request, struct why *why)
+{
+	enum fault fault;
+
+	fault = attr_end(&request->writer);
+	if (fault != FAULT_NONE)
+		why_set(why, 0, "%s",
+		    fault == FAULT_NOMEM ? fault_text(fault) :
+					   "a word of the command line is too "
+					   "long or has bytes that cannot be "
+					   "sent");
 	/* Once: a helper that restarts must not become another one. */
-	if (command->address.path[0] == '\0')
+	if (fault == FAULT_NONE && command->address.path[0] == '\0')
 		fault = start_choose(command, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	fault = dial_or_start(talk, command, start, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	return talk_send(talk, request, why);
+	if (fault == FAULT_NONE)
+		fault = dial_or_start(talk, command, request->as_it_is, why);
+	if (fault == FAULT_NONE)
+		fault = talk_send(talk, buf_span(&request->bytes), why);
+	buf_drop(&request->bytes);
+	return fault;
 }
 
 enum fault talk_send(struct talk *talk, struct span list, struct why *why)
@@ -119,20 +156,70 @@ void talk_close(struct talk *talk)
 	buf_drop(&talk->in);
 }
 
-enum fault talk_ask(struct talk *talk, struct command *command,
-    struct span request, enum talk_start start, struct why *why)
+static enum fault take_all(struct talk *talk, const struct talk_take *take,
+    struct why *why)
 {
+	int64_t wait_ms = take->wait_ms > 0 ? take->wait_ms : STEP_MAX_MS;
 	enum fault fault;
 
-	fault = talk_open(talk, command, request, start, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	fault = talk_next(talk, peerio_now_ms() + STEP_MAX_MS, why);
-	if (fault == FAULT_NONE && talk_result(talk) == FAULT_GARBLED) {
+	for (;;) {
+		fault = talk_next(talk, peerio_now_ms() + wait_ms, why);
+		if (fault != FAULT_NONE)
+			return fault;
+		if (talk_ends(talk) || take->each == NULL)
+			break;
+		fault = take->each(take->ctx, &talk->list, why);
+		if (fault != FAULT_NONE)
+			return fault;
+	}
+	if (talk_result(talk) == FAULT_GARBLED) {
 		why_set(why, 0, "the helper's answer has no known result");
 		return FAULT_GARBLED;
 	}
-	return fault;
+	if (talk_result(talk) == FAULT_NONE && take->last != NULL)
+		return take->last(take->ctx, &talk->list, why);
+	return FAULT_NONE;
+}
+
+enum outcome talk_run(struct command *command, struct talk_request *request,
+    const struct talk_take *take)
+{
+	struct talk talk = TALK_INIT;
+	struct why why = { .err = 0 };
+	enum outcome outcome = OUTCOME_DONE;
+	enum fault fault;
+
+	fault = talk_open(&talk, command, request, &why);
+	if (fault == FAULT_NONE)
+		fault = take_all(&talk, take, &why);
+	if (fault != FAULT_NONE) {
+		outcome = talk_failed(command, fault, &why);
+	} else if (talk_result(&talk) != FAULT_NONE) {
+		if (take->subject != NULL)
+			print_say("%s is not %s:", take->subject, take->done);
+		outcome = talk_refused(command, &talk);
+	}
+	talk_close(&talk);
+	return outcome;
+}
+
+static enum fault add_name(void *ctx, const struct attrs *list, struct why *why)
+{
+	struct buf *names = ctx;
+
+	buf_add(names, attr_get(list, ATTR_ACCOUNT));
+	buf_add_lit(names, "\n");
+	if (buf_fault(names) != FAULT_NONE)
+		why_set(why, 0, "%s", fault_text(buf_fault(names)));
+	return buf_fault(names);
+}
+
+enum outcome talk_names(struct command *command, struct talk_request *request,
+    struct buf *names)
+{
+	const struct talk_take take = { .each = add_name, .ctx = names };
+
+	return talk_run(command, request, &take);
 }
 
 static void say_no_helper(const struct command *command, const struct why *why)
@@ -171,9 +258,8 @@ enum outcome talk_failed(const struct command *command, enum fault fault,
 	if (fault == FAULT_NO_HELPER)
 		say_no_helper(command, why);
 	else if (fault == FAULT_TIMEOUT)
-		print_say("the helper did not answer in %d s: its log says "
-			  "why; try again later",
-		    STEP_MAX_MS / 1000);
+		print_say("the helper did not answer in time: its log says "
+			  "why; try again later");
 	else if (fault == FAULT_GARBLED)
 		print_say("%s: compare the versions with \"mailtoken "
 			  "version\"",
@@ -221,9 +307,17 @@ enum outcome talk_refused(const struct command *command,
 	return outcome_of(fault);
 }
 
+void talk_warn(const struct attrs *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (span_is(list->at[i].name, ATTR_WARNING))
+			print_say_text(list->at[i].value);
+}
+
 void talk_whose(const struct command *command, struct buf *out)
 {
-	const struct text_box box = { .columns = print_columns() };
 	char keyring[ADDRESS_FILE_MAX_BYTES];
 	struct buf line = BUF_INIT(ADDRESS_FILE_MAX_BYTES + 256);
 
@@ -239,6 +333,5 @@ void talk_whose(const struct command *command, struct buf *out)
 		buf_add_str(&line, address_system_keyring());
 		buf_add_lit(&line, "; --user asks your own helper.)");
 	}
-	text_wrap(out, buf_span(&line), &box);
-	buf_drop(&line);
+	print_sentence(out, &line, 0);
 }

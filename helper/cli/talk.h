@@ -25,19 +25,33 @@ struct talk {
 		.fd = -1, .in = BUF_INIT(WIRE_LIST_MAX_BYTES) \
 	}
 
-enum talk_start {
-	TALK_AS_IT_IS, /* ask whoever listens */
-	TALK_START     /* start the user's helper if need be */
+/* Stays where it is from talk_begin() to talk_open() or talk_run(). */
+struct talk_request {
+	struct buf bytes;
+	struct attr_writer writer;
+	bool as_it_is; /* do not start the user's helper */
 };
 
+/* talk_begin - a request for a verb, to which attributes are put. */
+void talk_begin(struct talk_request *request, const char *verb);
+
+/* talk_put - a word of the command line, if it is there. */
+void talk_put(struct talk_request *request, const char *name,
+    const char *value);
+
+/* talk_put_list - words with blanks between them, if there are any. */
+void talk_put_list(struct talk_request *request, const char *name,
+    const struct args_list *words);
+
 /*
- * talk_open - choose the helper, connect, send
+ * talk_open - choose the helper, start the user's if need be, connect, send;
+ * the request is gone
  *
  * FAULT_NO_HELPER (why.err is the errno of connect), FAULT_UNTRUSTED,
- * FAULT_TIMEOUT, FAULT_IO and those of start_choose().
+ * FAULT_TIMEOUT, FAULT_IO, those of start_choose() and of attr_end().
  */
 enum fault talk_open(struct talk *talk, struct command *command,
-    struct span request, enum talk_start start, struct why *why) MUST_CHECK;
+    struct talk_request *request, struct why *why) MUST_CHECK;
 
 /* talk_send - one more list on the connection. */
 enum fault talk_send(struct talk *talk, struct span list,
@@ -59,12 +73,27 @@ enum fault talk_result(const struct talk *talk) MUST_CHECK;
 /* talk_close - hang up and wipe; any number of times. */
 void talk_close(struct talk *talk);
 
+typedef enum fault talk_fn(void *ctx, const struct attrs *list,
+    struct why *why);
+
+struct talk_take {
+	talk_fn *each; /* a list before the last; NULL: there is none */
+	talk_fn *last; /* the last, which says ok; NULL: it says no more */
+	void *ctx;
+	int64_t wait_ms;	    /* for each list; 0: as long as usual */
+	const char *subject, *done; /* "SUBJECT is not DONE:" if refused */
+};
+
 /*
- * talk_ask - open, one list with a result, within a client's usual deadline.
- * FAULT_NONE when it came, whatever it says.
+ * talk_run - a whole conversation: open, hand out all lists, close.  Tells
+ * why when it comes to nothing; the exit status.
  */
-enum fault talk_ask(struct talk *talk, struct command *command,
-    struct span request, enum talk_start start, struct why *why) MUST_CHECK;
+enum outcome talk_run(struct command *command, struct talk_request *request,
+    const struct talk_take *take);
+
+/* talk_names - run it and append the account of each list and a newline. */
+enum outcome talk_names(struct command *command, struct talk_request *request,
+    struct buf *names);
 
 /* talk_failed - tell why there is no answer; the exit status for it. */
 enum outcome talk_failed(const struct command *command, enum fault fault,
@@ -73,6 +102,9 @@ enum outcome talk_failed(const struct command *command, enum fault fault,
 /* talk_refused - tell what the last list's result and text say. */
 enum outcome talk_refused(const struct command *command,
     const struct talk *talk);
+
+/* talk_warn - tell the warnings in a list. */
+void talk_warn(const struct attrs *list);
 
 /* talk_whose - on a terminal, name the keyring where there are two. */
 void talk_whose(const struct command *command, struct buf *out);

@@ -23,13 +23,19 @@ static void add_part(struct buf *out, const struct attrs *attrs,
 	text_plain(out, attr_get(attrs, name));
 }
 
+struct version {
+	const struct command *command;
+	bool shown;
+};
+
 /* helper is NULL when none answered. */
-static enum fault show(const struct command *command,
-    const struct attrs *helper, struct why *why)
+static enum fault show(void *ctx, const struct attrs *helper, struct why *why)
 {
+	struct version *version = ctx;
 	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
 
-	if (command->json) {
+	version->shown = true;
+	if (version->command->json) {
 		buf_add_lit(&out, "{\"version\": ");
 		json_string(&out, span_of(MAILTOKEN_VERSION));
 		if (helper != NULL) {
@@ -53,34 +59,21 @@ static enum fault show(const struct command *command,
 
 enum outcome version_run(struct command *command, int argc, char **argv)
 {
+	struct version version = { .command = command };
+	const struct talk_take take = { .last = show, .ctx = &version };
 	struct command_line line = { .argc = argc, .argv = argv };
-	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	struct talk talk = TALK_INIT;
-	struct attr_writer writer;
-	struct why why = { .err = 0 }, mute;
-	enum outcome outcome = OUTCOME_DONE;
-	enum fault fault, shown;
+	struct talk_request request;
+	struct why why = { .err = 0 };
+	enum outcome outcome;
 
 	if (command_words(command, &line) != FAULT_NONE)
 		return OUTCOME_USAGE;
-	attr_begin(&writer, &request, WIRE_FIRST);
-	attr_put_str(&writer, ATTR_VERB, VERB_VERSION);
-	fault = attr_end(&writer);
-	if (fault == FAULT_NONE)
-		fault = talk_ask(&talk, command, buf_span(&request),
-		    TALK_AS_IT_IS, &why);
-	shown = show(command,
-	    fault == FAULT_NONE && talk_result(&talk) == FAULT_NONE ?
-		&talk.list :
-		NULL,
-	    &mute);
-	if (shown != FAULT_NONE)
-		outcome = talk_failed(command, shown, &mute);
-	else if (fault != FAULT_NONE)
-		outcome = talk_failed(command, fault, &why);
-	else if (talk_result(&talk) != FAULT_NONE)
-		outcome = talk_refused(command, &talk);
-	talk_close(&talk);
-	buf_drop(&request);
+	talk_begin(&request, VERB_VERSION);
+	request.as_it_is = true;
+	outcome = talk_run(command, &request, &take);
+	if (!version.shown && show(&version, NULL, &why) != FAULT_NONE) {
+		print_say("%s", why.text);
+		return OUTCOME_NO;
+	}
 	return outcome;
 }

@@ -24,7 +24,6 @@
 struct watch {
 	struct command *command;
 	const char *exec;
-	struct buf request;
 };
 
 static void add_pair(struct buf *out, const struct attrs *attrs,
@@ -125,6 +124,16 @@ static enum fault follow(const struct watch *watch, struct talk *talk,
 	}
 }
 
+static enum fault open_watch(const struct watch *watch, struct talk *talk,
+    bool as_it_is, struct why *why)
+{
+	struct talk_request request;
+
+	talk_begin(&request, VERB_WATCH);
+	request.as_it_is = as_it_is;
+	return talk_open(talk, watch->command, &request, why);
+}
+
 /* Until a helper takes the request again. */
 static enum fault reopen(struct watch *watch, struct talk *talk,
     struct why *why)
@@ -134,8 +143,7 @@ static enum fault reopen(struct watch *watch, struct talk *talk,
 	print_say("the helper went away; waiting for it");
 	for (;;) {
 		peerio_pause(AGAIN_MS, PEERIO_FOREVER);
-		fault = talk_open(talk, watch->command,
-		    buf_span(&watch->request), TALK_AS_IT_IS, why);
+		fault = open_watch(watch, talk, true, why);
 		if (fault != FAULT_NO_HELPER)
 			break;
 	}
@@ -152,8 +160,7 @@ static enum outcome run(struct watch *watch)
 	enum outcome outcome;
 	enum fault fault;
 
-	fault = talk_open(&talk, watch->command, buf_span(&watch->request),
-	    TALK_START, &why);
+	fault = open_watch(watch, &talk, false, &why);
 	while (fault == FAULT_NONE) {
 		fault = follow(watch, &talk, &why);
 		if (fault != FAULT_NO_HELPER)
@@ -173,10 +180,7 @@ static enum outcome run(struct watch *watch)
 
 enum outcome watch_run(struct command *command, int argc, char **argv)
 {
-	struct watch watch = {
-		.command = command,
-		.request = BUF_INIT(WIRE_LIST_MAX_BYTES),
-	};
+	struct watch watch = { .command = command };
 	const struct args_option options[] = {
 		{ .name = "exec", .value = &watch.exec },
 	};
@@ -186,19 +190,8 @@ enum outcome watch_run(struct command *command, int argc, char **argv)
 		.options = options,
 		.n_options = 1,
 	};
-	struct attr_writer writer;
-	enum outcome outcome;
 
 	if (command_words(command, &line) != FAULT_NONE)
 		return OUTCOME_USAGE;
-	attr_begin(&writer, &watch.request, WIRE_FIRST);
-	attr_put_str(&writer, ATTR_VERB, VERB_WATCH);
-	if (attr_end(&writer) != FAULT_NONE) {
-		print_say("%s", fault_text(FAULT_NOMEM));
-		outcome = outcome_of(FAULT_NOMEM);
-	} else {
-		outcome = run(&watch);
-	}
-	buf_drop(&watch.request);
-	return outcome;
+	return run(&watch);
 }
