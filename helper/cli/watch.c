@@ -4,7 +4,8 @@
  * mailtoken watch: a line, and a command, for every change of a state.
  *
  * Ends only by a signal, a refusal, or when the first connection fails: a
- * helper that restarts is waited for.
+ * helper that restarts is waited for, and then asked for the states, so that
+ * a change in between is told, too.
  */
 #include "cli/verbs.h"
 
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/known.h"
 #include "cli/print.h"
 #include "cli/record.h"
 #include "cli/talk.h"
@@ -24,6 +26,9 @@
 struct watch {
 	struct command *command;
 	const char *exec;
+	struct known *known;
+	bool began; /* a helper has taken the request once */
+	bool away;  /* and now there is none */
 };
 
 static void add_pair(struct buf *out, const struct attrs *attrs,
@@ -34,7 +39,7 @@ static void add_pair(struct buf *out, const struct attrs *attrs,
 	text_quoted(out, attr_get(attrs, name), quoted);
 }
 
-static enum fault show(const struct watch *watch, const struct attrs *attrs,
+static enum fault print(const struct watch *watch, const struct attrs *attrs,
     struct why *why)
 {
 	struct buf out = BUF_INIT(LINE_MAX_BYTES);
@@ -104,33 +109,119 @@ static void run_command(const char *exec, const struct attrs *attrs)
 		    WTERMSIG(status));
 }
 
+static enum fault tell(const struct watch *watch, const struct attrs *list,
+    struct why *why)
+{
+	enum fault fault = print(watch, list, why);
+
+	if (fault == FAULT_NONE && watch->exec != NULL)
+		run_command(watch->exec, list);
+	return fault;
+}
+
+/* How known_change() and known_seen() are taken. */
+static enum fault take(const struct watch *watch, const struct attrs *list,
+    enum fault (*judge)(struct known *, const struct attrs *, bool *),
+    struct why *why)
+{
+	bool news = false;
+	enum fault fault;
+
+	if (!attr_has(list, ATTR_ACCOUNT))
+		return FAULT_NONE;
+	fault = judge(watch->known, list, &news);
+	if (fault != FAULT_NONE) {
+		why_set(why, 0, "%s", fault_text(fault));
+		return fault;
+	}
+	return news ? tell(watch, list, why) : FAULT_NONE;
+}
+
+static enum fault tell_gone(const struct watch *watch, struct why *why)
+{
+	struct attrs list = {
+		.n = 3,
+		.at = {
+			{ span_of(WIRE_FIRST), span_of(WIRE_VERSION) },
+			{ span_of(ATTR_ACCOUNT), { NULL, 0 } },
+			{ span_of(ATTR_STATE), span_of("empty") },
+		},
+	};
+	enum fault fault = FAULT_NONE;
+	const char *account;
+
+	while (fault == FAULT_NONE &&
+	    (account = known_gone(watch->known)) != NULL) {
+		list.at[1].value = span_of(account);
+		fault = tell(watch, &list, why);
+	}
+	return fault;
+}
+
+/* Once the helper tells changes, so that none can be missed. */
+static enum fault look(const struct watch *watch, struct why *why)
+{
+	struct talk talk = TALK_INIT;
+	struct talk_request request;
+	enum fault fault, heard;
+
+	known_look(watch->known);
+	talk_begin(&request, VERB_STATUS);
+	request.as_it_is = true;
+	heard = talk_open(&talk, watch->command, &request, why);
+	for (fault = FAULT_NONE; fault == FAULT_NONE;) {
+		if (heard == FAULT_NONE)
+			heard = talk_next(&talk, peerio_now_ms() + STEP_MAX_MS,
+			    why);
+		if (heard != FAULT_NONE || talk_ends(&talk))
+			break;
+		fault = take(watch, &talk.list, known_seen, why);
+	}
+	/* One that is refused or breaks off comes again with the helper. */
+	if (fault == FAULT_NONE && heard == FAULT_NONE &&
+	    talk_result(&talk) == FAULT_NONE)
+		fault = tell_gone(watch, why);
+	talk_close(&talk);
+	return fault;
+}
+
 /* Until the helper is gone (FAULT_NO_HELPER) or says no (FAULT_NONE). */
-static enum fault follow(const struct watch *watch, struct talk *talk,
+static enum fault follow(struct watch *watch, struct talk *talk,
     struct why *why)
 {
 	enum fault fault;
 
 	for (;;) {
 		fault = talk_next(talk, PEERIO_FOREVER, why);
-		if (fault != FAULT_NONE || talk_ends(talk))
-			return fault;
-		if (!attr_has(&talk->list, ATTR_ACCOUNT))
-			continue;
-		fault = show(watch, &talk->list, why);
 		if (fault != FAULT_NONE)
 			return fault;
-		if (watch->exec != NULL)
-			run_command(watch->exec, &talk->list);
+		if (talk_ends(talk))
+			break;
+		if (!attr_is(&talk->list, ATTR_EVENT, EVENT_WATCHING)) {
+			fault = take(watch, &talk->list, known_change, why);
+		} else {
+			if (watch->away)
+				print_say("the helper is back");
+			watch->away = false;
+			watch->began = true;
+			fault = look(watch, why);
+		}
+		if (fault != FAULT_NONE)
+			return fault;
 	}
+	/* A helper that stops says "try later". */
+	return watch->began && outcome_of(talk_result(talk)) == OUTCOME_LATER ?
+	    FAULT_NO_HELPER :
+	    FAULT_NONE;
 }
 
 static enum fault open_watch(const struct watch *watch, struct talk *talk,
-    bool as_it_is, struct why *why)
+    struct why *why)
 {
 	struct talk_request request;
 
 	talk_begin(&request, VERB_WATCH);
-	request.as_it_is = as_it_is;
+	request.as_it_is = watch->began;
 	return talk_open(talk, watch->command, &request, why);
 }
 
@@ -140,16 +231,13 @@ static enum fault reopen(struct watch *watch, struct talk *talk,
 {
 	enum fault fault;
 
-	print_say("the helper went away; waiting for it");
-	for (;;) {
+	if (!watch->away)
+		print_say("the helper went away; waiting for it");
+	watch->away = true;
+	do {
 		peerio_pause(AGAIN_MS, PEERIO_FOREVER);
-		fault = open_watch(watch, talk, true, why);
-		if (fault != FAULT_NO_HELPER)
-			break;
-	}
-	if (fault == FAULT_NONE)
-		print_say("the helper is back; changes in between are not "
-			  "shown");
+		fault = open_watch(watch, talk, why);
+	} while (fault == FAULT_NO_HELPER);
 	return fault;
 }
 
@@ -157,13 +245,13 @@ static enum outcome run(struct watch *watch)
 {
 	struct talk talk = TALK_INIT;
 	struct why why = { .err = 0 };
-	enum outcome outcome;
+	enum outcome outcome = OUTCOME_DONE;
 	enum fault fault;
 
-	fault = open_watch(watch, &talk, false, &why);
+	fault = open_watch(watch, &talk, &why);
 	while (fault == FAULT_NONE) {
 		fault = follow(watch, &talk, &why);
-		if (fault != FAULT_NO_HELPER)
+		if (fault != FAULT_NO_HELPER || !watch->began)
 			break;
 		talk_close(&talk);
 		fault = reopen(watch, &talk, &why);
@@ -172,8 +260,6 @@ static enum outcome run(struct watch *watch)
 		outcome = talk_failed(watch->command, fault, &why);
 	else if (talk_result(&talk) != FAULT_NONE)
 		outcome = talk_refused(watch->command, &talk);
-	else
-		outcome = OUTCOME_DONE;
 	talk_close(&talk);
 	return outcome;
 }
@@ -190,8 +276,15 @@ enum outcome watch_run(struct command *command, int argc, char **argv)
 		.options = options,
 		.n_options = 1,
 	};
+	enum outcome outcome;
 
 	if (command_words(command, &line) != FAULT_NONE)
 		return OUTCOME_USAGE;
-	return run(&watch);
+	if (known_new(&watch.known) != FAULT_NONE) {
+		print_say("%s", fault_text(FAULT_NOMEM));
+		return outcome_of(FAULT_NOMEM);
+	}
+	outcome = run(&watch);
+	known_free(watch.known);
+	return outcome;
 }

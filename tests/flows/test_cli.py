@@ -120,6 +120,17 @@ class Conversation:
         """Lists to the client."""
         self._sock.sendall(lists(*records))
 
+    def watching(self, *records):
+        """Let a watch begin; the client asks for all states, and gets
+        these."""
+        self.send({"event": "watching"})
+        watch = self._sock
+        self._sock, _ = self._listener.accept()
+        with self._sock:
+            assert self.read() == b"mailtoken=1\nverb=status\n\n"
+            self.send(*records, {"result": "ok"})
+        self._sock = watch
+
     def wait_close(self):
         """Until the client hangs up."""
         while self._sock.recv(4096):
@@ -259,8 +270,7 @@ def test_a_fault_without_a_text_gets_one(mailtoken, helper):
 @pytest.mark.parametrize("kind,status,args", [
     (kind, status, args) for args in VERBS for kind, status in (
         ("close", 75), ("half", 1), ("garbage", 1), ("oversize", 1),
-        ("wrong-first", 1))
-    if (args[0], kind) != ("watch", "close")])   # waits for it to come back
+        ("wrong-first", 1))])
 def test_a_helper_that_misbehaves_is_told_as_such(mailtoken, helper, kind,
                                                   status, args):
     helper.add(kind, times=None)
@@ -663,7 +673,7 @@ CHANGE = {"account": "alice@contoso.com", "provider": "microsoft",
 
 def test_watch_prints_a_line_a_change(mailtoken, place):
     helper = Conversation(
-        place, lambda talk: (talk.send({"event": "watching"}, CHANGE),
+        place, lambda talk: (talk.watching(), talk.send(CHANGE),
                              talk.wait_close()))
     with mailtoken.start("watch") as run:
         assert run.stdout.readline() == (
@@ -677,9 +687,9 @@ def test_watch_prints_a_line_a_change(mailtoken, place):
 def test_watch_runs_a_command_for_each_change(mailtoken, place, tmp_path):
     out = tmp_path / "out"
     helper = Conversation(
-        place, lambda talk: (talk.send({"event": "watching"}, CHANGE,
-                                       {**CHANGE, "state": "active",
-                                        "text": ""}),
+        place, lambda talk: (talk.watching(),
+                             talk.send(CHANGE, {**CHANGE, "state": "active",
+                                                "text": ""}),
                              talk.wait_close()))
     command = (f'printf "%s|" "$MAILTOKEN_ACCOUNT" "$MAILTOKEN_STATE" '
                f'"$MAILTOKEN_TEXT" "$MAILTOKEN_PROVIDER" >>{out}; '
@@ -698,19 +708,62 @@ def test_watch_runs_a_command_for_each_change(mailtoken, place, tmp_path):
     assert "the command ended with status 3" in errors
 
 
-def test_watch_waits_for_a_helper_that_restarts(mailtoken, place):
+@pytest.mark.parametrize("last", [
+    [], [{"result": "try-later", "text": "the helper is stopping"}]],
+    ids=["hangs-up", "says-so"])
+def test_watch_tells_what_changed_while_the_helper_restarted(
+        mailtoken, place, last):
+    def state(account, word, **more):
+        return {"account": account, "provider": "p", "state": word,
+                "unsaved": "no", **more}
+
     helper = Conversation(
-        place, lambda talk: talk.send({"event": "watching"}),
-        lambda talk: (talk.send({"event": "watching"}, CHANGE),
+        place,
+        lambda talk: (talk.watching(state("same@b", "backoff"),
+                                    state("told@b", "active"),
+                                    state("missed@b", "active"),
+                                    state("busy@b", "active"),
+                                    state("gone@b", "active")),
+                      talk.send(state("told@b", "backoff"), *last)),
+        # One that is too busy at first.
+        lambda talk: talk.send({"result": "busy"}),
+        lambda talk: (talk.watching(
+                          state("same@b", "backoff"),
+                          state("told@b", "backoff"),
+                          state("busy@b", "refreshing"),
+                          state("never@b", "empty"),
+                          state("missed@b", "login-needed", text="do it"),
+                          state("new@b", "active")),
+                      # As it came between the two.
+                      talk.send(state("new@b", "active"),
+                                state("busy@b", "config-error")),
                       talk.wait_close()))
+    with mailtoken.start("watch") as run:
+        lines = [run.stdout.readline() for _ in range(5)]
+        run.send_signal(signal.SIGTERM)
+        more, errors = run.communicate(timeout=DEADLINE)
+    helper.end()
+    assert lines == [
+        'account=told@b state=backoff text=""\n',
+        'account=missed@b state=login-needed text="do it"\n',
+        'account=new@b state=active text=""\n',
+        'account=gone@b state=empty text=""\n',
+        'account=busy@b state=config-error text=""\n']
+    assert more == ""
+    assert errors.splitlines() == [
+        "mailtoken: the helper went away; waiting for it",
+        "mailtoken: the helper is back"]
+
+
+def test_a_change_during_the_first_look_is_told(mailtoken, place):
+    helper = Conversation(
+        place, lambda talk: (talk.watching(CHANGE), talk.send(CHANGE),
+                             talk.wait_close()))
     with mailtoken.start("watch") as run:
         assert "state=login-needed" in run.stdout.readline()
         run.send_signal(signal.SIGTERM)
-        _, errors = run.communicate(timeout=DEADLINE)
+        run.communicate(timeout=DEADLINE)
     helper.end()
-    assert errors.splitlines() == [
-        "mailtoken: the helper went away; waiting for it",
-        "mailtoken: the helper is back; changes in between are not shown"]
 
 
 def test_a_helper_of_ones_own_is_asked_if_it_is_there(program):
