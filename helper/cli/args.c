@@ -17,21 +17,18 @@ static const struct args_option *find(const struct args *args, struct span name)
 	return NULL;
 }
 
-static enum fault add(struct args_list *list, const char *word, struct why *why)
-{
-	if (list->n == ARGS_LIST_MAX) {
-		why_set(why, 0, "too many arguments");
-		return FAULT_GRAMMAR;
-	}
-	list->at[list->n++] = word;
-	return FAULT_NONE;
-}
-
 static enum fault take_value(const struct args_option *option,
     const char *value, struct why *why)
 {
-	if (option->list != NULL)
-		return add(option->list, value, why);
+	if (option->list != NULL && option->list->n == ARGS_LIST_MAX) {
+		why_set(why, 0, "--%s stands more than %d times", option->name,
+		    ARGS_LIST_MAX);
+		return FAULT_GRAMMAR;
+	}
+	if (option->list != NULL) {
+		option->list->at[option->list->n++] = value;
+		return FAULT_NONE;
+	}
 	if (*option->value != NULL) {
 		why_set(why, 0, "--%s stands twice", option->name);
 		return FAULT_GRAMMAR;
@@ -76,12 +73,12 @@ static enum fault take_option(struct args *args, struct why *why)
 enum fault args_parse(struct args *args, struct why *why)
 {
 	bool only_words = false;
-	enum fault fault;
+	enum fault fault = FAULT_NONE;
 
 	args->used = 0;
-	args->words.n = 0;
+	args->words = (struct args_words){ .at = args->argv };
 	while (args->used < args->argc) {
-		const char *arg = args->argv[args->used];
+		char *arg = args->argv[args->used];
 
 		if (!only_words && strcmp(arg, "--") == 0) {
 			only_words = true;
@@ -95,7 +92,7 @@ enum fault args_parse(struct args *args, struct why *why)
 			fault = FAULT_GRAMMAR;
 		} else {
 			args->used++;
-			fault = add(&args->words, arg, why);
+			args->words.at[args->words.n++] = arg;
 		}
 		if (fault != FAULT_NONE)
 			return fault;

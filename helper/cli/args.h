@@ -4,7 +4,8 @@
  * args - options and words of a command line
  *
  * Long options only, "--name value" or "--name=value", in any order with the
- * words; "--" ends them.  Owns no storage: values point into argv.
+ * words; "--" ends them.  Owns no storage: values point into argv, and the
+ * words are moved to its beginning.
  */
 #ifndef MAILTOKEN_CLI_ARGS_H
 #define MAILTOKEN_CLI_ARGS_H
@@ -16,6 +17,12 @@
 struct args_list {
 	size_t n;
 	const char *at[ARGS_LIST_MAX];
+};
+
+/* As many as the system allows. */
+struct args_words {
+	size_t n;
+	char **at;
 };
 
 /* Exactly one of the three addresses is set; it tells the kind. */
@@ -35,9 +42,9 @@ struct args {
 	int argc;
 	char **argv; /* from the first one to read */
 	struct args_table tables[2];
-	bool first_word_ends;	/* stop behind the first word */
-	int used;		/* out: how many were read */
-	struct args_list words; /* out */
+	bool first_word_ends;	 /* stop behind the first word */
+	int used;		 /* out: how many were read */
+	struct args_words words; /* out */
 };
 
 /*

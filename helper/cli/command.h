@@ -45,7 +45,7 @@ struct command_line {
 	const struct args_option *options;
 	size_t n_options;
 	size_t words_min, words_max;
-	struct args_list words; /* out */
+	struct args_words words; /* out */
 };
 enum fault command_words(struct command *command,
     struct command_line *line) MUST_CHECK;

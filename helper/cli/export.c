@@ -78,7 +78,7 @@ enum outcome export_run(struct command *command, int argc, char **argv)
 	struct command_line line = {
 		.argc = argc,
 		.argv = argv,
-		.words_max = ARGS_LIST_MAX,
+		.words_max = SIZE_MAX,
 	};
 	enum outcome all = OUTCOME_DONE, one;
 	size_t i;

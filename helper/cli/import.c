@@ -205,7 +205,7 @@ static void say_postfix(void)
 }
 
 static enum fault import_files(struct import *import,
-    const struct args_list *files, struct why *why)
+    const struct args_words *files, struct why *why)
 {
 	struct buf data = BUF_INIT(FOREIGN_MAX_BYTES / 2);
 	enum fault fault;
@@ -227,7 +227,7 @@ static enum fault import_files(struct import *import,
 }
 
 static enum fault check_words(const struct import *import,
-    const struct args_list *words)
+    const struct args_words *words)
 {
 	bool files = strcmp(import->format, FORMAT_SASL_XOAUTH2) == 0;
 
@@ -271,7 +271,7 @@ enum outcome import_run(struct command *command, int argc, char **argv)
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
 		.words_min = 1,
-		.words_max = ARGS_LIST_MAX,
+		.words_max = SIZE_MAX,
 	};
 	struct why why = { .err = 0 };
 	enum fault fault;

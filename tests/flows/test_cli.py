@@ -371,6 +371,19 @@ def test_texts_of_the_helper_cannot_drive_the_terminal(mailtoken, helper):
     assert mailtoken("token", "a@b").stderr == "mailtoken: a?[2Jb?c?d\n"
 
 
+def test_import_takes_as_many_files_as_there_are(mailtoken, helper, tmp_path):
+    files = [tmp_path / f"a{i}@b" for i in range(70)]
+    for path in files:
+        path.write_text("{}")
+    answer(helper, {"account": "a@b", "provider": "p"}, {"result": "ok"},
+           times=None)
+    run = mailtoken("import", "sasl-xoauth2", "--config", "/dev/null",
+                    *map(str, files))
+    assert run.returncode == 0
+    assert [dict(asked.attributes)["account"] for asked in helper.requests] \
+        == [path.name for path in files]
+
+
 # Half a day more than what is printed: however long the tests take.
 IN_TEN_DAYS = int(time.time()) + 10 * 86400 + 43200
 ACCOUNTS = [

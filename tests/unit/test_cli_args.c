@@ -37,9 +37,9 @@ static enum fault parse(struct found *found, struct args *args, struct why *why,
 
 static char a[] = "alice", json[] = "--json", due[] = "--due",
 	    provider[] = "--provider", provider_is[] = "--provider=microsoft",
-	    server[] = "--server", ends[] = "--", x[] = "x", y[] = "y",
-	    typo[] = "--jsno", value[] = "--json=1", dash[] = "-j",
-	    stdio[] = "-";
+	    server[] = "--server", server_is[] = "--server=s", ends[] = "--",
+	    x[] = "x", y[] = "y", typo[] = "--jsno", value[] = "--json=1",
+	    dash[] = "-j", stdio[] = "-";
 
 static void options_and_words_stand_in_any_order(void **state)
 {
@@ -101,22 +101,29 @@ static void what_is_wrong_is_named(void **state)
 	}
 }
 
-static void too_many_words_are_refused(void **state)
+static void words_have_no_limit_and_lists_do(void **state)
 {
-	char *argv[ARGS_LIST_MAX + 2];
+	char *argv[4 * ARGS_LIST_MAX + 1];
 	struct args args = { .argc = 0 };
 	struct found found;
 	struct why why;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i <= ARGS_LIST_MAX; i++)
+	for (i = 0; i < 4 * ARGS_LIST_MAX; i++)
 		argv[i] = x;
 	argv[i] = NULL;
+	assert_int_equal(parse(&found, &args, &why, argv), FAULT_NONE);
+	assert_int_equal(args.words.n, 4 * ARGS_LIST_MAX);
+
+	for (i = 0; i <= ARGS_LIST_MAX; i++)
+		argv[i] = server_is;
+	argv[i] = NULL;
 	assert_int_equal(parse(&found, &args, &why, argv), FAULT_GRAMMAR);
+	assert_string_equal(why.text, "--server stands more than 32 times");
 	argv[ARGS_LIST_MAX] = NULL;
 	assert_int_equal(parse(&found, &args, &why, argv), FAULT_NONE);
-	assert_int_equal(args.words.n, ARGS_LIST_MAX);
+	assert_int_equal(found.servers.n, ARGS_LIST_MAX);
 }
 
 int main(void)
@@ -125,7 +132,7 @@ int main(void)
 		cmocka_unit_test(options_and_words_stand_in_any_order),
 		cmocka_unit_test(the_verb_ends_the_first_part),
 		cmocka_unit_test(what_is_wrong_is_named),
-		cmocka_unit_test(too_many_words_are_refused),
+		cmocka_unit_test(words_have_no_limit_and_lists_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
