@@ -5,6 +5,8 @@
  */
 #include "cli/command.h"
 
+#include <sys/resource.h>
+
 #include "cli/print.h"
 
 void command_init(struct command *command)
@@ -74,4 +76,11 @@ enum fault command_account(const char *word)
 		  "characters, such as alice@example.com",
 	    ACCOUNT_MAX_BYTES);
 	return FAULT_GRAMMAR;
+}
+
+void command_no_core(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
 }

@@ -56,6 +56,9 @@ enum fault command_choice(const struct command *command) MUST_CHECK;
 /* command_account - whether the word is an account; told if not. */
 enum fault command_account(const char *word) MUST_CHECK;
 
+/* command_no_core - before a token comes: no core file shall have it. */
+void command_no_core(void);
+
 /* command_usage - tells where the usage is; gives FAULT_GRAMMAR. */
 enum fault command_usage(const struct command *command, const char *what);
 

@@ -94,6 +94,7 @@ enum outcome export_run(struct command *command, int argc, char **argv)
 			  "encrypts, as mailtoken(1) shows");
 		return OUTCOME_USAGE;
 	}
+	command_no_core();
 	if (line.words.n == 0)
 		return write_all(command);
 	for (i = 0; i < line.words.n; i++) {

@@ -58,6 +58,18 @@ static enum fault read_some(int fd, const char *name, struct buf *out,
 	}
 }
 
+static enum fault read_all(int fd, const char *name, struct buf *out,
+    struct why *why)
+{
+	enum fault fault = read_some(fd, name, out, why);
+
+	if (fault == FAULT_NONE && out->n == out->max_bytes) {
+		why_set(why, 0, "%s is too large to be a token file", name);
+		return FAULT_TOO_BIG;
+	}
+	return fault;
+}
+
 static enum fault read_file(const char *path, struct buf *out, struct why *why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -67,12 +79,8 @@ static enum fault read_file(const char *path, struct buf *out, struct why *why)
 		why_set(why, errno, "cannot read %s", path);
 		return FAULT_IO;
 	}
-	fault = read_some(fd, path, out, why);
+	fault = read_all(fd, path, out, why);
 	(void)close(fd);
-	if (fault == FAULT_NONE && out->n == out->max_bytes) {
-		why_set(why, 0, "%s is too large to be a token file", path);
-		fault = FAULT_TOO_BIG;
-	}
 	return fault;
 }
 
@@ -157,7 +165,7 @@ static enum fault import_mutt(struct import *import, struct why *why)
 	struct buf in = BUF_INIT(FOREIGN_MAX_BYTES);
 	enum fault fault;
 
-	fault = read_some(STDIN_FILENO, "standard input", &in, why);
+	fault = read_all(STDIN_FILENO, "standard input", &in, why);
 	if (fault == FAULT_NONE)
 		send_one(import, "standard input", import->account,
 		    buf_span(&in));
@@ -287,6 +295,7 @@ enum outcome import_run(struct command *command, int argc, char **argv)
 			  "shows");
 		return OUTCOME_USAGE;
 	}
+	command_no_core();
 	if (strcmp(import.format, FORMAT_SASL_XOAUTH2) == 0)
 		fault = import_files(&import, &line.words, &why);
 	else if (strcmp(import.format, FORMAT_MUTT_OAUTH2) == 0)

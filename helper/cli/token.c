@@ -7,8 +7,6 @@
  */
 #include "cli/verbs.h"
 
-#include <sys/resource.h>
-
 #include "cli/json.h"
 #include "cli/print.h"
 #include "cli/talk.h"
@@ -37,7 +35,6 @@ static enum fault show(void *ctx, const struct attrs *list, struct why *why)
 enum outcome token_run(struct command *command, int argc, char **argv)
 {
 	const struct talk_take take = { .last = show, .ctx = command };
-	const struct rlimit no_core = { 0, 0 };
 	const char *server = NULL, *min_validity = NULL;
 	const struct args_option options[] = {
 		{ .name = "server", .value = &server },
@@ -69,7 +66,7 @@ enum outcome token_run(struct command *command, int argc, char **argv)
 		    MIN_VALIDITY_MAX_S);
 		return OUTCOME_USAGE;
 	}
-	(void)setrlimit(RLIMIT_CORE, &no_core);
+	command_no_core();
 	talk_begin(&request, VERB_TOKEN);
 	talk_put(&request, ATTR_ACCOUNT, line.words.at[0]);
 	talk_put(&request, ATTR_SERVER, server);

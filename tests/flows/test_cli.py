@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import select
 import shutil
 import signal
@@ -119,6 +120,11 @@ class Conversation:
     def send(self, *records):
         """Lists to the client."""
         self._sock.sendall(lists(*records))
+
+    def credentials(self):
+        """Of the client, as the kernel has them."""
+        return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED,
+                                     12)
 
     def watching(self, *records):
         """Let a watch begin; the client asks for all states, and gets
@@ -382,6 +388,39 @@ def test_import_takes_as_many_files_as_there_are(mailtoken, helper, tmp_path):
     assert run.returncode == 0
     assert [dict(asked.attributes)["account"] for asked in helper.requests] \
         == [path.name for path in files]
+
+
+@pytest.mark.parametrize("words", [
+    ["mutt_oauth2"], ["sasl-xoauth2", "/dev/stdin"], ["mailtoken"]])
+def test_import_of_what_is_too_large_says_so(mailtoken, helper, words):
+    run = subprocess.run(
+        mailtoken.argv("import", *words), input="x" * 200000, text=True,
+        capture_output=True, timeout=DEADLINE, check=False)
+    assert run.returncode == 2
+    assert ("too large to be a token file" in run.stderr
+            or "not what mailtoken export writes" in run.stderr)
+    assert len(helper.requests) == 0
+
+
+@pytest.mark.parametrize("words", [
+    ["token", "a@b"], ["export", "a@b"], ["import", "mutt_oauth2"]])
+def test_what_holds_tokens_leaves_no_core(mailtoken, place, words):
+    limits = []
+
+    def turn(talk):
+        pid = struct.unpack("3i", talk.credentials())[0]
+        limits.append(Path(f"/proc/{pid}/limits").read_text())
+        talk.send({"result": "denied"})
+
+    helper = Conversation(place, turn)
+    run = subprocess.run(mailtoken.argv(*words), input="{}", text=True,
+                         capture_output=True, timeout=DEADLINE, check=False,
+                         preexec_fn=lambda: resource.setrlimit(
+                             resource.RLIMIT_CORE,
+                             (resource.RLIM_INFINITY,) * 2))
+    helper.end()
+    assert run.returncode == 77
+    assert re.search(r"^Max core file size +0 +0 ", limits[0], re.M)
 
 
 # Half a day more than what is printed: however long the tests take.
