@@ -102,7 +102,8 @@ enum fault start_choose(struct command *command, struct why *why)
 enum fault start_fall_back(struct command *command)
 {
 	if (!command->by_default || command->helper != COMMAND_SYSTEM ||
-	    getuid() == 0)
+	    getuid() == 0 || is_there(command->address.path) ||
+	    is_there(address_system_config()))
 		return FAULT_NOT_FOUND;
 	return choose_own(command, NULL);
 }
@@ -244,7 +245,7 @@ enum fault start_helper(const char *program, int64_t deadline_ms,
 	int null;
 
 	if (access(program, X_OK) != 0) {
-		why_set(why, errno, "%s", program);
+		why_set(why, errno, "cannot run %s", program);
 		return FAULT_NOT_FOUND;
 	}
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -23,8 +23,10 @@
 enum fault start_choose(struct command *command, struct why *why) MUST_CHECK;
 
 /*
- * start_fall_back - the system's helper was chosen by default and is not
- * there: take the user's own.  FAULT_NOT_FOUND when that cannot be.
+ * start_fall_back - the system's helper was chosen by default and this
+ * system has none: take the user's own.  FAULT_NOT_FOUND when that cannot be,
+ * and where the system's is only down: a keyring made in its place would be
+ * asked from then on.
  */
 enum fault start_fall_back(struct command *command) MUST_CHECK;
 

@@ -242,8 +242,11 @@ static void say_no_helper(const struct command *command, const struct why *why)
 		break;
 	case COMMAND_SYSTEM:
 		print_say("the system's helper does not answer (%s): start "
-			  "it with \"systemctl enable --now " UNIT "\"",
-		    why->text);
+			  "it with \"systemctl enable --now " UNIT "\"%s",
+		    why->text,
+		    command->by_default && getuid() != 0 ?
+			", or take a helper of your own with --user" :
+			"");
 		break;
 	case COMMAND_NAMED:
 		print_say("no helper answers (%s): start mailtokend",

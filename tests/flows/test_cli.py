@@ -892,3 +892,36 @@ def test_a_helper_is_started_where_no_user_manager_runs(program):
         assert (home / ".local/state/mailtoken/keyring").is_dir()
     finally:
         shutil.rmtree(top)
+
+
+def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(program):
+    path = paths.configured("system_socket")
+    if os.geteuid() != 0 or not path.startswith("/run/"):
+        pytest.skip("needs root and a socket below /run")
+    top = tempfile.mkdtemp(prefix="cli-")
+    os.chmod(top, 0o755)
+    home = Path(top, "home")
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    shutil.copy(program, top + "/mailtoken")
+    listen = ("import os, socket, sys; os.makedirs(os.path.dirname("
+              "sys.argv[1])); socket.socket(socket.AF_UNIX).bind("
+              "sys.argv[1]); os.chmod(sys.argv[1], 0o666)")
+    script = ('mount -t tmpfs -o mode=755 tmpfs /run && '
+              '"$1" -c "$2" "$3" && '
+              'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
+              '"$4/mailtoken" status')
+    try:
+        run = subprocess.run(
+            ["unshare", "-m", "sh", "-c", script, "sh", sys.executable,
+             listen, path, top],
+            env=environment(HOME=str(home), XDG_RUNTIME_DIR=str(home)),
+            capture_output=True, text=True, timeout=DEADLINE, check=False)
+        if "mount:" in run.stderr:
+            pytest.skip("cannot mount here")
+        assert run.returncode == 75
+        assert "the system's helper does not answer" in run.stderr
+        assert "--user" in run.stderr
+        assert not list(home.iterdir())
+    finally:
+        shutil.rmtree(top)
