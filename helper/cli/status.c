@@ -11,15 +11,14 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
-#define OUT_MAX_BYTES  ((size_t)1 << 30)
-#define CELL_MAX_BYTES (4 * TEXT_MAX_BYTES)
+#define OUT_MAX_BYTES ((size_t)1 << 30)
 
 static const char state_empty[] = "empty";
 
 struct status {
 	const struct command *command;
-	struct table *table; /* for humans */
-	struct buf json;     /* for programs */
+	struct table table; /* for humans */
+	struct buf json;    /* for programs */
 	size_t n;
 };
 
@@ -59,27 +58,35 @@ static void add_note(struct buf *out, const struct attrs *attrs)
 	buf_add_lit(out, ")");
 }
 
-static enum fault add_row(struct status *status, const struct attrs *attrs)
+static void add_row(struct table *table, const struct attrs *attrs)
 {
-	struct buf state = BUF_INIT(CELL_MAX_BYTES);
-	struct buf life = BUF_INIT(CELL_MAX_BYTES);
-	struct buf note = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	enum fault fault;
-
-	buf_add(&state, attr_get(attrs, ATTR_STATE));
+	buf_add(&table->text, attr_get(attrs, ATTR_ACCOUNT));
+	table_next(table);
+	buf_add(&table->text, attr_get(attrs, ATTR_STATE));
 	if (attr_is(attrs, ATTR_UNSAVED, "yes"))
-		buf_add_lit(&state, ", unsaved");
-	add_life(&life, attrs);
+		buf_add_lit(&table->text, ", unsaved");
+	table_next(table);
+	add_life(&table->text, attrs);
+	table_next(table);
 	if (!attr_is(attrs, ATTR_STATE, state_empty))
-		add_note(&note, attrs);
-	fault = table_add(status->table,
-	    (const struct span[TABLE_CELLS]){ attr_get(attrs, ATTR_ACCOUNT),
-		buf_span(&state), buf_span(&life) },
-	    buf_span(&note));
-	buf_drop(&note);
-	buf_drop(&life);
-	buf_drop(&state);
-	return fault;
+		add_note(&table->text, attrs);
+	table_next(table);
+}
+
+static void add_titles(struct table *table)
+{
+	static const char *const titles[] = {
+		"ACCOUNT",
+		"STATE",
+		"EXPIRES IN",
+		"",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+		buf_add_str(&table->text, titles[i]);
+		table_next(table);
+	}
 }
 
 static enum fault add_account(void *ctx, const struct attrs *list,
@@ -94,7 +101,8 @@ static enum fault add_account(void *ctx, const struct attrs *list,
 		json_object(&status->json, list);
 		fault = buf_fault(&status->json);
 	} else {
-		fault = add_row(status, list);
+		add_row(&status->table, list);
+		fault = buf_fault(&status->table.text);
 	}
 	if (fault != FAULT_NONE)
 		why_set(why, 0, "%s", fault_text(fault));
@@ -105,6 +113,7 @@ static enum fault show(void *ctx, const struct attrs *last, struct why *why)
 {
 	struct status *status = ctx;
 	struct buf out = BUF_INIT(OUT_MAX_BYTES);
+	enum fault fault;
 
 	(void)last;
 	if (status->command->json) {
@@ -116,61 +125,46 @@ static enum fault show(void *ctx, const struct attrs *last, struct why *why)
 			  "may see");
 		return FAULT_NONE;
 	}
-	table_print(status->table, print_columns(), &out);
+	fault = table_print(&status->table, print_columns(), &out);
+	if (fault != FAULT_NONE) {
+		why_set(why, 0, "%s", fault_text(fault));
+		buf_drop(&out);
+		return fault;
+	}
 	talk_whose(status->command, &out);
 	return print_answer(&out, why);
 }
 
-static enum outcome run(struct command *command, const char *account,
-    struct status *status)
+enum outcome status_run(struct command *command, int argc, char **argv)
 {
+	struct status status = {
+		.command = command,
+		.table = TABLE_INIT,
+		.json = BUF_INIT(OUT_MAX_BYTES),
+	};
 	const struct talk_take take = {
 		.each = add_account,
 		.last = show,
-		.ctx = status,
-	};
-	struct talk_request request;
-
-	talk_begin(&request, VERB_STATUS);
-	talk_put(&request, ATTR_ACCOUNT, account);
-	return talk_run(command, &request, &take);
-}
-
-enum outcome status_run(struct command *command, int argc, char **argv)
-{
-	static const struct span titles[TABLE_CELLS] = {
-		{ "ACCOUNT", 7 },
-		{ "STATE", 5 },
-		{ "EXPIRES IN", 10 },
-	};
-	struct status status = {
-		.command = command,
-		.json = BUF_INIT(OUT_MAX_BYTES),
+		.ctx = &status,
 	};
 	struct command_line line = {
 		.argc = argc,
 		.argv = argv,
 		.words_max = 1,
 	};
-	const char *account = NULL;
+	struct talk_request request;
 	enum outcome outcome;
 
-	if (command_words(command, &line) != FAULT_NONE)
+	if (command_words(command, &line) != FAULT_NONE ||
+	    (line.words.n > 0 &&
+		command_account(line.words.at[0]) != FAULT_NONE))
 		return OUTCOME_USAGE;
-	if (line.words.n > 0) {
-		account = line.words.at[0];
-		if (command_account(account) != FAULT_NONE)
-			return OUTCOME_USAGE;
-	}
-	if (table_new(&status.table) != FAULT_NONE ||
-	    table_add(status.table, titles, (struct span){ NULL, 0 }) !=
-		FAULT_NONE) {
-		print_say("%s", fault_text(FAULT_NOMEM));
-		outcome = outcome_of(FAULT_NOMEM);
-	} else {
-		outcome = run(command, account, &status);
-	}
-	table_free(status.table);
+	add_titles(&status.table);
+	talk_begin(&request, VERB_STATUS);
+	if (line.words.n > 0)
+		talk_put(&request, ATTR_ACCOUNT, line.words.at[0]);
+	outcome = talk_run(command, &request, &take);
+	buf_drop(&status.table.text);
 	buf_drop(&status.json);
 	return outcome;
 }

@@ -1,7 +1,8 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Rows kept until the width of the columns is known.
+ * Cells one behind the other, each with a NUL, until the width of the columns
+ * is known.
  */
 #include "cli/table.h"
 
@@ -9,116 +10,64 @@
 
 #include "cli/text.h"
 
-#define GAP	   2
-#define FIRST_ROWS 16
+#define GAP    2
+#define INDENT 4 /* of notes */
+#define PARTS  (TABLE_CELLS + 1)
 
-struct row {
-	char *cells[TABLE_CELLS];
-	char *note;
-};
-
-struct table {
-	struct row *rows;
-	size_t n, room;
-};
-
-enum fault table_new(struct table **table_out)
+void table_next(struct table *table)
 {
-	struct table *table = calloc(1, sizeof(*table));
-
-	if (table == NULL)
-		return FAULT_NOMEM;
-	*table_out = table;
-	return FAULT_NONE;
+	buf_add(&table->text, (struct span){ "", 1 });
+	table->cells++;
 }
 
-static void row_drop(struct row *row)
+static void split(const char *row, const char **parts)
 {
 	size_t i;
+
+	for (i = 0; i < PARTS; i++) {
+		parts[i] = row;
+		row += strlen(row) + 1;
+	}
+}
+
+static int by_first_cell(const void *a, const void *b)
+{
+	const char *const *left = a, *const *right = b;
+
+	return strcmp(*left, *right);
+}
+
+static void find_rows(const struct table *table, const char **rows, size_t n)
+{
+	const char *p = table->text.p;
+	size_t r, i;
+
+	for (r = 0; r < n; r++) {
+		rows[r] = p;
+		for (i = 0; i < PARTS; i++)
+			p += strlen(p) + 1;
+	}
+	qsort(rows + 1, n - 1, sizeof(*rows), by_first_cell);
+}
+
+static void measure(const char *const *rows, size_t n, size_t columns,
+    size_t *wide)
+{
+	size_t i, r, one, all = (TABLE_CELLS - 1) * GAP;
+	const char *parts[PARTS];
 
 	for (i = 0; i < TABLE_CELLS; i++)
-		free(row->cells[i]);
-	free(row->note);
-}
-
-void table_free(struct table *table)
-{
-	size_t i;
-
-	if (table == NULL)
-		return;
-	for (i = 0; i < table->n; i++)
-		row_drop(&table->rows[i]);
-	free(table->rows);
-	free(table);
-}
-
-static enum fault grow(struct table *table)
-{
-	size_t room = table->room > 0 ? 2 * table->room : FIRST_ROWS;
-	struct row *rows;
-
-	if (table->n < table->room)
-		return FAULT_NONE;
-	if (table->n == TABLE_ROWS_MAX)
-		return FAULT_TOO_BIG;
-	rows = realloc(table->rows, room * sizeof(*rows));
-	if (rows == NULL)
-		return FAULT_NOMEM;
-	table->rows = rows;
-	table->room = room;
-	return FAULT_NONE;
-}
-
-static char *copy(struct span text)
-{
-	char *p = malloc(text.n + 1);
-
-	if (p == NULL)
-		return NULL;
-	if (text.n > 0)
-		memcpy(p, text.p, text.n);
-	p[text.n] = '\0';
-	return p;
-}
-
-enum fault table_add(struct table *table, const struct span *cells,
-    struct span note)
-{
-	struct row row = { .note = NULL };
-	enum fault fault = grow(table);
-	bool whole = true;
-	size_t i;
-
-	if (fault != FAULT_NONE)
-		return fault;
-	for (i = 0; i < TABLE_CELLS; i++) {
-		row.cells[i] = copy(cells[i]);
-		whole = whole && row.cells[i] != NULL;
-	}
-	row.note = copy(note);
-	if (!whole || row.note == NULL) {
-		row_drop(&row);
-		return FAULT_NOMEM;
-	}
-	table->rows[table->n++] = row;
-	return FAULT_NONE;
-}
-
-static void measure(const struct table *table, size_t columns, size_t *wide)
-{
-	size_t i, r, n, all = (TABLE_CELLS - 1) * GAP;
-
-	for (i = 0; i < TABLE_CELLS; i++) {
 		wide[i] = 0;
-		for (r = 0; r < table->n; r++) {
-			n = text_columns(span_of(table->rows[r].cells[i]));
-			if (n > wide[i])
-				wide[i] = n;
+	for (r = 0; r < n; r++) {
+		split(rows[r], parts);
+		for (i = 0; i < TABLE_CELLS; i++) {
+			one = text_columns(span_of(parts[i]));
+			if (one > wide[i])
+				wide[i] = one;
 		}
-		if (i > 0)
-			all += wide[i];
 	}
+	for (i = 1; i < TABLE_CELLS; i++)
+		all += wide[i];
 	if (all + wide[0] <= columns)
 		return;
 	wide[0] = columns > all + TABLE_FIRST_MIN_COLUMNS ?
@@ -126,29 +75,45 @@ static void measure(const struct table *table, size_t columns, size_t *wide)
 	    TABLE_FIRST_MIN_COLUMNS;
 }
 
-void table_print(const struct table *table, size_t columns, struct buf *out)
+static void print_row(const char *row, size_t columns, const size_t *wide,
+    struct buf *out)
 {
 	const struct text_box box = {
-		.at = 4,
-		.indent = 4,
+		.at = INDENT,
+		.indent = INDENT,
 		.columns = columns,
 	};
-	size_t wide[TABLE_CELLS];
-	size_t r, i;
+	const char *parts[PARTS];
+	size_t i;
 
-	measure(table, columns, wide);
-	for (r = 0; r < table->n; r++) {
-		const struct row *row = &table->rows[r];
-
-		for (i = 0; i + 1 < TABLE_CELLS; i++) {
-			text_cut(out, span_of(row->cells[i]), wide[i]);
-			text_pad(out, GAP);
-		}
-		text_plain(out, span_of(row->cells[i]));
-		buf_add_lit(out, "\n");
-		if (row->note[0] == '\0')
-			continue;
-		text_pad(out, box.indent);
-		text_wrap(out, span_of(row->note), &box);
+	split(row, parts);
+	for (i = 0; i + 1 < TABLE_CELLS; i++) {
+		text_cut(out, span_of(parts[i]), wide[i]);
+		text_pad(out, GAP);
 	}
+	text_plain(out, span_of(parts[i]));
+	buf_add_lit(out, "\n");
+	if (parts[TABLE_CELLS][0] == '\0')
+		return;
+	text_pad(out, INDENT);
+	text_wrap(out, span_of(parts[TABLE_CELLS]), &box);
+}
+
+enum fault table_print(const struct table *table, size_t columns,
+    struct buf *out)
+{
+	size_t n = table->cells / PARTS, wide[TABLE_CELLS], r;
+	const char **rows;
+
+	if (buf_fault(&table->text) != FAULT_NONE || n == 0)
+		return buf_fault(&table->text);
+	rows = malloc(n * sizeof(*rows));
+	if (rows == NULL)
+		return FAULT_NOMEM;
+	find_rows(table, rows, n);
+	measure(rows, n, columns, wide);
+	for (r = 0; r < n; r++)
+		print_row(rows[r], columns, wide, out);
+	free(rows);
+	return buf_fault(out);
 }
