@@ -38,6 +38,11 @@ struct args_table {
 	size_t n;
 };
 
+#define ARGS_TABLE(options) \
+	((struct args_table){ (options), \
+	    sizeof(options) / sizeof((options)[0]) })
+#define ARGS_NONE ((struct args_table){ NULL, 0 })
+
 struct args {
 	int argc;
 	char **argv; /* from the first one to read */

@@ -164,10 +164,10 @@ int main(int argc, char **argv)
 		(void)command_usage(&command, why.text);
 		return OUTCOME_USAGE;
 	}
-	args.argc -= args.used;
-	args.argv += args.used;
-	if (wants_help(args.argc, args.argv))
-		return (int)usage(verb);
 	command.verb = verb->name;
-	return (int)verb->run(&command, args.argc, args.argv);
+	command.argc = args.argc - args.used;
+	command.argv = args.argv + args.used;
+	if (wants_help(command.argc, command.argv))
+		return (int)usage(verb);
+	return (int)verb->run(&command);
 }

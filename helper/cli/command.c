@@ -34,14 +34,13 @@ enum fault command_usage(const struct command *command, const char *what)
 	return FAULT_GRAMMAR;
 }
 
-enum fault command_words(struct command *command, struct command_line *line)
+enum fault command_words(struct command *command, struct args_table options,
+    size_t min, size_t max)
 {
 	struct args args = {
-		.argc = line->argc, .argv = line->argv,
-		.tables = {
-			{ line->options, line->n_options },
-			{ command->options, COMMAND_OPTIONS },
-		},
+		.argc = command->argc,
+		.argv = command->argv,
+		.tables = { options, { command->options, COMMAND_OPTIONS } },
 	};
 	struct why why;
 
@@ -49,23 +48,15 @@ enum fault command_words(struct command *command, struct command_line *line)
 		return command_usage(command, why.text);
 	if (command->version)
 		return command_usage(command, "--version stands alone");
-	if (args.words.n < line->words_min)
+	if (args.words.n < min)
 		return command_usage(command, "something is missing");
-	if (args.words.n > line->words_max)
+	if (args.words.n > max)
 		return command_usage(command, "there is a word too many");
-	line->words = args.words;
-	return command_choice(command);
-}
-
-enum fault command_choice(const struct command *command)
-{
-	int n = (command->system ? 1 : 0) + (command->user ? 1 : 0) +
-	    (command->socket != NULL ? 1 : 0);
-
-	if (n <= 1)
-		return FAULT_NONE;
-	return command_usage(command,
-	    "only one of --system, --user and --socket can be meant");
+	if (command->system + command->user + (command->socket != NULL) > 1)
+		return command_usage(command,
+		    "only one of --system, --user and --socket can be meant");
+	command->words = args.words;
+	return FAULT_NONE;
 }
 
 enum fault command_account(const char *word)

@@ -21,6 +21,9 @@ enum command_helper {
 
 struct command {
 	const char *verb;
+	int argc; /* behind the verb */
+	char **argv;
+	struct args_words words; /* set by command_words() */
 	bool system, user, json, help, version;
 	const char *socket;
 	struct args_option options[COMMAND_OPTIONS];
@@ -36,22 +39,12 @@ void command_init(struct command *command);
 
 /*
  * command_words - read the arguments behind the verb: its own options, the
- * options of the command, and min..max words.  FAULT_GRAMMAR after the user
- * has been told.
+ * options of the command, of which --system, --user and --socket exclude
+ * each other, and min..max words.  FAULT_GRAMMAR after the user has been
+ * told.
  */
-struct command_line {
-	int argc;
-	char **argv;
-	const struct args_option *options;
-	size_t n_options;
-	size_t words_min, words_max;
-	struct args_words words; /* out */
-};
-enum fault command_words(struct command *command,
-    struct command_line *line) MUST_CHECK;
-
-/* command_choice - --system, --user, --socket exclude each other; told. */
-enum fault command_choice(const struct command *command) MUST_CHECK;
+enum fault command_words(struct command *command, struct args_table options,
+    size_t min, size_t max) MUST_CHECK;
 
 /* command_account - whether the word is an account; told if not. */
 enum fault command_account(const char *word) MUST_CHECK;

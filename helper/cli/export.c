@@ -73,20 +73,15 @@ static enum outcome write_all(struct command *command)
 	return all;
 }
 
-enum outcome export_run(struct command *command, int argc, char **argv)
+enum outcome export_run(struct command *command)
 {
-	struct command_line line = {
-		.argc = argc,
-		.argv = argv,
-		.words_max = SIZE_MAX,
-	};
 	enum outcome all = OUTCOME_DONE, one;
 	size_t i;
 
-	if (command_words(command, &line) != FAULT_NONE)
+	if (command_words(command, ARGS_NONE, 0, SIZE_MAX) != FAULT_NONE)
 		return OUTCOME_USAGE;
-	for (i = 0; i < line.words.n; i++)
-		if (command_account(line.words.at[i]) != FAULT_NONE)
+	for (i = 0; i < command->words.n; i++)
+		if (command_account(command->words.at[i]) != FAULT_NONE)
 			return OUTCOME_USAGE;
 	if (print_on_terminal()) {
 		print_say("this would show refresh tokens: give standard "
@@ -95,10 +90,10 @@ enum outcome export_run(struct command *command, int argc, char **argv)
 		return OUTCOME_USAGE;
 	}
 	command_no_core();
-	if (line.words.n == 0)
+	if (command->words.n == 0)
 		return write_all(command);
-	for (i = 0; i < line.words.n; i++) {
-		one = write_one(command, line.words.at[i]);
+	for (i = 0; i < command->words.n; i++) {
+		one = write_one(command, command->words.at[i]);
 		if (one != OUTCOME_DONE)
 			all = one;
 	}

@@ -10,8 +10,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "cli/json.h"
 #include "cli/print.h"
-#include "cli/record.h"
 #include "cli/talk.h"
 #include "wire/base64.h"
 
@@ -92,7 +92,7 @@ static enum fault show(void *ctx, const struct attrs *list, struct why *why)
 
 	talk_warn(list);
 	if (import->command->json)
-		return record_show(import->command, list, why);
+		return json_show(list, why);
 	buf_add(&line, attr_get(list, ATTR_ACCOUNT));
 	buf_add_lit(&line, " is imported (provider ");
 	buf_add(&line, attr_get(list, ATTR_PROVIDER));
@@ -263,7 +263,7 @@ static enum fault check_words(const struct import *import,
 	return FAULT_NONE;
 }
 
-enum outcome import_run(struct command *command, int argc, char **argv)
+enum outcome import_run(struct command *command)
 {
 	struct import import = { .command = command,
 		.defaults = BUF_INIT(FOREIGN_MAX_BYTES / 2) };
@@ -273,23 +273,16 @@ enum outcome import_run(struct command *command, int argc, char **argv)
 		{ .name = "server", .list = &import.servers },
 		{ .name = "replace", .flag = &import.replace },
 	};
-	struct command_line line = {
-		.argc = argc,
-		.argv = argv,
-		.options = options,
-		.n_options = sizeof(options) / sizeof(options[0]),
-		.words_min = 1,
-		.words_max = SIZE_MAX,
-	};
 	struct why why = { .err = 0 };
 	enum fault fault;
 
-	if (command_words(command, &line) != FAULT_NONE)
+	if (command_words(command, ARGS_TABLE(options), 1, SIZE_MAX) !=
+	    FAULT_NONE)
 		return OUTCOME_USAGE;
-	import.format = line.words.at[0];
-	if (check_words(&import, &line.words) != FAULT_NONE)
+	import.format = command->words.at[0];
+	if (check_words(&import, &command->words) != FAULT_NONE)
 		return OUTCOME_USAGE;
-	if (line.words.n == 1 && isatty(STDIN_FILENO) == 1) {
+	if (command->words.n == 1 && isatty(STDIN_FILENO) == 1) {
 		print_say("the data comes on standard input, and that is a "
 			  "terminal: give it a file or a pipe, as mailtoken(1) "
 			  "shows");
@@ -297,7 +290,7 @@ enum outcome import_run(struct command *command, int argc, char **argv)
 	}
 	command_no_core();
 	if (strcmp(import.format, FORMAT_SASL_XOAUTH2) == 0)
-		fault = import_files(&import, &line.words, &why);
+		fault = import_files(&import, &command->words, &why);
 	else if (strcmp(import.format, FORMAT_MUTT_OAUTH2) == 0)
 		fault = import_mutt(&import, &why);
 	else

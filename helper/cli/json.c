@@ -7,6 +7,11 @@
 
 #include <stdio.h>
 
+#include "cli/print.h"
+
+/* Room for escapes: a byte becomes at most six. */
+#define SHOWN_MAX_BYTES (8 * WIRE_LIST_MAX_BYTES)
+
 enum kind {
 	KIND_STRING,
 	KIND_NUMBER,
@@ -172,4 +177,13 @@ void json_object(struct buf *out, const struct attrs *attrs)
 		first = false;
 	}
 	buf_add_lit(out, "}");
+}
+
+enum fault json_show(const struct attrs *attrs, struct why *why)
+{
+	struct buf out = BUF_INIT(SHOWN_MAX_BYTES);
+
+	json_object(&out, attrs);
+	buf_add_lit(&out, "\n");
+	return print_answer(&out, why);
 }

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "cli/browser.h"
+#include "cli/json.h"
 #include "cli/mx.h"
 #include "cli/paste.h"
 #include "cli/print.h"
-#include "cli/record.h"
 #include "cli/signin.h"
 #include "cli/talk.h"
+#include "cli/text.h"
 
 #define LINK_MAX_BYTES	 8192
 #define MX_MAX_BYTES	 1000
@@ -35,6 +36,26 @@ struct login {
 	struct paste paste;
 	struct signin signin;
 };
+
+/* "event=done" stands before a list that only has a result. */
+static enum fault show_plain(const struct login *login,
+    const struct attrs *list, struct why *why)
+{
+	struct buf out = BUF_INIT(2 * WIRE_LIST_MAX_BYTES);
+	size_t i;
+
+	if (login->command->json)
+		return json_show(list, why);
+	if (!attr_has(list, ATTR_EVENT))
+		buf_add_lit(&out, ATTR_EVENT "=" EVENT_DONE "\n");
+	for (i = 1; i < list->n; i++) {
+		buf_add(&out, list->at[i].name);
+		buf_add_lit(&out, "=");
+		text_plain(&out, list->at[i].value);
+		buf_add_lit(&out, "\n");
+	}
+	return print_answer(&out, why);
+}
 
 /* Where a human can say no to what it leads to. */
 static void put_mx(const struct login *login, struct talk_request *request)
@@ -178,7 +199,7 @@ static enum fault take_event(struct login *login, struct talk *talk,
 	enum fault fault;
 
 	if (login->plain) {
-		fault = record_show(login->command, event, why);
+		fault = show_plain(login, event, why);
 		if (fault != FAULT_NONE)
 			return fault;
 	} else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE) ||
@@ -243,7 +264,7 @@ static enum outcome finish(const struct login *login, struct talk *talk)
 	struct why why;
 
 	if (login->plain &&
-	    record_show(login->command, &talk->list, &why) != FAULT_NONE) {
+	    show_plain(login, &talk->list, &why) != FAULT_NONE) {
 		print_say("%s", why.text);
 		return OUTCOME_NO;
 	}
@@ -304,7 +325,7 @@ static bool check_servers(const struct args_list *servers)
 	return true;
 }
 
-enum outcome login_run(struct command *command, int argc, char **argv)
+enum outcome login_run(struct command *command)
 {
 	struct login login = { .command = command, .paste = PASTE_INIT };
 	const struct args_option options[] = {
@@ -316,20 +337,12 @@ enum outcome login_run(struct command *command, int argc, char **argv)
 		{ .name = "browser", .flag = &login.browser },
 		{ .name = "as-delegate", .flag = &login.as_delegate },
 	};
-	struct command_line line = {
-		.argc = argc,
-		.argv = argv,
-		.options = options,
-		.n_options = sizeof(options) / sizeof(options[0]),
-		.words_min = 1,
-		.words_max = 1,
-	};
 
-	if (command_words(command, &line) != FAULT_NONE ||
-	    command_account(line.words.at[0]) != FAULT_NONE ||
+	if (command_words(command, ARGS_TABLE(options), 1, 1) != FAULT_NONE ||
+	    command_account(command->words.at[0]) != FAULT_NONE ||
 	    !check_servers(&login.servers))
 		return OUTCOME_USAGE;
-	login.account = line.words.at[0];
+	login.account = command->words.at[0];
 	login.plain = command->json || !print_on_terminal();
 	return sign_in(&login);
 }

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/json.h"
 #include "cli/print.h"
-#include "cli/record.h"
 #include "cli/talk.h"
 
 #define ANSWER_MAX_BYTES   65536
@@ -30,7 +30,7 @@ static enum fault show(void *ctx, const struct attrs *list, struct why *why)
 
 	logout->revoked = attr_is(list, ATTR_REVOKED, "yes");
 	if (logout->command->json)
-		return record_show(logout->command, list, why);
+		return json_show(list, why);
 	buf_add_str(&line, logout->account);
 	if (!attr_is(list, ATTR_DELETED, "no"))
 		buf_add_lit(&line,
@@ -122,11 +122,11 @@ static enum outcome forget_all(struct logout *logout)
 	return outcome;
 }
 
-static bool check(const struct logout *logout, const struct command_line *line)
+static bool check(const struct logout *logout)
 {
 	const char *wrong = NULL;
 
-	if (logout->all == (line->words.n > 0))
+	if (logout->all == (logout->command->words.n > 0))
 		wrong = "either an account or --all is needed";
 	else if (logout->yes && !logout->all)
 		wrong = "--yes is for --all";
@@ -137,7 +137,8 @@ static bool check(const struct logout *logout, const struct command_line *line)
 		return false;
 	}
 	if (!logout->all)
-		return command_account(line->words.at[0]) == FAULT_NONE;
+		return command_account(logout->command->words.at[0]) ==
+		    FAULT_NONE;
 	if (logout->yes || (isatty(STDIN_FILENO) == 1 && print_on_terminal()))
 		return true;
 	(void)command_usage(logout->command,
@@ -145,7 +146,7 @@ static bool check(const struct logout *logout, const struct command_line *line)
 	return false;
 }
 
-enum outcome logout_run(struct command *command, int argc, char **argv)
+enum outcome logout_run(struct command *command)
 {
 	struct logout logout = { .command = command };
 	const struct args_option options[] = {
@@ -154,17 +155,10 @@ enum outcome logout_run(struct command *command, int argc, char **argv)
 		{ .name = "no-revoke", .flag = &logout.no_revoke },
 		{ .name = "keep-local", .flag = &logout.keep_local },
 	};
-	struct command_line line = {
-		.argc = argc,
-		.argv = argv,
-		.options = options,
-		.n_options = sizeof(options) / sizeof(options[0]),
-		.words_max = 1,
-	};
 
-	if (command_words(command, &line) != FAULT_NONE ||
-	    !check(&logout, &line))
+	if (command_words(command, ARGS_TABLE(options), 0, 1) != FAULT_NONE ||
+	    !check(&logout))
 		return OUTCOME_USAGE;
 	return logout.all ? forget_all(&logout) :
-			    forget(&logout, line.words.at[0]);
+			    forget(&logout, command->words.at[0]);
 }

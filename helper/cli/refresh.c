@@ -5,8 +5,8 @@
  */
 #include "cli/verbs.h"
 
+#include "cli/json.h"
 #include "cli/print.h"
-#include "cli/record.h"
 #include "cli/talk.h"
 #include "cli/text.h"
 
@@ -29,7 +29,7 @@ static enum fault show(const struct refresh *refresh, const struct attrs *list,
 	int64_t expires_s;
 
 	if (refresh->command->json)
-		return record_show(refresh->command, list, why);
+		return json_show(list, why);
 	buf_add(&line,
 	    refresh->account != NULL ? span_of(refresh->account) :
 				       attr_get(list, ATTR_ACCOUNT));
@@ -79,7 +79,7 @@ static enum fault take_last(void *ctx, const struct attrs *list,
 					  FAULT_NONE;
 }
 
-enum outcome refresh_run(struct command *command, int argc, char **argv)
+enum outcome refresh_run(struct command *command)
 {
 	struct refresh refresh = { .command = command };
 	const struct talk_take take = {
@@ -92,25 +92,18 @@ enum outcome refresh_run(struct command *command, int argc, char **argv)
 	const struct args_option options[] = {
 		{ .name = "due", .flag = &due },
 	};
-	struct command_line line = {
-		.argc = argc,
-		.argv = argv,
-		.options = options,
-		.n_options = 1,
-		.words_max = 1,
-	};
 	struct talk_request request;
 	enum outcome outcome;
 
-	if (command_words(command, &line) != FAULT_NONE)
+	if (command_words(command, ARGS_TABLE(options), 0, 1) != FAULT_NONE)
 		return OUTCOME_USAGE;
-	if (due == (line.words.n == 1)) {
+	if (due == (command->words.n == 1)) {
 		(void)command_usage(command,
 		    "refresh takes an account, or --due for all");
 		return OUTCOME_USAGE;
 	}
 	if (!due) {
-		refresh.account = line.words.at[0];
+		refresh.account = command->words.at[0];
 		if (command_account(refresh.account) != FAULT_NONE)
 			return OUTCOME_USAGE;
 	}

@@ -5,8 +5,8 @@
  */
 #include "cli/verbs.h"
 
+#include "cli/json.h"
 #include "cli/print.h"
-#include "cli/record.h"
 #include "cli/talk.h"
 #include "cli/text.h"
 
@@ -19,7 +19,7 @@ static enum fault show(void *ctx, const struct attrs *attrs, struct why *why)
 	size_t i;
 
 	if (command->json)
-		return record_show(command, attrs, why);
+		return json_show(attrs, why);
 	for (i = 0; i < attrs->n; i++) {
 		if (span_is(attrs->at[i].name, ATTR_CHANGED))
 			buf_add_lit(&out, "changed: ");
@@ -37,13 +37,12 @@ static enum fault show(void *ctx, const struct attrs *attrs, struct why *why)
 	return print_answer(&out, why);
 }
 
-enum outcome reload_run(struct command *command, int argc, char **argv)
+enum outcome reload_run(struct command *command)
 {
 	const struct talk_take take = { .last = show, .ctx = command };
-	struct command_line line = { .argc = argc, .argv = argv };
 	struct talk_request request;
 
-	if (command_words(command, &line) != FAULT_NONE)
+	if (command_words(command, ARGS_NONE, 0, 0) != FAULT_NONE)
 		return OUTCOME_USAGE;
 	talk_begin(&request, VERB_RELOAD);
 	request.as_it_is = true;

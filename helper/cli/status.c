@@ -135,7 +135,7 @@ static enum fault show(void *ctx, const struct attrs *last, struct why *why)
 	return print_answer(&out, why);
 }
 
-enum outcome status_run(struct command *command, int argc, char **argv)
+enum outcome status_run(struct command *command)
 {
 	struct status status = {
 		.command = command,
@@ -147,22 +147,17 @@ enum outcome status_run(struct command *command, int argc, char **argv)
 		.last = show,
 		.ctx = &status,
 	};
-	struct command_line line = {
-		.argc = argc,
-		.argv = argv,
-		.words_max = 1,
-	};
 	struct talk_request request;
 	enum outcome outcome;
 
-	if (command_words(command, &line) != FAULT_NONE ||
-	    (line.words.n > 0 &&
-		command_account(line.words.at[0]) != FAULT_NONE))
+	if (command_words(command, ARGS_NONE, 0, 1) != FAULT_NONE ||
+	    (command->words.n > 0 &&
+		command_account(command->words.at[0]) != FAULT_NONE))
 		return OUTCOME_USAGE;
 	add_titles(&status.table);
 	talk_begin(&request, VERB_STATUS);
-	if (line.words.n > 0)
-		talk_put(&request, ATTR_ACCOUNT, line.words.at[0]);
+	if (command->words.n > 0)
+		talk_put(&request, ATTR_ACCOUNT, command->words.at[0]);
 	outcome = talk_run(command, &request, &take);
 	buf_drop(&status.table.text);
 	buf_drop(&status.json);

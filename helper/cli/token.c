@@ -25,14 +25,13 @@ static enum fault show(void *ctx, const struct attrs *list, struct why *why)
 		return FAULT_GARBLED;
 	}
 	if (command->json)
-		json_object(&out, list);
-	else
-		buf_add(&out, token);
+		return json_show(list, why);
+	buf_add(&out, token);
 	buf_add_lit(&out, "\n");
 	return print_answer(&out, why);
 }
 
-enum outcome token_run(struct command *command, int argc, char **argv)
+enum outcome token_run(struct command *command)
 {
 	const struct talk_take take = { .last = show, .ctx = command };
 	const char *server = NULL, *min_validity = NULL;
@@ -40,19 +39,11 @@ enum outcome token_run(struct command *command, int argc, char **argv)
 		{ .name = "server", .value = &server },
 		{ .name = "min-validity", .value = &min_validity },
 	};
-	struct command_line line = {
-		.argc = argc,
-		.argv = argv,
-		.options = options,
-		.n_options = sizeof(options) / sizeof(options[0]),
-		.words_min = 1,
-		.words_max = 1,
-	};
 	struct talk_request request;
 	int64_t min_validity_s = 0;
 
-	if (command_words(command, &line) != FAULT_NONE ||
-	    command_account(line.words.at[0]) != FAULT_NONE)
+	if (command_words(command, ARGS_TABLE(options), 1, 1) != FAULT_NONE ||
+	    command_account(command->words.at[0]) != FAULT_NONE)
 		return OUTCOME_USAGE;
 	if (server != NULL && !attr_is_host(span_of(server))) {
 		print_say("--server takes the name of one mail server, such "
@@ -68,7 +59,7 @@ enum outcome token_run(struct command *command, int argc, char **argv)
 	}
 	command_no_core();
 	talk_begin(&request, VERB_TOKEN);
-	talk_put(&request, ATTR_ACCOUNT, line.words.at[0]);
+	talk_put(&request, ATTR_ACCOUNT, command->words.at[0]);
 	talk_put(&request, ATTR_SERVER, server);
 	if (min_validity != NULL)
 		attr_put_int(&request.writer, ATTR_MIN_VALIDITY,

@@ -57,16 +57,15 @@ static enum fault show(void *ctx, const struct attrs *helper, struct why *why)
 	return print_answer(&out, why);
 }
 
-enum outcome version_run(struct command *command, int argc, char **argv)
+enum outcome version_run(struct command *command)
 {
 	struct version version = { .command = command };
 	const struct talk_take take = { .last = show, .ctx = &version };
-	struct command_line line = { .argc = argc, .argv = argv };
 	struct talk_request request;
 	struct why why = { .err = 0 };
 	enum outcome outcome;
 
-	if (command_words(command, &line) != FAULT_NONE)
+	if (command_words(command, ARGS_NONE, 0, 0) != FAULT_NONE)
 		return OUTCOME_USAGE;
 	talk_begin(&request, VERB_VERSION);
 	request.as_it_is = true;

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "cli/known.h"
+#include "cli/json.h"
 #include "cli/print.h"
-#include "cli/record.h"
 #include "cli/talk.h"
 #include "cli/text.h"
 
@@ -45,7 +45,7 @@ static enum fault print(const struct watch *watch, const struct attrs *attrs,
 	struct buf out = BUF_INIT(LINE_MAX_BYTES);
 
 	if (watch->command->json)
-		return record_show(watch->command, attrs, why);
+		return json_show(attrs, why);
 	add_pair(&out, attrs, ATTR_ACCOUNT, false);
 	buf_add_lit(&out, " ");
 	add_pair(&out, attrs, ATTR_STATE, false);
@@ -264,21 +264,15 @@ static enum outcome run(struct watch *watch)
 	return outcome;
 }
 
-enum outcome watch_run(struct command *command, int argc, char **argv)
+enum outcome watch_run(struct command *command)
 {
 	struct watch watch = { .command = command };
 	const struct args_option options[] = {
 		{ .name = "exec", .value = &watch.exec },
 	};
-	struct command_line line = {
-		.argc = argc,
-		.argv = argv,
-		.options = options,
-		.n_options = 1,
-	};
 	enum outcome outcome;
 
-	if (command_words(command, &line) != FAULT_NONE)
+	if (command_words(command, ARGS_TABLE(options), 0, 0) != FAULT_NONE)
 		return OUTCOME_USAGE;
 	if (known_new(&watch.known) != FAULT_NONE) {
 		print_say("%s", fault_text(FAULT_NOMEM));
