@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ for directory in (HERE.parent / "lib", HERE):
         sys.path.insert(0, str(directory))
 
 import paths                                            # noqa: E402
+from bed import DEADLINE_S, wait_for                    # noqa: E402
 from contract_wire import Answer, Line, ask_as          # noqa: E402
 
 STRANGER = 2
@@ -129,19 +129,18 @@ def _start(directory, idp):
 
 def _wait(directory, child):
     path = directory / "run" / "socket"
-    pause = threading.Event()
-    for _ in range(1000):
+
+    def listens():
+        assert child.poll() is None, (directory / "log").read_text()
         # There it is at bind(2); it answers from listen(2) on.
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
                 probe.connect(str(path))
-            return str(path)
         except OSError:
-            pass
-        assert child.poll() is None, (directory / "log").read_text()
-        pause.wait(0.01)
-    raise AssertionError("mailtokend does not listen: "
-                         + (directory / "log").read_text())
+            return None
+        return str(path)
+
+    return wait_for(listens, what="mailtokend")
 
 
 @pytest.fixture(scope="session")
@@ -172,7 +171,7 @@ def helper():
                 assert own.sign_in(account)[-1]["result"] == b"ok"
             yield own
             child.terminate()
-            assert child.wait(30) == 0
+            assert child.wait(DEADLINE_S) == 0
             log = (directory / "log").read_text()
             for secret in provider.secrets():
                 assert secret not in log

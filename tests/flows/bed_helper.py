@@ -17,18 +17,17 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import paths
-from bed import scratch, wait_for, write_file
+from bed import DEADLINE_S, scratch, wait_for, write_file
 from testclock import TestClock
 
 SCOPE = "mail offline_access openid email"
 ROOT = os.geteuid() == 0
-# At most this long for anything that is not a matter of the test.
-SOON_S = 30
 # A command that runs the helper: "valgrind -q --vgdb=no --leak-check=full".
 VALGRIND = os.environ.get("MAILTOKEN_TEST_VALGRIND", "").split()
 SYS_SETRESUID, SYS_SETRESGID, SYS_SETGROUPS = {
@@ -140,7 +139,7 @@ def _as_other(uid, gid, groups, act):
 def connect(path, uid=None, gid=None, groups=()):
     """A Line to a socket, seen by the kernel as this uid."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(SOON_S + 10)
+    sock.settimeout(DEADLINE_S)
     try:
         if uid is None:
             sock.connect(path)
@@ -276,7 +275,8 @@ class Bed:
             stdin=subprocess.DEVNULL, stdout=write, stderr=write,
             umask=umask)
         os.close(write)
-        self._logger = threading.Thread(target=self._keep_log, args=(read,))
+        self._logger = threading.Thread(target=self._keep_log,
+                                        args=(read,), daemon=True)
         self._logger.start()
         return self.process
 
@@ -291,7 +291,7 @@ class Bed:
         """Start it and wait until it answers.  Returns self."""
         self.launch(**options)
         wait_for(lambda: self.process.poll() is not None or self._answers(),
-                 SOON_S, "the helper's first answer")
+                 what="the helper's first answer")
         assert self.process.poll() is None, self.log()
         return self
 
@@ -310,10 +310,10 @@ class Bed:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def wait(self, deadline=SOON_S):
+    def wait(self):
         """Until it has ended and all it said is kept; its exit status."""
-        status = self.process.wait(deadline)
-        self._logger.join(deadline)
+        status = self.process.wait(DEADLINE_S)
+        self._logger.join(DEADLINE_S)
         return status
 
     def stop(self):
@@ -333,7 +333,7 @@ class Bed:
             self.signal(signal.SIGTERM if VALGRIND else signal.SIGKILL)
             self.wait()
         if self._logger is not None:
-            self._logger.join()
+            self._logger.join(DEADLINE_S)
         if self.clock:
             self.clock.close()
         log = self.log()
@@ -352,8 +352,8 @@ class Bed:
 
     def wait_log(self, text, n=1):
         """Until it has said something (n times)."""
-        wait_for(lambda: self.log().count(text) >= n, SOON_S,
-                 f"{text!r} in the log")
+        wait_for(lambda: self.log().count(text) >= n,
+                 what=f"{text!r} in the log")
 
     def limit_files(self, size):
         """No file may grow over size bytes; None: any size."""
@@ -394,36 +394,25 @@ class Bed:
         def look():
             found = self.status(account)
             return found if found.get("state") == state else None
-        return wait_for(look, SOON_S, f"the state {state}")
+        return wait_for(look, what=f"the state {state}")
 
     def many(self, n, act):
         """The results of act() from n threads that start together."""
-        barrier = threading.Barrier(n)
-        results = [None] * n
+        barrier = threading.Barrier(n, timeout=DEADLINE_S)
 
-        def run(i):
+        def run(_):
             barrier.wait()
-            results[i] = act()
+            return act()
 
-        threads = [threading.Thread(target=run, args=(i,)) for i in range(n)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return results
+        with ThreadPoolExecutor(n) as pool:
+            return list(pool.map(run, range(n)))
 
     def later(self, act):
         """act() in a thread; call what is returned for its result."""
-        results = []
-        thread = threading.Thread(target=lambda: results.append(act()),
-                                  daemon=True)
-        thread.start()
-
-        def result():
-            thread.join(SOON_S + 15)
-            assert results, "no result: " + self.log()[-3000:]
-            return results[0]
-        return result
+        with_one = ThreadPoolExecutor(1)
+        future = with_one.submit(act)
+        with_one.shutdown(wait=False)
+        return future.result
 
 
 def _value(value):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a browser does with a loopback redirect, by hand."""
 
-import http.client
 import socket
 import urllib.parse
 
-DEADLINE = 30
+from bed import DEADLINE_S
+
 
 
 class Page:
@@ -29,7 +29,7 @@ def _read(sock):
 
 def speak(port, raw, host="127.0.0.1"):
     """Send bytes to the listener; its whole answer as bytes."""
-    with socket.create_connection((host, port), DEADLINE) as sock:
+    with socket.create_connection((host, port), DEADLINE_S) as sock:
         sock.sendall(raw)
         return _read(sock)
 
@@ -58,12 +58,3 @@ def parameters(url):
     """The query as a dictionary."""
     return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query,
                                        strict_parsing=True))
-
-
-def is_open(port, host="127.0.0.1"):
-    """Whether somebody listens."""
-    try:
-        http.client.HTTPConnection(host, port, timeout=DEADLINE).connect()
-    except ConnectionRefusedError:
-        return False
-    return True

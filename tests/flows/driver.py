@@ -11,7 +11,7 @@ import subprocess
 import threading
 
 import paths
-from bed import Journal
+from bed import DEADLINE_S, Journal
 
 ENVIRONMENT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
 
@@ -49,7 +49,7 @@ class Driver:
                 self.events.add(event)
                 event = {}
 
-    def wait(self, kind, n=1, deadline=30.0):
+    def wait(self, kind, n=1, deadline=DEADLINE_S):
         """The first n events of a kind, when they have come."""
         return self.events.wait(n, deadline,
                                 lambda e: e["event"] == kind)[:n]
@@ -59,7 +59,7 @@ class Driver:
         self._process.stdin.write(text + "\n")
         self._process.stdin.flush()
 
-    def end(self, deadline=60.0):
+    def end(self, deadline=DEADLINE_S):
         """Wait for the end; returns the last event."""
         self._process.wait(deadline)
         self._reader.join(deadline)

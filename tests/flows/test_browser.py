@@ -10,8 +10,8 @@ import urllib.parse
 
 import pytest
 
-from bed import wait_for
-from browser import changed, is_open, parameters, speak, visit
+from bed import DEADLINE_S, free_port, is_listening, wait_for
+from browser import changed, parameters, speak, visit
 from test_refresh import assert_failed
 
 USER = "jo@x.example"
@@ -64,7 +64,7 @@ def test_a_link_is_shown_and_the_browser_comes_back(idp, browse):
     assert event["identity"] == USER
     assert int(event["refresh-bytes"]) == idp.settings.refresh_length
     assert idp.refusals() == []
-    assert not is_open(port)
+    assert not is_listening(port)
 
 
 def test_the_link_asks_for_what_it_must(browse):
@@ -121,7 +121,7 @@ def test_both_loopback_addresses_listen_and_no_other(idp, browse, host):
     if host == "::1" and not has_ipv6():
         pytest.skip("no IPv6 here")
     driver, url, port = browse()
-    assert not is_open(port, other_address())
+    assert not is_listening(port, other_address())
     assert visit(idp.browse(url), host=host).status == 200
     assert driver.end()["event"] == "tokens"
 
@@ -238,7 +238,7 @@ def test_visitors_who_say_nothing_do_not_keep_the_browser_out(idp, browse):
 def test_a_slow_visitor_is_let_go(idp, browse):
     driver, url, port = browse()
     with socket.create_connection(("127.0.0.1", port)) as slow:
-        slow.settimeout(30)
+        slow.settimeout(DEADLINE_S)
         slow.sendall(b"GET /call")
         assert slow.recv(1) == b""
     assert visit(idp.browse(url)).status == 200
@@ -289,7 +289,7 @@ def test_a_no_in_the_browser_ends_it_and_is_said_in_both_places(idp, browse):
     assert_failed(driver.end(), **{"class": "login-needed"},
                   error="access_denied", text="refused in the browser")
     assert idp.counts["token"] == 0
-    assert not is_open(port)
+    assert not is_listening(port)
 
 
 @pytest.mark.parametrize("error,kind,text", [
@@ -493,14 +493,13 @@ def test_a_port_that_only_the_other_family_has_taken_is_busy(drive, idp):
 
 
 def test_a_fixed_port_can_be_used_again_at_once(idp, browse):
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     for _ in range(2):
         driver, url, used = browse(redirect_port=port)
         assert used == port
         visit(idp.browse(url))
         assert driver.end()["event"] == "tokens"
-    wait_for(lambda: not is_open(port))
+    wait_for(lambda: not is_listening(port))
 
 
 def test_an_endpoint_without_tls_is_refused(idp, drive):

@@ -15,7 +15,7 @@ import time
 import paths
 import pytest
 
-from bed import write_file
+from bed import DEADLINE_S, write_file
 from bed_helper import ROOT, pack
 from test_helper_signin import JO, begin, done
 
@@ -278,7 +278,7 @@ class Person:
 
     def wait(self, pattern):
         """Until the screen shows this."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + DEADLINE_S
         while not re.search(pattern, self.text):
             left = end - time.monotonic()
             ready, _, _ = select.select([self.fd], [], [], max(left, 0))
@@ -299,7 +299,7 @@ class Person:
         """Hang up; the exit status."""
         if self.process.poll() is None:
             self.process.terminate()
-        status = self.process.wait(30)
+        status = self.process.wait(DEADLINE_S)
         os.close(self.fd)
         return status
 
@@ -328,7 +328,7 @@ def test_person_is_asked_what_the_exchangers_propose(two, idp, names):
     assert "Signing in with provider 'office'" in person.text
     idp.approve(code, JO)
     person.wait("is signed in")
-    assert person.process.wait(30) == 0
+    assert person.process.wait(DEADLINE_S) == 0
     person.end()
     assert len(names.asked) == 1
 
@@ -346,7 +346,7 @@ def test_names_that_are_garbage_do_no_harm(two, names):
     two.start()
     person = Person(two, JO)
     person.wait("several providers")
-    assert person.process.wait(30) == 1
+    assert person.process.wait(DEADLINE_S) == 1
     person.end()
 
 
@@ -354,6 +354,6 @@ def test_without_a_terminal_no_name_is_asked_for(two, names):
     two.start()
     run = subprocess.run([str(paths.program("mailtoken")), "--socket",
                           two.socket, "login", JO], capture_output=True,
-                         text=True, check=False, timeout=60)
+                         text=True, check=False, timeout=DEADLINE_S)
     assert run.returncode == 1 and "several providers" in run.stderr
     assert not names.asked

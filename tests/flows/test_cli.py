@@ -27,11 +27,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
+import bed                                              # noqa: E402
 import paths                                            # noqa: E402
 from scripted_helper import (FAULT_WORDS, ScriptedHelper,   # noqa: E402
                              join_list)
 
-DEADLINE = 30
+DEADLINE = bed.DEADLINE_S
 TOKEN = "eyJ0eXAi.the-secret-token.AAAA"
 STATUS = {"login-needed": 1, "unknown-account": 1, "wrong-server": 1,
           "config-error": 1, "bad-request": 2, "try-later": 75, "busy": 75,

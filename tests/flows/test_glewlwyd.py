@@ -5,7 +5,6 @@ Debian's glewlwyd runs as a process of the tests, with a configuration,
 a SQLite file, a port and a certificate of its own.
 """
 
-import contextlib
 import http.client
 import json
 import os
@@ -13,7 +12,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import sqlite3
 import ssl
 import subprocess
@@ -23,7 +21,7 @@ from pathlib import Path
 import pytest
 
 import paths
-from bed import wait_for, write_file
+from bed import DEADLINE_S, free_port, wait_for, write_file
 from bed_app import put_secret
 from bed_helper import Bed
 from browser import visit
@@ -36,7 +34,6 @@ MODULES = "/usr/lib/glewlwyd"
 CLIENT = "mail-app"
 # What the schema's own administrator has.
 ADMIN = {"username": "admin", "password": "password"}
-DEADLINE_S = 30
 
 CONFIG = """\
 port = {port}
@@ -77,15 +74,6 @@ PLUGIN = {
     "introspection-revocation-allow-target-client": True}
 
 
-def free_ports(n):
-    """Ports of 127.0.0.1 that were free a moment ago."""
-    with contextlib.ExitStack() as stack:
-        socks = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for sock in socks:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in socks]
-
-
 class Person:
     """A browser with a session, or an administrator's."""
 
@@ -119,7 +107,7 @@ class Glewlwyd:
         with sqlite3.connect(database) as made:
             made.executescript(Path(SCHEMA).read_text())
         made.close()
-        self.port, self.redirect_port = free_ports(2)
+        self.port, self.redirect_port = free_port(), free_port()
         self.url = f"https://localhost:{self.port}"
         self.issuer = f"{self.url}/api/oidc"
         config = str(self.folder / "glewlwyd.conf")
@@ -132,7 +120,7 @@ class Glewlwyd:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
         wait_for(lambda: self._process.poll() is not None or
-                 self._answers(), DEADLINE_S, "glewlwyd")
+                 self._answers(), what="glewlwyd")
         assert self._process.poll() is None, self.log()
         self._set_up()
         return self

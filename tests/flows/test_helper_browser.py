@@ -9,9 +9,9 @@ import urllib.parse
 import pytest
 
 import paths
-from bed import wait_for
+from bed import DEADLINE_S, free_port, is_listening, wait_for
 from bed_helper import pack
-from browser import changed, is_open, visit
+from browser import changed, visit
 
 JO = "jo@example.org"
 ANN = "ann@example.org"
@@ -54,7 +54,7 @@ def test_the_browser_comes_back_and_the_grant_is_stored(browser_helper, idp):
     assert record["flow"] == "browser"
     assert record["refresh-token"] == idp.current_refresh(JO)
     assert bed.token()["token"] == record["access-token"]
-    assert not is_open(port)
+    assert not is_listening(port)
     assert idp.refusals() == []
 
 
@@ -127,7 +127,7 @@ def test_hanging_up_closes_the_listener(browser_helper):
     bed = browser_helper()
     line, _, port = begin(bed)
     line.close()
-    wait_for(lambda: not is_open(port))
+    wait_for(lambda: not is_listening(port))
 
 
 def test_stopping_the_helper_closes_the_listener(browser_helper):
@@ -136,12 +136,12 @@ def test_stopping_the_helper_closes_the_listener(browser_helper):
     bed.signal()
     assert line.rest()[-1]["result"] == "try-later"
     assert bed.wait() == 0
-    assert not is_open(port)
+    assert not is_listening(port)
 
 
 def test_a_fixed_port_is_used_and_busy_is_said(browser_helper, idp):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        number = taken.getsockname()[1]
+    number = free_port()
+    with socket.create_server(("127.0.0.1", number)):
         bed = browser_helper(redirect_port=number)
         answer = bed.ask("sign-in", account=JO)
         assert answer["result"] == "busy"
@@ -164,7 +164,7 @@ def test_the_whole_way_with_the_command_and_a_browser(browser_helper):
     bed = browser_helper()
     run = subprocess.run(
         [str(paths.program("mailtoken")), "--socket", bed.socket, "login",
-         JO, "--browser"], capture_output=True, text=True, timeout=60,
+         JO, "--browser"], capture_output=True, text=True, timeout=DEADLINE_S,
         stdin=subprocess.DEVNULL, check=False,
         env={"PATH": os.environ["PATH"],
              "BROWSER": "curl --silent --insecure --location"})
@@ -185,6 +185,6 @@ def test_the_whole_way_with_the_command_on_another_machine(browser_helper,
                 break
         back = idp.browse(text[len("url="):].strip())
         out, _ = run.communicate(f'"{back[:70]}\n  {back[70:]}"\n',
-                                 timeout=60)
+                                 timeout=DEADLINE_S)
     assert run.returncode == 0
     assert "event=done\nresult=ok\n" in out

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from bed import wait_for
+from bed import DEADLINE_S, wait_for
 
 JO = "jo@example.org"
 
@@ -341,7 +341,7 @@ def test_second_helper_on_one_keyring_ends_and_names_the_first(helper, beds):
     second = beds()
     second.keyring = helper.keyring
     second.launch()
-    assert second.wait(60) == 75
+    assert second.wait() == 75
     assert str(helper.process.pid) in second.log()
     assert os.uname().nodename in second.log()
 
@@ -356,7 +356,7 @@ def test_second_helper_takes_over_when_the_first_ends(helper, idp):
     first.terminate()
     wait_for(lambda: not helper._answers())
     helper.start()
-    assert first.wait(30) == 0
+    assert first.wait(DEADLINE_S) == 0
     answer = waiter()
     assert answer["result"] == "ok"
     assert helper.token()["token"] == answer["token"]

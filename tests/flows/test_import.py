@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 import paths
-from bed import wait_for, write_file
+from bed import DEADLINE_S, wait_for, write_file
 from bed_helper import SCOPE, connect
 
 JO, ANN = "jo@example.org", "ann@example.org"
@@ -54,7 +54,7 @@ def mailtoken(bed, *words, data=None, status=0, out=None):
         [str(paths.program("mailtoken")), "--socket", bed.socket, *words],
         input=data, stdout=out or subprocess.PIPE, stderr=subprocess.PIPE,
         stdin=None if data is not None else subprocess.DEVNULL,
-        timeout=60, env={"PATH": "/usr/bin:/bin"})
+        timeout=DEADLINE_S, env={"PATH": "/usr/bin:/bin"})
     assert done.returncode == status, (done.stdout, done.stderr)
     return done
 
@@ -358,7 +358,7 @@ def test_import_from_a_terminal_is_refused(bed):
     ours, theirs = pty.openpty()
     done = subprocess.run(
         [str(paths.program("mailtoken")), "--socket", bed.socket, "import",
-         "mailtoken"], stdin=theirs, capture_output=True, timeout=60)
+         "mailtoken"], stdin=theirs, capture_output=True, timeout=DEADLINE_S)
     os.close(theirs)
     os.close(ours)
     assert done.returncode == 2 and b"terminal" in done.stderr
@@ -377,7 +377,7 @@ def test_damaged_backup_is_refused(bed, beds):
         done = subprocess.run(
             [str(paths.program("mailtoken")), "--socket", other.socket,
              "import", "mailtoken"], input=damaged, capture_output=True,
-            timeout=60)
+            timeout=DEADLINE_S)
         assert done.returncode in (1, 2), damaged[:40]
         assert done.stderr
     assert other.token()["result"] == "unknown-account"

@@ -8,7 +8,7 @@ import subprocess
 import paths
 import pytest
 
-from bed import write_file
+from bed import DEADLINE_S, write_file
 from bed_helper import ROOT
 from browser import parameters, visit
 from test_discovery import known_by_issuer
@@ -206,5 +206,5 @@ def test_command_line_names_the_issuer(bare, idp):
         lines[name] = value
         if name == "user-code":
             idp.approve(value, JO)
-    assert process.wait(30) == 0, lines
+    assert process.wait(DEADLINE_S) == 0, lines
     assert lines["provider"] == idp.url

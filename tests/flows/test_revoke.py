@@ -8,7 +8,7 @@ import time
 import paths
 import pytest
 
-from bed import wait_for
+from bed import DEADLINE_S, wait_for
 from test_discovery import known_by_issuer
 from test_helper_signin import ANN, JO, sign_in
 
@@ -37,7 +37,8 @@ def logout(bed, *words):
     """Run the command; its status, answer and complaint."""
     done = subprocess.run(
         [str(paths.program("mailtoken")), "--socket", bed.socket, "logout",
-         *words], capture_output=True, text=True, timeout=60, check=False)
+         *words], capture_output=True, text=True, timeout=DEADLINE_S,
+        check=False)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -18,7 +18,6 @@ import tempfile
 import bed
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-DEADLINE = 60
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
          "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync",
@@ -58,7 +57,7 @@ class Browser:
         else:
             raise RuntimeError("chromedriver ended at once")
         self._http = http.client.HTTPConnection(
-            "127.0.0.1", int(found[1]), timeout=DEADLINE)
+            "127.0.0.1", int(found[1]), timeout=bed.DEADLINE_S)
         self._session = self._call("POST", "/session", {
             "capabilities": {"alwaysMatch": {
                 "acceptInsecureCerts": True,
@@ -105,8 +104,8 @@ class Browser:
 
     def wait_title(self, title):
         """Until the page has a title that begins so."""
-        return bed.wait_for(lambda: self.title().startswith(title), DEADLINE,
-                            f"the page {title!r}")
+        return bed.wait_for(lambda: self.title().startswith(title),
+                            what=f"the page {title!r}")
 
     def title(self):
         """The title of the page."""

@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 sys.path.insert(0, str(HERE.parent / "flows"))
 
 import paths                                            # noqa: E402
-from bed import wait_for                                # noqa: E402
+from bed import DEADLINE_S, wait_for                    # noqa: E402
 from bed_helper import Bed                              # noqa: E402
 from idp import Idp                                     # noqa: E402
 
@@ -57,7 +57,7 @@ def trace_of(bed, tmp_path):
     child = int(Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children"
                      ).read_text().split()[0])
     os.kill(child, 15)
-    tracer.wait(30)
+    tracer.wait(DEADLINE_S)
     return [line for line in path.read_text().splitlines()]
 
 

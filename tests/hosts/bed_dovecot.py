@@ -10,8 +10,8 @@ Touches neither /etc/dovecot nor a Dovecot that runs.
 import os
 import pwd
 
-from bed import wait_for
-from bed_process import ServerProcess, free_port, is_listening
+from bed import free_port, is_listening, wait_for
+from bed_process import ServerProcess
 
 OAUTH2 = """\
 introspection_mode = post
@@ -85,7 +85,6 @@ namespace inbox {{
 """
 
 PORTS = ("imap", "imaps", "pop3s", "submission")
-START_TRIES = 3     # another program may take a port in between
 
 
 class Dovecot(ServerProcess):
@@ -104,16 +103,11 @@ class Dovecot(ServerProcess):
         for name in ("run", "state", "home"):
             os.makedirs(self.path(name), exist_ok=True)
         os.chown(self.path("home"), self._mail.pw_uid, self._mail.pw_gid)
-        for left in reversed(range(START_TRIES)):
-            self._configure()
-            self.launch("/usr/sbin/dovecot", "-F", "-c",
-                        self.path("dovecot.conf"))
-            wait_for(lambda: not self.alive() or is_listening(self.imaps))
-            if self.alive():
-                return self
-            self.end()
-            if not left:
-                raise AssertionError("dovecot: " + self.output() + self.log())
+        self._configure()
+        self.launch("/usr/sbin/dovecot", "-F", "-c",
+                    self.path("dovecot.conf"))
+        wait_for(lambda: not self.alive() or is_listening(self.imaps))
+        assert self.alive(), "dovecot: " + self.output() + self.log()
         return self
 
     def _configure(self):

@@ -14,7 +14,7 @@ import subprocess
 import threading
 
 import paths
-from bed import wait_for
+from bed import DEADLINE_S, wait_for
 from bed_process import ServerProcess
 from scripted_helper import join_list
 
@@ -32,13 +32,11 @@ provider 'test' {{
 {more}
 """
 
-SIGN_IN_S = 30
 
-
-def ask(path, pairs, timeout=35):
+def ask(path, pairs):
     """One request to a helper; the attributes of the answer as a dict."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(timeout)
+        sock.settimeout(DEADLINE_S)
         sock.connect(path)
         sock.sendall(join_list([("mailtoken", "1"), *pairs]))
         answer = b""
@@ -102,11 +100,11 @@ class Mailtokend(ServerProcess):
         except OSError:
             return False
 
-    def run(self, *words, timeout=60):
+    def run(self, *words):
         """Run mailtoken(1) as root against this helper."""
         return subprocess.run([self.command, "--socket", self.socket, *words],
                               capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=timeout)
+                              stdin=subprocess.DEVNULL, timeout=DEADLINE_S)
 
     def token(self, account, path=None, server="localhost"):
         """Ask for a token as root; the answer as a dict."""
@@ -123,7 +121,7 @@ class Mailtokend(ServerProcess):
              "--provider", "test", "--flow", "device", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True)
-        guard = threading.Timer(SIGN_IN_S, child.send_signal,
+        guard = threading.Timer(DEADLINE_S, child.send_signal,
                                 (signal.SIGTERM,))
         guard.start()
         said, shown = "", {}

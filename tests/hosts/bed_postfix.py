@@ -192,11 +192,11 @@ class Postfix(ServerProcess):
                                "-j"], capture_output=True, text=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def wait_status(self, status, n=1, deadline=30.0):
+    def wait_status(self, status, n=1):
         """Wait for the n-th delivery with this status.
 
         Returns its log line."""
-        return self.wait_log(rf"^.* status={status} .*$", n, deadline)[0]
+        return self.wait_log(rf"^.* status={status} .*$", n)[0]
 
     def discard(self):
         """Throw away what is in the queue."""
@@ -216,10 +216,10 @@ class Postfix(ServerProcess):
         subprocess.run(["/usr/sbin/postsuper", "-c", self.config, "-H",
                         "ALL"], check=True, capture_output=True)
 
-    def wait_empty(self, deadline=30.0):
+    def wait_empty(self):
         """Wait until the queue is empty, or make it so and complain."""
         try:
-            wait_for(lambda: not self.queue(), deadline, "an empty queue")
+            wait_for(lambda: not self.queue(), what="an empty queue")
         except TimeoutError:
             self.discard()
             raise

@@ -11,13 +11,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 
-from bed import wait_for
-
-STOP_S = 15
+from bed import DEADLINE_S, wait_for
 
 
 def group_members(pgid):
@@ -32,22 +29,6 @@ def group_members(pgid):
         if fields[0] not in "ZX" and int(fields[2]) == pgid:
             found.append(int(name))
     return found
-
-
-def free_port():
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-def is_listening(port):
-    """Whether something takes connections there."""
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 class ServerProcess:
@@ -97,15 +78,15 @@ class ServerProcess:
         group = self.child.pid
         try:
             os.kill(self.main_pid(), signal.SIGTERM)
-            self.child.wait(STOP_S)
-            wait_for(lambda: not group_members(group), STOP_S)
+            self.child.wait(DEADLINE_S)
+            wait_for(lambda: not group_members(group))
         except (ProcessLookupError, OSError, subprocess.TimeoutExpired):
             pass    # what is left is ended below
         for pid in group_members(group):
             os.kill(pid, signal.SIGKILL)
-        self.child.wait(STOP_S)
-        wait_for(lambda: not group_members(group), STOP_S,
-                 "end of the process group")
+        self.child.wait(DEADLINE_S)
+        wait_for(lambda: not group_members(group),
+                 what="end of the process group")
         self.child = None
 
     def stop(self):
@@ -151,15 +132,14 @@ class ServerProcess:
         """The log since mark()."""
         return self.log()[self._mark:]
 
-    def wait_log(self, pattern, n=1, deadline=20.0):
+    def wait_log(self, pattern, n=1):
         """Wait for the n-th match of a regular expression since mark().
 
         Returns the match; a log without one fails the test."""
         regex = re.compile(pattern, re.MULTILINE)
         try:
             return wait_for(
-                lambda: list(regex.finditer(self.new_log()))[n - 1:n],
-                deadline)[0]
+                lambda: list(regex.finditer(self.new_log()))[n - 1:n])[0]
         except TimeoutError:
             text = self.output() + self.log()
             tail = "\n".join(text.splitlines()[-25:])

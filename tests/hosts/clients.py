@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 
 import sanitizers
+from bed import DEADLINE_S
 
 CYRUS_TOOLS = "/usr/lib/cyrus/bin"
 
@@ -57,11 +58,11 @@ class Person:
             at = os.path.dirname(at)
         return path
 
-    def run(self, *argv, stdin="", timeout=60, **environment):
+    def run(self, *argv, stdin="", **environment):
         """Run a program as the user; returns a CompletedProcess."""
         done = subprocess.run(
             argv, input=stdin, capture_output=True, text=True,
-            errors="replace", timeout=timeout, cwd=self.home,
+            errors="replace", timeout=DEADLINE_S, cwd=self.home,
             env={**self.environment, **sanitizers.environment(),
                  **environment}, user=self.owner.pw_uid,
             group=self.owner.pw_gid, extra_groups=[])

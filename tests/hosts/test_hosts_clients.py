@@ -199,8 +199,7 @@ def mutt_opens(person, mutt, dovecot, folder):
     """Open a folder on a terminal of script(1), and quit."""
     rc = muttrc(person, dovecot, 'push "<exit>"')
     return person.run("script", "-qec", f"{mutt} -F {rc} -f {folder}",
-                      "/dev/null", timeout=25, TERM="xterm",
-                      SHELL="/bin/sh")
+                      "/dev/null", TERM="xterm", SHELL="/bin/sh")
 
 
 def test_mutt_sends_mail(person, mutt, dovecot, short, sink):

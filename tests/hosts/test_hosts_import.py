@@ -150,7 +150,7 @@ def imported(machine):
 
 def test_mail_that_waits_goes_out_after_the_import(imported):
     old, _, host = imported
-    old.postfix.wait_status("sent", deadline=60)
+    old.postfix.wait_status("sent")
     message = host.wait_message()[0]
     assert message.user == USER and b"This one waited." in message.data
 

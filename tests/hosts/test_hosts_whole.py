@@ -13,6 +13,7 @@ import pytest
 
 import paths
 import sanitizers
+from bed import DEADLINE_S
 from bed_mailtokend import Mailtokend
 from bed_postfix import JAIL_SOCKET, USER, Postfix
 from leaks import leaked
@@ -134,7 +135,7 @@ def test_mail_waits_for_the_provider_and_goes_out(fresh, idp):
     assert "remote authentication server unavailable" in line
     said = box.wait_log(r"warning: SASL authentication failure: (.*)")[1]
     assert said.startswith(f"mailtoken: no token for {USER}: ")
-    box.wait_status("sent", deadline=60)
+    box.wait_status("sent")
     host.wait_message()
 
 
@@ -166,7 +167,8 @@ def test_50_mail_programs_with_an_expired_token_make_one_refresh(
                                  stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT)
                 for _ in range(50)]
-    outputs = [child.communicate(timeout=60)[0] for child in children]
+    outputs = [child.communicate(timeout=2 * DEADLINE_S)[0]
+               for child in children]
     sent = {line for output in outputs for line in output.splitlines()
             if line.startswith("out ")}
     assert [child.returncode for child in children] == [0] * 50
@@ -180,7 +182,7 @@ def test_a_refused_token_is_renewed_and_the_mail_goes_out(fresh, idp):
     box.send()
     line = box.wait_status("deferred")
     assert "dsn=4.7.8" in line and "said: 535-5.7.8" in line
-    box.wait_status("sent", deadline=90)
+    box.wait_status("sent")
     host.wait_message()
     assert len(refreshes(idp)) == 1
 

@@ -8,17 +8,23 @@ parent gone).  Owns no protocol.
 
 import json
 import os
+import random
 import select
 import shutil
 import signal
+import socket
 import stat
 import tempfile
 import threading
 import time
 import weakref
 
+# At most this long for what is not a matter of the test: only a fault, or a
+# machine that stands still, ever takes it.
+DEADLINE_S = 60.0
 
-def wait_for(predicate, deadline=10.0, what="the event"):
+
+def wait_for(predicate, deadline=DEADLINE_S, what="the event"):
     """Return the first true value of predicate(), or raise TimeoutError."""
     end = time.monotonic() + deadline
     pause = threading.Event()
@@ -37,6 +43,35 @@ def scratch(owner, prefix):
     path = tempfile.mkdtemp(prefix=prefix)
     weakref.finalize(owner, shutil.rmtree, path, True)
     return path
+
+
+def free_port():
+    """A port of 127.0.0.1 for somebody else to listen on.
+
+    The kernel gives it to nobody who does not name it, so it stays free."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as source:
+        first = int(source.read().split()[0])
+    while True:
+        port = random.randrange(10000, first)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def is_listening(port, host="127.0.0.1"):
+    """Whether something takes connections there."""
+    with socket.socket() as sock:
+        sock.settimeout(DEADLINE_S)
+        try:
+            sock.connect((host, port))
+        except ConnectionRefusedError:
+            return False
+        # A free port may be given to this very socket, which then finds
+        # itself at the other end.
+        return sock.getsockname() != sock.getpeername()
 
 
 class Journal:
@@ -73,7 +108,7 @@ class Journal:
             items = list(self._items)
         return [i for i in items if match is None or match(i)]
 
-    def wait(self, n=1, deadline=10.0, match=None):
+    def wait(self, n=1, deadline=DEADLINE_S, match=None):
         """Wait for n matching items and return all matching ones."""
         end = time.monotonic() + deadline
         with self._changed:

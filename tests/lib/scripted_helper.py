@@ -186,7 +186,7 @@ class ScriptedHelper:
         with self._lock:
             self._steps.clear()
 
-    def wait_request(self, n=1, deadline=10.0, verb=None):
+    def wait_request(self, n=1, deadline=bed.DEADLINE_S, verb=None):
         """Wait until the first n requests (with this verb) are finished;
         returns all that are, in the order in which they came."""
         def finished():

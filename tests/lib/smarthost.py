@@ -131,11 +131,11 @@ class Smarthost:
         """Every token a client ever showed."""
         return {e.token for e in self.exchanges if e.token}
 
-    def wait_message(self, n=1, deadline=10.0):
+    def wait_message(self, n=1, deadline=bed.DEADLINE_S):
         """Wait for n messages and return all."""
         return self.messages.wait(n, deadline)
 
-    def wait_exchange(self, n=1, deadline=10.0):
+    def wait_exchange(self, n=1, deadline=bed.DEADLINE_S):
         """Wait for n finished AUTH exchanges and return all."""
         return self.exchanges.wait(n, deadline)
 

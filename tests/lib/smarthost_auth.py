@@ -17,6 +17,8 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 
+from bed import DEADLINE_S
+
 XOAUTH2 = re.compile(rb"user=([^\001]+)\001auth=Bearer ([\x21-\x7e]+)"
                      rb"\001\001", re.DOTALL)
 BEARER = re.compile(rb"Bearer ([\x21-\x7e]+)")
@@ -57,7 +59,7 @@ class Introspection:
             urllib.request.ProxyHandler({}),
             urllib.request.HTTPSHandler(context=self._context))
         try:
-            with opener.open(request, timeout=10) as answer:
+            with opener.open(request, timeout=DEADLINE_S) as answer:
                 return json.load(answer)
         except ValueError as error:
             raise OSError("introspection answered no JSON") from error

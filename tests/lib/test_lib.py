@@ -32,11 +32,16 @@ def idp(directory):
     assert server.counts["crashed"] == 0
 
 
-def call(idp, method, path, body=None, timeout=10, **headers):
-    """One request; returns status, headers, body."""
+def connection(idp, timeout=bed.DEADLINE_S):
+    """A connection to the provider that trusts its authority alone."""
     context = ssl.create_default_context(cafile=idp.ca_file)
-    link = http.client.HTTPSConnection("localhost", idp.port,
+    return http.client.HTTPSConnection("localhost", idp.port,
                                        context=context, timeout=timeout)
+
+
+def call(idp, method, path, body=None, **headers):
+    """One request; returns status, headers, body."""
+    link = connection(idp)
     try:
         link.request(method, path, body, {
             k.replace("_", "-"): v for k, v in headers.items()})
@@ -46,10 +51,10 @@ def call(idp, method, path, body=None, timeout=10, **headers):
         link.close()
 
 
-def post(idp, path, raw=None, timeout=10, headers=None, **form):
+def post(idp, path, raw=None, headers=None, **form):
     """POST a form; returns status and the JSON object."""
     body = urllib.parse.urlencode(form) if raw is None else raw
-    status, _, text = call(idp, "POST", path, body, timeout,
+    status, _, text = call(idp, "POST", path, body,
                            **{"Content_Type": FORM, **(headers or {})})
     return status, json.loads(text) if text else None
 
@@ -384,7 +389,7 @@ def test_bad_tls_is_bad(directory, tls):
 def test_mute_never_shakes_hands(directory):
     with Idp(directory).start("mute") as idp:
         with pytest.raises(TimeoutError):
-            call(idp, "GET", "/jwks", timeout=0.1)
+            connection(idp, timeout=0.1).connect()
 
 
 def test_waiting_ends_with_the_event_or_the_deadline(idp):

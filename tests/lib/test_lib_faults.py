@@ -8,17 +8,19 @@ import threading
 
 import pytest
 
+import bed
 from idp import Fault, Idp
-from test_lib import USER, call, directory, idp, post, refresh, start_device
+from test_lib import (USER, call, connection, directory, idp, post, refresh,
+                      start_device)
 
 __all__ = ["directory", "idp"]   # fixtures
 
 
-def raw(idp, timeout=10):
+def raw(idp):
     """A refresh with an unknown token; returns status, headers, body."""
     return call(idp, "POST", "/token",
                 "grant_type=refresh_token&client_id=mail-app"
-                "&refresh_token=none-such", timeout,
+                "&refresh_token=none-such",
                 Content_Type="application/x-www-form-urlencoded")
 
 
@@ -104,9 +106,13 @@ def test_redirects_point_where_told(idp):
 
 def test_silence_is_counted_and_ends_with_the_client(idp):
     idp.fault("token", "silent")
-    with pytest.raises(TimeoutError):
-        raw(idp, timeout=0.1)
+    link = connection(idp)
+    link.request("POST", "/token", "grant_type=refresh_token")
     assert idp.wait_request("token")[0].status is None
+    link.sock.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        link.getresponse()
+    link.close()
     assert raw(idp)[0] == 400
 
 
@@ -173,7 +179,7 @@ def test_stop_ends_silent_connections(directory):
     thread.start()
     idp.wait_request("token")
     idp.stop()
-    thread.join(10)
+    thread.join(bed.DEADLINE_S)
     assert len(ended) == 1
 
 

@@ -27,7 +27,7 @@ def helper(tmp_path):
         yield stand_in
 
 
-def ask(path, request=ASK, timeout=10):
+def ask(path, request=ASK, timeout=bed.DEADLINE_S):
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(timeout)
         link.connect(str(path))
@@ -94,7 +94,7 @@ def test_bad_answers(helper):
 def test_dribble_is_a_byte_at_a_time(helper):
     helper.add("dribble")
     with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(10)
+        link.settimeout(bed.DEADLINE_S)
         link.connect(helper.path)
         link.sendall(ASK)
         parts = []
@@ -158,7 +158,7 @@ def test_script_answers_as_scripted_and_ends_with_stdin(tmp_path):
         assert pairs(ask(path))["retry-after"] == "9"
         assert pairs(ask(path))["result"] == "ok"
         script.stdin.close()
-        assert script.wait(10) == 0
+        assert script.wait(bed.DEADLINE_S) == 0
         first = json.loads(script.stdout.readline())
         assert first["uid"] == os.getuid() and not first["bad"]
         assert not path.exists()

@@ -51,7 +51,7 @@ def test_script_is_controlled_and_ends_with_its_parent(tmp_path):
         assert control("wait_request", endpoint="token", n=2)["ok"]
         parent.kill()
         parent.wait()
-        assert script.wait(10) == 0
+        assert script.wait(bed.DEADLINE_S) == 0
         assert script.stdout.readline().startswith("url=https://localhost:")
     finally:
         parent.kill()

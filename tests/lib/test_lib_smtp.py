@@ -49,7 +49,7 @@ def host(idp):
 
 
 def connect(host, tls=True):
-    link = smtplib.SMTP("localhost", host.port, timeout=10)
+    link = smtplib.SMTP("localhost", host.port, timeout=bed.DEADLINE_S)
     link.ehlo()
     if tls:
         context = ssl.create_default_context(cafile=host.ca_file)
@@ -231,7 +231,7 @@ def test_implicit_tls(idp):
     host.start(implicit=True)
     context = ssl.create_default_context(cafile=host.ca_file)
     with smtplib.SMTP_SSL("localhost", host.port, context=context,
-                          timeout=10) as link:
+                          timeout=bed.DEADLINE_S) as link:
         token = idp.seed(USER).access_token
         link.ehlo()
         assert auth(link, "XOAUTH2", xoauth2(USER, token))[0] == 235
@@ -270,7 +270,7 @@ def test_script_serves_and_ends_on_sigterm(idp, tmp_path):
             assert auth(link, "XOAUTH2", xoauth2(USER, token))[0] == 235
             link.sendmail(USER, ["x@y"], "x")
         script.terminate()
-        out, _ = script.communicate(timeout=10)
+        out, _ = script.communicate(timeout=bed.DEADLINE_S)
         assert script.returncode == 0
         assert out.splitlines()[-1] == (
             f"message user={USER} sender={USER} bytes=3")

@@ -9,7 +9,7 @@ taken the new time.  A helper that is started again begins at the real time.
 import os
 import socket
 
-from bed import scratch
+from bed import DEADLINE_S, scratch
 
 
 class TestClock:
@@ -17,15 +17,14 @@ class TestClock:
 
     __test__ = False  # not a class of tests
 
-    def __init__(self, deadline=10.0):
+    def __init__(self):
         self._folder = scratch(self, "mailtoken-clock-")
         # A helper that has given up root must be able to connect.
         os.chmod(self._folder, 0o755)
         self.path = os.path.join(self._folder, "clock")
         self._helper = None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._listener.settimeout(deadline)
-        self._deadline = deadline
+        self._listener.settimeout(DEADLINE_S)
         self._listener.bind(self.path)
         os.chmod(self.path, 0o666)
         self._listener.listen(8)
@@ -38,7 +37,7 @@ class TestClock:
         """Until the helper has connected; TimeoutError."""
         if self._helper is None:
             self._helper, _ = self._listener.accept()
-            self._helper.settimeout(self._deadline)
+            self._helper.settimeout(DEADLINE_S)
 
     def wall(self, seconds):
         """Set the wall clock forward, or back if negative."""

@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 import paths
+from bed import DEADLINE_S
 
 OK, CONTINUE, INTERACT = 0, 1, 2
 FAIL, NOMEM, BUFOVER, NOMECH, BADPROT, BADPARAM = -1, -2, -3, -4, -5, -7
@@ -93,11 +94,11 @@ class Host:
                      else challenge.hex()]
         return argv
 
-    def run(self, *arguments, timeout=60, **options):
+    def run(self, *arguments, **options):
         """Run it to its end, which must be a clean one."""
         done = subprocess.run(self.command(*arguments, **options),
                               env=self.environment, capture_output=True,
-                              timeout=timeout, check=False)
+                              timeout=2 * DEADLINE_S, check=False)
         run = Run(done.stdout.decode("utf-8", "replace"),
                   done.stderr.decode("utf-8", "replace"), done.returncode)
         assert run.status == 0, run.text + run.errors

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import sasl_host as sasl
+from bed import DEADLINE_S
 from scripted_helper import ScriptedHelper
 
 ALICE = "alice@example.com"
@@ -223,7 +224,7 @@ def test_no_signal_is_raised_by_a_helper_that_hangs_up(host, socket_path):
         thread = threading.Thread(target=slam)
         thread.start()
         run = host.run(user=ALICE)
-        thread.join(10)
+        thread.join(DEADLINE_S)
     assert run.start == sasl.UNAVAIL
     assert "hung up without an answer" in run.detail
 

@@ -153,7 +153,7 @@ def open_the_way(path):
 def test_a_silent_helper_ends_after_its_deadline(helper, host, mech):
     """Case 3: the one deadline of the step is 35 s."""
     helper.add("silent")
-    text = failed(host, sasl.UNAVAIL, timeout=60, mechs=mech)
+    text = failed(host, sasl.UNAVAIL, mechs=mech)
     assert "helper timed out" in text
     assert helper.wait_request()[0].client_closed
 
@@ -247,7 +247,7 @@ def test_a_stranger_on_the_socket_is_not_trusted(root, plugins, tmp_path):
                       sasl.UNAVAIL)
     finally:
         child.stdin.close()
-        child.wait(10)
+        child.wait(bed.DEADLINE_S)
         child.stdout.close()
     assert "uid 65534 listens there" in text
 
@@ -286,14 +286,15 @@ def test_a_full_queue_is_waited_for(host, socket_path):
             seen = []
             while "callback authname" not in seen:
                 seen.append(child.stdout.readline().strip())
+                assert child.poll() is None, seen
             for one in waiting:
                 one.close()
-            listener.settimeout(10)
+            listener.settimeout(bed.DEADLINE_S)
             bed.wait_for(lambda: serve_one(listener, helper), what="a request")
-            out, _ = child.communicate(timeout=30)
+            out, _ = child.communicate(timeout=bed.DEADLINE_S)
         finally:
             child.kill()
-            child.wait(10)
+            child.wait(bed.DEADLINE_S)
             child.stdout.close()
     assert FIRST.hex() in out
 
@@ -302,7 +303,7 @@ def serve_one(listener, helper):
     """Take one connection; whether it was a request."""
     sock, _ = listener.accept()
     with sock:
-        sock.settimeout(10)
+        sock.settimeout(bed.DEADLINE_S)
         raw = sock.recv(65536)
         if raw:
             sock.sendall(b"mailtoken=1\nresult=ok\nlogin=" + ALICE.encode() +

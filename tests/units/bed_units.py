@@ -174,7 +174,6 @@ class System(Commands):
         """How many refreshes the provider has seen."""
         return self.idp.counts["refresh_token"]
 
-    def wait_refresh(self, n, deadline=30.0):
+    def wait_refresh(self, n):
         """Wait until the provider has seen n refreshes."""
-        wait_for(lambda: self.refreshes() >= n, deadline,
-                 f"{n} refreshes")
+        wait_for(lambda: self.refreshes() >= n, what=f"{n} refreshes")

@@ -18,14 +18,12 @@ import signal
 import subprocess
 import tempfile
 
-from bed import wait_for
+from bed import DEADLINE_S, wait_for
 
 CLONE_NEWNET = 0x40000000
 LANDLOCK = ("landlock_create_ruleset landlock_add_rule "
             "landlock_restrict_self")
-BOOT_S = 60
-HALT_S = 60
-COMMAND_S = 60
+COMMAND_S = int(DEADLINE_S)
 
 
 class CannotBoot(Exception):
@@ -134,11 +132,11 @@ class Container:
             stdin=subprocess.DEVNULL, stdout=self._console,
             stderr=self._console, start_new_session=True)
         self.leader = wait_for(lambda: self._find_leader() or
-                               self._ended(), BOOT_S, "pid 1")
+                               self._ended(), DEADLINE_S, "pid 1")
         if not self._alive():
             raise CannotBoot(f"systemd-nspawn: {self.console()}")
         wait_for(lambda: self._ended() or os.path.exists(
-            self.path("/run/systemd/private")), BOOT_S, "systemd")
+            self.path("/run/systemd/private")), DEADLINE_S, "systemd")
 
     def _alive(self):
         return self._nspawn is not None and self._nspawn.poll() is None
@@ -160,14 +158,14 @@ class Container:
         try:
             if self._alive():
                 self._nspawn.send_signal(signal.SIGTERM)
-                self._nspawn.wait(HALT_S)
+                self._nspawn.wait(DEADLINE_S)
         except subprocess.TimeoutExpired:
             pass    # the groups are emptied below
         finally:
             for group in self._groups:
                 _end_group(group)
             if self._nspawn is not None:
-                self._nspawn.wait(HALT_S)
+                self._nspawn.wait(DEADLINE_S)
             self._groups, self._nspawn, self.leader = [], None, None
 
     def reboot(self):
@@ -223,10 +221,10 @@ class Container:
         values = [found[n] for n in names]
         return values[0] if len(values) == 1 else values
 
-    def wait_show(self, unit, name, value, deadline=30.0):
+    def wait_show(self, unit, name, value):
         """Wait until a property of a unit has a value."""
-        wait_for(lambda: self.show(unit, name) == value, deadline,
-                 f"{name}={value} of {unit}")
+        wait_for(lambda: self.show(unit, name) == value,
+                 what=f"{name}={value} of {unit}")
 
     def cursor(self):
         """The end of the journal, for journal(after=...)."""
@@ -241,12 +239,12 @@ class Container:
                         *match).stdout
         return [json.loads(line) for line in text.splitlines()]
 
-    def wait_journal(self, pattern, *match, after=None, deadline=30.0):
+    def wait_journal(self, pattern, *match, after=None):
         """Wait for an entry whose message has a match; returns it."""
         def look():
             return [e for e in self.journal(*match, after=after)
                     if re.search(pattern, str(e.get("MESSAGE")))]
-        return wait_for(look, deadline, f"{pattern!r} in the journal")[0]
+        return wait_for(look, what=f"{pattern!r} in the journal")[0]
 
 
 def _members(group):
@@ -277,7 +275,7 @@ def _end_group(group):
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass    # it was quicker
-    wait_for(lambda: not any(_members(f) for f in folders), HALT_S,
+    wait_for(lambda: not any(_members(f) for f in folders), DEADLINE_S,
              "end of the container")
     for folder in folders:
         os.rmdir(folder)

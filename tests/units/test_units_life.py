@@ -51,7 +51,7 @@ def test_a_killed_helper_comes_back_and_has_lost_nothing(system):
     system.login()
     token, first = system.token(), system.pid()
     system.container.systemctl("kill", "--signal=KILL", SERVICE)
-    wait_for(lambda: system.pid() not in (0, first), 30, "a restart")
+    wait_for(lambda: system.pid() not in (0, first), what="a restart")
     assert system.token() == token
     assert is_whole(system)
     assert system.container.show(SERVICE, "NRestarts") == "1"
@@ -71,7 +71,7 @@ def test_the_watchdog_restarts_a_helper_that_hangs(system):
     since = system.container.cursor()
     system.container.systemctl("kill", "--signal=STOP", SERVICE)
     system.container.wait_journal("[Ww]atchdog timeout", after=since)
-    wait_for(lambda: system.pid() not in (0, first), 30, "a restart")
+    wait_for(lambda: system.pid() not in (0, first), what="a restart")
     assert system.token()
     assert is_whole(system)
 
@@ -89,7 +89,7 @@ def test_a_healthy_helper_keeps_the_watchdog_quiet(system):
         return fed >= 3
 
     fed = 0
-    wait_for(fed_again, 30, "three signs of life")
+    wait_for(fed_again, what="three signs of life")
     assert system.pid() == first
 
 
@@ -106,7 +106,7 @@ def test_a_reboot_renews_a_grant_that_was_in_use(bare):
     bare.container.reboot()
     assert bare.container.show(SERVICE, "ActiveState") == "active"
     bare.wait_refresh(seen + 1)
-    wait_for(lambda: is_whole(bare), 30, "the new record")
+    wait_for(lambda: is_whole(bare), what="the new record")
     assert bare.at(bare.jail_socket).token()
     assert bare.token()
 

@@ -147,5 +147,5 @@ def test_the_grant_is_there_after_a_reboot_without_a_session(desk):
     uid = desk.container.run("id", "-u", NAME).stdout.strip()
     desk.container.wait_show(f"user@{uid}.service", "ActiveState", "active")
     wait_for(lambda: os.path.exists(desk.container.path(
-        f"{desk.runtime}/mailtoken/socket")), 30, "the user's socket")
+        f"{desk.runtime}/mailtoken/socket")), what="the user's socket")
     assert desk.token(ACCOUNT)

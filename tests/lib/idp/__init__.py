@@ -235,7 +235,7 @@ class Idp:
         """Every secret ever issued or received, to look for in logs."""
         return self.store.secrets(shortest)
 
-    def wait_request(self, endpoint, n=1, deadline=10.0):
+    def wait_request(self, endpoint, n=1, deadline=bed.DEADLINE_S):
         """Wait until an endpoint got n requests; returns all of them."""
         return self.requests.wait(n, deadline,
                                   lambda r: r.endpoint == endpoint)
