@@ -44,7 +44,7 @@ static enum fault choose_named(struct command *command, const char *path,
 {
 	enum fault fault;
 
-	fault = address_set(ADDRESS_NAMED, path, &command->address);
+	fault = address_set(path, &command->address);
 	if (fault == FAULT_GRAMMAR)
 		why_set(why, 0,
 		    "a socket is named by its whole path, beginning with /");

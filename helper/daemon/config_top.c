@@ -29,7 +29,7 @@ static enum fault set_listen(const struct config_part *part)
 		const char *path = listen->values[i];
 
 		if (!config_is_path(path) || path[strlen(path) - 1] == '/' ||
-		    address_set(ADDRESS_NAMED, path, &address) != FAULT_NONE)
+		    address_set(path, &address) != FAULT_NONE)
 			return config_bad(part, "listen",
 			    "listen must be a whole path of at most %d bytes "
 			    "to a socket; write '/run/mailtoken/socket'",

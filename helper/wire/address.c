@@ -29,14 +29,12 @@ static enum fault join(char *out, size_t out_bytes, const char *base,
 	return FAULT_NONE;
 }
 
-enum fault address_set(enum address_kind kind, const char *path,
-    struct address *address_out)
+enum fault address_set(const char *path, struct address *address_out)
 {
 	if (path[0] != '/')
 		return FAULT_GRAMMAR;
 	if (strlen(path) >= sizeof(address_out->path))
 		return FAULT_TOO_BIG;
-	address_out->kind = kind;
 	memcpy(address_out->path, path, strlen(path) + 1);
 	return FAULT_NONE;
 }
@@ -87,30 +85,22 @@ enum fault address_user_config(char *out)
 enum fault address_user_socket(struct address *address_out)
 {
 	const char *runtime = directory_from_env("XDG_RUNTIME_DIR");
-	char path[ADDRESS_FILE_MAX_BYTES];
-	struct address address;
+	char path[ADDRESS_FILE_MAX_BYTES], run_user[64];
 	enum fault fault;
 
 	if (!is_plain_process())
 		return FAULT_NOT_FOUND;
-	if (runtime == NULL) {
-		(void)snprintf(path, sizeof(path), "/run/user/%lu",
-		    (unsigned long)getuid());
-		runtime = access(path, F_OK) == 0 ? path : NULL;
-	}
-	address.kind = ADDRESS_USER;
-	if (runtime != NULL) {
-		fault = join(address.path, sizeof(address.path), runtime,
-		    "/mailtoken/socket");
-	} else {
+	(void)snprintf(run_user, sizeof(run_user), "/run/user/%lu",
+	    (unsigned long)getuid());
+	if (runtime == NULL && access(run_user, F_OK) == 0)
+		runtime = run_user;
+	if (runtime != NULL)
+		fault = join(path, sizeof(path), runtime, "/mailtoken/socket");
+	else
 		fault = xdg_path("XDG_STATE_HOME", "/.local/state",
 		    "/mailtoken/socket", path);
-		if (fault == FAULT_NONE)
-			fault = join(address.path, sizeof(address.path), path,
-			    "");
-	}
 	if (fault == FAULT_NONE)
-		*address_out = address;
+		fault = address_set(path, address_out);
 	return fault;
 }
 
@@ -120,7 +110,6 @@ void address_system_socket(struct address *address_out)
 		ADDRESS_SOCKET_MAX_BYTES,
 	    "--with-socket is too long");
 
-	address_out->kind = ADDRESS_SYSTEM;
 	memcpy(address_out->path, MAILTOKEN_SYSTEM_SOCKET,
 	    sizeof(MAILTOKEN_SYSTEM_SOCKET));
 }
@@ -132,7 +121,7 @@ enum fault address_candidates(struct addresses *addresses_out)
 	enum fault fault;
 
 	if (named != NULL) {
-		fault = address_set(ADDRESS_NAMED, named, &addresses.at[0]);
+		fault = address_set(named, &addresses.at[0]);
 		if (fault != FAULT_NONE)
 			return fault;
 		addresses.n = 1;

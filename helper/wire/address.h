@@ -19,14 +19,7 @@
 #define ADDRESS_SOCKET_MAX_BYTES 108  /* sun_path, with the NUL */
 #define ADDRESS_FILE_MAX_BYTES	 1024 /* other paths, with the NUL */
 
-enum address_kind {
-	ADDRESS_NAMED, /* MAILTOKEN_SOCKET or an option */
-	ADDRESS_USER,
-	ADDRESS_SYSTEM
-};
-
 struct address {
-	enum address_kind kind;
 	char path[ADDRESS_SOCKET_MAX_BYTES];
 };
 
@@ -39,7 +32,7 @@ struct addresses {
  * address_set - a path that somebody named.  FAULT_TOO_BIG when it does not
  * fit a socket address, FAULT_GRAMMAR when it is not absolute.
  */
-enum fault address_set(enum address_kind kind, const char *path,
+enum fault address_set(const char *path,
     struct address *address_out) MUST_CHECK;
 
 /*

@@ -47,10 +47,7 @@ static int setup(void **state)
 	buf_init(&bed->answer, WIRE_LIST_MAX_BYTES);
 	bed->ask.request = BYTES(REQUEST);
 	*state = bed;
-	return address_set(ADDRESS_NAMED, path, &bed->ask.address) ==
-		FAULT_NONE ?
-	    0 :
-	    -1;
+	return address_set(path, &bed->ask.address) == FAULT_NONE ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -237,8 +234,7 @@ static void no_directory_is_no_helper(void **state)
 	char path[SCRATCH_BYTES];
 
 	scratch_path(bed->dir, "missing/socket", path);
-	assert_int_equal(address_set(ADDRESS_NAMED, path, &bed->ask.address),
-	    FAULT_NONE);
+	assert_int_equal(address_set(path, &bed->ask.address), FAULT_NONE);
 	assert_int_equal(do_ask(bed, LONG_MS, 0), FAULT_NO_HELPER);
 	assert_int_equal(bed->why.err, ENOENT);
 }
