@@ -330,19 +330,19 @@ void fetch_rejected(const struct fetched *fetched, const char *account,
 	struct ask report = { .address = fetched->from };
 	struct attr_writer list;
 	struct attrs attrs;
+	enum fault fault;
 
 	attr_begin(&list, &request, WIRE_FIRST);
 	attr_put_str(&list, ATTR_VERB, VERB_REJECTED);
 	attr_put_str(&list, ATTR_ACCOUNT, account);
 	attr_put_str(&list, ATTR_SERIAL, fetched->serial);
 	attr_put_str(&list, ATTR_CHALLENGE, challenge);
-	if (attr_end(&list) == FAULT_NONE) {
-		report.request = buf_span(&request);
-		report.deadline_ms = peerio_now_ms() + REJECTED_MAX_MS;
-		/* Nothing depends on it: the server's verdict stands. */
-		if (ask(&report, &answer, &attrs, NULL) != FAULT_NONE)
-			buf_drop(&answer);
-	}
+	fault = attr_end(&list);
+	report.request = buf_span(&request);
+	report.deadline_ms = peerio_now_ms() + REJECTED_MAX_MS;
+	if (fault == FAULT_NONE)
+		fault = ask(&report, &answer, &attrs, NULL);
+	(void)fault; /* nothing depends on it: the server's verdict stands */
 	buf_drop(&request);
 	buf_drop(&answer);
 }

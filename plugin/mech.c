@@ -46,31 +46,25 @@ struct step {
 /*
  * Sets the text of the connection; must be the last thing before the return,
  * since callbacks overwrite it.  libsasl2's formatter knows few
- * conversions: the text goes through "%s".
+ * conversions: the text goes through "%s".  Only a lack of memory comes
+ * without a reason.
  */
 static int tell(const sasl_client_params_t *params, int code,
     const struct why *why)
 {
+	const char *text = why->text[0] != '\0' ?
+	    why->text :
+	    "mailtoken: the program is out of memory";
 	char said[SAID_MAX_BYTES + 1];
 	size_t i;
 
-	for (i = 0; why->text[i] != '\0' && i < SAID_MAX_BYTES; i++)
-		said[i] = why->text[i] >= 0x20 && why->text[i] < 0x7f ?
-		    why->text[i] :
-		    '?';
-	if (why->text[i] != '\0')
+	for (i = 0; text[i] != '\0' && i < SAID_MAX_BYTES; i++)
+		said[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
+	if (text[i] != '\0')
 		memcpy(said + i - 3, "...", 3);
 	said[i] = '\0';
 	params->utils->seterror(params->utils->conn, 0, "%s", said);
 	return code;
-}
-
-static int tell_fault(const sasl_client_params_t *params, enum fault fault,
-    struct why *why)
-{
-	if (why->text[0] == '\0')
-		why_set(why, 0, "mailtoken: %s", fault_text(fault));
-	return tell(params, fetch_code(fault), why);
 }
 
 static int mech_new(void *glob_context, sasl_client_params_t *params,
@@ -81,7 +75,7 @@ static int mech_new(void *glob_context, sasl_client_params_t *params,
 
 	mech = params->utils->malloc(sizeof(*mech));
 	if (mech == NULL)
-		return tell_fault(params, FAULT_NOMEM, &why);
+		return tell(params, SASL_NOMEM, &why);
 	memset(mech, 0, sizeof(*mech));
 	mech->kind = glob_context;
 	buf_init(&mech->out, RESPONSE_MAX_BYTES);
@@ -122,7 +116,7 @@ static int send_token(struct mech *mech, const struct step *step,
 	fault = mech->kind->encode(span_of(user_of(mech)),
 	    secret_reveal(token, "the client response"), &mech->out);
 	if (fault != FAULT_NONE)
-		return tell_fault(step->params, fault, &why);
+		return tell(step->params, fetch_code(fault), &why);
 	mech->token_bytes = secret_bytes(token);
 
 	oparams->doneflag = 0;
@@ -158,8 +152,7 @@ static int try_password(struct mech *mech, const struct step *step,
 	if (code == SASL_INTERACT)
 		return code;
 	if (code == SASL_NOMEM)
-		return tell_fault(step->params, FAULT_NOMEM,
-		    &(struct why){ 0, "" });
+		return tell(step->params, code, &(struct why){ 0, "" });
 	if (code == SASL_OK &&
 	    response_is_bearer(
 		secret_reveal(mech->who.password, "whether it is a token")))
@@ -182,7 +175,7 @@ static int get_token(struct mech *mech, const struct step *step)
 	if (fault == FAULT_UNKNOWN_ACCOUNT && mech->fetched.password_allowed)
 		return try_password(mech, step, &why);
 	if (fault != FAULT_NONE)
-		return tell_fault(step->params, fault, &why);
+		return tell(step->params, fetch_code(fault), &why);
 
 	code = send_token(mech, step, mech->fetched.token);
 	secret_free(mech->fetched.token);
@@ -199,7 +192,7 @@ static int first_step(struct mech *mech, const struct step *step)
 
 	fault = who_answers(&mech->who, params, step->prompt_need, &why);
 	if (fault != FAULT_NONE)
-		return tell_fault(params, fault, &why);
+		return tell(params, fetch_code(fault), &why);
 	if (params->props.min_ssf > params->external_ssf) {
 		why_set(&why, 0,
 		    "mailtoken: the program asks for a security layer, which "
@@ -211,8 +204,6 @@ static int first_step(struct mech *mech, const struct step *step)
 	    &why);
 	if (code == SASL_INTERACT)
 		return code;
-	if (code == SASL_NOMEM)
-		return tell_fault(params, FAULT_NOMEM, &(struct why){ 0, "" });
 	if (code != SASL_OK)
 		return tell(params, code, &why);
 	return get_token(mech, step);

@@ -197,13 +197,13 @@ static int canonical(struct who *who, sasl_client_params_t *params,
 	if (code == SASL_OK && !same)
 		code = params->canon_user(params->utils->conn, who->mailbox, 0,
 		    SASL_CU_AUTHZID, oparams);
+	if (code == SASL_NOMEM)
+		return code;
 	if (code != SASL_OK) {
 		why_set(why, 0,
 		    "mailtoken: the program's user name cannot be used: "
 		    "configure another");
-		return code == SASL_NOMEM || code == SASL_BUFOVER ?
-		    code :
-		    SASL_BADPARAM;
+		return code == SASL_BUFOVER ? code : SASL_BADPARAM;
 	}
 	if (keep_name(who->account, sizeof(who->account),
 		span_of(oparams->authid), why) != FAULT_NONE ||
