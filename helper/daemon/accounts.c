@@ -51,6 +51,20 @@ static enum fault add(struct accounts *accounts, const char *name,
 	return FAULT_NONE;
 }
 
+enum fault accounts_fits(const char *name, struct why *why)
+{
+	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
+
+	if (keyring_leaf(span_of(name), leaf) == FAULT_NONE)
+		return FAULT_NONE;
+	why_set(why, 0,
+	    "the account name is too long for a file of the keyring: at most "
+	    "%d bytes, of which those that are no ASCII letter, digit or one "
+	    "of @._+- count three",
+	    KEYRING_LEAF_MAX_BYTES);
+	return FAULT_BAD_REQUEST;
+}
+
 enum fault accounts_make(struct accounts *accounts, const char *name,
     struct account **account_out)
 {

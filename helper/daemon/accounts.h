@@ -26,6 +26,14 @@ void accounts_free(struct accounts *accounts);
  */
 struct account *accounts_find(struct accounts *accounts, const char *name);
 
+/*
+ * accounts_fits - whether a folded name can have a record: its file's name
+ * may be three times as long (mailtokend(8), KEYRING)
+ *
+ * FAULT_BAD_REQUEST with why.
+ */
+enum fault accounts_fits(const char *name, struct why *why) MUST_CHECK;
+
 /* accounts_make - the same, or a new one without a record.  FAULT_NOMEM. */
 enum fault accounts_make(struct accounts *accounts, const char *name,
     struct account **account_out) MUST_CHECK;

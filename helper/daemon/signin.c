@@ -283,7 +283,7 @@ static enum fault check_room(const struct engine *engine,
 		n++;
 	}
 	if (n < SIGNIN_MAX)
-		return FAULT_NONE;
+		return accounts_fits(wish->folded, why);
 	why_set(why, 0, "%d sign-ins wait already: finish or end one",
 	    SIGNIN_MAX);
 	return FAULT_BUSY;

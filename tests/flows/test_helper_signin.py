@@ -298,6 +298,15 @@ def test_sign_in_works_while_the_keyring_is_full_and_warns(helper):
     assert helper.record()["account"] == JO
 
 
+def test_sign_in_of_a_name_that_fits_no_file_is_refused(helper):
+    helper.start()
+    with helper.connect() as line:
+        answer = line.send("sign-in", account="\u00fc" * 80 +
+                           "@example.org").next()
+    assert answer["result"] == "bad-request"
+    assert "too long" in answer["text"]
+
+
 # -- forget -----------------------------------------------------------------
 
 
