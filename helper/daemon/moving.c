@@ -80,7 +80,7 @@ static enum fault check_place(const struct conn *conn, const char *folded,
 	}
 	account = accounts_find(conn->engine->accounts, folded);
 	if (account == NULL || conn->request.replace)
-		return FAULT_NONE;
+		return accounts_fits(folded, why);
 	why_set(why, 0,
 	    "%s has a grant here already: add --replace to put this one in its "
 	    "place",
@@ -179,6 +179,8 @@ static void export_one(struct conn *conn, struct account *account)
 		conn_refuse(conn, fault, entry == NULL ? view.text : NULL);
 	}
 	buf_drop(&record);
+	/* Else one backup would keep all records in memory. */
+	account_rest(account);
 }
 
 /* Names first, then each by its own request: no answer grows with the number

@@ -105,6 +105,25 @@ def test_status_of_many_accounts_leaves_no_records_in_memory(helper):
     assert helper.token("a77@example.org")["result"] == "ok"
 
 
+def test_export_of_many_accounts_leaves_no_records_in_memory(helper):
+    if paths.sanitized() or "MAILTOKEN_TEST_VALGRIND" in os.environ:
+        pytest.skip("its memory says nothing in such a build")
+    for i in range(200):
+        helper.seed(f"a{i}@example.org", age=86400,
+                    access_token="x" * 50000)
+    helper.start()
+
+    def used():
+        status = Path(f"/proc/{helper.process.pid}/status").read_text()
+        return int(re.search(r"^RssAnon:\s+(\d+) kB", status, re.M)[1])
+
+    before = used()
+    for i in range(200):
+        assert helper.ask("export",
+                          account=f"a{i}@example.org")["result"] == "ok"
+    assert used() - before < 5000
+
+
 @pytest.mark.slow
 def test_sigterm_waits_at_most_20_seconds(helper, idp):
     helper.seed(age=4000)
