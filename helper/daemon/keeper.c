@@ -201,11 +201,11 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 		    &keeper->clock, why);
 	if (fault == FAULT_NONE)
 		fault = sandbox(keeper, why);
+	if (fault == FAULT_NONE && keeper->engine.apps == NULL)
+		fault = apps_new(&keeper->engine, &keeper->engine.apps);
 	if (fault == FAULT_NONE)
 		fault = accounts_new(&keeper->engine, &keeper->engine.accounts,
 		    why);
-	if (fault == FAULT_NONE && keeper->engine.apps == NULL)
-		fault = apps_new(&keeper->engine, &keeper->engine.apps);
 	if (fault != FAULT_NONE)
 		return fault;
 	keeper->working = true;
