@@ -1,8 +1,9 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * A list is enough: renewals are spread out, so the queue is short except
- * when a network comes back.
+ * The queue is a pairing heap (Fredman et al., 1986): all accounts of a large
+ * keyring may want a turn at once when a clock is put right, and a sorted list
+ * would keep the helper busy for minutes then.
  */
 #include "daemon/slots.h"
 
@@ -11,7 +12,8 @@
 struct slots {
 	unsigned held;
 	bool starting;
-	struct slot_wish *queue;
+	int64_t turns;
+	struct slot_wish *queue; /* the next to start */
 };
 
 enum fault slots_new(struct slots **slots_out)
@@ -33,29 +35,69 @@ static bool is_before(const struct slot_wish *a, const struct slot_wish *b)
 {
 	if (a->urgent != b->urgent)
 		return a->urgent;
-	return a->ends_s < b->ends_s;
+	if (a->ends_s != b->ends_s)
+		return a->ends_s < b->ends_s;
+	return a->turn < b->turn;
 }
 
-static void unlink_wish(struct slots *slots, const struct slot_wish *wish)
+static struct slot_wish *meld(struct slot_wish *a, struct slot_wish *b)
 {
-	struct slot_wish **at;
+	struct slot_wish *first = a;
 
-	for (at = &slots->queue; *at != NULL; at = &(*at)->next) {
-		if (*at == wish) {
-			*at = wish->next;
-			return;
-		}
+	if (a == NULL || b == NULL)
+		return a != NULL ? a : b;
+	if (is_before(b, a)) {
+		first = b;
+		b = a;
 	}
+	b->prev = first;
+	b->next = first->child;
+	if (b->next != NULL)
+		b->next->prev = b;
+	first->child = b;
+	return first;
+}
+
+/* Siblings to one heap: in pairs first, which is what makes it fast. */
+static struct slot_wish *meld_all(struct slot_wish *sibling)
+{
+	struct slot_wish *pairs = NULL, *all = NULL, *a, *b;
+
+	while ((a = sibling) != NULL) {
+		b = a->next;
+		sibling = b != NULL ? b->next : NULL;
+		a = meld(a, b);
+		a->next = pairs;
+		pairs = a;
+	}
+	while ((a = pairs) != NULL) {
+		pairs = a->next;
+		all = meld(all, a);
+	}
+	return all;
 }
 
 static void link_wish(struct slots *slots, struct slot_wish *wish)
 {
-	struct slot_wish **at = &slots->queue;
+	wish->child = NULL;
+	slots->queue = meld(slots->queue, wish);
+}
 
-	while (*at != NULL && !is_before(wish, *at))
-		at = &(*at)->next;
-	wish->next = *at;
-	*at = wish;
+static void unlink_wish(struct slots *slots, struct slot_wish *wish)
+{
+	struct slot_wish *rest = meld_all(wish->child);
+
+	if (wish == slots->queue) {
+		slots->queue = rest;
+		return;
+	}
+	if (wish->prev->child == wish)
+		wish->prev->child = wish->next;
+	else
+		wish->prev->next = wish->next;
+	if (wish->next != NULL)
+		wish->next->prev = wish->prev;
+	slots->queue = meld(slots->queue, rest);
 }
 
 static void start_some(struct slots *slots)
@@ -68,7 +110,7 @@ static void start_some(struct slots *slots)
 	slots->starting = true;
 	while (slots->held < SLOTS_MAX && slots->queue != NULL) {
 		wish = slots->queue;
-		slots->queue = wish->next;
+		unlink_wish(slots, wish);
 		wish->place = SLOT_HELD;
 		slots->held++;
 		wish->start(wish->ctx);
@@ -83,6 +125,7 @@ void slots_want(struct slots *slots, struct slot_wish *wish)
 	if (wish->place == SLOT_QUEUED)
 		unlink_wish(slots, wish);
 	wish->place = SLOT_QUEUED;
+	wish->turn = slots->turns++;
 	link_wish(slots, wish);
 	start_some(slots);
 }

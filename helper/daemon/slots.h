@@ -28,7 +28,11 @@ struct slot_wish {
 		SLOT_QUEUED,
 		SLOT_HELD
 	} place;
-	struct slot_wish *next;
+	/* Of the queue: */
+	int64_t turn; /* among equals the first to come */
+	struct slot_wish *child;
+	struct slot_wish *next; /* sibling */
+	struct slot_wish *prev; /* sibling, or the parent of the first */
 };
 
 enum fault slots_new(struct slots **slots_out) MUST_CHECK;

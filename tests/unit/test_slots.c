@@ -168,13 +168,50 @@ static void a_long_queue_that_fails_at_once_needs_no_deep_stack(void **state)
 	assert_non_null(askers);
 	for (i = 0; i < MANY; i++) {
 		askers[i].ends_at_once = true;
-		/* Each goes before the one before: queueing stays cheap. */
-		want(slots, &askers[i], false, -(int64_t)i);
+		want(slots, &askers[i], false, (int64_t)(i * 7919 % MANY));
 	}
 	slots_done(slots, &holders[0].wish);
 	assert_int_equal(starts, SLOTS_MAX + MANY);
 	assert_int_equal(slots_held(slots), SLOTS_MAX - 1);
+	for (i = 0; i < MANY; i++)
+		assert_int_equal(askers[i].started,
+		    SLOTS_MAX + 1 + askers[i].wish.ends_s);
 	free(askers);
+	slots_free(slots);
+}
+
+static void who_leaves_a_long_queue_does_not_upset_it(void **state)
+{
+	struct asker holders[SLOTS_MAX], askers[999];
+	struct slots *slots = make_full(holders);
+	size_t i;
+
+	(void)state;
+	memset(askers, 0, sizeof(askers));
+	for (i = 0; i < COUNT(askers); i++) {
+		askers[i].ends_at_once = true;
+		want(slots, &askers[i], false, (int64_t)(i * 101 % 333));
+		if (i % 4 == 3)
+			slots_done(slots, &askers[i / 2].wish);
+		if (i % 5 == 4)
+			want(slots, &askers[i / 3], i % 2 == 0, 500);
+	}
+	slots_done(slots, &holders[0].wish);
+	for (i = 0; i < COUNT(askers); i++) {
+		const struct asker *a = &askers[i];
+		size_t other;
+
+		assert_int_equal(a->wish.place, SLOT_IDLE);
+		for (other = 0; a->started > 0 && other < i; other++) {
+			const struct asker *b = &askers[other];
+
+			if (b->started == 0 || a->wish.urgent != b->wish.urgent)
+				continue;
+			if (a->wish.ends_s != b->wish.ends_s)
+				assert_int_equal(a->started < b->started,
+				    a->wish.ends_s < b->wish.ends_s);
+		}
+	}
 	slots_free(slots);
 }
 
@@ -187,6 +224,7 @@ int main(void)
 		    requests_go_first_then_by_the_end_of_the_token),
 		cmocka_unit_test(a_wish_that_becomes_urgent_moves_up),
 		cmocka_unit_test(who_holds_a_slot_is_not_started_again),
+		cmocka_unit_test(who_leaves_a_long_queue_does_not_upset_it),
 		cmocka_unit_test(
 		    a_long_queue_that_fails_at_once_needs_no_deep_stack),
 	};
