@@ -17,6 +17,7 @@
 #include "daemon/harden.h"
 #include "daemon/issuers.h"
 #include "daemon/slots.h"
+#include "daemon/supervise.h"
 #include "daemon/watch.h"
 #include "store/seal.h"
 
@@ -42,6 +43,7 @@ static void set_trouble(struct keeper *keeper, const char *text)
 	if (strcmp(keeper->trouble, text) != 0 && text[0] != '\0')
 		log_event(LOG_LEVEL_ERROR, "config", "%s", text);
 	(void)snprintf(keeper->trouble, sizeof(keeper->trouble), "%s", text);
+	supervise_status(keeper->trouble);
 }
 
 static struct timespec file_time(const struct keeper *keeper)
@@ -210,6 +212,7 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 		return fault;
 	keeper->working = true;
 	keeper->trouble[0] = '\0';
+	supervise_status("working");
 	return FAULT_NONE;
 }
 
@@ -379,16 +382,6 @@ struct serve_host keeper_host(struct keeper *keeper)
 	struct serve_host host = { keeper, host_engine, reload_into };
 
 	return host;
-}
-
-bool keeper_is_working(const struct keeper *keeper)
-{
-	return keeper->working;
-}
-
-const char *keeper_trouble(const struct keeper *keeper)
-{
-	return keeper->trouble;
 }
 
 static void give_up(void *ctx, struct account *account)

@@ -46,10 +46,6 @@ enum fault keeper_start(struct keeper *keeper, struct why *why) MUST_CHECK;
 /* keeper_host - what connections need. */
 struct serve_host keeper_host(struct keeper *keeper);
 
-/* keeper_is_working; keeper_trouble - the sentence when it is not. */
-bool keeper_is_working(const struct keeper *keeper);
-const char *keeper_trouble(const struct keeper *keeper);
-
 /* keeper_reload - for SIGHUP: the result is logged. */
 void keeper_reload(struct keeper *keeper);
 

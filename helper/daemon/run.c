@@ -80,13 +80,6 @@ static void stop(evutil_socket_t fd, short events, void *ctx)
 		(void)event_base_loopexit(running->base, NULL);
 }
 
-static void say_ready(const struct running *running)
-{
-	supervise_ready(keeper_is_working(running->keeper) ?
-		"working" :
-		keeper_trouble(running->keeper));
-}
-
 static void hang_up(evutil_socket_t fd, short events, void *ctx)
 {
 	struct running *running = ctx;
@@ -95,7 +88,7 @@ static void hang_up(evutil_socket_t fd, short events, void *ctx)
 	(void)events;
 	supervise_reloading();
 	keeper_reload(running->keeper);
-	say_ready(running);
+	supervise_ready();
 }
 
 static void alive(evutil_socket_t fd, short events, void *ctx)
@@ -198,7 +191,7 @@ static enum run_end run(struct running *running)
 		return RUN_FAILED;
 	start_timers(running);
 	leave_foreground(running->start->ready_fd);
-	say_ready(running);
+	supervise_ready();
 	log_event(LOG_LEVEL_NOTICE, "start", "mailtokend %s is ready",
 	    MAILTOKEN_VERSION);
 	return event_base_dispatch(running->base) < 0 ? RUN_FAILED :

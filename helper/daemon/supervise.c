@@ -21,9 +21,14 @@ int supervise_fds(void)
 	return n;
 }
 
-void supervise_ready(const char *status)
+void supervise_ready(void)
 {
-	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+	(void)sd_notify(0, "READY=1");
+}
+
+void supervise_status(const char *sentence)
+{
+	(void)sd_notifyf(0, "STATUS=%s", sentence);
 }
 
 void supervise_reloading(void)

@@ -14,7 +14,8 @@
  * variables that said so are unset. */
 int supervise_fds(void);
 
-void supervise_ready(const char *status);
+void supervise_ready(void);
+void supervise_status(const char *sentence);
 void supervise_reloading(void);
 void supervise_stopping(void);
 void supervise_alive(void);

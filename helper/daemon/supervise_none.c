@@ -10,9 +10,13 @@ int supervise_fds(void)
 	return 0;
 }
 
-void supervise_ready(const char *status)
+void supervise_ready(void)
 {
-	(void)status;
+}
+
+void supervise_status(const char *sentence)
+{
+	(void)sentence;
 }
 
 void supervise_reloading(void)

@@ -4,6 +4,7 @@
 import os
 import shutil
 import signal
+import socket
 import tempfile
 
 import pytest
@@ -264,6 +265,36 @@ def test_folder_that_is_new_to_the_sandbox_is_told(helper, elsewhere, key):
     answer = helper.ask("reload")
     assert answer["result"] == "config-error"
     assert new in answer["text"] and "restart it" in answer["text"]
+
+
+@pytest.mark.parametrize("how", ["request", "reload", "sighup"])
+def test_supervisor_is_told_what_is_wrong_and_when_it_is_mended(helper, how):
+    if not paths.configured("SYSTEMD_LIBS"):
+        pytest.skip("built without libsystemd")
+    name = helper.path("run", "notify")
+    supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with supervisor:
+        supervisor.bind(name)
+        os.chmod(name, 0o666)
+        supervisor.settimeout(10)
+        environment = helper.environment
+        helper.environment = lambda stderr: {**environment(stderr),
+                                             "NOTIFY_SOCKET": name}
+        told = ""
+        break_config(helper)
+        helper.start()
+        while "READY=1" not in told:
+            told += supervisor.recv(4096).decode() + "\n"
+        assert f"STATUS={helper.config}:2: " in told
+        helper.configure()
+        if how == "sighup":
+            helper.signal(signal.SIGHUP)
+        elif how == "reload":
+            helper.ask("reload")
+        else:
+            helper.token()
+        while "STATUS=working" not in told:
+            told += supervisor.recv(4096).decode() + "\n"
 
 
 PINNED = [
