@@ -126,6 +126,7 @@ static bool wait_for_lock(struct keeper *keeper)
 {
 	int64_t until_ms = peerio_now_ms() + LOCK_WAIT_MS;
 	struct why why = { .err = 0, .text = "" };
+	bool told = false;
 
 	while (keeper_start(keeper, &why) == FAULT_LOCKED) {
 		if (peerio_now_ms() >= until_ms) {
@@ -133,6 +134,10 @@ static bool wait_for_lock(struct keeper *keeper)
 			(void)fprintf(stderr, "mailtokend: %s\n", why.text);
 			return false;
 		}
+		if (!told)
+			log_event(LOG_LEVEL_NOTICE, "lock",
+			    "%s; waiting for it to end", why.text);
+		told = true;
 		peerio_pause(LOCK_PAUSE_MS, until_ms);
 	}
 	return true;
@@ -184,7 +189,10 @@ static void leave_foreground(int ready_fd)
 
 static enum run_end run(struct running *running)
 {
-	/* Signals end the wait, because nothing has begun. */
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	/* To stop during the wait is to end; to reload, to do nothing. */
+	(void)sigaction(SIGHUP, &ignore, NULL);
 	if (!wait_for_lock(running->keeper))
 		return RUN_HELD;
 	if (!catch_signals(running))

@@ -145,6 +145,18 @@ def test_dead_socket_is_replaced_and_a_living_one_is_not(helper, beds):
     assert helper.ask("version")["result"] == "ok"
 
 
+def test_helper_that_waits_for_the_keyring_says_so_and_stays(helper, beds):
+    old = helper.seed(age=10)
+    helper.start()
+    other = beds()
+    other.keyring = helper.keyring
+    other.launch()
+    other.wait_log("waiting for it to end")
+    other.signal(signal.SIGHUP)
+    helper.stop()
+    assert other.token()["token"] == old.access_token
+
+
 def test_several_sockets_are_one_helper(beds):
     bed = beds(sockets=3)
     old = bed.seed(age=10)
