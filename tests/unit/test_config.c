@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failing_malloc.h"
 #include "test.h"
 
 static char folder[] = "/tmp/mailtoken-config-XXXXXX";
@@ -629,6 +630,44 @@ static void ten_thousand_accounts_are_found(void **state)
 	free(text);
 }
 
+static enum fault read_once(void *ctx)
+{
+	struct config_source source = { path, false, false };
+	enum fault fault = FAULT_CONFIG_ERROR;
+	struct config *config = NULL;
+	struct why why;
+
+	fault = ctx == NULL ? config_read(&source, &config, &why) :
+			      config_read_start(&source, &config, &why);
+	config_release(config);
+	return fault;
+}
+
+static void no_memory_at_any_place_is_said(void **state)
+{
+	static const char value[] = "hush-hush-hush\n";
+	char text[512];
+
+	(void)state;
+	(void)snprintf(text, sizeof(text),
+	    "include('%s')\nallow = { 'root', '@nosuchgroup' }\n"
+	    "listen = { '/a/b', '/c/d' }\nkeyring_key = '/k/key'\n"
+	    "provider 'x' {\n" ENDPOINTS " client_secret_file = '%s'\n"
+	    " servers = { 'a.example' } scope = { 'a', 'b' }\n"
+	    " extra = 'a=b'\n}\n"
+	    "account 'B@x' { provider = 'x' allow = '1' servers = 'c' }\n"
+	    "account 'a' { token_of = 'B@x' login = 'c' }\n",
+	    other, secret);
+	write_bytes(secret, value, strlen(value), 0600);
+	write_file(other, "user = \"nobody\"\n");
+	config_release(good(text));
+	assert_true(failing_malloc_each(read_once, NULL) > 40);
+	assert_true(failing_malloc_each(read_once, text) > 10);
+	failing_malloc_watch("hush-hush");
+	assert_int_equal(read_once(NULL), FAULT_NONE);
+	assert_false(failing_malloc_saw());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -648,6 +687,7 @@ int main(void)
 		cmocka_unit_test(secrets_come_from_private_files_only),
 		cmocka_unit_test(no_message_shows_a_secret),
 		cmocka_unit_test(names_that_do_not_exist_are_noted),
+		cmocka_unit_test(no_memory_at_any_place_is_said),
 		cmocka_unit_test(access_follows_the_lists),
 		cmocka_unit_test(a_reload_says_what_changed),
 		cmocka_unit_test(ten_thousand_accounts_are_found),
