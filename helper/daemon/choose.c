@@ -169,37 +169,32 @@ static struct provider *of_preset(const struct config *config,
 	return n == 1 ? found : NULL;
 }
 
-/* Personal mailboxes sign in with either block of Microsoft. */
-static struct provider *for_preset(const struct config *config,
-    const char *preset)
+static enum fault by_preset(const struct choose_from *from, const char *preset,
+    struct choice *choice, struct why *why)
 {
-	struct provider *found = of_preset(config, preset);
+	struct provider *provider = of_preset(from->config, preset);
 
-	if (found == NULL && strcmp(preset, "microsoft-consumer") == 0)
-		found = of_preset(config, "microsoft");
-	return found;
+	/* Personal mailboxes sign in with either block of Microsoft. */
+	if (provider == NULL && strcmp(preset, "microsoft-consumer") == 0)
+		provider = of_preset(from->config, "microsoft");
+	if (provider != NULL)
+		choice->provider = provider_share(provider);
+	else if (provider_registers_itself(preset))
+		return make(from->config, preset, NULL, &choice->provider, why);
+	return FAULT_NONE;
 }
 
 static enum fault by_domain(const struct choose_from *from, const char *preset,
     struct choice *choice, struct why *why)
 {
-	struct span domain = domain_of(from->account);
-	struct provider *provider;
-	enum fault fault = FAULT_NONE;
 	char shown[100];
 
 	if (choice->provider != NULL || preset == NULL)
 		return FAULT_NONE;
-	provider = for_preset(from->config, preset);
-	if (provider != NULL)
-		choice->provider = provider_share(provider);
-	else if (provider_registers_itself(preset))
-		fault = make(from->config, preset, NULL, &choice->provider,
-		    why);
-	attr_plain(domain, shown, sizeof(shown));
+	attr_plain(domain_of(from->account), shown, sizeof(shown));
 	(void)snprintf(choice->reason, sizeof(choice->reason),
 	    "%s is a domain of %s", shown, provider_title(preset));
-	return fault;
+	return by_preset(from, preset, choice, why);
 }
 
 /* Names that a stranger wrote; the first that is known counts. */
@@ -225,20 +220,16 @@ static const char *preset_of_mx(struct span mx)
 static enum fault by_mx(const struct choose_from *from, const char *preset,
     struct choice *choice, struct why *why)
 {
-	struct provider *provider;
-	enum fault fault = FAULT_NONE;
+	const struct config *config = from->config;
+	enum fault fault;
 
 	if (choice->provider != NULL || preset == NULL)
 		return FAULT_NONE;
-	provider = for_preset(from->config, preset);
-	if (provider != NULL)
-		choice->provider = provider_share(provider);
-	else if (provider_registers_itself(preset))
-		fault = make(from->config, preset, NULL, &choice->provider,
-		    why);
+	fault = by_preset(from, preset, choice, why);
 	/* What would be taken anyhow needs no question. */
 	choice->must_ask = choice->provider != NULL &&
-	    (provider == NULL || from->config->n_providers != 1);
+	    (config->n_providers != 1 ||
+		choice->provider != config->providers[0]);
 	(void)snprintf(choice->reason, sizeof(choice->reason),
 	    "the mail exchangers of its domain are those of %s",
 	    provider_title(preset));

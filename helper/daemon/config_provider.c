@@ -48,6 +48,7 @@ static enum fault make(const struct config_part *part,
 	    title, preset);
 }
 
+/* Lists among them are kept as words with blanks between them. */
 static enum fault set_values(const struct config_part *part,
     struct provider *provider)
 {
@@ -67,43 +68,24 @@ static enum fault set_values(const struct config_part *part,
 		"ca_file",
 		"ca_path",
 		"proxy",
+		"scope",
+		"protocols",
 	};
 	enum fault fault = FAULT_NONE;
+	char *value = NULL;
 	struct why why;
 	size_t i;
 
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const char *value = config_text(part, keys[i]);
-
-		if (value == NULL)
-			continue;
-		fault = config_pass(part, keys[i],
-		    provider_set(provider, keys[i], value, &why), &why);
-		if (fault != FAULT_NONE)
-			break;
-	}
-	return fault;
-}
-
-/* Lists that a provider keeps as words with blanks between them. */
-static enum fault set_lists(const struct config_part *part,
-    struct provider *provider)
-{
-	static const char *const keys[] = { "scope", "protocols" };
-	enum fault fault = FAULT_NONE;
-	char *words = NULL;
-	struct why why;
-	size_t i;
-
-	for (i = 0; i < 2 && fault == FAULT_NONE; i++) {
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]) && fault == FAULT_NONE;
+	     i++) {
 		if (config_list(part, keys[i])->line == 0)
 			continue;
-		fault = config_join(part, keys[i], &words);
+		fault = config_join(part, keys[i], &value);
 		if (fault == FAULT_NONE)
 			fault = config_pass(part, keys[i],
-			    provider_set(provider, keys[i], words, &why), &why);
+			    provider_set(provider, keys[i], value, &why), &why);
 	}
-	free(words);
+	free(value);
 	return fault;
 }
 
@@ -183,8 +165,6 @@ static enum fault build(const struct config_part *part,
 	struct why why;
 
 	fault = set_values(part, provider);
-	if (fault == FAULT_NONE)
-		fault = set_lists(part, provider);
 	if (fault == FAULT_NONE)
 		fault = add_lists(part, provider);
 	if (fault == FAULT_NONE)
