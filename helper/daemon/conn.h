@@ -1,7 +1,11 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * conn - one connection, as serve.c and verbs.c share it
+ * conn - one connection: read a request, answer, close
+ *
+ * Owns the descriptor, the buffers and the deadlines; serve.c has the list of
+ * connections, the verbs_*.c know what a request means.  Whatever a peer does
+ * ends its connection at worst.
  */
 #ifndef MAILTOKEN_DAEMON_CONN_H
 #define MAILTOKEN_DAEMON_CONN_H
@@ -16,6 +20,8 @@
 #include "daemon/signin.h"
 #include "daemon/watch.h"
 
+#define CONN_NOTE_BYTES 160
+
 enum conn_phase {
 	CONN_READING,	/* the request is not whole yet */
 	CONN_WORKING,	/* somebody else will answer */
@@ -24,10 +30,13 @@ enum conn_phase {
 	CONN_CLOSING	/* the answer goes out, then the end */
 };
 
+struct answer_refusal;
 struct conn_due;
 
 struct conn {
 	struct serve *serve;
+	const struct serve_host *host;
+	struct event_base *base;
 	int fd;
 	struct peer peer;
 	enum conn_phase phase;
@@ -36,6 +45,7 @@ struct conn {
 	bool inside;	 /* a callback of it is on the stack */
 	bool cancelled;	 /* the peer left before the end of it */
 	bool trusted;	 /* it may do what it asked for */
+	bool hidden;	 /* it is not told whether there is a record */
 	struct event *event;
 	int64_t started_ms;
 	struct buf in;	 /* the request, whose spans point into it */
@@ -43,7 +53,7 @@ struct conn {
 	struct buf out;
 	struct request request;
 	enum fault outcome;
-	const char *note; /* for the log: why, more exactly */
+	char note[CONN_NOTE_BYTES]; /* for the log: why, more exactly */
 
 	struct engine *engine;
 	struct waiter *waiter;
@@ -58,34 +68,57 @@ struct conn {
 	struct conn *prev;
 };
 
-/* verbs.c: act on a request that is whole; conn->out gets answers, and
+/*
+ * conn_new - fd and what peer holds become its own; nothing is read before
+ * conn_start()
+ *
+ * FAULT_NOMEM.
+ */
+struct conn_birth {
+	struct serve *serve;
+	const struct serve_host *host;
+	struct event_base *base;
+	int fd;
+	struct peer peer;
+};
+enum fault conn_new(const struct conn_birth *birth,
+    struct conn **conn_out) MUST_CHECK;
+
+/* conn_start - read what is here already; the connection may be gone then. */
+void conn_start(struct conn *conn);
+
+/* conn_free - lets go of all it waits for; leaves the list of serve.c. */
+void conn_free(struct conn *conn);
+
+/* conn_note - for the log; copied. */
+void conn_note(struct conn *conn, const char *text);
+
+/* conn_close_after - the answer is complete; send it and close.  outcome is
+ * logged.  Frees the connection when none of its callbacks is on the stack;
+ * so do the three below. */
+void conn_close_after(struct conn *conn, enum fault outcome);
+
+/* conn_refuse - answer a fault, with its own sentence if text is NULL. */
+void conn_refuse(struct conn *conn, enum fault fault, const char *text);
+void conn_answer_fault(struct conn *conn, const struct answer_refusal *refusal);
+void conn_answer_ok(struct conn *conn);
+
+/* conn_send_later - what stands in out goes out in the next turn of the loop;
+ * never frees the connection, so it may be called from inside others' lists. */
+void conn_send_later(struct conn *conn);
+
+/* verbs.c: act on a request that is whole; out gets answers, and
  * conn_close_after() is called with the last. */
 void verbs_begin(struct conn *conn);
 
-/* verbs.c: answer a fault, with its own sentence if text is NULL. */
-void conn_refuse(struct conn *conn, enum fault fault, const char *text);
-
-/* verbs.c: whether the peer may know of a folded account. */
-bool conn_may_see(const struct conn *conn, const char *name);
+/* verbs.c: a further list of a dialogue. */
+void verbs_continue(struct conn *conn, const struct attrs *attrs);
 
 /* verbs.c: what the log says besides; after the answer was sent and the
  * connection closed, so that a peer cannot tell from the time it takes. */
 const char *verbs_note(const struct conn *conn);
 
-/* verbs.c: a further list of a dialogue. */
-void verbs_continue(struct conn *conn, const struct attrs *attrs);
-
 /* verbs.c: the peer is gone, or the helper stops: let go of all. */
 void verbs_drop(struct conn *conn);
-
-/* serve.c: the answer is complete; send it and close.  outcome is logged. */
-void conn_close_after(struct conn *conn, enum fault outcome);
-
-/* serve.c: what stands in out goes out in the next turn of the loop; never
- * frees the connection, so it may be called from inside others' lists. */
-void conn_send_later(struct conn *conn);
-
-/* serve.c: for requests that the host answers. */
-const struct serve_host *conn_host(const struct conn *conn);
 
 #endif

@@ -122,8 +122,7 @@ static void answer_imported(struct conn *conn, const struct entry *entry,
 		    "its provider a block with ca_file in the configuration";
 	answer_import(&conn->out, entry->account, entry->provider,
 	    (struct answer_warnings){ warnings, n });
-	answer_ok(&conn->out);
-	conn_close_after(conn, FAULT_NONE);
+	conn_answer_ok(conn);
 }
 
 void moving_import(struct conn *conn)
@@ -172,8 +171,7 @@ static void export_one(struct conn *conn, struct account *account)
 	if (fault == FAULT_NONE) {
 		answer_export(&conn->out, account_name(account),
 		    buf_span(&record));
-		answer_ok(&conn->out);
-		conn_close_after(conn, FAULT_NONE);
+		conn_answer_ok(conn);
 	} else {
 		account_describe(account, &view);
 		conn_refuse(conn, fault, entry == NULL ? view.text : NULL);
@@ -191,8 +189,7 @@ void moving_export(struct conn *conn)
 
 	if (conn->request.account.n == 0) {
 		accounts_each(conn->engine->accounts, name_account, conn);
-		answer_ok(&conn->out);
-		conn_close_after(conn, FAULT_NONE);
+		conn_answer_ok(conn);
 		return;
 	}
 	account = accounts_find(conn->engine->accounts, conn->request.folded);

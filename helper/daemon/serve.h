@@ -1,10 +1,9 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * serve - connections: accept, read one request, answer, close
+ * serve - accepts connections
  *
- * Owns descriptors, buffers, deadlines and caps per uid; verbs.c knows what a
- * request means.  Whatever a peer does ends its connection at worst.
+ * Owns the list of them and the caps per uid; conn.c has the life of each.
  */
 #ifndef MAILTOKEN_DAEMON_SERVE_H
 #define MAILTOKEN_DAEMON_SERVE_H
@@ -12,11 +11,7 @@
 #include "daemon/engine.h"
 #include "daemon/listen.h"
 
-#define SERVE_REQUEST_MAX_MS	  2000
-#define SERVE_PER_UID_MAX	  32
-#define SERVE_PER_UID_ALLOWED_MAX 1024
-#define SERVE_RESERVED_FDS	  128
-
+struct conn;
 struct serve;
 
 /* What connections need of the rest of the helper. */
@@ -46,6 +41,9 @@ bool serve_is_idle(const struct serve *serve);
 /* serve_quiet_ms - how long nobody has asked anything; 0 while a connection
  * is open. */
 int64_t serve_quiet_ms(const struct serve *serve);
+
+/* serve_leave - for conn.c: a connection is about to be freed. */
+void serve_leave(struct serve *serve, const struct conn *conn);
 
 /* serve_free - closes what is left. */
 void serve_free(struct serve *serve);

@@ -1,0 +1,357 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One connection: reading, sending, the end of it.  A request that is here
+ * already when a connection begins is answered without a turn of the event
+ * loop.
+ */
+#include "daemon/conn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/answer.h"
+
+#define REQUEST_MAX_MS 2000
+#define RECEIVE_BYTES  4096
+#define OUT_MAX_BYTES  (64 * 1024 * 1024)
+
+static const char not_taken[] = "the peer did not take its answer";
+
+static void ready(evutil_socket_t fd, short events, void *ctx);
+
+void conn_note(struct conn *conn, const char *text)
+{
+	(void)snprintf(conn->note, sizeof(conn->note), "%s", text);
+}
+
+static void log_request(const struct conn *conn)
+{
+	const struct request *request = &conn->request;
+	struct log_line line;
+
+	/* Those lines are limited: no stranger may fill a disk with them. */
+	log_start(&line,
+	    conn->outcome != FAULT_NONE && conn->trusted ? LOG_LEVEL_NOTICE :
+							   LOG_LEVEL_INFO,
+	    "request");
+	if (conn->understood)
+		log_str(&line, "verb", request_verb_word(request->verb));
+	log_int(&line, "uid", (int64_t)conn->peer.uid);
+	log_int(&line, "pid", (int64_t)conn->peer.pid);
+	if (conn->understood) {
+		log_str(&line, "account", request->folded);
+		log_span(&line, "server", request->server);
+		log_span(&line, "service", request->service);
+		log_span(&line, "mechanism", request->mechanism);
+		log_span(&line, "challenge", request->challenge);
+	}
+	log_str(&line, "outcome",
+	    conn->cancelled ? "cancelled" : fault_word(conn->outcome));
+	log_str(&line, "note", verbs_note(conn));
+	log_int(&line, "ms", clock_boot_ms() - conn->started_ms);
+	log_end(&line);
+}
+
+static void close_fd(struct conn *conn)
+{
+	if (conn->event == NULL)
+		return;
+	event_free(conn->event);
+	conn->event = NULL;
+	(void)close(conn->fd);
+}
+
+void conn_free(struct conn *conn)
+{
+	close_fd(conn);
+	verbs_drop(conn);
+	serve_leave(conn->serve, conn);
+	buf_drop(&conn->in);
+	buf_drop(&conn->more);
+	buf_drop(&conn->out);
+	peer_drop(&conn->peer);
+	free(conn);
+}
+
+static int64_t request_left_ms(const struct conn *conn)
+{
+	return REQUEST_MAX_MS - (clock_boot_ms() - conn->started_ms);
+}
+
+/* What to wait for now, and how long. */
+static void wait_more(struct conn *conn)
+{
+	int64_t left_ms = request_left_ms(conn);
+	struct timeval limit;
+	short events = conn->deaf ? 0 : EV_READ;
+	bool timed = conn->phase == CONN_READING;
+
+	if (conn->out.n > 0)
+		events |= EV_WRITE;
+	if (conn->phase == CONN_CLOSING) {
+		/* A peer that does not read its answer is let go. */
+		events = EV_WRITE;
+		left_ms = REQUEST_MAX_MS;
+		timed = true;
+	}
+	if (left_ms < 1)
+		left_ms = 1;
+	limit.tv_sec = (time_t)(left_ms / 1000);
+	limit.tv_usec = (suseconds_t)(left_ms % 1000 * 1000);
+	(void)event_del(conn->event);
+	if (events == 0)
+		return;
+	(void)event_assign(conn->event, conn->base, conn->fd, events, ready,
+	    conn);
+	(void)event_add(conn->event, timed ? &limit : NULL);
+}
+
+/* False when the connection is gone. */
+static bool send_out(struct conn *conn)
+{
+	ssize_t n;
+
+	while (conn->out.n > 0) {
+		n = send(conn->fd, conn->out.p, conn->out.n,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		if (n < 0)
+			return false;
+		buf_consume(&conn->out, (size_t)n);
+	}
+	return true;
+}
+
+/* After every callback: send, then close or wait. */
+static void settle(struct conn *conn)
+{
+	bool alive;
+
+	if (conn->inside)
+		return;
+	alive = buf_fault(&conn->out) == FAULT_NONE && send_out(conn);
+	if (!alive && conn->note[0] == '\0')
+		conn_note(conn, not_taken);
+	if (!alive || (conn->phase == CONN_CLOSING && conn->out.n == 0)) {
+		close_fd(conn);
+		log_request(conn);
+		conn_free(conn);
+		return;
+	}
+	wait_more(conn);
+}
+
+void conn_close_after(struct conn *conn, enum fault outcome)
+{
+	conn->outcome = outcome;
+	conn->phase = CONN_CLOSING;
+	settle(conn);
+}
+
+void conn_send_later(struct conn *conn)
+{
+	if (!conn->inside)
+		wait_more(conn);
+}
+
+void conn_answer_fault(struct conn *conn, const struct answer_refusal *refusal)
+{
+	answer_fault(&conn->out, refusal);
+	conn_close_after(conn, refusal->fault);
+}
+
+void conn_refuse(struct conn *conn, enum fault fault, const char *text)
+{
+	struct answer_refusal refusal = { .fault = fault,
+		.text = text,
+		.retry_after_s = 1 }; /* it is the helper that stops */
+
+	if (text != NULL)
+		conn_note(conn, text);
+	conn_answer_fault(conn, &refusal);
+}
+
+void conn_answer_ok(struct conn *conn)
+{
+	answer_ok(&conn->out);
+	conn_close_after(conn, FAULT_NONE);
+}
+
+static void begin(struct conn *conn, const struct attrs *attrs)
+{
+	struct why why;
+	enum fault fault;
+
+	fault = request_read(attrs, &conn->request, &why);
+	if (fault != FAULT_NONE) {
+		conn_refuse(conn, fault, why.text);
+		return;
+	}
+	conn->understood = true;
+	conn->phase = CONN_WORKING;
+	verbs_begin(conn);
+}
+
+static bool wants_list(const struct conn *conn)
+{
+	return conn->phase == CONN_READING || conn->phase == CONN_DIALOGUE;
+}
+
+static void got_list(struct conn *conn, struct span list)
+{
+	struct attrs attrs;
+
+	if (attr_parse(list, WIRE_FIRST, &attrs) != FAULT_NONE)
+		conn_refuse(conn, FAULT_BAD_REQUEST,
+		    "the request is not an attribute list of "
+		    "mailtoken-protocol(7)");
+	else if (conn->phase == CONN_DIALOGUE)
+		verbs_continue(conn, &attrs);
+	else
+		begin(conn, &attrs);
+}
+
+/* Every whole list that is here and wanted. */
+static void look(struct conn *conn)
+{
+	while (wants_list(conn)) {
+		bool first = conn->phase == CONN_READING;
+		struct buf *from = first ? &conn->in : &conn->more;
+		struct span list = buf_span(from);
+		size_t length;
+
+		if (attr_length(list, &length) != FAULT_NONE) {
+			conn_refuse(conn, FAULT_BAD_REQUEST,
+			    "the request is too long");
+			return;
+		}
+		if (length == 0)
+			return;
+		list.n = length;
+		got_list(conn, list);
+		if (!first)
+			buf_consume(from, length);
+		else if (conn->phase == CONN_DIALOGUE)
+			buf_add(&conn->more,
+			    (struct span){ from->p + length,
+				from->n - length });
+	}
+}
+
+/*
+ * The end of what the peer sends.  It may still wait for its answer; a
+ * sign-in, a forget or a watch ends here, that is how they are cancelled.
+ */
+static void hang_up(struct conn *conn)
+{
+	conn->deaf = true;
+	if (conn->phase == CONN_CLOSING ||
+	    (conn->phase == CONN_WORKING && conn->forget == NULL))
+		return;
+	conn_note(conn, "the peer hung up");
+	conn->cancelled = conn->signin != NULL || conn->forget != NULL;
+	conn->phase = CONN_CLOSING;
+}
+
+/*
+ * After the request nothing but the end, or a dialogue's next list, may come;
+ * the rest is read and dropped, so that an end is seen.
+ */
+static void receive(struct conn *conn)
+{
+	struct buf *in = conn->phase == CONN_READING ? &conn->in : &conn->more;
+	bool wanted = wants_list(conn);
+	char drop[256];
+	size_t room = sizeof(drop);
+	char *p = drop;
+	ssize_t n;
+
+	if (wanted) {
+		p = buf_space(in, RECEIVE_BYTES, &room);
+		if (p == NULL) {
+			conn_refuse(conn, FAULT_BAD_REQUEST,
+			    "the request is too long");
+			return;
+		}
+	}
+	n = recv(conn->fd, p, room, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		if (conn->phase == CONN_READING && conn->in.n > 0 && n == 0)
+			conn_refuse(conn, FAULT_BAD_REQUEST,
+			    "the request ends before its empty line");
+		else
+			hang_up(conn);
+		return;
+	}
+	if (wanted) {
+		buf_used(in, (size_t)n);
+		look(conn);
+	}
+}
+
+static bool is_late(const struct conn *conn, short events)
+{
+	return conn->phase == CONN_READING &&
+	    ((events & EV_TIMEOUT) || request_left_ms(conn) <= 0);
+}
+
+static void ready(evutil_socket_t fd, short events, void *ctx)
+{
+	struct conn *conn = ctx;
+
+	(void)fd;
+	conn->inside = true;
+	if (conn->phase == CONN_CLOSING && events == EV_TIMEOUT) {
+		buf_drop(&conn->out);
+		conn_note(conn, not_taken);
+	}
+	/* Even at the end of its time: it may be the helper that was late. */
+	if ((events & EV_READ) || conn->phase == CONN_READING)
+		receive(conn);
+	if (is_late(conn, events))
+		conn_refuse(conn, FAULT_TIMEOUT,
+		    "no whole request came within 2 seconds");
+	conn->inside = false;
+	settle(conn);
+}
+
+enum fault conn_new(const struct conn_birth *birth, struct conn **conn_out)
+{
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL)
+		return FAULT_NOMEM;
+	conn->event = event_new(birth->base, birth->fd, EV_READ, ready, conn);
+	if (conn->event == NULL) {
+		free(conn);
+		return FAULT_NOMEM;
+	}
+	conn->serve = birth->serve;
+	conn->host = birth->host;
+	conn->base = birth->base;
+	conn->fd = birth->fd;
+	conn->peer = birth->peer;
+	conn->started_ms = clock_boot_ms();
+	buf_init(&conn->in, WIRE_LIST_MAX_BYTES + 1);
+	buf_init(&conn->more, WIRE_LIST_MAX_BYTES + 1);
+	buf_init(&conn->out, OUT_MAX_BYTES);
+	*conn_out = conn;
+	return FAULT_NONE;
+}
+
+void conn_start(struct conn *conn)
+{
+	conn->inside = true;
+	receive(conn);
+	conn->inside = false;
+	settle(conn);
+}

@@ -1,0 +1,125 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Grants that come and go: sign-in and forget.
+ */
+#include "daemon/answer.h"
+#include "daemon/apps.h"
+#include "daemon/verbs.h"
+
+static void app_answered(void *ctx, const struct account_answer *answer)
+{
+	struct conn *conn = ctx;
+	const char *mailbox = conn->request.folded;
+
+	conn->waiter = NULL;
+	answer_app(&conn->out, mailbox,
+	    apps_provider(conn->engine->config, mailbox), answer);
+	conn_close_after(conn, answer->fault);
+}
+
+/* Nobody needs to sign in; whether the application can is tried. */
+static void app_sign_in(struct conn *conn)
+{
+	struct account_question question = {
+		.mailbox = conn->request.folded,
+		.fn = app_answered,
+		.ctx = conn,
+	};
+	struct account *account;
+	enum fault fault;
+
+	fault = apps_find(conn->engine->apps, question.mailbox, &account);
+	if (fault != FAULT_NONE)
+		conn_refuse(conn, fault, NULL);
+	else
+		account_refresh(account, &question, &conn->waiter);
+}
+
+bool verbs_app_sign_in(struct conn *conn)
+{
+	const struct request *request = &conn->request;
+	const struct provider *provider = apps_provider(conn->engine->config,
+	    request->folded);
+
+	if (provider == NULL || request->issuer.n > 0 ||
+	    (request->provider.n > 0 &&
+		!span_is(request->provider, provider->name)))
+		return false;
+	app_sign_in(conn);
+	return true;
+}
+
+static void signin_happened(void *ctx, const struct signin_event *event)
+{
+	struct conn *conn = ctx;
+
+	answer_signin(&conn->out, event);
+	if (event->kind == SIGNIN_DONE)
+		conn_close_after(conn, event->fault);
+	else
+		conn_send_later(conn);
+}
+
+void verbs_sign_in(struct conn *conn)
+{
+	const struct request *request = &conn->request;
+	struct signin_wish wish = {
+		.account = request->account,
+		.folded = request->folded,
+		.provider = request->provider,
+		.issuer = request->issuer,
+		.mx = request->mx,
+		.protocols = request->protocols,
+		.flow = request->flow,
+		.servers = request->servers,
+		.as_delegate = request->as_delegate,
+		.event = signin_happened,
+		.ctx = conn,
+	};
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
+
+	if (verbs_app_sign_in(conn))
+		return;
+	fault = signin_start(conn->engine, &wish, &conn->signin, &why);
+	if (fault != FAULT_NONE) {
+		conn_refuse(conn, fault, why.text[0] != '\0' ? why.text : NULL);
+		return;
+	}
+	conn->phase = CONN_DIALOGUE;
+}
+
+static void forgotten(void *ctx, const struct forget_end *end)
+{
+	struct conn *conn = ctx;
+
+	if (end->fault != FAULT_NONE) {
+		conn_refuse(conn, end->fault, end->text);
+		return;
+	}
+	answer_forgotten(&conn->out, end);
+	conn_close_after(conn, FAULT_NONE);
+}
+
+void verbs_forget(struct conn *conn)
+{
+	const struct forget_wish wish = {
+		.account = conn->request.folded,
+		.revoke = conn->request.revoke,
+		.keep_local = conn->request.keep_local,
+	};
+	enum fault fault;
+
+	fault = forget_start(conn->engine, &wish, forgotten, conn,
+	    &conn->forget);
+	if (fault == FAULT_UNKNOWN_ACCOUNT)
+		conn_refuse(conn, fault,
+		    apps_provider(conn->engine->config, conn->request.folded) !=
+			    NULL ?
+			"its application signs in for it, so there is nothing "
+			"to forget: take its block out of the configuration" :
+			"there is no such account to forget");
+	else if (fault != FAULT_NONE)
+		conn_refuse(conn, FAULT_INTERNAL, NULL);
+}

@@ -1,0 +1,146 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The state of accounts, once and at each change: those with a record, and
+ * those whose application signs in for itself.
+ */
+#include "daemon/accounts.h"
+#include "daemon/answer.h"
+#include "daemon/apps.h"
+#include "daemon/grant.h"
+#include "daemon/verbs.h"
+
+#define SERVERS_TEXT_BYTES 4096
+
+static bool may_see(const struct conn *conn, const char *name)
+{
+	const struct config *config = conn->engine->config;
+
+	return peer_is_root(&conn->peer) ||
+	    config_is_admin(config, &conn->peer) ||
+	    config_allows(config, name, &conn->peer);
+}
+
+static void show(void *ctx, struct account *account)
+{
+	struct conn *conn = ctx;
+	char servers[SERVERS_TEXT_BYTES] = "";
+	struct provider *provider;
+	struct account_view view;
+	struct why why;
+
+	if ((!account_exists(account) && conn->phase != CONN_STREAMING) ||
+	    !may_see(conn, account_name(account)))
+		return;
+	if (conn->request.account.n > 0 &&
+	    strcmp(conn->request.folded, account_name(account)) != 0)
+		return;
+	account_describe(account, &view);
+	/* One that cannot be read is not read again: view has its text. */
+	provider = view.provider == NULL ?
+	    NULL :
+	    config_provider(conn->engine->config, view.provider);
+	if (provider != NULL)
+		provider = provider_share(provider);
+	else if (view.provider != NULL &&
+	    grant_provider(conn->engine->config, account_entry(account),
+		&provider, &why) != FAULT_NONE)
+		provider = NULL;
+	if (provider != NULL)
+		answer_servers(provider, view.account, view.servers, servers,
+		    sizeof(servers));
+	provider_release(provider);
+	answer_view(&conn->out, &view, servers);
+	/* Else one status would keep all records in memory. */
+	if (conn->phase != CONN_STREAMING)
+		account_rest(account);
+}
+
+/* A mailbox of an application, by the name that the configuration has. */
+static void show_app(struct conn *conn, const char *mailbox)
+{
+	const struct config *config = conn->engine->config;
+	const struct config_account *block = config_account(config, mailbox);
+	struct provider *provider = apps_provider(config, mailbox);
+	struct account *account = apps_peek(conn->engine->apps, mailbox);
+	struct account_view view = { .state = ACCOUNT_ACTIVE };
+	char servers[SERVERS_TEXT_BYTES];
+
+	if (provider == NULL || !may_see(conn, mailbox))
+		return;
+	if (conn->request.account.n > 0 &&
+	    strcmp(conn->request.folded, mailbox) != 0)
+		return;
+	if (account != NULL)
+		account_describe(account, &view);
+	view.account = mailbox;
+	view.provider = provider->name;
+	answer_servers(provider, mailbox, block->servers, servers,
+	    sizeof(servers));
+	answer_view(&conn->out, &view, servers);
+}
+
+/* Those with a block of their own; all, or those that share one account. */
+static void show_apps(struct conn *conn, const struct account *account)
+{
+	const struct config *config = conn->engine->config;
+	size_t i;
+
+	for (i = 0; i < config->n_accounts; i++) {
+		const char *mailbox = config->accounts[i].name;
+
+		if (mailbox[0] != '*' &&
+		    (account == NULL ||
+			apps_peek(conn->engine->apps, mailbox) == account))
+			show_app(conn, mailbox);
+	}
+}
+
+void verbs_status(struct conn *conn)
+{
+	const char *name = conn->request.folded;
+	struct account *account;
+
+	if (conn->request.account.n == 0) {
+		accounts_each(conn->engine->accounts, show, conn);
+		show_apps(conn, NULL);
+	} else if (!may_see(conn, name)) {
+		verbs_refuse_unknown(conn, false);
+		return;
+	} else if (apps_provider(conn->engine->config, name) != NULL) {
+		show_app(conn, name);
+	} else {
+		account = accounts_find(conn->engine->accounts, name);
+		if (account == NULL) {
+			verbs_refuse_unknown(conn, true);
+			return;
+		}
+		show(conn, account);
+	}
+	conn_answer_ok(conn);
+}
+
+static void changed(void *ctx, struct account *account)
+{
+	struct conn *conn = ctx;
+
+	if (conn->phase != CONN_STREAMING)
+		return; /* its end is on the way */
+	if (account_is_app(account))
+		show_apps(conn, account);
+	else
+		show(conn, account);
+	conn_send_later(conn);
+}
+
+void verbs_watch(struct conn *conn)
+{
+	if (watch_add(conn->engine->watchers, changed, conn, &conn->watcher) !=
+	    FAULT_NONE) {
+		conn_refuse(conn, FAULT_INTERNAL, NULL);
+		return;
+	}
+	conn->phase = CONN_STREAMING;
+	answer_watching(&conn->out);
+	conn_send_later(conn);
+}
