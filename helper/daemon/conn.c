@@ -173,8 +173,9 @@ void conn_refuse(struct conn *conn, enum fault fault, const char *text)
 		.text = text,
 		.retry_after_s = 1 }; /* it is the helper that stops */
 
-	if (text != NULL)
-		conn_note(conn, text);
+	if (text == NULL || text[0] == '\0')
+		refusal.text = fault_text(fault);
+	conn_note(conn, refusal.text);
 	conn_answer_fault(conn, &refusal);
 }
 

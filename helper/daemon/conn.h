@@ -98,7 +98,8 @@ void conn_note(struct conn *conn, const char *text);
  * so do the three below. */
 void conn_close_after(struct conn *conn, enum fault outcome);
 
-/* conn_refuse - answer a fault, with its own sentence if text is NULL. */
+/* conn_refuse - answer a fault, with its own sentence if text is NULL or
+ * empty. */
 void conn_refuse(struct conn *conn, enum fault fault, const char *text);
 void conn_answer_fault(struct conn *conn, const struct answer_refusal *refusal);
 void conn_answer_ok(struct conn *conn);

@@ -10,7 +10,6 @@
 
 #include "daemon/grant.h"
 #include "oauth/foreign.h"
-#include "store/keyring.h"
 #include "wire/words.h"
 
 static enum fault bad(struct why *why, const char *text)
@@ -27,16 +26,11 @@ static enum fault set_names(const struct import_source *source,
     const struct foreign *foreign, struct entry *entry, struct why *why)
 {
 	struct span account = source->account;
-	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
 	enum fault fault;
 
 	if (account.n == 0)
 		account = span_of(foreign->user);
-	fault = keyring_leaf(account, leaf);
-	if (fault == FAULT_TOO_BIG)
-		return bad(why,
-		    "the account's name is too long for a file of the keyring");
-	if (fault != FAULT_NONE)
+	if (!attr_is_account(account))
 		return bad(why,
 		    "the file does not say whose it is: name the account with "
 		    "--account");

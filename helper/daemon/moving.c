@@ -143,7 +143,7 @@ void moving_import(struct conn *conn)
 		fault = accounts_make(conn->engine->accounts, folded, &account);
 	if (fault != FAULT_NONE) {
 		entry_free(entry);
-		conn_refuse(conn, fault, why.text[0] != '\0' ? why.text : NULL);
+		conn_refuse(conn, fault, why.text);
 		return;
 	}
 	fault = account_import(account, entry, &why);

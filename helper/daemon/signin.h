@@ -46,16 +46,7 @@ struct signin_event {
 typedef void signin_event_fn(void *ctx, const struct signin_event *event);
 
 struct signin_wish {
-	struct span account; /* as it was written */
-	const char *folded;
-	struct span provider;  /* empty: the helper chooses */
-	struct span issuer;    /* empty: not named */
-	struct span mx;	       /* mail exchangers, blanks between */
-	const char *protocols; /* "": the provider's; in an array of
-					   REQUEST_PROTOCOLS_BYTES */
-	enum flow_kind flow;   /* FLOW_NONE: the provider's */
-	struct span servers;
-	bool as_delegate;
+	const struct request *request; /* not kept */
 	signin_event_fn *event;
 	void *ctx; /* of event */
 };

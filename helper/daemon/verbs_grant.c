@@ -18,8 +18,8 @@ static void app_answered(void *ctx, const struct account_answer *answer)
 	conn_close_after(conn, answer->fault);
 }
 
-/* Nobody needs to sign in; whether the application can is tried. */
-static void app_sign_in(struct conn *conn)
+/* An application signs in for itself; whether it can is tried. */
+static void try_app(struct conn *conn)
 {
 	struct account_question question = {
 		.mailbox = conn->request.folded,
@@ -36,18 +36,15 @@ static void app_sign_in(struct conn *conn)
 		account_refresh(account, &question, &conn->waiter);
 }
 
-bool verbs_app_sign_in(struct conn *conn)
+static bool somebody_has_to(const struct conn *conn)
 {
 	const struct request *request = &conn->request;
 	const struct provider *provider = apps_provider(conn->engine->config,
 	    request->folded);
 
-	if (provider == NULL || request->issuer.n > 0 ||
+	return provider == NULL || request->issuer.n > 0 ||
 	    (request->provider.n > 0 &&
-		!span_is(request->provider, provider->name)))
-		return false;
-	app_sign_in(conn);
-	return true;
+		!span_is(request->provider, provider->name));
 }
 
 static void signin_happened(void *ctx, const struct signin_event *event)
@@ -63,31 +60,23 @@ static void signin_happened(void *ctx, const struct signin_event *event)
 
 void verbs_sign_in(struct conn *conn)
 {
-	const struct request *request = &conn->request;
-	struct signin_wish wish = {
-		.account = request->account,
-		.folded = request->folded,
-		.provider = request->provider,
-		.issuer = request->issuer,
-		.mx = request->mx,
-		.protocols = request->protocols,
-		.flow = request->flow,
-		.servers = request->servers,
-		.as_delegate = request->as_delegate,
+	const struct signin_wish wish = {
+		.request = &conn->request,
 		.event = signin_happened,
 		.ctx = conn,
 	};
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
 
-	if (verbs_app_sign_in(conn))
-		return;
-	fault = signin_start(conn->engine, &wish, &conn->signin, &why);
-	if (fault != FAULT_NONE) {
-		conn_refuse(conn, fault, why.text[0] != '\0' ? why.text : NULL);
+	if (!somebody_has_to(conn)) {
+		try_app(conn);
 		return;
 	}
-	conn->phase = CONN_DIALOGUE;
+	fault = signin_start(conn->engine, &wish, &conn->signin, &why);
+	if (fault != FAULT_NONE)
+		conn_refuse(conn, fault, why.text);
+	else
+		conn->phase = CONN_DIALOGUE;
 }
 
 static void forgotten(void *ctx, const struct forget_end *end)

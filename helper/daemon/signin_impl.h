@@ -1,0 +1,49 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * signin_impl - the inside of a sign-in, for signin.c and signin_keep.c only
+ */
+#ifndef MAILTOKEN_DAEMON_SIGNIN_IMPL_H
+#define MAILTOKEN_DAEMON_SIGNIN_IMPL_H
+
+#include <event2/event.h>
+
+#include "daemon/choose.h"
+#include "daemon/profile.h"
+#include "daemon/signin.h"
+
+typedef void answered_fn(struct signin *signin, struct span answer);
+
+struct signin {
+	struct engine *engine;
+	char *account;
+	char folded[ACCOUNT_MAX_BYTES + 1];
+	char *servers;
+	enum flow_kind kind;
+	bool as_delegate;
+	struct provider *provider;
+	struct flow *flow;
+	struct event *limit;
+	struct event *soon; /* first turn of the loop */
+	struct profile *profile;
+	struct choice choice;
+	char protocols[REQUEST_PROTOCOLS_BYTES];
+	int64_t registered_s;
+	enum flow_kind wished;
+	char reason[320];
+	struct entry *entry;   /* until it is kept */
+	answered_fn *answered; /* of the open question; NULL: none is */
+	signin_event_fn *fn;
+	void *ctx;
+	struct signin *next;
+};
+
+/* signin.c; text NULL: the fault's own.  The sign-in may be gone afterwards. */
+void signin_end(struct signin *signin, enum fault fault, const char *text);
+void signin_ask(struct signin *signin, const struct signin_event *question,
+    answered_fn *answered);
+
+/* signin_keep.c: the tokens are here; what is taken of them is set NULL. */
+void signin_keep(struct signin *signin, struct reply_token *token);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The end of a sign-in: who signed in, and the record that comes of it.
+ */
+#include "daemon/signin_impl.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "daemon/accounts.h"
+#include "daemon/grant.h"
+
+/* Whether name is one of the blank-separated names of identity. */
+static bool is_named(const char *identity, const char *name)
+{
+	size_t n = strlen(name);
+
+	while (*identity != '\0') {
+		size_t word = strcspn(identity, " ");
+
+		if (word == n && strncasecmp(identity, name, n) == 0)
+			return true;
+		identity += word;
+		identity += strspn(identity, " ");
+	}
+	return false;
+}
+
+static void commit(struct signin *signin)
+{
+	struct signin_event event = { .kind = SIGNIN_DONE };
+	struct entry *entry = signin->entry;
+	struct account *account;
+	struct why why = { .err = 0, .text = "" };
+	char lacks[200];
+	struct span word;
+	size_t n = 0;
+
+	if (accounts_make(signin->engine->accounts, signin->folded, &account) !=
+	    FAULT_NONE) {
+		signin_end(signin, FAULT_NOMEM, NULL);
+		return;
+	}
+	signin->entry = NULL;
+	word = grant_lacks(entry);
+	if (account_adopt(account, entry, &why) != FAULT_NONE)
+		event.warnings[n++] = why.text;
+	if (word.n > 0) {
+		char plain[100];
+
+		attr_plain(word, plain, sizeof(plain));
+		(void)snprintf(lacks, sizeof(lacks),
+		    "the provider did not grant %s: mail servers may refuse "
+		    "the token",
+		    plain);
+		event.warnings[n++] = lacks;
+	}
+	if (entry->identity == NULL)
+		event.warnings[n++] =
+		    "the provider does not say who signed in: "
+		    "make sure that it was the right user";
+	event.entry = account_entry(account);
+	event.identity = entry->identity;
+	event.provider = signin->provider;
+	signin->fn(signin->ctx, &event);
+}
+
+static void other_user_answered(struct signin *signin, struct span answer)
+{
+	signin->answered = NULL;
+	if (span_is(answer, "yes"))
+		commit(signin);
+	else
+		signin_end(signin, FAULT_DENIED,
+		    "another user signed in; nothing was stored");
+}
+
+static void ask_whether(struct signin *signin)
+{
+	struct signin_event event = { .kind = SIGNIN_ASK,
+		.question = QUESTION_OTHER_USER };
+	char who[256], text[768];
+
+	attr_plain(span_of(signin->entry->identity), who, sizeof(who));
+	(void)snprintf(text, sizeof(text), "%s signed in, not %s; keep this?",
+	    who, signin->account);
+	event.identity = who;
+	event.text = text;
+	signin_ask(signin, &event, other_user_answered);
+}
+
+/* What the configuration does not know. */
+static enum fault keep_client(struct signin *signin)
+{
+	const struct provider *provider = signin->provider;
+	struct entry *entry = signin->entry;
+
+	if (entry->protocols == NULL && signin->protocols[0] != '\0' &&
+	    entry_set(&entry->protocols, span_of(signin->protocols)))
+		return FAULT_NOMEM;
+	entry->registered_s = signin->registered_s;
+	if (signin->registered_s == 0 || provider->client_secret == NULL)
+		return FAULT_NONE;
+	return secret_copy(provider->client_secret, &entry->client_secret);
+}
+
+void signin_keep(struct signin *signin, struct reply_token *token)
+{
+	const struct grant_signin signed_in = {
+		.account = span_of(signin->account),
+		.provider = signin->provider,
+		.flow = signin->kind,
+		.servers = span_of(signin->servers),
+	};
+	struct now now = engine_now();
+
+	if (token->refresh_token == NULL) {
+		signin_end(signin, FAULT_CONFIG_ERROR,
+		    "the provider gave no refresh token: add offline_access "
+		    "(or what it calls that) to scope, and sign in again");
+		return;
+	}
+	if (grant_new(&signed_in, token, &now, &signin->entry) != FAULT_NONE ||
+	    keep_client(signin) != FAULT_NONE) {
+		signin_end(signin, FAULT_NOMEM, NULL);
+		return;
+	}
+	if (signin->entry->identity != NULL && !signin->as_delegate &&
+	    !is_named(signin->entry->identity, signin->account))
+		ask_whether(signin);
+	else
+		commit(signin);
+}
