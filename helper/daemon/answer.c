@@ -10,6 +10,8 @@
 
 #include "wire/base64.h"
 
+#define SERVERS_BYTES 4096 /* shown; the end of a longer list is cut */
+
 static void finish(struct attr_writer *writer)
 {
 	static const struct answer_refusal sorry = { .fault = FAULT_INTERNAL,
@@ -36,6 +38,38 @@ static void put_time(struct attr_writer *writer, const char *name,
 {
 	if (time_s > 0)
 		attr_put_int(writer, name, time_s);
+}
+
+/* One more name, if there is room for all of it. */
+static void add_name(char list[SERVERS_BYTES], const char *before,
+    const char *name)
+{
+	size_t n = strlen(list);
+	int added = snprintf(list + n, SERVERS_BYTES - n, "%s%s%s",
+	    n > 0 ? " " : "", before, name);
+
+	if (added < 0 || (size_t)added >= SERVERS_BYTES - n)
+		list[n] = '\0';
+}
+
+/* A provider's servers, for an account, and more of them, or NULL. */
+static void put_servers(struct attr_writer *writer,
+    const struct provider *provider, const char *account, const char *more)
+{
+	const char *at = strrchr(account, '@');
+	char list[SERVERS_BYTES] = "";
+	size_t i;
+
+	for (i = 0; i < provider->n_servers; i++)
+		add_name(list, "", provider->servers[i]);
+	if (provider->n_servers == 0 && at != NULL) {
+		add_name(list, "", at + 1);
+		add_name(list, "*.", at + 1);
+	}
+	if (more != NULL && more[0] != '\0')
+		add_name(list, "", more);
+	if (list[0] != '\0')
+		attr_put_str(writer, ATTR_SERVERS, list);
 }
 
 void answer_ok(struct buf *out)
@@ -82,7 +116,7 @@ void answer_app(struct buf *out, const char *account,
     const struct provider *provider, const struct account_answer *answer)
 {
 	struct attr_writer writer;
-	char servers[4096], text[500];
+	char text[500];
 
 	attr_begin(&writer, out, WIRE_FIRST);
 	attr_put_str(&writer, ATTR_EVENT, EVENT_DONE);
@@ -90,13 +124,11 @@ void answer_app(struct buf *out, const char *account,
 	if (answer->fault != FAULT_NONE) {
 		put_plain(&writer, ATTR_TEXT, answer->text);
 	} else if (provider != NULL) {
-		answer_servers(provider, account, NULL, servers,
-		    sizeof(servers));
 		attr_put_str(&writer, ATTR_ACCOUNT, account);
 		attr_put_str(&writer, ATTR_PROVIDER, provider->name);
 		attr_put_str(&writer, ATTR_FLOW,
 		    flow_kind_word(provider->flow));
-		attr_put_str(&writer, ATTR_SERVERS, servers);
+		put_servers(&writer, provider, account, NULL);
 		(void)snprintf(text, sizeof(text),
 		    "%.254s needs no sign-in: the application of provider "
 		    "'%.64s' signs in for itself, and that works",
@@ -177,7 +209,7 @@ void answer_forgotten(struct buf *out, const struct forget_end *end)
 }
 
 void answer_view(struct buf *out, const struct account_view *view,
-    const char *servers)
+    const struct provider *provider)
 {
 	struct attr_writer writer;
 
@@ -186,8 +218,8 @@ void answer_view(struct buf *out, const struct account_view *view,
 	if (view->provider != NULL)
 		attr_put_str(&writer, ATTR_PROVIDER, view->provider);
 	attr_put_str(&writer, ATTR_STATE, account_state_word(view->state));
-	if (servers != NULL && servers[0] != '\0')
-		attr_put_str(&writer, ATTR_SERVERS, servers);
+	if (provider != NULL)
+		put_servers(&writer, provider, view->account, view->servers);
 	put_time(&writer, ATTR_EXPIRES, view->expires_s);
 	put_time(&writer, ATTR_REFRESHED, view->refreshed_s);
 	put_time(&writer, ATTR_GRANT_EXPIRES, view->grant_expires_s);
@@ -222,39 +254,6 @@ void answer_version(struct buf *out, const char *keyring)
 	finish(&writer);
 }
 
-void answer_servers(const struct provider *provider, const char *account,
-    const char *more, char *out, size_t out_bytes)
-{
-	const char *at = strrchr(account, '@');
-	size_t i, used = 0;
-	int n = 0;
-
-	out[0] = '\0';
-	for (i = 0; i < provider->n_servers; i++) {
-		n = snprintf(out + used, out_bytes - used, "%s%s",
-		    used > 0 ? " " : "", provider->servers[i]);
-		if (n < 0 || (size_t)n >= out_bytes - used)
-			goto cut;
-		used += (size_t)n;
-	}
-	if (provider->n_servers == 0 && at != NULL)
-		n = snprintf(out, out_bytes, "%s *.%s", at + 1, at + 1);
-	else
-		n = 0;
-	if (n < 0 || (size_t)n >= out_bytes - used)
-		goto cut;
-	used += (size_t)n;
-	if (more != NULL && more[0] != '\0') {
-		n = snprintf(out + used, out_bytes - used, "%s%s",
-		    used > 0 ? " " : "", more);
-		if (n < 0 || (size_t)n >= out_bytes - used)
-			goto cut;
-	}
-	return;
-cut:
-	out[used] = '\0';
-}
-
 static void put_device(struct attr_writer *writer,
     const struct signin_event *event)
 {
@@ -280,7 +279,7 @@ static void put_choice(struct attr_writer *writer,
 static void put_done(struct attr_writer *writer,
     const struct signin_event *event)
 {
-	char servers[4096];
+	const struct entry *entry = event->entry;
 	size_t i;
 
 	attr_put_str(writer, ATTR_RESULT, fault_word(event->fault));
@@ -288,11 +287,9 @@ static void put_done(struct attr_writer *writer,
 		put_plain(writer, ATTR_TEXT, event->text);
 		return;
 	}
-	answer_servers(event->provider, event->entry->account,
-	    event->entry->servers, servers, sizeof(servers));
-	attr_put_str(writer, ATTR_ACCOUNT, event->entry->account);
+	attr_put_str(writer, ATTR_ACCOUNT, entry->account);
 	attr_put_str(writer, ATTR_PROVIDER, event->provider->name);
-	attr_put_str(writer, ATTR_SERVERS, servers);
+	put_servers(writer, event->provider, entry->account, entry->servers);
 	if (event->identity != NULL)
 		put_plain(writer, ATTR_IDENTITY, event->identity);
 	for (i = 0; i < 3 && event->warnings[i] != NULL; i++)

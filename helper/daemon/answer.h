@@ -39,15 +39,12 @@ void answer_import(struct buf *out, const char *account, const char *provider,
     struct answer_warnings warnings);
 void answer_export(struct buf *out, const char *account, struct span record);
 void answer_forgotten(struct buf *out, const struct forget_end *end);
+
+/* answer_view - provider NULL: its servers are not known. */
 void answer_view(struct buf *out, const struct account_view *view,
-    const char *servers);
+    const struct provider *provider);
 void answer_watching(struct buf *out);
 void answer_version(struct buf *out, const char *keyring);
 void answer_signin(struct buf *out, const struct signin_event *event);
-
-/* answer_servers - a provider's servers and more, separated by blanks, for
- * an account; at most out_bytes with the NUL, cut at a name. */
-void answer_servers(const struct provider *provider, const char *account,
-    const char *more, char *out, size_t out_bytes);
 
 #endif

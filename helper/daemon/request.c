@@ -11,6 +11,7 @@
 #define SERVERS_MAX_BYTES  4096
 #define ISSUER_MAX_BYTES   512
 #define MX_MAX_BYTES	   1024
+#define COUNT(array)	   (sizeof(array) / sizeof((array)[0]))
 
 enum need {
 	ACCOUNT_NEVER,
@@ -45,7 +46,7 @@ static const struct verb_row *find_verb(struct span word)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+	for (i = 0; i < COUNT(verbs); i++)
 		if (span_is(word, verbs[i].word))
 			return &verbs[i];
 	return NULL;
@@ -108,28 +109,27 @@ static bool is_serial(struct span serial)
 /* A server list becomes part of a record, so each name is checked here. */
 static bool are_hosts(struct span servers)
 {
-	while (servers.n > 0) {
-		const char *blank = memchr(servers.p, ' ', servers.n);
-		struct span host = { servers.p,
-			blank != NULL ? (size_t)(blank - servers.p) :
-					servers.n };
+	const char *blank;
+	struct span host;
 
+	for (;;) {
+		blank = memchr(servers.p, ' ', servers.n);
+		host = servers;
+		if (blank != NULL)
+			host.n = (size_t)(blank - servers.p);
+		servers.n -= host.n;
+		servers.p += host.n;
 		if (host.n > 2 && memcmp(host.p, "*.", 2) == 0) {
-			struct span rest = { host.p + 2, host.n - 2 };
-
-			if (!attr_is_host(rest))
-				return false;
-		} else if (!attr_is_host(host)) {
-			return false;
+			host.p += 2;
+			host.n -= 2;
 		}
-		if (blank == NULL)
-			break;
-		servers.n -= host.n + 1;
-		servers.p += host.n + 1;
-		if (servers.n == 0)
+		if (!attr_is_host(host))
 			return false;
+		if (blank == NULL)
+			return true;
+		servers.n--;
+		servers.p++;
 	}
-	return true;
 }
 
 /* "smtp,imap" or "smtp imap"; the words themselves are provider.c's. */
@@ -148,21 +148,44 @@ static enum fault read_protocols(const struct attrs *attrs,
 	return FAULT_NONE;
 }
 
-/* What only sign-in and forget know. */
-static enum fault read_wishes(const struct attrs *attrs,
+/* What any verb may bring; most are of use to a few. */
+static enum fault read_values(const struct attrs *attrs,
     struct request *request, struct why *why)
 {
-	enum fault fault;
+	const struct {
+		const char *name;
+		size_t max_bytes;
+		struct span *span;
+	} spans[] = {
+		{ ATTR_SERVER, SERVER_MAX_BYTES, &request->server },
+		{ ATTR_SERVICE, SERVICE_MAX_BYTES, &request->service },
+		{ ATTR_MECHANISM, MECHANISM_MAX_BYTES, &request->mechanism },
+		{ ATTR_SERIAL, SERIAL_MAX_BYTES, &request->serial },
+		{ ATTR_CHALLENGE, CHALLENGE_MAX_BYTES, &request->challenge },
+		{ ATTR_PROVIDER, SERVER_MAX_BYTES, &request->provider },
+		{ ATTR_SERVERS, SERVERS_MAX_BYTES, &request->servers },
+		{ ATTR_ISSUER, ISSUER_MAX_BYTES, &request->issuer },
+		{ ATTR_MX, MX_MAX_BYTES, &request->mx },
+		{ ATTR_FORMAT, SERVICE_MAX_BYTES, &request->format },
+	};
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{ ATTR_AS_DELEGATE, &request->as_delegate },
+		{ ATTR_REVOKE, &request->revoke },
+		{ ATTR_KEEP_LOCAL, &request->keep_local },
+		{ ATTR_DUE, &request->due },
+		{ ATTR_REPLACE, &request->replace },
+	};
+	enum fault fault = FAULT_NONE;
+	size_t i;
 
-	fault = read_flag(attrs, ATTR_KEEP_LOCAL, &request->keep_local, why);
-	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_ISSUER, ISSUER_MAX_BYTES,
-		    &request->issuer, why);
-	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_MX, MX_MAX_BYTES, &request->mx,
-		    why);
-	if (fault == FAULT_NONE)
-		fault = read_protocols(attrs, request, why);
+	for (i = 0; fault == FAULT_NONE && i < COUNT(spans); i++)
+		fault = read_span(attrs, spans[i].name, spans[i].max_bytes,
+		    spans[i].span, why);
+	for (i = 0; fault == FAULT_NONE && i < COUNT(flags); i++)
+		fault = read_flag(attrs, flags[i].name, flags[i].flag, why);
 	return fault;
 }
 
@@ -175,7 +198,7 @@ static enum fault check_values(const struct attrs *attrs,
 		why_set(why, 0, "server is not a host name");
 		return FAULT_BAD_REQUEST;
 	}
-	if (!are_hosts(request->servers)) {
+	if (request->servers.n > 0 && !are_hosts(request->servers)) {
 		why_set(why, 0,
 		    "servers is a list of host names, or *.suffix, separated "
 		    "by one blank");
@@ -218,40 +241,9 @@ enum fault request_read(const struct attrs *attrs, struct request *request_out,
 	request.verb = row->verb;
 	fault = read_account(attrs, row->account, &request, why);
 	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_SERVER, SERVER_MAX_BYTES,
-		    &request.server, why);
+		fault = read_values(attrs, &request, why);
 	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_SERVICE, SERVICE_MAX_BYTES,
-		    &request.service, why);
-	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_MECHANISM, MECHANISM_MAX_BYTES,
-		    &request.mechanism, why);
-	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_SERIAL, SERIAL_MAX_BYTES,
-		    &request.serial, why);
-	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_CHALLENGE, CHALLENGE_MAX_BYTES,
-		    &request.challenge, why);
-	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_PROVIDER, SERVER_MAX_BYTES,
-		    &request.provider, why);
-	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_SERVERS, SERVERS_MAX_BYTES,
-		    &request.servers, why);
-	if (fault == FAULT_NONE)
-		fault = read_flag(attrs, ATTR_AS_DELEGATE, &request.as_delegate,
-		    why);
-	if (fault == FAULT_NONE)
-		fault = read_flag(attrs, ATTR_REVOKE, &request.revoke, why);
-	if (fault == FAULT_NONE)
-		fault = read_wishes(attrs, &request, why);
-	if (fault == FAULT_NONE)
-		fault = read_flag(attrs, ATTR_DUE, &request.due, why);
-	if (fault == FAULT_NONE)
-		fault = read_span(attrs, ATTR_FORMAT, SERVICE_MAX_BYTES,
-		    &request.format, why);
-	if (fault == FAULT_NONE)
-		fault = read_flag(attrs, ATTR_REPLACE, &request.replace, why);
+		fault = read_protocols(attrs, &request, why);
 	if (fault == FAULT_NONE)
 		fault = check_values(attrs, &request, why);
 	if (fault == FAULT_NONE && request.verb == REQUEST_REFRESH &&

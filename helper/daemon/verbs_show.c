@@ -10,12 +10,14 @@
 #include "daemon/grant.h"
 #include "daemon/verbs.h"
 
-#define SERVERS_TEXT_BYTES 4096
-
-static bool may_see(const struct conn *conn, const char *name)
+/* What the peer asked for and may know of; name is folded. */
+static bool is_shown(const struct conn *conn, const char *name)
 {
 	const struct config *config = conn->engine->config;
 
+	if (conn->request.account.n > 0 &&
+	    strcmp(conn->request.folded, name) != 0)
+		return false;
 	return peer_is_root(&conn->peer) ||
 	    config_is_admin(config, &conn->peer) ||
 	    config_allows(config, name, &conn->peer);
@@ -24,16 +26,12 @@ static bool may_see(const struct conn *conn, const char *name)
 static void show(void *ctx, struct account *account)
 {
 	struct conn *conn = ctx;
-	char servers[SERVERS_TEXT_BYTES] = "";
 	struct provider *provider;
 	struct account_view view;
 	struct why why;
 
 	if ((!account_exists(account) && conn->phase != CONN_STREAMING) ||
-	    !may_see(conn, account_name(account)))
-		return;
-	if (conn->request.account.n > 0 &&
-	    strcmp(conn->request.folded, account_name(account)) != 0)
+	    !is_shown(conn, account_name(account)))
 		return;
 	account_describe(account, &view);
 	/* One that cannot be read is not read again: view has its text. */
@@ -46,11 +44,8 @@ static void show(void *ctx, struct account *account)
 	    grant_provider(conn->engine->config, account_entry(account),
 		&provider, &why) != FAULT_NONE)
 		provider = NULL;
-	if (provider != NULL)
-		answer_servers(provider, view.account, view.servers, servers,
-		    sizeof(servers));
+	answer_view(&conn->out, &view, provider);
 	provider_release(provider);
-	answer_view(&conn->out, &view, servers);
 	/* Else one status would keep all records in memory. */
 	if (conn->phase != CONN_STREAMING)
 		account_rest(account);
@@ -64,20 +59,15 @@ static void show_app(struct conn *conn, const char *mailbox)
 	struct provider *provider = apps_provider(config, mailbox);
 	struct account *account = apps_peek(conn->engine->apps, mailbox);
 	struct account_view view = { .state = ACCOUNT_ACTIVE };
-	char servers[SERVERS_TEXT_BYTES];
 
-	if (provider == NULL || !may_see(conn, mailbox))
-		return;
-	if (conn->request.account.n > 0 &&
-	    strcmp(conn->request.folded, mailbox) != 0)
+	if (provider == NULL || !is_shown(conn, mailbox))
 		return;
 	if (account != NULL)
 		account_describe(account, &view);
 	view.account = mailbox;
 	view.provider = provider->name;
-	answer_servers(provider, mailbox, block->servers, servers,
-	    sizeof(servers));
-	answer_view(&conn->out, &view, servers);
+	view.servers = block->servers;
+	answer_view(&conn->out, &view, provider);
 }
 
 /* Those with a block of their own; all, or those that share one account. */
@@ -104,7 +94,7 @@ void verbs_status(struct conn *conn)
 	if (conn->request.account.n == 0) {
 		accounts_each(conn->engine->accounts, show, conn);
 		show_apps(conn, NULL);
-	} else if (!may_see(conn, name)) {
+	} else if (!is_shown(conn, name)) {
 		verbs_refuse_unknown(conn, false);
 		return;
 	} else if (apps_provider(conn->engine->config, name) != NULL) {

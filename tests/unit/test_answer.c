@@ -181,30 +181,10 @@ static void a_view_leaves_out_what_is_not_known(void **state)
 	struct account_view view = { .account = "a@b", .state = ACCOUNT_EMPTY };
 
 	(void)state;
-	answer_view(&out, &view, "");
+	answer_view(&out, &view, NULL);
 	assert_span(buf_span(&out),
 	    "mailtoken=1\naccount=a@b\nstate=empty\n"
 	    "unsaved=no\n\n");
-}
-
-static void a_view_tells_all(void **state)
-{
-	struct account_view view = { .account = "a@b",
-		.provider = "p",
-		.state = ACCOUNT_BACKOFF,
-		.unsaved = true,
-		.expires_s = 1,
-		.refreshed_s = 2,
-		.grant_expires_s = 3,
-		.next_try_s = 4,
-		.text = "why" };
-
-	(void)state;
-	answer_view(&out, &view, "x y");
-	assert_span(buf_span(&out),
-	    "mailtoken=1\naccount=a@b\nprovider=p\n"
-	    "state=backoff\nservers=x y\nexpires=1\nrefreshed=2\n"
-	    "grant-expires=3\nnext-try=4\nunsaved=yes\ntext=why\n\n");
 }
 
 static struct provider *provider_of(const char *first, const char *second)
@@ -220,6 +200,29 @@ static struct provider *provider_of(const char *first, const char *second)
 		assert_int_equal(provider_add_server(provider, second, &why),
 		    FAULT_NONE);
 	return provider;
+}
+
+static void a_view_tells_all(void **state)
+{
+	struct account_view view = { .account = "a@b",
+		.provider = "p",
+		.state = ACCOUNT_BACKOFF,
+		.unsaved = true,
+		.expires_s = 1,
+		.refreshed_s = 2,
+		.grant_expires_s = 3,
+		.next_try_s = 4,
+		.servers = "x y",
+		.text = "why" };
+	struct provider *provider = provider_of("w", NULL);
+
+	(void)state;
+	answer_view(&out, &view, provider);
+	provider_release(provider);
+	assert_span(buf_span(&out),
+	    "mailtoken=1\naccount=a@b\nprovider=p\n"
+	    "state=backoff\nservers=w x y\nexpires=1\nrefreshed=2\n"
+	    "grant-expires=3\nnext-try=4\nunsaved=yes\ntext=why\n\n");
 }
 
 static void a_code_is_shown_with_its_page(void **state)
@@ -303,41 +306,51 @@ static void an_answer_that_cannot_be_written_is_internal(void **state)
 	struct attrs attrs;
 
 	(void)state;
-	answer_view(&out, &view, "");
+	answer_view(&out, &view, NULL);
 	assert_int_equal(attr_parse(buf_span(&out), WIRE_FIRST, &attrs),
 	    FAULT_NONE);
 	assert_true(attr_is(&attrs, ATTR_RESULT, "internal"));
 }
 
+static void assert_servers(const struct provider *provider,
+    struct account_view view, const char *want)
+{
+	struct attrs attrs;
+
+	buf_drop(&out);
+	answer_view(&out, &view, provider);
+	assert_int_equal(attr_parse(buf_span(&out), WIRE_FIRST, &attrs),
+	    FAULT_NONE);
+	assert_true(span_is(attr_get(&attrs, ATTR_SERVERS), want));
+}
+
 static void servers_are_the_providers_and_more(void **state)
 {
 	struct provider *provider = provider_of("a.example", "*.b.example");
-	char text[64];
+	struct account_view view = { .account = "x@y.example" };
+	char many[4090];
 
 	(void)state;
-	answer_servers(provider, "x@y.example", "c.example", text,
-	    sizeof(text));
-	assert_string_equal(text, "a.example *.b.example c.example");
-	answer_servers(provider, "x@y.example", NULL, text, sizeof(text));
-	assert_string_equal(text, "a.example *.b.example");
-	answer_servers(provider, "x@y.example", "c.example", text, 25);
-	assert_string_equal(text, "a.example *.b.example");
-	answer_servers(provider, "x@y.example", NULL, text, 12);
-	assert_string_equal(text, "a.example");
+	assert_servers(provider, view, "a.example *.b.example");
+	view.servers = "c.example";
+	assert_servers(provider, view, "a.example *.b.example c.example");
+	memset(many, 'c', sizeof(many));
+	many[sizeof(many) - 1] = '\0';
+	view.servers = many;
+	assert_servers(provider, view, "a.example *.b.example");
 	provider_release(provider);
 }
 
 static void without_servers_it_is_the_accounts_domain(void **state)
 {
 	struct provider *provider = provider_of(NULL, NULL);
-	char text[64];
+	struct account_view view = { .account = "x@y.example",
+		.servers = "c.example" };
 
 	(void)state;
-	answer_servers(provider, "x@y.example", "c.example", text,
-	    sizeof(text));
-	assert_string_equal(text, "y.example *.y.example c.example");
-	answer_servers(provider, "nodomain", NULL, text, sizeof(text));
-	assert_string_equal(text, "");
+	assert_servers(provider, view, "y.example *.y.example c.example");
+	view = (struct account_view){ .account = "nodomain" };
+	assert_servers(provider, view, "");
 	provider_release(provider);
 }
 
