@@ -289,8 +289,9 @@ static void say_hint(const struct command *command, enum fault fault)
 		print_say("the system's helper was asked; --user takes a "
 			  "helper and a keyring of your own");
 	else if (fault == FAULT_UNKNOWN_ACCOUNT)
-		print_say("\"mailtoken login\" signs an account in; \"allow\" "
-			  "in mailtoken.conf says who may use it");
+		print_say("\"mailtoken status\" lists the accounts this user "
+			  "may see; \"mailtoken login\" signs one in; "
+			  "\"allow\" in mailtoken.conf says who may use one");
 }
 
 enum outcome talk_refused(const struct command *command,
