@@ -246,14 +246,14 @@ def test_a_slow_visitor_is_let_go(idp, browse):
 
 
 def test_a_second_tab_is_told_that_the_first_is_at_work(idp, browse):
-    idp.fault("token", "delay", seconds=1)
     driver, url, _ = browse()
     first, second = idp.browse(url), idp.browse(url)
     pages = []
     tab = threading.Thread(target=lambda: pages.append(visit(first)))
-    tab.start()
-    idp.wait_request("token")
-    page = visit(second)
+    with idp.holding("token"):
+        tab.start()
+        idp.wait_request("token")
+        page = visit(second)
     assert page.status == 400
     assert "being finished already" in page.text
     tab.join()
@@ -263,13 +263,13 @@ def test_a_second_tab_is_told_that_the_first_is_at_work(idp, browse):
 
 
 def test_the_same_answer_twice_is_used_once(idp, browse):
-    idp.fault("token", "delay", seconds=1)
     driver, url, _ = browse()
     back = idp.browse(url)
     tab = threading.Thread(target=lambda: visit(back))
-    tab.start()
-    idp.wait_request("token")
-    assert visit(back).status == 400
+    with idp.holding("token"):
+        tab.start()
+        idp.wait_request("token")
+        assert visit(back).status == 400
     tab.join()
     assert driver.end()["event"] == "tokens"
     assert "code reuse" not in idp.refusals()

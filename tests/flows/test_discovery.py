@@ -70,11 +70,14 @@ def test_one_search_serves_all_accounts(issuer, idp):
     names = [f"a{i}@example.org" for i in range(12)]
     for name in names:
         old_record(issuer, name)
-    idp.fault("discovery", "delay", seconds=1)
     issuer.start()
-    waiting = [issuer.later(lambda n=name: issuer.token(n))
-               for name in names]
-    assert [w()["result"] for w in waiting] == ["ok"] * len(names)
+    with idp.holding("discovery"):
+        waiting = [issuer.connect().send("token", account=name,
+                                         server="localhost")
+                   for name in names]
+        idp.wait_request("discovery")
+        assert issuer.ask("version")["result"] == "ok"  # all are accepted
+    assert [w.next()["result"] for w in waiting] == ["ok"] * len(names)
     assert len(asked(idp)) == 1
 
 
@@ -102,7 +105,8 @@ def test_last_good_copy_is_used_when_the_issuer_is_down(beds, idp):
     bed.clock.both(25 * 3600)
     idp.advance(25 * 3600)
     assert bed.token()["result"] == "ok"
-    assert len(asked(idp)) == 3
+    # Both places were asked, maybe more than once.
+    assert len(asked(idp)) >= 3
 
 
 def test_record_keeps_the_last_good_copy_over_a_start(issuer, idp):
@@ -203,11 +207,11 @@ def test_scope_follows_what_the_issuer_supports(issuer, idp):
 
 
 def test_sign_in_that_is_hung_up_leaves_nothing(issuer, idp):
-    idp.fault("discovery", "delay", seconds=2)
     issuer.start()
-    line = issuer.connect().send("sign-in", account=JO)
-    idp.wait_request("discovery")
-    line.close()
+    with idp.holding("discovery"):
+        line = issuer.connect().send("sign-in", account=JO)
+        idp.wait_request("discovery")
+        line.close()
     line, code = begin(issuer)
     idp.approve(code, JO)
     with line:
@@ -216,9 +220,11 @@ def test_sign_in_that_is_hung_up_leaves_nothing(issuer, idp):
 
 def test_stop_during_a_search_is_clean(issuer, idp):
     old_record(issuer)
-    idp.fault("discovery", "delay", seconds=2)
     issuer.start()
-    waiting = issuer.later(issuer.token)
-    idp.wait_request("discovery")
-    assert issuer.stop() == 0
+    with idp.holding("discovery"):
+        waiting = issuer.later(issuer.token)
+        idp.wait_request("discovery")
+        issuer.signal()
+        issuer.wait_log("event=stop")
+    assert issuer.wait() == 0
     assert waiting()["result"] in ("ok", "try-later", "internal")

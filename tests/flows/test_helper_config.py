@@ -221,11 +221,11 @@ def test_reload_changes_servers_at_once(helper):
 def test_refresh_in_flight_ends_with_what_it_began_with(helper, idp):
     helper.seed(age=4000)
     helper.start()
-    idp.fault("token", "delay", seconds=0.5)
-    waiter = helper.later(helper.token)
-    idp.wait_request("token")
-    helper.configure(client_id="other-app")
-    assert helper.ask("reload")["result"] == "ok"
+    with idp.holding("token"):
+        waiter = helper.later(helper.token)
+        idp.wait_request("token")
+        helper.configure(client_id="other-app")
+        assert helper.ask("reload")["result"] == "ok"
     assert waiter()["result"] == "ok"
     assert helper.token()["result"] == "config-error"
 

@@ -20,17 +20,19 @@ JO = "jo@example.org"
 def test_sigterm_loses_no_token_that_is_on_its_way(helper, idp):
     helper.seed(age=4000)
     helper.start()
-    idp.fault("token", "delay", seconds=1)
-    waiters = [helper.later(helper.token) for _ in range(5)]
-    idp.wait_request("token")
-    wait_for(lambda: helper.status()["state"] == "refreshing")
-    helper.signal()
-    helper.wait_log("event=stop")
-    helper.signal()     # a second one shortens nothing
-    with pytest.raises(OSError):
-        helper.connect()
+    with idp.holding("token"):
+        waiters = [helper.connect().send("token", account=JO,
+                                         server="localhost")
+                   for _ in range(5)]
+        idp.wait_request("token")
+        assert helper.status()["state"] == "refreshing"  # all are accepted
+        helper.signal()
+        helper.wait_log("event=stop")
+        helper.signal()     # a second one shortens nothing
+        with pytest.raises(OSError):
+            helper.connect()
     for waiter in waiters:
-        answer = waiter()
+        answer = waiter.next()
         assert answer["result"] == "ok"
     assert helper.wait() == 0
     assert helper.record()["refresh-token"] == idp.current_refresh(JO)
@@ -44,12 +46,14 @@ def test_sigterm_answers_who_waits_for_a_turn(helper, idp):
     for i in range(40):
         helper.seed(f"a{i}@example.org", age=4000)
     helper.start()
-    idp.fault("token", "delay", times=None, seconds=1)
-    lines = [helper.connect().send("token", account=f"a{i}@example.org",
-                                   server="localhost") for i in range(40)]
-    idp.wait_request("token", 32)
-    assert helper.ask("version")["result"] == "ok"  # all are accepted
-    helper.signal()
+    with idp.holding("token"):
+        lines = [helper.connect().send("token", server="localhost",
+                                       account=f"a{i}@example.org")
+                 for i in range(40)]
+        idp.wait_request("token", 32)
+        assert helper.ask("version")["result"] == "ok"  # all are accepted
+        helper.signal()
+        helper.wait_log("event=stop")
     results = [line.next()["result"] for line in lines]
     assert sorted(results) == ["ok"] * 32 + ["try-later"] * 8
     assert helper.wait() == 0
@@ -71,18 +75,19 @@ def test_sigterm_ends_an_idle_helper_and_its_watchers(helper):
 def test_nothing_endless_begins_in_a_helper_that_stops(helper, idp, verb):
     helper.seed(age=4000)
     helper.start()
-    idp.fault("token", "delay", seconds=1)
-    waiter = helper.later(helper.token)
-    idp.wait_request("token")
-    with helper.connect() as line:
-        line.sock.sendall(b"mailtoken=1\n")
-        assert helper.ask("version")["result"] == "ok"  # it is accepted
-        helper.signal()
-        helper.wait_log("event=stop")
-        line.sock.sendall(
-            f"verb={verb}\naccount=new@example.org\n\n".encode())
-        answer = line.next()
-        assert (answer["result"], answer["retry-after"]) == ("try-later", "1")
+    with idp.holding("token"):
+        waiter = helper.later(helper.token)
+        idp.wait_request("token")
+        with helper.connect() as line:
+            line.sock.sendall(b"mailtoken=1\n")
+            assert helper.ask("version")["result"] == "ok"  # it is accepted
+            helper.signal()
+            helper.wait_log("event=stop")
+            line.sock.sendall(
+                f"verb={verb}\naccount=new@example.org\n\n".encode())
+            answer = line.next()
+            assert (answer["result"], answer["retry-after"]) == (
+                "try-later", "1")
     assert waiter()["result"] == "ok"
     assert helper.wait() == 0
 

@@ -21,44 +21,46 @@ QUESTION = {"account": JO, "server": "localhost"}
 
 
 @pytest.fixture
-def slow():
-    """A helper whose record has to be renewed, by a slow provider."""
+def due():
+    """A helper whose record has to be renewed."""
     if not paths.program("mailtokend").exists():
         pytest.skip("mailtokend is not built")
     with Idp(interval=1) as idp:
         bed = Bed(idp)
         bed.seed(JO, age=4000)
-        bed.start()
-        idp.fault("token", "delay", seconds=1)
-        yield bed
+        yield bed.start()
         bed.end()
 
 
-def test_one_who_says_no_more_still_gets_what_he_waits_for(slow):
-    with connect(slow.socket) as line:
-        line.send("token", **QUESTION)
-        line.sock.shutdown(socket.SHUT_WR)
+def test_one_who_says_no_more_still_gets_what_he_waits_for(due):
+    with connect(due.socket) as line:
+        with due.idp.holding("token"):
+            line.send("token", **QUESTION)
+            line.sock.shutdown(socket.SHUT_WR)
+            due.idp.wait_request("token")
         answer = line.next()
         assert answer is not None and answer["result"] == "ok"
         assert line.next() is None
 
 
-def test_those_who_leave_take_nothing_from_those_who_stay(slow):
-    gone = [connect(slow.socket) for _ in range(10)]
-    for line in gone:
-        line.send("token", **QUESTION)
-    slow.idp.wait_request("token")
-    with connect(slow.socket) as line:
-        line.send("token", **QUESTION)
-        for other in gone:
-            other.close()
-        assert line.next()["result"] == "ok"
-    assert slow.refreshes() == 1
+def test_those_who_leave_take_nothing_from_those_who_stay(due):
+    with due.idp.holding("token"):
+        gone = [connect(due.socket).send("token", **QUESTION)
+                for _ in range(10)]
+        due.idp.wait_request("token")
+        stays = connect(due.socket).send("token", **QUESTION)
+        for line in gone:
+            line.close()
+        assert due.ask("version")["result"] == "ok"     # all is seen
+    with stays:
+        assert stays.next()["result"] == "ok"
+    assert due.refreshes() == 1
 
 
-def test_when_all_leave_the_renewal_is_kept(slow):
-    with connect(slow.socket) as line:
-        line.send("token", **QUESTION)
-        slow.idp.wait_request("token")
-    assert slow.token()["result"] == "ok"
-    assert slow.refreshes() == 1
+def test_when_all_leave_the_renewal_is_kept(due):
+    with due.idp.holding("token"):
+        with connect(due.socket) as line:
+            line.send("token", **QUESTION)
+            due.idp.wait_request("token")
+    assert due.token()["result"] == "ok"
+    assert due.refreshes() == 1

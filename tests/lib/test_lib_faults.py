@@ -123,6 +123,24 @@ def test_delay_then_a_good_answer(idp):
     assert raw(idp)[0] == 503
 
 
+def test_answers_are_held_until_the_test_lets_go(idp):
+    seeds = [idp.seed(USER).refresh_token for _ in range(2)]
+    results = []
+    with idp.holding("token", "refresh_token"):
+        threads = [threading.Thread(
+            target=lambda t=t: results.append(refresh(idp, t)[0]))
+            for t in seeds]
+        for thread in threads:
+            thread.start()
+        idp.wait_request("token", 2)
+        assert call(idp, "GET", "/jwks")[0] == 200
+        assert [r.status for r in idp.requests] == [None, None, 200]
+    for thread in threads:
+        thread.join(bed.DEADLINE_S)
+    assert results == [200, 200]
+    assert refresh(idp, "none-such")[0] == 400
+
+
 def test_close_before_takes_no_effect(idp):
     seeded = idp.seed(USER)
     idp.fault("token", "close_before")

@@ -4,6 +4,7 @@
     with Idp() as idp:
         idp.url, idp.ca_file            # what a client is told
         idp.fault("token", "aadsts", number=700082)
+        with idp.holding("token"): ...  # answers at the end of the block
         idp.approve(user_code, "jo@example.org")
 
 Faults are in idp.faults, settings in idp.store.Settings.  The same by
@@ -11,6 +12,7 @@ HTTP: control.py.  As a script: python3 -m idp --help.
 """
 
 import collections
+import contextlib
 import os
 import secrets
 import ssl
@@ -226,6 +228,22 @@ class Idp:
         if after:
             made.delay = after
         self.faults.add(endpoint, made, times, grant_type)
+
+    @contextlib.contextmanager
+    def holding(self, endpoint, grant_type=None):
+        """Requests that come meanwhile are answered at its end."""
+        fault = Fault(gate=threading.Event())
+        self.faults.add(endpoint, fault, None, grant_type)
+        try:
+            yield
+        finally:
+            self.faults.remove(endpoint, fault)
+            fault.gate.set()
+
+    def wait_answered(self):
+        """Wait until no request is without its answer."""
+        wait_for(lambda: all(r.status for r in self.requests),
+                 what="the answers")
 
     def clear_faults(self, endpoint=None):
         """Forget queued faults."""

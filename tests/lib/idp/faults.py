@@ -50,6 +50,7 @@ SUBERROR = {50076: "basic_action", 65001: "consent_required",
 class Fault:
     """One fault; times=None keeps it until it is cleared."""
     delay: float = 0
+    gate: threading.Event | None = None     # waits for it, then goes on
     silent: bool = False
     close: str = ""     # "before", "half" (reset), "cut" (half), "after"
     status: int | None = None   # with body: the whole answer
@@ -206,6 +207,11 @@ class FaultQueue:
         fault.grant_type = grant_type
         with self._lock:
             self._faults.setdefault(endpoint, []).append(fault)
+
+    def remove(self, endpoint, fault):
+        """Forget one fault."""
+        with self._lock:
+            self._faults[endpoint].remove(fault)
 
     def clear(self, endpoint=None):
         """Forget the faults of one endpoint, or of all."""

@@ -117,6 +117,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if fault.delay and idp.stopping.wait(fault.delay):
             raise Gone
+        if fault.gate:
+            self._hold(idp, fault.gate)
         if fault.silent:
             self._be_silent(idp)
         if fault.close == "before":
@@ -196,6 +198,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                        struct.pack("ii", 1, 0))
         raise Gone
+
+    @staticmethod
+    def _hold(idp, gate):
+        while not gate.wait(0.05):
+            if idp.stopping.is_set():
+                raise Gone
 
     def _be_silent(self, idp):
         poll = select.poll()
