@@ -6,8 +6,8 @@
  * MAILTOKEN_TEST_CLOCK names a listening SOCK_SEQPACKET socket of the test.
  * It is connected to, not bound: the sandbox is closed by then.  A message
  * "wall SECONDS" or "boot MILLISECONDS" adds to an offset; then the helper
- * is told that the clock jumped, and "ok" goes back.  testclock.py is the
- * other end.
+ * is told that the clock jumped, and "ok" goes back.  After "hold" nothing
+ * but these messages moves the clocks.  testclock.py is the other end.
  */
 #include "daemon/clock.h"
 
@@ -32,22 +32,37 @@ struct clock_watch {
 
 static int64_t wall_offset_s;
 static int64_t boot_offset_ms;
+static struct timespec held_wall, held_boot;
+static bool held;
 
-int64_t clock_wall_s(void)
+static struct timespec real(clockid_t id)
 {
 	struct timespec now = { 0, 0 };
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)clock_gettime(id, &now);
+	return now;
+}
+
+int64_t clock_wall_s(void)
+{
+	struct timespec now = held ? held_wall : real(CLOCK_REALTIME);
+
 	return (int64_t)now.tv_sec + wall_offset_s;
 }
 
 int64_t clock_boot_ms(void)
 {
-	struct timespec now = { 0, 0 };
+	struct timespec now = held ? held_boot : real(CLOCK_BOOTTIME);
 
-	(void)clock_gettime(CLOCK_BOOTTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
 	    boot_offset_ms;
+}
+
+static void hold(void)
+{
+	held_wall = real(CLOCK_REALTIME);
+	held_boot = real(CLOCK_BOOTTIME);
+	held = true;
 }
 
 static bool move(struct span message)
@@ -84,7 +99,10 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		(void)event_del(watch->event);
 		return;
 	}
-	if (move((struct span){ bytes, (size_t)n })) {
+	if (n == 4 && memcmp(bytes, "hold", 4) == 0) {
+		hold();
+		answer = "ok";
+	} else if (move((struct span){ bytes, (size_t)n })) {
 		answer = "ok";
 		watch->jumped(watch->ctx);
 	}

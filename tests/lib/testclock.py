@@ -39,6 +39,10 @@ class TestClock:
             self._helper, _ = self._listener.accept()
             self._helper.settimeout(DEADLINE_S)
 
+    def hold(self):
+        """From now on time stands still, but for what is told below."""
+        self._send("hold")
+
     def wall(self, seconds):
         """Set the wall clock forward, or back if negative."""
         self._send(f"wall {int(seconds)}")

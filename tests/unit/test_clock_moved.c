@@ -72,6 +72,14 @@ static void both_clocks_move_when_told(void **state)
 	send_and_expect(base, fd, "moon 1", "bad");
 	assert_int_equal(jumps, 3);
 
+	send_and_expect(base, fd, "hold", "ok");
+	wall = clock_wall_s();
+	boot = clock_boot_ms();
+	send_and_expect(base, fd, "boot 5", "ok");
+	assert_int_equal(clock_boot_ms(), boot + 5);
+	assert_int_equal(clock_wall_s(), wall);
+	assert_int_equal(jumps, 4);
+
 	/* A test that has ended does not keep the helper busy. */
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
