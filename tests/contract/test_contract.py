@@ -22,7 +22,8 @@ import time
 
 import pytest
 
-from contract_wire import (Answer, Broken, Line, STATES, check_token, number,
+from bed import in_time
+from contract_wire import (Answer, Broken, STATES, check_token, number,
                            split)
 
 VERSION = b"mailtoken=1\nverb=version\n\n"
@@ -124,10 +125,13 @@ def test_a_second_request_after_the_answer_gets_nothing(helper):
 
 
 def test_a_request_byte_by_byte_is_answered(helper):
-    with helper.line() as line:
-        for i in range(len(VERSION)):
-            line.send(VERSION[i:i + 1])
-        assert Answer(line.all()).result == "ok"
+    def ask():
+        with helper.line() as line:
+            for i in range(len(VERSION)):
+                line.send(VERSION[i:i + 1])
+            assert Answer(line.all()).result == "ok"
+
+    in_time(ask)
 
 
 def test_a_client_that_will_say_no_more_gets_its_answer(helper):
@@ -142,10 +146,13 @@ def test_a_client_that_will_say_no_more_gets_its_answer(helper):
 
 
 def test_half_a_request_is_answered_bad_request(helper):
-    with helper.line() as line:
-        line.send(b"mailtoken=1\nverb=version\n")
-        line.shut()
-        assert Answer(line.all()).result == "bad-request"
+    def ask():
+        with helper.line() as line:
+            line.send(b"mailtoken=1\nverb=version\n")
+            line.shut()
+            assert Answer(line.all()).result == "bad-request"
+
+    in_time(ask)
 
 
 def test_a_client_that_says_nothing_at_all_is_let_go(helper):

@@ -48,7 +48,9 @@ def run_suite(place, fault=None):
                  "MAILTOKEN_CONTRACT_ACCOUNT": contract_standin.ACCOUNTS[0],
                  "MAILTOKEN_CONTRACT_OTHER": contract_standin.ACCOUNTS[1],
                  "MAILTOKEN_CONTRACT_SERVER": contract_standin.SERVER,
-                 "MAILTOKEN_CONTRACT_WAIT_S": "5"}, check=False)
+                 # A fault may show by this patience alone.
+                 "MAILTOKEN_CONTRACT_WAIT_S": "5" if fault else "60"},
+            check=False)
         return run.returncode, run.stdout + run.stderr
     finally:
         standin.stdin.close()

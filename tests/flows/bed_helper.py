@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A helper of one's own: mailtokend with a keyring, a socket, a provider.
 
-Owns: the folders, configuration and records below a temporary folder, the
-process, and connections to it as any uid.  Started by root the helper gives
+Owns: the folders, configuration and records below a temporary folder, and
+the process.  Started by root the helper gives
 up root as on a real system; otherwise it is the user's own.
 """
 
-import ctypes
 import os
 import pwd
 import re
 import resource
 import secrets
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -24,132 +22,13 @@ import pytest
 
 import paths
 from bed import DEADLINE_S, scratch, wait_for, write_file
+from helper_line import all_answer, as_other, ask, connect
 from testclock import TestClock
 
 SCOPE = "mail offline_access openid email"
 ROOT = os.geteuid() == 0
 # A command that runs the helper: "valgrind -q --vgdb=no --leak-check=full".
 VALGRIND = os.environ.get("MAILTOKEN_TEST_VALGRIND", "").split()
-SYS_SETRESUID, SYS_SETRESGID, SYS_SETGROUPS = {
-    "x86_64": (117, 119, 116)}.get(os.uname().machine, (147, 149, 159))
-
-
-class Answer(dict):
-    """One list: the attributes by name; pairs has the repeated ones too."""
-
-    def __init__(self, pairs):
-        super().__init__(pairs)
-        self.pairs = pairs
-
-    def all(self, name):
-        """Every value of a name that is a list."""
-        return [value for key, value in self.pairs if key == name]
-
-
-def pack(pairs):
-    """An attribute list."""
-    return b"mailtoken=1\n" + b"".join(
-        f"{name}={value}\n".encode() for name, value in pairs) + b"\n"
-
-
-class Line:
-    """One connection to a helper."""
-
-    def __init__(self, sock):
-        self.sock = sock
-        self._bytes = b""
-
-    def send(self, verb=None, **attributes):
-        """Send one list; as_delegate="yes" is as-delegate=yes."""
-        pairs = [("verb", verb)] if verb else []
-        pairs += [(name.replace("_", "-"), value)
-                  for name, value in attributes.items()]
-        self.sock.sendall(pack(pairs))
-        return self
-
-    def next(self):
-        """The next list of the answer; None at its end."""
-        while b"\n\n" not in self._bytes:
-            try:
-                more = self.sock.recv(65536)
-            except ConnectionResetError:
-                more = b""      # it did not read all that was sent
-            if not more:
-                assert not self._bytes, "an answer that ends in the middle"
-                return None
-            self._bytes += more
-        text, _, self._bytes = self._bytes.partition(b"\n\n")
-        first, *lines = text.decode().split("\n")
-        assert first == "mailtoken=1"
-        return Answer([tuple(line.split("=", 1)) for line in lines])
-
-    def until(self, match):
-        """The first list for which match(list) holds."""
-        while True:
-            answer = self.next()
-            assert answer is not None, "the helper hung up"
-            if match(answer):
-                return answer
-
-    def rest(self):
-        """All further lists."""
-        return list(iter(self.next, None))
-
-    def close(self):
-        """Hang up."""
-        self.sock.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exc):
-        self.close()
-
-
-def _become(uid, gid, groups):
-    """This thread only; the C library would change all of them."""
-    call = ctypes.CDLL(None, use_errno=True).syscall
-    numbers = (ctypes.c_uint32 * max(1, len(groups)))(*groups)
-    for what in ((SYS_SETGROUPS, len(groups), numbers),
-                 (SYS_SETRESGID, gid, gid, gid),
-                 (SYS_SETRESUID, uid, uid, uid)):
-        if call(*what) != 0:
-            raise OSError(ctypes.get_errno(), "becoming another user")
-
-
-def _as_other(uid, gid, groups, act):
-    """act() in a thread that is another user."""
-    failed = []
-
-    def run():
-        try:
-            if uid != os.geteuid():
-                _become(uid, gid, groups)
-            act()
-        except OSError as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-
-
-def connect(path, uid=None, gid=None, groups=()):
-    """A Line to a socket, seen by the kernel as this uid."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(DEADLINE_S)
-    try:
-        if uid is None:
-            sock.connect(path)
-        else:
-            _as_other(uid, uid if gid is None else gid, groups,
-                      lambda: sock.connect(path))
-    except OSError:
-        sock.close()
-        raise
-    return Line(sock)
 
 
 class Bed:
@@ -290,21 +169,10 @@ class Bed:
     def start(self, **options):
         """Start it and wait until it answers.  Returns self."""
         self.launch(**options)
-        wait_for(lambda: self.process.poll() is not None or self._answers(),
-                 what="the helper's first answer")
+        wait_for(lambda: self.process.poll() is not None or
+                 all_answer(self.sockets), what="the helper's first answer")
         assert self.process.poll() is None, self.log()
         return self
-
-    def _answers(self):
-        try:
-            for path in self.sockets:
-                with connect(path) as line:
-                    line.send("version")
-                    if not line.rest():
-                        return False
-        except OSError:
-            return False
-        return True
 
     def signal(self, number=signal.SIGTERM):
         """Send it a signal."""
@@ -358,7 +226,7 @@ class Bed:
     def limit_files(self, size):
         """No file may grow over size bytes; None: any size."""
         size = resource.RLIM_INFINITY if size is None else size
-        _as_other(self.user.pw_uid, self.user.pw_gid, (), lambda:
+        as_other(self.user.pw_uid, self.user.pw_gid, (), lambda:
                   resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE,
                                    (size, resource.RLIM_INFINITY)))
 
@@ -370,10 +238,7 @@ class Bed:
 
     def ask(self, verb, uid=None, groups=(), **attributes):
         """One request; the last list of the answer."""
-        with self.connect(uid=uid, groups=groups) as line:
-            answers = line.send(verb, **attributes).rest()
-        assert answers, "the helper hung up without an answer"
-        return answers[-1]
+        return ask(self.socket, verb, uid, groups, **attributes)
 
     def token(self, account="jo@example.org", server="localhost", **more):
         """Ask for a token as a mail program does."""

@@ -16,7 +16,8 @@ import paths
 import pytest
 
 from bed import DEADLINE_S, write_file
-from bed_helper import ROOT, pack
+from bed_helper import ROOT
+from helper_line import pack
 from test_helper_signin import JO, begin, done
 
 MX = "contoso-com.mail.protection.outlook.com"

@@ -10,7 +10,7 @@ import pytest
 
 import paths
 from bed import DEADLINE_S, free_port, is_listening, wait_for
-from bed_helper import pack
+from helper_line import pack
 from browser import changed, visit
 
 JO = "jo@example.org"

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from bed import DEADLINE_S, wait_for
+from helper_line import all_answer
 
 JO = "jo@example.org"
 
@@ -354,7 +355,7 @@ def test_second_helper_takes_over_when_the_first_ends(helper, idp):
     idp.wait_request("token")
     first = helper.process
     first.terminate()
-    wait_for(lambda: not helper._answers())
+    wait_for(lambda: not all_answer(helper.sockets))
     helper.start()
     assert first.wait(DEADLINE_S) == 0
     answer = waiter()

@@ -9,8 +9,8 @@ import socket
 
 import pytest
 
-from bed import wait_for
-from bed_helper import pack
+from bed import in_time, wait_for
+from helper_line import pack
 
 JO = "jo@example.org"
 ANN = "ann@example.org"
@@ -52,7 +52,7 @@ def test_allow_lists_name_users_and_groups(town):
 
 def raw(bed, uid, pairs):
     with bed.connect(uid=uid) as line:
-        line.sock.sendall(pack(pairs))
+        line.raw(pack(pairs))
         answer = b""
         while more := line.sock.recv(65536):
             answer += more
@@ -266,25 +266,33 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_request_that_breaks_the_grammar_is_answered(helper, name):
     helper.start()
-    with helper.connect() as line:
-        try:
-            line.sock.sendall(BAD[name])
-            line.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass    # it has answered already
-        answer = line.next()
-        assert answer["result"] == "bad-request"
-        assert answer["text"]
-        assert line.next() is None
+
+    def ask_badly():
+        with helper.connect() as line:
+            line.raw(BAD[name])
+            try:
+                line.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass    # it has answered already
+            answer = line.next()
+            assert answer["result"] == "bad-request"
+            assert answer["text"]
+            assert line.next() is None
+
+    in_time(ask_badly)
     assert helper.ask("version")["result"] == "ok"
 
 
 def test_request_in_pieces_is_one_request(helper):
     helper.start()
-    with helper.connect() as line:
-        for byte in pack([("verb", "version")]):
-            line.sock.sendall(bytes([byte]))
-        assert line.next()["result"] == "ok"
+
+    def ask_slowly():
+        with helper.connect() as line:
+            for byte in pack([("verb", "version")]):
+                line.raw(bytes([byte]))
+            assert line.next()["result"] == "ok"
+
+    in_time(ask_slowly)
 
 
 def test_half_closed_socket_is_answered(helper, idp):

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from bed import wait_for
-from bed_helper import pack
+from helper_line import pack
 
 JO = "jo@example.org"
 ANN = "ann@example.org"

@@ -12,7 +12,8 @@ import pytest
 
 import paths
 from bed import DEADLINE_S, wait_for, write_file
-from bed_helper import SCOPE, connect
+from bed_helper import SCOPE
+from helper_line import connect
 
 JO, ANN = "jo@example.org", "ann@example.org"
 FOREIGN = "old-program"

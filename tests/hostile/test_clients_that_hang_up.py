@@ -13,7 +13,8 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 sys.path.insert(0, str(HERE.parent / "flows"))
 
 import paths                                            # noqa: E402
-from bed_helper import Bed, connect                     # noqa: E402
+from bed_helper import Bed                              # noqa: E402
+from helper_line import connect                         # noqa: E402
 from idp import Idp                                     # noqa: E402
 
 JO = "jo@example.org"

@@ -9,14 +9,13 @@ keyring.  It runs as another user and never uses /etc/mailtoken.
 import os
 import pwd
 import signal
-import socket
 import subprocess
 import threading
 
 import paths
 from bed import DEADLINE_S, wait_for
 from bed_process import ServerProcess
-from scripted_helper import join_list
+from helper_line import all_answer, ask
 
 CONFIG = """\
 allow = {{ 'postfix' }}
@@ -31,22 +30,6 @@ provider 'test' {{
 }}
 {more}
 """
-
-
-def ask(path, pairs):
-    """One request to a helper; the attributes of the answer as a dict."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(DEADLINE_S)
-        sock.connect(path)
-        sock.sendall(join_list([("mailtoken", "1"), *pairs]))
-        answer = b""
-        while not answer.endswith(b"\n\n"):
-            more = sock.recv(65536)
-            if not more:
-                break
-            answer += more
-    return dict(line.split("=", 1)
-                for line in answer.decode().splitlines() if line)
 
 
 class Mailtokend(ServerProcess):
@@ -87,18 +70,11 @@ class Mailtokend(ServerProcess):
             # A process that may not be traced cannot look for leaks.
             "ASAN_OPTIONS": "detect_leaks=0",
             "JOURNAL_STREAM": f"{about.st_dev}:{about.st_ino}"})
-        wait_for(lambda: not self.alive() or self._answers())
+        wait_for(lambda: not self.alive() or all_answer(self.sockets))
         if not self.alive():
             self.end()
             raise AssertionError("mailtokend ended: " + self.log())
         return self
-
-    def _answers(self):
-        try:
-            return all(ask(path, [("verb", "version")]).get("result") == "ok"
-                       for path in self.sockets)
-        except OSError:
-            return False
 
     def run(self, *words):
         """Run mailtoken(1) as root against this helper."""
@@ -108,9 +84,8 @@ class Mailtokend(ServerProcess):
 
     def token(self, account, path=None, server="localhost"):
         """Ask for a token as root; the answer as a dict."""
-        return ask(path or self.socket, [
-            ("verb", "token"), ("account", account), ("server", server),
-            ("service", "smtp"), ("mechanism", "XOAUTH2")])
+        return ask(path or self.socket, "token", account=account,
+                   server=server, service="smtp", mechanism="XOAUTH2")
 
     def login(self, account, approve, *words):
         """Sign in by device code; approve(user code, uri) is the person.
