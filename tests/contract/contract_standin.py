@@ -452,7 +452,7 @@ class OneByOne(Standin):
     def _read(self, sock):
         sock.settimeout(3600)
         raw = b""
-        while b"\n\n" not in raw and raw != b"\n":
+        while b"\n\n" not in raw and raw != b"\n" and len(raw) <= 131073:
             more = sock.recv(65536)
             if not more:
                 break

@@ -194,9 +194,8 @@ class Command:
                                start_new_session=True)
         os.close(slave)
         shown = b""
-        end = time.monotonic() + DEADLINE
         try:
-            while time.monotonic() < end:
+            while select.select([master], [], [], DEADLINE)[0]:
                 try:
                     more = os.read(master, 4096)
                 except OSError:

@@ -310,6 +310,7 @@ def test_kill_at_any_point_leaves_the_old_record_or_the_new(helper, idp):
             pause.wait(luck.uniform(0, 0.02))
             helper.signal(signal.SIGKILL)
             helper.wait()
+        idp.wait_answered()
         found = helper.record()["refresh-token"]
         assert found in (before, idp.current_refresh(JO))
         assert helper.record()["account"] == JO

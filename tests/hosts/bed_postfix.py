@@ -66,6 +66,7 @@ class Postfix(ServerProcess):
         self.jail = self.path("queue")
         self.log_file = self.path("mail.log")
         self._sent = 0
+        self._awaited = []      # whose end the log must tell
         host, port, ca_file = relay
         self.settings = {
             **SETTINGS,
@@ -178,6 +179,7 @@ class Postfix(ServerProcess):
         """Queue one message; returns its Message-ID without brackets."""
         self._sent += 1
         ident = f"{os.getpid()}.{self._sent}@relay.test"
+        self._awaited.append(ident)
         message = (f"From: {sender}\nTo: {recipient}\n"
                    f"Subject: test {self._sent}\n"
                    f"Message-ID: <{ident}>\n\n{text}")
@@ -202,6 +204,7 @@ class Postfix(ServerProcess):
         """Throw away what is in the queue."""
         subprocess.run(["/usr/sbin/postsuper", "-c", self.config, "-d",
                         "ALL"], check=True, capture_output=True)
+        self._awaited.clear()
 
     def hold(self):
         """Keep what is in the queue from being tried until release(): a
@@ -216,10 +219,20 @@ class Postfix(ServerProcess):
         subprocess.run(["/usr/sbin/postsuper", "-c", self.config, "-H",
                         "ALL"], check=True, capture_output=True)
 
+    def _is_done(self):
+        """Whether nothing is left, and the log says so: another process
+        writes it, and nothing of these messages comes after that."""
+        if self.queue():
+            return False
+        log = self.log()
+        return all(re.search(rf" ([0-9A-F]+): message-id=<{ident}>\n"
+                             r"(?s:.*) \1: removed", log)
+                   for ident in self._awaited)
+
     def wait_empty(self):
         """Wait until the queue is empty, or make it so and complain."""
         try:
-            wait_for(lambda: not self.queue(), what="an empty queue")
+            wait_for(self._is_done, what="an empty queue")
         except TimeoutError:
             self.discard()
             raise

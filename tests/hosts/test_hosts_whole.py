@@ -5,7 +5,6 @@ Nothing of ours is a stand-in here; the identity provider and the mail
 server are strict ones.
 """
 
-import concurrent.futures
 import os
 import subprocess
 
@@ -16,6 +15,7 @@ import sanitizers
 from bed import DEADLINE_S
 from bed_mailtokend import Mailtokend
 from bed_postfix import JAIL_SOCKET, USER, Postfix
+from helper_line import connect
 from leaks import leaked
 from smarthost import Smarthost
 
@@ -128,10 +128,11 @@ def test_mail_waits_for_the_helper_and_goes_out(fresh):
 
 def test_mail_waits_for_the_provider_and_goes_out(fresh, idp):
     box, helper, host = fresh
-    idp.fault("token", "http_error", times=1, status=503)
+    idp.fault("token", "http_error", times=None, status=503)
     restart_aged(helper)
     box.send()
     line = box.wait_status("deferred")
+    idp.clear_faults()
     assert "remote authentication server unavailable" in line
     said = box.wait_log(r"warning: SASL authentication failure: (.*)")[1]
     assert said.startswith(f"mailtoken: no token for {USER}: ")
@@ -141,10 +142,13 @@ def test_mail_waits_for_the_provider_and_goes_out(fresh, idp):
 
 def test_200_requests_with_an_expired_token_make_one_refresh(fresh, idp):
     _, helper, _ = fresh
-    idp.fault("token", "delay", seconds=0.5)
-    restart_aged(helper)
-    with concurrent.futures.ThreadPoolExecutor(200) as pool:
-        answers = list(pool.map(lambda _: helper.token(USER), range(200)))
+    with idp.holding("token"):
+        restart_aged(helper)
+        lines = [connect(helper.socket).send("token", account=USER,
+                                             server="localhost")
+                 for _ in range(200)]
+        idp.wait_request("token")
+    answers = [line.next() for line in lines]
     assert {a["result"] for a in answers} == {"ok"}
     assert len({a["token"] for a in answers}) == 1
     assert len(refreshes(idp)) == 1
@@ -156,17 +160,18 @@ def test_50_mail_programs_with_an_expired_token_make_one_refresh(
     if not paths.host().exists():
         pytest.skip(f"{paths.host()} is not built")
     _, helper, _ = fresh
-    idp.fault("token", "delay", seconds=0.5)
-    restart_aged(helper)
     environment = {**os.environ, "SASL_PATH": sasl_path,
                    "SASL_PLUGINDIR": sasl_path,
                    "MAILTOKEN_SOCKET": helper.socket,
                    **sanitizers.environment()}
     argv = [str(paths.host()), "--user", USER, "--fqdn", "localhost"]
-    children = [subprocess.Popen(argv, env=environment, text=True,
-                                 stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT)
-                for _ in range(50)]
+    with idp.holding("token"):
+        restart_aged(helper)
+        children = [subprocess.Popen(argv, env=environment, text=True,
+                                     stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT)
+                    for _ in range(50)]
+        idp.wait_request("token")
     outputs = [child.communicate(timeout=2 * DEADLINE_S)[0]
                for child in children]
     sent = {line for output in outputs for line in output.splitlines()

@@ -204,11 +204,16 @@ def test_connections_of_many_threads_do_not_meet(helper, host):
 def test_no_descriptor_stays_open(helper, host):
     """The third question is asked with as many open as the first."""
     counts = []
-    helper.requests.on_add = lambda asked: counts.append(
-        len(os.listdir(f"/proc/{asked.pid}/fd")))
+
+    def look(asked):
+        # The one who reports does not wait for us.
+        if asked.verb == "token":
+            counts.append(len(os.listdir(f"/proc/{asked.pid}/fd")))
+
+    helper.requests.on_add = look
     host.run(user=ALICE, repeat=3, challenges=[GMAIL])
     helper.wait_request(6)
-    assert len(counts) == 6 and len(set(counts)) == 1
+    assert len(counts) == 3 and len(set(counts)) == 1
 
 
 def test_no_signal_is_raised_by_a_helper_that_hangs_up(host, socket_path):

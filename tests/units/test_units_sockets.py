@@ -3,6 +3,7 @@
 
 import os
 
+from bed import wait_for
 from bed_units import (POSTFIX_SOCKET, SERVICE, SOCKET, USER, read_lists)
 
 
@@ -50,9 +51,9 @@ def test_the_postfix_socket_joins_a_helper_that_was_started_at_boot(bare):
     first = bare.pid()
     assert first > 0
     bare.enable(POSTFIX_SOCKET)
-    bare.container.wait_show(SERVICE, "ActiveState", "active")
     # The helper is back without anybody's asking.
-    assert bare.pid() not in (0, first)
+    wait_for(lambda: bare.pid() not in (0, first), what="the helper")
+    bare.container.wait_show(SERVICE, "ActiveState", "active")
     assert answers(bare, bare.jail_socket)
 
 
