@@ -33,12 +33,7 @@ static enum fault read_public(const struct config_part *part, const char *key,
 
 	fault = config_place(part, key, &path);
 	if (fault == FAULT_NONE)
-		fault = config_load(path, out, &why);
-	if (fault == FAULT_NOT_FOUND)
-		fault = config_bad(part, key, "provider '%s': %s is not there",
-		    part->block->title, path);
-	else if (fault != FAULT_NONE && why.text[0] != '\0')
-		fault = refuse(part, key, fault, &why);
+		fault = refuse(part, key, config_load(path, out, &why), &why);
 	free(path);
 	return fault;
 }

@@ -275,7 +275,8 @@ static enum fault take_item(struct parser *p)
 	if (p->lex.token != LEX_WORD)
 		return refuse(p, line,
 		    "the name of a key or block is missing here; write key = "
-		    "'value', without quotes around the key");
+		    "'value' or key = { 'one', 'two' }, without quotes around "
+		    "the key");
 	text = find_word(keys_of_one_value[kind], p->lex.word.p);
 	list = find_word(keys_of_lists[kind], p->lex.word.p);
 	other = find_word(kind == CONFIG_TOP ? NO_KEYS : "", p->lex.word.p);
@@ -315,6 +316,9 @@ enum fault config_parse(struct config_tree *tree, unsigned file,
 		    .why = why } };
 	enum fault fault;
 
+	/* What some editors put at the top would be part of the first key. */
+	if (text.n >= 3 && memcmp(text.p, "\357\273\277", 3) == 0)
+		p.lex.at = 3;
 	fault = next(&p);
 	while (fault == FAULT_NONE && p.lex.token != LEX_END)
 		fault = is_mark(&p, '}') ? close_block(&p) : take_item(&p);

@@ -75,8 +75,8 @@ enum fault config_load(const char *path, struct buf *out, struct why *why)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT) {
 		why_set(why, 0,
-		    "%s: there is no such file; write it as mailtoken.conf(5) "
-		    "shows",
+		    "%s: there is no such file; make it as mailtoken.conf(5) "
+		    "says",
 		    path);
 		return FAULT_NOT_FOUND;
 	}

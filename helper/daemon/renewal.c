@@ -104,7 +104,7 @@ static void wait_over(evutil_socket_t fd, short events, void *ctx)
 
 	(void)fd;
 	(void)events;
-	/* It may have been mended; the renewal it is due for then comes next. */
+	/* It may have been mended; what it is due for then comes next. */
 	if (account->trouble == TROUBLE_RECORD)
 		(void)account_entry(account);
 	/* The account may have gone idle since, or the clock have moved. */

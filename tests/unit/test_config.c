@@ -249,6 +249,7 @@ static void syntax_errors_have_line_and_cure(void **state)
 	bad("provider 'x' {\nprovider 'y' {\n}\n}\n", 2, "} is missing");
 	bad("provider {\n}\n", 1, "needs a name");
 	bad("'allow' = 'x'\n", 1, "without quotes");
+	bad("allow = 'a', 'b'\n", 1, "key = { 'one'");
 	bad("allow = 'a'\nallow += 'b'\n", 2, "whole list once");
 	bad("allow = *\n", 1, "single quotes");
 	bad("allow = ${HOME}\n", 1, "");
@@ -387,6 +388,9 @@ static void crlf_files_and_comments_everywhere_are_read(void **state)
 	(void)state;
 	assert_int_equal(config->allow.n_uids, 2);
 	assert_int_equal(config->n_providers, 1);
+	config_release(config);
+	config = good("\357\273\277allow = 'root'\n");
+	assert_int_equal(config->allow.n_uids, 1);
 	config_release(config);
 	bad("# c\r\n\r\nfoo = 'x'\r\n", 3, "no such key");
 	bad("/* a\n b */\n# c\n\nfoo = 'x'\n", 5, "no such key");
