@@ -6,6 +6,7 @@
  */
 #include "daemon/forget.h"
 
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +15,8 @@
 #include "daemon/issuers.h"
 #include "oauth/flow.h"
 
+#define REVOKE_MAX_S 25 /* for two requests; clients wait for 35 */
+
 struct forget {
 	struct engine *engine;
 	char account[ACCOUNT_MAX_BYTES + 1];
@@ -21,6 +24,7 @@ struct forget {
 	int64_t signed_in_s;	   /* of the grant that is to end */
 	struct provider *provider; /* NULL: not known any more */
 	struct flow *flow;
+	struct event *limit;
 	enum forget_revoked revoked;
 	char text[720];
 	forget_fn *fn;
@@ -42,11 +46,43 @@ static void tell(struct forget *forget, enum fault fault, bool deleted)
 	forget->fn(forget->ctx, &end);
 }
 
-static void keep(struct forget *forget, struct account *account)
+/* What the user can do where the provider has not done it. */
+static void say_not_revoked(struct forget *forget, enum forget_revoked revoked,
+    const char *text)
 {
-	if (forget->revoked == FORGET_REVOKED)
+	const struct provider *provider = forget->provider;
+	const char *page = provider != NULL ? provider->sign_out_page : NULL;
+
+	forget->revoked = revoked;
+	(void)snprintf(forget->text, sizeof(forget->text),
+	    "%.450s; to end %s there, go to %s", text,
+	    revoked == FORGET_UNSUPPORTED ? "the grant" : "it",
+	    page != NULL ? page : "the settings of the user's account");
+}
+
+static void say_failed(struct forget *forget, const char *why)
+{
+	char text[450];
+
+	(void)snprintf(text, sizeof(text),
+	    "the provider has not ended the grant: %s", why);
+	say_not_revoked(forget, FORGET_NOT_REVOKED, text);
+}
+
+static void erase(struct forget *forget, struct account *account)
+{
+	struct why why = { .err = 0, .text = "" };
+	bool revoked = forget->revoked == FORGET_REVOKED;
+
+	if (account_forget(account, &why) == FAULT_NONE) {
+		tell(forget, FAULT_NONE, true);
+		return;
+	}
+	if (revoked)
 		account_revoked(account);
-	tell(forget, FAULT_NONE, false);
+	(void)snprintf(forget->text, sizeof(forget->text), "%s%s",
+	    revoked ? "the provider has ended the grant, but " : "", why.text);
+	tell(forget, FAULT_INTERNAL, false);
 }
 
 /* The provider has been told, or could not be. */
@@ -54,50 +90,32 @@ static void finish(struct forget *forget)
 {
 	struct account *account = accounts_find(forget->engine->accounts,
 	    forget->account);
-	const struct entry *entry = account == NULL ? NULL :
-						      account_entry(account);
-	struct why why = { .err = 0, .text = "" };
-	enum fault fault = FAULT_NOT_FOUND;
+	const struct entry *entry = account != NULL ? account_entry(account) :
+						      NULL;
 
-	if (entry != NULL && entry->signed_in_s != forget->signed_in_s) {
+	if (account == NULL) {
+		tell(forget, FAULT_UNKNOWN_ACCOUNT, false);
+	} else if (entry != NULL && entry->signed_in_s != forget->signed_in_s) {
 		(void)snprintf(forget->text, sizeof(forget->text),
 		    "it was signed in anew meanwhile, so nothing was deleted");
 		tell(forget, FAULT_NONE, false);
-		return;
+	} else if (forget->keep_local) {
+		if (forget->revoked == FORGET_REVOKED)
+			account_revoked(account);
+		tell(forget, FAULT_NONE, false);
+	} else {
+		erase(forget, account);
 	}
-	if (account != NULL && forget->keep_local) {
-		keep(forget, account);
-		return;
-	}
-	if (account != NULL)
-		fault = account_forget(account, &why);
-	if (fault == FAULT_NONE) {
-		tell(forget, FAULT_NONE, true);
-		return;
-	}
-	(void)snprintf(forget->text, sizeof(forget->text), "%s",
-	    fault == FAULT_NOT_FOUND ? "there is no such account to forget" :
-				       why.text);
-	tell(forget,
-	    fault == FAULT_NOT_FOUND ? FAULT_UNKNOWN_ACCOUNT : FAULT_INTERNAL,
-	    false);
 }
 
-static const char *page_of(const struct forget *forget)
+/* The flow has ended, or is not waited for any more. */
+static void revoked(struct forget *forget)
 {
-	return forget->provider != NULL ? forget->provider->sign_out_page :
-					  NULL;
-}
-
-static void say_failed(struct forget *forget, const char *text)
-{
-	const char *page = page_of(forget);
-
-	forget->revoked = FORGET_NOT_REVOKED;
-	(void)snprintf(forget->text, sizeof(forget->text),
-	    "the provider has not ended the grant: %.400s; to end it there, go "
-	    "to %s",
-	    text, page != NULL ? page : "the settings of the user's account");
+	flow_free(forget->flow);
+	forget->flow = NULL;
+	if (forget->limit != NULL)
+		(void)evtimer_del(forget->limit);
+	finish(forget);
 }
 
 static void happened(void *ctx, const struct flow_event *event)
@@ -110,19 +128,15 @@ static void happened(void *ctx, const struct flow_event *event)
 		say_failed(forget, event->failure->text);
 	else
 		return;
-	flow_free(forget->flow);
-	forget->flow = NULL;
-	finish(forget);
+	revoked(forget);
 }
 
-static void say_unsupported(struct forget *forget)
+static void too_long(evutil_socket_t fd, short events, void *ctx)
 {
-	const char *page = page_of(forget);
-
-	forget->revoked = FORGET_UNSUPPORTED;
-	(void)snprintf(forget->text, sizeof(forget->text),
-	    "the provider was not told; to end the grant there, go to %s",
-	    page != NULL ? page : "the settings of the user's account");
+	(void)fd;
+	(void)events;
+	say_failed(ctx, "it did not answer in time");
+	revoked(ctx);
 }
 
 /* The profile that the grant is of, whole where that takes no asking. */
@@ -153,24 +167,30 @@ static void begin(struct forget *forget, const struct entry *entry)
 		.event = happened,
 		.ctx = forget,
 	};
+	static const struct timeval limit = { REVOKE_MAX_S, 0 };
 	enum fault fault;
 
 	forget->signed_in_s = entry->signed_in_s;
 	find_provider(forget, entry);
 	if (forget->provider == NULL ||
 	    forget->provider->revocation_endpoint == NULL) {
-		say_unsupported(forget);
+		say_not_revoked(forget, FORGET_UNSUPPORTED,
+		    "the provider was not told");
 		finish(forget);
 		return;
 	}
 	target.provider = forget->provider;
-	fault = flow_revoke_start(&target, entry->refresh_token,
-	    entry->access_token, &forget->flow);
+	forget->limit = evtimer_new(target.base, too_long, forget);
+	fault = forget->limit != NULL &&
+		evtimer_add(forget->limit, &limit) == 0 ?
+	    flow_revoke_start(&target, entry->refresh_token,
+		entry->access_token, &forget->flow) :
+	    FAULT_NOMEM;
 	if (fault == FAULT_NONE)
 		return;
 	if (fault != FAULT_NOT_FOUND)
 		say_failed(forget, fault_text(fault));
-	finish(forget);
+	revoked(forget);
 }
 
 enum fault forget_start(struct engine *engine, const struct forget_wish *wish,
@@ -199,7 +219,10 @@ enum fault forget_start(struct engine *engine, const struct forget_wish *wish,
 	if (wish->revoke && entry != NULL) {
 		begin(forget, entry);
 	} else {
-		forget->signed_in_s = entry != NULL ? entry->signed_in_s : 0;
+		if (entry != NULL)
+			forget->signed_in_s = entry->signed_in_s;
+		else if (wish->revoke)
+			say_failed(forget, "the record cannot be read");
 		finish(forget);
 	}
 	forget->starting = false;
@@ -215,6 +238,8 @@ void forget_free(struct forget *forget)
 	if (forget == NULL || forget->starting)
 		return;
 	flow_free(forget->flow);
+	if (forget->limit != NULL)
+		event_free(forget->limit);
 	provider_release(forget->provider);
 	free(forget);
 }

@@ -9,6 +9,7 @@ import paths
 import pytest
 
 from bed import DEADLINE_S, wait_for
+from bed_helper import ROOT
 from test_discovery import known_by_issuer
 from test_helper_signin import ANN, JO, sign_in
 
@@ -131,6 +132,34 @@ def test_forget_that_is_hung_up_deletes_nothing(bed, idp):
         bed.wait_log("verb=forget")
         assert "outcome=cancelled" in bed.log()
     assert bed.token()["result"] == "ok"
+
+
+def test_record_that_cannot_be_read_is_deleted_and_that_is_said(bed):
+    bed.write_record("ann@example.org", "mailtoken-entry=1\nno record\n\n")
+    answer = bed.ask("forget", account="ann@example.org")
+    assert (answer["deleted"], answer["revoked"]) == ("yes", "no")
+    assert "cannot be read" in answer["text"] and "go to" in answer["text"]
+
+
+@pytest.mark.skipif(not ROOT, reason="the folder is the helper's own")
+def test_record_that_cannot_be_deleted_is_known_to_be_of_no_use(bed):
+    os.chown(bed.keyring, 0, -1)
+    os.chmod(bed.keyring, 0o755)
+    answer = bed.ask("forget", account=JO)
+    assert answer["result"] == "internal"
+    assert "has ended the grant, but" in answer["text"]
+    assert bed.status()["state"] == "login-needed"
+
+
+@pytest.mark.slow
+def test_slow_provider_is_not_waited_for_longer_than_clients_wait(bed, idp):
+    idp.fault("revoke", "delay", seconds=16)
+    idp.fault("revoke", "silent", times=None)
+    with bed.connect() as line:
+        line.sock.settimeout(35)
+        answer = line.send("forget", account=JO).next()
+    assert answer["deleted"] == "yes"
+    assert "in time" in answer["text"]
 
 
 def test_sign_in_meanwhile_is_not_deleted(bed, idp):
