@@ -32,11 +32,10 @@ static struct {
 	const char *user, *authzid, *password;
 	const char *go_ahead, *challenges[CHALLENGES_MAX];
 	int n_challenges;
-	unsigned ext_ssf, min_ssf, flags;
-	int repeat, threads, max_version;
+	unsigned ext_ssf, min_ssf, flags, uid;
+	unsigned repeat, threads, max_version;
 	const char *chroot_dir, *plug, *library;
-	unsigned uid;
-	bool no_ir, no_prompts, no_pass, list_only, callback_interacts;
+	bool no_fqdn, no_ir, no_prompts, no_pass, list_only, callback_interacts;
 } opt = { .style = "postfix",
 	.mechs = "XOAUTH2",
 	.service = "smtp",
@@ -336,7 +335,7 @@ static void *run_thread(void *arg)
 static void run_threads(void)
 {
 	pthread_t threads[THREADS_MAX];
-	int i;
+	unsigned i;
 
 	for (i = 0; i < opt.threads; i++)
 		if (pthread_create(&threads[i], NULL, run_thread,
@@ -397,7 +396,7 @@ static int load_by_hand(void)
 	    "sasl_client_plug_init");
 	if (plug_init == NULL)
 		return 1;
-	code = plug_init(&utils, opt.max_version, &version, &list, &count);
+	code = plug_init(&utils, (int)opt.max_version, &version, &list, &count);
 	say("plug %d version %d count %d", code, version, count);
 	for (int i = 0; code == SASL_OK && i < count; i++)
 		say("offer %s ssf %u security 0x%x features 0x%x",
@@ -424,97 +423,79 @@ static void confine(void)
 	}
 }
 
-enum {
-	STYLE = 1,
-	MECHS,
-	SERVICE,
-	FQDN,
-	NO_FQDN,
-	USER,
-	AUTHZID,
-	PASSWORD,
-	CHALLENGE,
-	EXT_SSF,
-	MIN_SSF,
-	FLAGS,
-	REPEAT,
-	THREADS,
-	CHROOT,
-	UID,
-	PLUG,
-	LIBRARY,
-	MAX_VERSION,
-	NO_IR,
-	NO_PROMPTS,
-	NO_PASS,
-	LIST,
-	CALLBACK_INTERACTS,
-	GO_AHEAD
+/* An option has a text, a number, or nothing and is a flag. */
+static const struct row {
+	const char *name;
+	const char **text;
+	unsigned *number;
+	bool *flag;
+} rows[] = {
+	{ "style", .text = &opt.style },
+	{ "mechs", .text = &opt.mechs },
+	{ "service", .text = &opt.service },
+	{ "fqdn", .text = &opt.fqdn },
+	{ "user", .text = &opt.user },
+	{ "authzid", .text = &opt.authzid },
+	{ "password", .text = &opt.password },
+	{ "go-ahead", .text = &opt.go_ahead },
+	{ "chroot", .text = &opt.chroot_dir },
+	{ "plug", .text = &opt.plug },
+	{ "library", .text = &opt.library },
+	{ "ext-ssf", .number = &opt.ext_ssf },
+	{ "min-ssf", .number = &opt.min_ssf },
+	{ "flags", .number = &opt.flags },
+	{ "repeat", .number = &opt.repeat },
+	{ "threads", .number = &opt.threads },
+	{ "max-version", .number = &opt.max_version },
+	{ "uid", .number = &opt.uid },
+	{ "no-fqdn", .flag = &opt.no_fqdn },
+	{ "no-ir", .flag = &opt.no_ir },
+	{ "no-prompts", .flag = &opt.no_prompts },
+	{ "no-pass", .flag = &opt.no_pass },
+	{ "list", .flag = &opt.list_only },
+	{ "callback-interacts", .flag = &opt.callback_interacts },
+	{ "challenge", .text = NULL },
 };
 
-static const struct option options[] = { { "style", 1, NULL, STYLE },
-	{ "mechs", 1, NULL, MECHS }, { "service", 1, NULL, SERVICE },
-	{ "fqdn", 1, NULL, FQDN }, { "no-fqdn", 0, NULL, NO_FQDN },
-	{ "user", 1, NULL, USER }, { "authzid", 1, NULL, AUTHZID },
-	{ "password", 1, NULL, PASSWORD }, { "challenge", 1, NULL, CHALLENGE },
-	{ "ext-ssf", 1, NULL, EXT_SSF }, { "min-ssf", 1, NULL, MIN_SSF },
-	{ "flags", 1, NULL, FLAGS }, { "repeat", 1, NULL, REPEAT },
-	{ "threads", 1, NULL, THREADS }, { "chroot", 1, NULL, CHROOT },
-	{ "uid", 1, NULL, UID }, { "plug", 1, NULL, PLUG },
-	{ "library", 1, NULL, LIBRARY },
-	{ "max-version", 1, NULL, MAX_VERSION }, { "no-ir", 0, NULL, NO_IR },
-	{ "no-prompts", 0, NULL, NO_PROMPTS }, { "no-pass", 0, NULL, NO_PASS },
-	{ "list", 0, NULL, LIST },
-	{ "callback-interacts", 0, NULL, CALLBACK_INTERACTS },
-	{ "go-ahead", 1, NULL, GO_AHEAD }, { NULL, 0, NULL, 0 } };
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static unsigned number(const char *text)
+static void take_option(const struct row *row)
 {
-	return (unsigned)strtoul(text, NULL, 0);
+	if (row->text != NULL)
+		*row->text = optarg;
+	else if (row->number != NULL)
+		*row->number = (unsigned)strtoul(optarg, NULL, 0);
+	else if (row->flag != NULL)
+		*row->flag = true;
+	else if (opt.n_challenges < CHALLENGES_MAX)
+		opt.challenges[opt.n_challenges++] = optarg;
+	else
+		exit(2);
 }
 
-static void take_option(int c)
+static void take_options(int argc, char **argv)
 {
-	switch (c) {
-	case STYLE: opt.style = optarg; break;
-	case MECHS: opt.mechs = optarg; break;
-	case SERVICE: opt.service = optarg; break;
-	case FQDN: opt.fqdn = optarg; break;
-	case NO_FQDN: opt.fqdn = NULL; break;
-	case USER: opt.user = optarg; break;
-	case AUTHZID: opt.authzid = optarg; break;
-	case PASSWORD: opt.password = optarg; break;
-	case CHALLENGE:
-		if (opt.n_challenges == CHALLENGES_MAX)
+	struct option options[N_ROWS + 1] = { { NULL, 0, NULL, 0 } };
+	int c, i;
+
+	for (i = 0; i < (int)N_ROWS; i++)
+		options[i] = (struct option){ rows[i].name,
+			rows[i].flag == NULL, NULL, i };
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c < 0 || c >= (int)N_ROWS)
 			exit(2);
-		opt.challenges[opt.n_challenges++] = optarg;
-		break;
-	case EXT_SSF: opt.ext_ssf = number(optarg); break;
-	case MIN_SSF: opt.min_ssf = number(optarg); break;
-	case FLAGS: opt.flags = number(optarg); break;
-	case REPEAT: opt.repeat = (int)number(optarg); break;
-	case THREADS: opt.threads = (int)number(optarg); break;
-	case CHROOT: opt.chroot_dir = optarg; break;
-	case UID: opt.uid = number(optarg); break;
-	case PLUG: opt.plug = optarg; break;
-	case LIBRARY: opt.library = optarg; break;
-	case MAX_VERSION: opt.max_version = (int)number(optarg); break;
-	case NO_IR: opt.no_ir = true; break;
-	case NO_PROMPTS: opt.no_prompts = true; break;
-	case NO_PASS: opt.no_pass = true; break;
-	case LIST: opt.list_only = true; break;
-	case GO_AHEAD: opt.go_ahead = optarg; break;
-	case CALLBACK_INTERACTS: opt.callback_interacts = true; break;
-	default: exit(2);
+		take_option(&rows[c]);
 	}
+	if (opt.no_fqdn)
+		opt.fqdn = NULL;
 }
 
 int main(int argc, char **argv)
 {
-	int c, code, i;
+	unsigned i;
+	int code;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
-		take_option(c);
+	take_options(argc, argv);
 	if (opt.threads > THREADS_MAX)
 		return 2;
 	if (opt.plug != NULL)
