@@ -28,29 +28,23 @@ static const struct {
 	const char *text;
 } meanings[] = {
 	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", "short-lived",
-	    "the time in "
-	    "the assertion is wrong: set the clock of this machine" },
+	    "the time in the assertion is wrong: set the clock of this machine" },
 	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", "ignature",
-	    "the key of the "
-	    "service account was deleted or replaced: make a new one and put "
-	    "it into service_account_file" },
+	    "the key of the service account was deleted or replaced: make a "
+	    "new one and put it into service_account_file" },
 	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", NULL,
-	    "the account is not a "
-	    "user of the organisation, or the clock of this machine is "
-	    "wrong" },
+	    "the account is not a user of the organisation, or the clock of "
+	    "this machine is wrong" },
 	{ FLOW_SERVICE_ACCOUNT, "unauthorized_client", NULL,
-	    "domain-wide "
-	    "delegation is missing: an administrator must allow the service "
-	    "account's numeric client id exactly this scope; that can take a "
-	    "day" },
+	    "domain-wide delegation is missing: an administrator must allow "
+	    "the service account's numeric client id exactly this scope; that "
+	    "can take a day" },
 	{ FLOW_SERVICE_ACCOUNT, "access_denied", NULL,
-	    "the scope is not "
-	    "allowed to the service account: an administrator must add it "
-	    "under domain-wide delegation" },
+	    "the scope is not allowed to the service account: an administrator "
+	    "must add it under domain-wide delegation" },
 	{ FLOW_CLIENT_CREDENTIALS, "invalid_grant", NULL,
-	    "the application "
-	    "is not accepted: check its secret or certificate, and the "
-	    "clock of this machine" },
+	    "the application is not accepted: check its secret or certificate, "
+	    "and the clock of this machine" },
 };
 
 static const char *meaning(enum flow_kind kind, const struct reply_error *error)

@@ -44,26 +44,24 @@ static const struct page {
 	    "what to do." },
 	[REDIRECT_PAGE_LEFT] = { "400 Bad Request", "other",
 	    "Not the page you want",
-	    "The terminal says how the sign-in goes "
-	    "on." },
+	    "The terminal says how the sign-in goes on." },
 	[REDIRECT_PAGE_ELSEWHERE] = { "404 Not Found", "other",
 	    "Not the page you want",
-	    "A sign-in is waiting here for your "
-	    "browser to come back, and there is nothing else: use the link "
-	    "that the terminal shows." },
+	    "A sign-in is waiting here for your browser to come back, and "
+	    "there is nothing else: use the link that the terminal shows." },
 	[REDIRECT_PAGE_METHOD] = { "405 Method Not Allowed", "other",
 	    "Not the page you want",
-	    "A sign-in is waiting here for a GET "
-	    "request, and for nothing else." },
+	    "A sign-in is waiting here for a GET request, and for nothing "
+	    "else." },
 	[REDIRECT_PAGE_GARBAGE] = { "400 Bad Request", "other",
 	    "Not the page you want",
-	    "That was no request of HTTP/1.1. If "
-	    "the address begins with https, write http." },
+	    "That was no request of HTTP/1.1. If the address begins with "
+	    "https, write http." },
 	[REDIRECT_PAGE_LONG] = { "431 Request Header Fields Too Large", "other",
 	    "Not the page you want",
-	    "The request is too long. If "
-	    "this is the way back from signing in, open the terminal's link "
-	    "in a private window, which has no cookies." },
+	    "The request is too long. If this is the way back from signing in, "
+	    "open the terminal's link in a private window, which has no "
+	    "cookies." },
 };
 
 static bool has_end(struct span bytes)
