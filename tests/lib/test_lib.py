@@ -381,6 +381,8 @@ def test_bad_tls_is_bad(directory, tls):
     with pytest.raises(ssl.SSLError):
         call(idp, "GET", "/jwks")
     idp.stop()
+    with pytest.raises(ConnectionRefusedError):
+        call(idp, "GET", "/jwks")
     idp.start(port=idp.port)
     assert call(idp, "GET", "/jwks")[0] == 200
     idp.stop()

@@ -19,7 +19,7 @@ def unknown(helper, password="yes", **more):
 
 @pytest.mark.parametrize("style", ["postfix", "isync", "mutt", "cyrus"])
 def test_no_password_is_asked_for(helper, host, style):
-    """Case 13 is the next test; here the callback is there and idle."""
+    """The callback is there and idle."""
     run = host.run(style=style, user=ALICE, password="secret")
     assert FIRST in run.outs
     assert "pass" not in run.all("callback")
@@ -144,6 +144,7 @@ def test_an_ordinary_password_is_never_sent_as_a_token(
 @pytest.mark.parametrize("style", ["postfix", "isync", "mutt", "cyrus"])
 def test_a_password_that_is_a_token_is_used_where_allowed(
         helper, host, style):
+    """Case 13, for the callback as Postfix declares it."""
     unknown(helper, times=None)
     run = host.run(style=style, user=ALICE, password=OWN_TOKEN)
     assert run.outs[-1] == (b"user=" + ALICE.encode() + b"\1auth=Bearer " +

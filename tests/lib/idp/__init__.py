@@ -15,6 +15,7 @@ import collections
 import contextlib
 import os
 import secrets
+import socket
 import ssl
 import threading
 import time
@@ -41,7 +42,8 @@ class Idp:
 
     directory holds the authority's files (a temporary one by default);
     clock gives Unix seconds; keyword arguments are Settings.  After
-    stop() the same object may start() again: it forgets nothing."""
+    stop() the same object may start() again: it forgets nothing, and
+    nobody else gets its port."""
 
     def __init__(self, directory=None, clock=time.time, **settings):
         if directory is None:
@@ -61,6 +63,7 @@ class Idp:
         self.stopping_fd = None
         self._stop_write = None
         self._listener = None
+        self._reserved = None
         self.port = 0
         self.scheme = "https"
         self.client_secret = secrets.token_urlsafe(30)
@@ -79,11 +82,21 @@ class Idp:
         self.stopping.clear()
         self._close_pipe()
         self.stopping_fd, self._stop_write = os.pipe()
-        self._listener = server.Listener(self, port, context, tls == "mute")
-        self.port = self._listener.server_port
+        self._reserve(port)
+        self._listener = server.Listener(self, self.port, context,
+                                         tls == "mute")
         threading.Thread(target=self._listener.serve_forever, args=(0.02,),
                          daemon=True).start()
         return self
+
+    def _reserve(self, port):
+        """Bind a port, which does not keep the listener from it."""
+        if self._reserved is None or port != self.port:
+            self._reserved = socket.socket()
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR,
+                                      1)
+            self._reserved.bind(("127.0.0.1", port))
+            self.port = self._reserved.getsockname()[1]
 
     def stop(self):
         """Stop listening and end all connections."""
