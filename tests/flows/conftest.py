@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 sys.path.insert(0, str(HERE))
 
 import paths                                            # noqa: E402
+from bed_cli import mailtoken, place, program           # noqa: E402,F401
 from bed_helper import beds, clocked, helper, root      # noqa: E402,F401
 from driver import Driver                               # noqa: E402
 from idp import Idp                                     # noqa: E402

@@ -5,7 +5,6 @@ Every verb's request, byte for byte; what is printed where; exit statuses;
 a terminal; helpers that misbehave.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -13,26 +12,21 @@ import resource
 import select
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import paths
+from bed import DEADLINE_S
+from bed_cli import DONE, Conversation, environment, lists
+from scripted_helper import FAULT_WORDS, ScriptedHelper
 
-import bed                                              # noqa: E402
-import paths                                            # noqa: E402
-from scripted_helper import (FAULT_WORDS, ScriptedHelper,   # noqa: E402
-                             join_list)
-
-DEADLINE = bed.DEADLINE_S
 TOKEN = "eyJ0eXAi.the-secret-token.AAAA"
 STATUS = {"login-needed": 1, "unknown-account": 1, "wrong-server": 1,
           "config-error": 1, "bad-request": 2, "try-later": 75, "busy": 75,
@@ -44,33 +38,6 @@ ASK = {"event": "ask", "question": "other-user",
        "identity": "bob@contoso.com",
        "text": "bob@contoso.com signed in, not alice@contoso.com; "
                "keep this?"}
-DONE = {"event": "done", "result": "ok", "account": "alice@contoso.com",
-        "provider": "microsoft",
-        "servers": "smtp.office365.com outlook.office365.com",
-        "identity": "alice@contoso.com"}
-
-
-def lists(*records):
-    """The bytes of attribute lists."""
-    return b"".join(join_list([("mailtoken", "1"), *r.items()])
-                    for r in records)
-
-
-@pytest.fixture(scope="session")
-def program():
-    """The command under test."""
-    path = paths.program("mailtoken")
-    if not path.exists():
-        pytest.skip(f"{path} is not built")
-    return str(path)
-
-
-@pytest.fixture
-def place():
-    """A short path for a socket, in a directory that may be trusted."""
-    directory = tempfile.mkdtemp(prefix="cli-")
-    yield directory + "/socket"
-    shutil.rmtree(directory)
 
 
 @pytest.fixture
@@ -78,144 +45,6 @@ def helper(place):
     """A helper that answers well until told otherwise."""
     with ScriptedHelper(place, token=TOKEN) as scripted:
         yield scripted
-
-
-class Conversation:
-    """A helper whose connections follow functions, one each, in order."""
-
-    def __init__(self, path, *turns):
-        self.lists = []
-        self.closed = threading.Event()
-        self.errors = []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(path)
-        self._listener.listen(8)
-        self._listener.settimeout(DEADLINE)
-        self._thread = threading.Thread(target=self._run, args=turns,
-                                        daemon=True)
-        self._thread.start()
-
-    def _run(self, *turns):
-        try:
-            for turn in turns:
-                self._sock, _ = self._listener.accept()
-                self._sock.settimeout(DEADLINE)
-                with self._sock:
-                    self.read()
-                    turn(self)
-        except OSError as error:
-            self.errors.append(error)
-
-    def read(self):
-        """One list from the client."""
-        raw = b""
-        while not raw.endswith(b"\n\n"):
-            more = self._sock.recv(1)
-            if not more:
-                self.closed.set()
-                return raw
-            raw += more
-        self.lists.append(raw)
-        return raw
-
-    def send(self, *records):
-        """Lists to the client."""
-        self._sock.sendall(lists(*records))
-
-    def credentials(self):
-        """Of the client, as the kernel has them."""
-        return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED,
-                                     12)
-
-    def watching(self, *records):
-        """Let a watch begin; the client asks for all states, and gets
-        these."""
-        self.send({"event": "watching"})
-        watch = self._sock
-        self._sock, _ = self._listener.accept()
-        with self._sock:
-            assert self.read() == b"mailtoken=1\nverb=status\n\n"
-            self.send(*records, {"result": "ok"})
-        self._sock = watch
-
-    def wait_close(self):
-        """Until the client hangs up."""
-        while self._sock.recv(4096):
-            continue
-        self.closed.set()
-
-    def end(self):
-        """Wait for the last turn."""
-        self._thread.join(DEADLINE)
-        self._listener.close()
-        assert not self.errors
-
-
-def environment(**changes):
-    """Ours, with nothing that changes what is printed."""
-    kept = {k: v for k, v in os.environ.items()
-            if k not in ("NO_COLOR", "MAILTOKEN_SOCKET", "LANG", "LC_ALL",
-                         "LC_CTYPE")}
-    return {**kept, "TERM": "dumb", **changes}
-
-
-class Command:
-    """Runs the command against one socket."""
-
-    def __init__(self, program, place):
-        self.program = program
-        self.place = place
-
-    def argv(self, *args):
-        return [self.program, "--socket", self.place, *args]
-
-    def __call__(self, *args, **more):
-        return subprocess.run(self.argv(*args), capture_output=True,
-                              text=True, timeout=DEADLINE, check=False,
-                              stdin=subprocess.DEVNULL,
-                              env=environment(), **more)
-
-    def start(self, *args, **more):
-        return subprocess.Popen(
-            self.argv(*args), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment(), **more)
-
-    def on_terminal(self, *args, typed=b"", columns=80, rows=24,
-                    until=None, **variables):
-        """Run on a terminal; exit status and all that it showed.
-
-        typed goes in when until has been shown."""
-        master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ,
-                    struct.pack("HHHH", rows, columns, 0, 0))
-        run = subprocess.Popen(self.argv(*args), stdin=slave, stdout=slave,
-                               stderr=slave, env=environment(**variables),
-                               start_new_session=True)
-        os.close(slave)
-        shown = b""
-        try:
-            while select.select([master], [], [], DEADLINE)[0]:
-                try:
-                    more = os.read(master, 4096)
-                except OSError:
-                    break       # the other side is closed
-                if not more:
-                    break
-                shown += more
-                if typed and (until is None or until in shown):
-                    os.write(master, typed)
-                    typed = b""
-            return run.wait(DEADLINE), shown.decode()
-        finally:
-            run.kill()
-            run.wait()
-            os.close(master)
-
-
-@pytest.fixture
-def mailtoken(program, place):
-    return Command(program, place)
 
 
 REQUESTS = [
@@ -353,7 +182,7 @@ def test_an_answer_that_cannot_be_written_is_no_success(mailtoken, helper,
     with open("/dev/full", "w") as full:
         run = subprocess.run(mailtoken.argv("token", "a@b"), stdout=full,
                              stderr=subprocess.PIPE, text=True,
-                             timeout=DEADLINE, check=False)
+                             timeout=DEADLINE_S, check=False)
     assert run.returncode == 1
     assert "cannot write the answer" in run.stderr
     assert TOKEN not in run.stderr
@@ -395,7 +224,7 @@ def test_import_takes_as_many_files_as_there_are(mailtoken, helper, tmp_path):
 def test_import_of_what_is_too_large_says_so(mailtoken, helper, words):
     run = subprocess.run(
         mailtoken.argv("import", *words), input="x" * 200000, text=True,
-        capture_output=True, timeout=DEADLINE, check=False)
+        capture_output=True, timeout=DEADLINE_S, check=False)
     assert run.returncode == 2
     assert ("too large to be a token file" in run.stderr
             or "not what mailtoken export writes" in run.stderr)
@@ -414,7 +243,7 @@ def test_what_holds_tokens_leaves_no_core(mailtoken, place, words):
 
     helper = Conversation(place, turn)
     run = subprocess.run(mailtoken.argv(*words), input="{}", text=True,
-                         capture_output=True, timeout=DEADLINE, check=False,
+                         capture_output=True, timeout=DEADLINE_S, check=False,
                          preexec_fn=lambda: resource.setrlimit(
                              resource.RLIMIT_CORE,
                              (resource.RLIM_INFINITY,) * 2))
@@ -530,7 +359,7 @@ def test_login_prints_each_event_at_once(mailtoken, place):
 
     def turn(talk):
         talk.send(SHOW_CODE)
-        assert go_on.wait(DEADLINE)
+        assert go_on.wait(DEADLINE_S)
         talk.send({"event": "waiting", "expires-in": "895"}, DONE)
 
     helper = Conversation(place, turn)
@@ -540,7 +369,7 @@ def test_login_prints_each_event_at_once(mailtoken, place):
                        "verification-uri=https://microsoft.com/devicelogin\n",
                        "expires-in=900\n"]
         go_on.set()
-        rest, errors = run.communicate(timeout=DEADLINE)
+        rest, errors = run.communicate(timeout=DEADLINE_S)
     helper.end()
     assert rest.splitlines()[:4] == ["event=waiting", "expires-in=895",
                                      "event=done", "result=ok"]
@@ -573,8 +402,8 @@ def test_interrupting_a_sign_in_hangs_up_and_says_so(mailtoken, place,
     with mailtoken.start("login", "alice@contoso.com") as run:
         assert run.stdout.readline() == "event=show-code\n"
         run.send_signal(number)
-        _, errors = run.communicate(timeout=DEADLINE)
-    assert helper.closed.wait(DEADLINE)
+        _, errors = run.communicate(timeout=DEADLINE_S)
+    assert helper.closed.wait(DEADLINE_S)
     helper.end()
     assert run.returncode == 1
     assert errors == "mailtoken: the sign-in was cancelled\n"
@@ -732,7 +561,7 @@ def test_watch_prints_a_line_a_change(mailtoken, place):
             "account=alice@contoso.com state=login-needed "
             'text="sign in \\"again\\""\n')
         run.send_signal(signal.SIGTERM)
-        run.communicate(timeout=DEADLINE)
+        run.communicate(timeout=DEADLINE_S)
     helper.end()
 
 
@@ -749,7 +578,7 @@ def test_watch_runs_a_command_for_each_change(mailtoken, place, tmp_path):
     with mailtoken.start("watch", "--exec", command) as run:
         lines = [run.stdout.readline() for _ in range(4)]
         run.send_signal(signal.SIGTERM)
-        _, errors = run.communicate(timeout=DEADLINE)
+        _, errors = run.communicate(timeout=DEADLINE_S)
     helper.end()
     # Each command is waited for before the next line.
     assert [line.split()[0] for line in lines] == [
@@ -793,7 +622,7 @@ def test_watch_tells_what_changed_while_the_helper_restarted(
     with mailtoken.start("watch") as run:
         lines = [run.stdout.readline() for _ in range(5)]
         run.send_signal(signal.SIGTERM)
-        more, errors = run.communicate(timeout=DEADLINE)
+        more, errors = run.communicate(timeout=DEADLINE_S)
     helper.end()
     assert lines == [
         'account=told@b state=backoff text=""\n',
@@ -814,7 +643,7 @@ def test_a_change_during_the_first_look_is_told(mailtoken, place):
     with mailtoken.start("watch") as run:
         assert "state=login-needed" in run.stdout.readline()
         run.send_signal(signal.SIGTERM)
-        run.communicate(timeout=DEADLINE)
+        run.communicate(timeout=DEADLINE_S)
     helper.end()
 
 
@@ -837,7 +666,7 @@ def test_a_helper_of_ones_own_is_asked_if_it_is_there(program):
                 ["setpriv", "--reuid=65534", "--regid=65534",
                  "--clear-groups", copy, "token", "a@b"],
                 env=variables, capture_output=True, text=True,
-                timeout=DEADLINE, check=False)
+                timeout=DEADLINE_S, check=False)
 
         with ScriptedHelper(runtime / "mailtoken/socket", token=TOKEN) as own:
             assert run().stdout == TOKEN + "\n"
@@ -879,14 +708,14 @@ def test_a_helper_is_started_where_no_user_manager_runs(program):
             ["unshare", "-m", "sh", "-c", script, "sh",
              os.path.dirname(path), top],
             env=environment(HOME=str(home), XDG_RUNTIME_DIR=str(home)),
-            capture_output=True, text=True, timeout=2 * DEADLINE,
+            capture_output=True, text=True, timeout=2 * DEADLINE_S,
             check=False)
         if "mount:" in run.stderr:
             pytest.skip("cannot mount here")
         status, answer = run.stdout.splitlines()
         helper = os.pidfd_open(json.loads(answer)["helper"]["pid"])
         signal.pidfd_send_signal(helper, signal.SIGTERM)
-        assert select.select([helper], [], [], DEADLINE)[0]
+        assert select.select([helper], [], [], DEADLINE_S)[0]
         os.close(helper)
         assert status == "0"
         assert (home / ".local/state/mailtoken/keyring").is_dir()
@@ -916,7 +745,7 @@ def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(program):
             ["unshare", "-m", "sh", "-c", script, "sh", sys.executable,
              listen, path, top],
             env=environment(HOME=str(home), XDG_RUNTIME_DIR=str(home)),
-            capture_output=True, text=True, timeout=DEADLINE, check=False)
+            capture_output=True, text=True, timeout=DEADLINE_S, check=False)
         if "mount:" in run.stderr:
             pytest.skip("cannot mount here")
         assert run.returncode == 75

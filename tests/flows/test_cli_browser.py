@@ -2,16 +2,11 @@
 """mailtoken login with a browser, against a stand-in for the helper."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from bed import wait_for                                    # noqa: E402
-from test_cli import (DEADLINE, DONE, Conversation,         # noqa: E402,F401
-                      environment, mailtoken, place, program)
+from bed import DEADLINE_S, wait_for
+from bed_cli import DONE, Conversation, environment
 
 ALICE = "alice@contoso.com"
 URL = "https://login.example.com/authorize?state=abc&code_challenge=def"
@@ -38,7 +33,7 @@ def taking(*answers, again=()):
 
 
 @pytest.fixture
-def piped(mailtoken):       # noqa: F811
+def piped(mailtoken):
     """Run with something on standard input, which stays open if told."""
     def run(stdin, *args, held=None, **variables):
         with subprocess.Popen(
@@ -51,12 +46,12 @@ def piped(mailtoken):       # noqa: F811
                 process.stdin.flush()
                 held.end()
                 stdin = None
-            out, errors = process.communicate(stdin, timeout=DEADLINE)
+            out, errors = process.communicate(stdin, timeout=DEADLINE_S)
             return process.returncode, out, errors
     return run
 
 
-def test_the_link_is_printed_as_lines(mailtoken, place):    # noqa: F811
+def test_the_link_is_printed_as_lines(mailtoken, place):
     helper = Conversation(place, taking())
     run = mailtoken("login", ALICE)
     helper.end()
@@ -72,21 +67,19 @@ def test_the_link_is_printed_as_lines(mailtoken, place):    # noqa: F811
     BACK, BACK + "\n", BACK + "\n\n", BACK[:40] + "\n" + BACK[40:] + "\n",
     "  " + BACK[:20] + "\r\n  " + BACK[20:] + " \n\n",
 ])
-def test_a_piped_address_is_sent_whole(piped, place, typed):    # noqa: F811
+def test_a_piped_address_is_sent_whole(piped, place, typed):
     helper = Conversation(place, taking(BACK.encode()))
     status, _, errors = piped(typed)
     helper.end()
     assert (status, errors) == (0, "")
 
 
-def test_an_address_counts_before_the_end_of_the_input(piped,
-                                                       place):  # noqa: F811
+def test_an_address_counts_before_the_end_of_the_input(piped, place):
     helper = Conversation(place, taking(BACK.encode()))
     assert piped(BACK + "\n", held=helper)[0] == 0
 
 
-def test_a_second_address_is_taken_when_the_first_is_wrong(
-        mailtoken, place):  # noqa: F811
+def test_a_second_address_is_taken_when_the_first_is_wrong(mailtoken, place):
     helper = Conversation(place, taking(b"wrong-one", BACK.encode(),
                                         again=["not that"]))
     with subprocess.Popen(
@@ -98,20 +91,18 @@ def test_a_second_address_is_taken_when_the_first_is_wrong(
         for line in process.stdout:
             if line == "text=not that\n":
                 break
-        process.communicate(BACK + "\n", timeout=DEADLINE)
+        process.communicate(BACK + "\n", timeout=DEADLINE_S)
     helper.end()
     assert process.returncode == 0
 
 
-def test_the_end_of_the_input_does_not_end_the_wait(mailtoken,
-                                                    place):     # noqa: F811
+def test_the_end_of_the_input_does_not_end_the_wait(mailtoken, place):
     helper = Conversation(place, taking())
     assert mailtoken("login", ALICE).returncode == 0
     helper.end()
 
 
-def test_a_terminal_shows_the_link_and_a_prompt(mailtoken,
-                                                place):     # noqa: F811
+def test_a_terminal_shows_the_link_and_a_prompt(mailtoken, place):
     helper = Conversation(place, taking(BACK.encode()))
     status, shown = mailtoken.on_terminal(
         "login", ALICE, typed=BACK.encode() + b"\n", until=PROMPT)
@@ -122,8 +113,7 @@ def test_a_terminal_shows_the_link_and_a_prompt(mailtoken,
     assert "is signed in" in shown
 
 
-def test_the_browser_may_come_back_while_the_prompt_is_there(
-        mailtoken, place):  # noqa: F811
+def test_the_browser_may_come_back_while_the_prompt_is_there(mailtoken, place):
     helper = Conversation(place, taking())
     status, shown = mailtoken.on_terminal("login", ALICE)
     helper.end()
@@ -133,7 +123,7 @@ def test_the_browser_may_come_back_while_the_prompt_is_there(
 
 
 def test_what_is_wrong_with_an_address_is_shown_with_a_new_prompt(
-        mailtoken, place):  # noqa: F811
+        mailtoken, place):
     def turn(talk):
         talk.send(SHOW_URL, ASK)
         talk.read()
@@ -148,8 +138,7 @@ def test_what_is_wrong_with_an_address_is_shown_with_a_new_prompt(
     assert shown.count(PROMPT.decode()) == 2
 
 
-def test_a_question_about_the_user_may_follow_the_prompt(mailtoken,
-                                                         place):  # noqa: F811
+def test_a_question_about_the_user_may_follow_the_prompt(mailtoken, place):
     def turn(talk):
         talk.send(SHOW_URL, ASK, {
             "event": "ask", "question": "other-user",
@@ -166,7 +155,7 @@ def test_a_question_about_the_user_may_follow_the_prompt(mailtoken,
 
 @pytest.mark.parametrize("variable", ["{0}", "{0}:other", "/bin/sh {0}"])
 def test_browser_opens_the_link_with_what_the_user_named(
-        mailtoken, place, tmp_path, variable):      # noqa: F811
+        mailtoken, place, tmp_path, variable):
     script = tmp_path / "my-browser"
     script.write_text(f'#!/bin/sh\necho "$#:$1" > {tmp_path}/opened.new\n'
                       f"mv {tmp_path}/opened.new {tmp_path}/opened\n")
@@ -175,13 +164,13 @@ def test_browser_opens_the_link_with_what_the_user_named(
 
     def turn(talk):
         talk.send(SHOW_URL, ASK)
-        wait_for(opened.exists, DEADLINE, "the browser")
+        wait_for(opened.exists, what="the browser")
         talk.send(DONE)
 
     helper = Conversation(place, turn)
     run = subprocess.run(
         mailtoken.argv("login", ALICE, "--browser"), check=False,
-        capture_output=True, text=True, timeout=DEADLINE,
+        capture_output=True, text=True, timeout=DEADLINE_S,
         stdin=subprocess.DEVNULL,
         env=environment(BROWSER=variable.format(script)))
     helper.end()
@@ -190,7 +179,7 @@ def test_browser_opens_the_link_with_what_the_user_named(
 
 
 def test_browser_opens_nothing_that_is_no_https_link(
-        mailtoken, place, tmp_path):        # noqa: F811
+        mailtoken, place, tmp_path):
     script = tmp_path / "my-browser"
     script.write_text(f"#!/bin/sh\ntouch {tmp_path}/opened\n")
     script.chmod(0o755)
@@ -200,7 +189,7 @@ def test_browser_opens_nothing_that_is_no_https_link(
 
     helper = Conversation(place, turn)
     subprocess.run(mailtoken.argv("login", ALICE, "--browser"), check=False,
-                   capture_output=True, timeout=DEADLINE,
+                   capture_output=True, timeout=DEADLINE_S,
                    stdin=subprocess.DEVNULL,
                    env=environment(BROWSER=str(script)))
     helper.end()
