@@ -13,7 +13,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def test_script_is_controlled_and_ends_with_its_parent(tmp_path):
-    parent = subprocess.Popen(["sleep", "60"])
+    # It ends with this process at the latest.
+    parent = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
     info_file = tmp_path / "info"
     script = subprocess.Popen(
         [sys.executable, "-m", "idp", "--info-file", str(info_file),
@@ -56,6 +57,7 @@ def test_script_is_controlled_and_ends_with_its_parent(tmp_path):
     finally:
         parent.kill()
         parent.wait()
+        parent.stdin.close()
         script.kill()
         script.wait()
         script.stdout.close()
