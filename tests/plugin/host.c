@@ -9,34 +9,24 @@
  * a word, a code, bytes in hex.  Plays no server: --challenge gives what the
  * next steps are fed.
  */
+#include "host.h"
+
 #include <dlfcn.h>
 #include <getopt.h>
 #include <grp.h>
 #include <pthread.h>
-#include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CHALLENGES_MAX 16
 #define THREADS_MAX    64
 #define LINE_MAX_BYTES 4096
 
-static struct {
-	const char *style, *mechs, *service, *fqdn;
-	const char *user, *authzid, *password;
-	const char *go_ahead, *challenges[CHALLENGES_MAX];
-	int n_challenges;
-	unsigned ext_ssf, min_ssf, flags, uid;
-	unsigned repeat, threads, max_version;
-	const char *chroot_dir, *plug, *library;
-	bool no_fqdn, no_ir, no_prompts, no_pass, list_only, callback_interacts;
-} opt = { .style = "postfix",
+struct host_options host = { .style = "postfix",
 	.mechs = "XOAUTH2",
 	.service = "smtp",
 	.fqdn = "smtp.example.com",
@@ -47,9 +37,7 @@ static struct {
 
 static _Thread_local int thread_no = -1;
 
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *format, ...)
+void host_say(const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
 	va_list args;
@@ -70,7 +58,7 @@ static void say_out(const char *out, unsigned n)
 	unsigned i;
 
 	if (out == NULL) {
-		say("out null");
+		host_say("out null");
 		return;
 	}
 	hex = malloc(2 * (size_t)n + 1);
@@ -89,142 +77,40 @@ static void say_out(const char *out, unsigned n)
 	free(hex);
 }
 
-static int log_proc(void *context, int level, const char *text)
-{
-	(void)context;
-	say("log %d %s", level, text);
-	return SASL_OK;
-}
-
-static int simple_proc(void *context, int id, const char **result,
-    unsigned *len)
-{
-	(void)context;
-	say("callback %s", id == SASL_CB_USER ? "user" : "authname");
-	if (opt.callback_interacts)
-		return SASL_INTERACT;
-	*result = id == SASL_CB_USER ? opt.authzid : opt.user;
-	if (len != NULL)
-		*len = *result != NULL ? (unsigned)strlen(*result) : 0;
-	return SASL_OK;
-}
-
-static int secret_proc(sasl_conn_t *conn, void *context, int id,
-    sasl_secret_t **secret)
-{
-	static _Thread_local sasl_secret_t *kept;
-	const char *password = opt.password != NULL ? opt.password : "";
-	size_t n = strlen(password);
-
-	(void)context;
-	if (conn == NULL || id != SASL_CB_PASS)
-		return SASL_BADPARAM;
-	say("callback pass");
-	free(kept);
-	kept = malloc(sizeof(*kept) + n + 1);
-	if (kept == NULL)
-		return SASL_NOMEM;
-	kept->len = n;
-	memcpy(kept->data, password, n + 1);
-	*secret = kept;
-	return SASL_OK;
-}
-
-typedef int any_proc(void);
-#define PROC(f) ((any_proc *)(uintptr_t)(f))
-
-static const sasl_callback_t log_only[] = {
-	{ SASL_CB_LOG, PROC(log_proc), NULL }, { SASL_CB_LIST_END, NULL, NULL }
-};
-
-static const sasl_callback_t prompting[] = { { SASL_CB_LOG, PROC(log_proc),
-						 NULL },
-	{ SASL_CB_USER, NULL, NULL }, { SASL_CB_AUTHNAME, NULL, NULL },
-	{ SASL_CB_PASS, NULL, NULL }, { SASL_CB_LIST_END, NULL, NULL } };
-
-static bool style_is(const char *style)
-{
-	return strcmp(opt.style, style) == 0;
-}
-
-static bool prompts_by_style(void)
-{
-	return style_is("isync") || style_is("cyrus");
-}
-
-/* Callbacks of one connection; room for 5. */
-static void fill_callbacks(sasl_callback_t *at)
-{
-	*at++ = (sasl_callback_t){ SASL_CB_AUTHNAME, PROC(simple_proc), NULL };
-	if (!opt.no_pass)
-		*at++ = (sasl_callback_t){ SASL_CB_PASS, PROC(secret_proc),
-			NULL };
-	if (style_is("mutt") || opt.authzid != NULL)
-		*at++ = (sasl_callback_t){ SASL_CB_USER, PROC(simple_proc),
-			NULL };
-	if (style_is("mutt"))
-		*at++ = (sasl_callback_t){ SASL_CB_GETREALM, NULL, NULL };
-	*at = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
-}
-
-static void answer_prompts(sasl_interact_t *prompt)
-{
-	for (; prompt->id != SASL_CB_LIST_END; prompt++) {
-		const char *answer = NULL;
-
-		if (prompt->id == SASL_CB_AUTHNAME)
-			answer = opt.user;
-		else if (prompt->id == SASL_CB_USER)
-			answer = style_is("isync") ? opt.user : opt.authzid;
-		else if (prompt->id == SASL_CB_PASS)
-			answer = opt.password;
-		else if (style_is("isync")) {
-			say("fatal unknown prompt %lu", prompt->id);
-			exit(3);
-		}
-		say("prompt 0x%lx", prompt->id);
-		prompt->result = answer;
-		/* mutt counts the terminator. */
-		prompt->len = answer == NULL ?
-		    0 :
-		    (unsigned)strlen(answer) + (style_is("mutt") ? 1 : 0);
-	}
-}
-
 static int step(sasl_conn_t *conn, const char *challenge);
 
 static int start(sasl_conn_t *conn)
 {
 	sasl_interact_t *prompts = NULL;
-	sasl_interact_t **need = opt.no_prompts || style_is("postfix") ?
+	sasl_interact_t **need = host.no_prompts || style_is("postfix") ?
 	    NULL :
 	    &prompts;
 	const char *out = NULL, *mech = "-";
 	unsigned n = 0;
-	bool ir = !opt.no_ir && !style_is("cyrus");
+	bool ir = !host.no_ir && !style_is("cyrus");
 	int code;
 
-	code = sasl_client_start(conn, opt.mechs, need, ir ? &out : NULL,
+	code = sasl_client_start(conn, host.mechs, need, ir ? &out : NULL,
 	    ir ? &n : NULL, &mech);
 	while (code == SASL_INTERACT) {
-		say("start %d %s", code, mech);
+		host_say("start %d %s", code, mech);
 		if (prompts == NULL)
 			break;
-		answer_prompts(prompts);
+		style_answer(prompts);
 		if (style_is("isync"))
 			code = sasl_client_step(conn, NULL, 0, need, &out, &n);
 		else
-			code = sasl_client_start(conn, opt.mechs, need,
+			code = sasl_client_start(conn, host.mechs, need,
 			    ir ? &out : NULL, ir ? &n : NULL, &mech);
 	}
 	if (prompts != NULL)
-		say("prompts left");
-	say("start %d %s", code, mech != NULL ? mech : "-");
+		host_say("prompts left");
+	host_say("start %d %s", code, mech != NULL ? mech : "-");
 	if (code == SASL_OK || code == SASL_CONTINUE)
 		say_out(out, n);
 	/* What a server says when there is no initial response. */
 	if (code == SASL_CONTINUE && out == NULL)
-		return step(conn, opt.go_ahead);
+		return step(conn, host.go_ahead);
 	return code;
 }
 
@@ -254,7 +140,7 @@ static char *decode(const char *challenge, unsigned *n_out)
 static int step(sasl_conn_t *conn, const char *challenge)
 {
 	sasl_interact_t *prompts = NULL;
-	sasl_interact_t **need = opt.no_prompts || style_is("postfix") ?
+	sasl_interact_t **need = host.no_prompts || style_is("postfix") ?
 	    NULL :
 	    &prompts;
 	const char *out = NULL;
@@ -264,12 +150,12 @@ static int step(sasl_conn_t *conn, const char *challenge)
 
 	code = sasl_client_step(conn, in, in_n, need, &out, &n);
 	while (code == SASL_INTERACT && prompts != NULL) {
-		say("step %d", code);
-		answer_prompts(prompts);
+		host_say("step %d", code);
+		style_answer(prompts);
 		code = sasl_client_step(conn, in, in_n, need, &out, &n);
 	}
 	free(in);
-	say("step %d", code);
+	host_say("step %d", code);
 	if (code == SASL_OK || code == SASL_CONTINUE)
 		say_out(out, n);
 	return code;
@@ -277,11 +163,11 @@ static int step(sasl_conn_t *conn, const char *challenge)
 
 static void demand(sasl_conn_t *conn)
 {
-	sasl_security_properties_t props = { .min_ssf = opt.min_ssf,
-		.max_ssf = opt.min_ssf,
-		.maxbufsize = opt.min_ssf > 0 ? 4096 : 0,
-		.security_flags = opt.flags };
-	sasl_ssf_t ssf = opt.ext_ssf;
+	sasl_security_properties_t props = { .min_ssf = host.min_ssf,
+		.max_ssf = host.min_ssf,
+		.maxbufsize = host.min_ssf > 0 ? 4096 : 0,
+		.security_flags = host.flags };
+	sasl_ssf_t ssf = host.ext_ssf;
 
 	sasl_setprop(conn, SASL_SEC_PROPS, &props);
 	if (ssf > 0)
@@ -293,12 +179,12 @@ static void run_exchange(sasl_conn_t *conn)
 	int code, i;
 
 	code = start(conn);
-	for (i = 0; i < opt.n_challenges; i++) {
+	for (i = 0; i < host.n_challenges; i++) {
 		if (code != SASL_OK && code != SASL_CONTINUE)
 			break;
-		code = step(conn, opt.challenges[i]);
+		code = step(conn, host.challenges[i]);
 	}
-	say("detail %s", sasl_errdetail(conn));
+	host_say("detail %s", sasl_errdetail(conn));
 }
 
 static void connection(void)
@@ -308,17 +194,17 @@ static void connection(void)
 	const char *list = NULL;
 	int code;
 
-	fill_callbacks(callbacks);
-	code = sasl_client_new(opt.service, opt.fqdn, NULL, NULL,
-	    prompts_by_style() ? NULL : callbacks, 0, &conn);
-	say("new %d", code);
+	style_callbacks(callbacks);
+	code = sasl_client_new(host.service, host.fqdn, NULL, NULL,
+	    style_prompts() ? NULL : callbacks, 0, &conn);
+	host_say("new %d", code);
 	if (code != SASL_OK)
 		return;
 	demand(conn);
-	if (opt.list_only) {
+	if (host.list_only) {
 		code = sasl_listmech(conn, NULL, "", " ", "", &list, NULL,
 		    NULL);
-		say("mechs %s", code == SASL_OK ? list : "");
+		host_say("mechs %s", code == SASL_OK ? list : "");
 	} else {
 		run_exchange(conn);
 	}
@@ -337,11 +223,11 @@ static void run_threads(void)
 	pthread_t threads[THREADS_MAX];
 	unsigned i;
 
-	for (i = 0; i < opt.threads; i++)
+	for (i = 0; i < host.threads; i++)
 		if (pthread_create(&threads[i], NULL, run_thread,
 			(void *)(intptr_t)i) != 0)
 			abort();
-	for (i = 0; i < opt.threads; i++)
+	for (i = 0; i < host.threads; i++)
 		(void)pthread_join(threads[i], NULL);
 }
 
@@ -380,26 +266,27 @@ static int load_by_hand(void)
 	void *module, *getopt_at;
 
 	memset(&utils, 0, sizeof(utils));
-	if (strcmp(opt.library, "self") == 0)
+	if (strcmp(host.library, "self") == 0)
 		getopt_at = (void *)(uintptr_t)load_by_hand;
-	else if (strcmp(opt.library, "libc") == 0)
+	else if (strcmp(host.library, "libc") == 0)
 		getopt_at = dlsym(RTLD_DEFAULT, "getenv");
 	else
 		getopt_at = dlsym(RTLD_DEFAULT, "sasl_client_init");
 	utils.getopt = (sasl_getopt_t *)(uintptr_t)getopt_at;
-	module = dlopen(opt.plug, RTLD_NOW);
+	module = dlopen(host.plug, RTLD_NOW);
 	if (module == NULL) {
-		say("dlopen %s", dlerror());
+		host_say("dlopen %s", dlerror());
 		return 1;
 	}
 	plug_init = (sasl_client_plug_init_t *)(uintptr_t)dlsym(module,
 	    "sasl_client_plug_init");
 	if (plug_init == NULL)
 		return 1;
-	code = plug_init(&utils, (int)opt.max_version, &version, &list, &count);
-	say("plug %d version %d count %d", code, version, count);
+	code = plug_init(&utils, (int)host.max_version, &version, &list,
+	    &count);
+	host_say("plug %d version %d count %d", code, version, count);
 	for (int i = 0; code == SASL_OK && i < count; i++)
-		say("offer %s ssf %u security 0x%x features 0x%x",
+		host_say("offer %s ssf %u security 0x%x features 0x%x",
 		    list[i].mech_name, list[i].max_ssf, list[i].security_flags,
 		    list[i].features);
 	(void)dlclose(module);
@@ -409,15 +296,15 @@ static int load_by_hand(void)
 /* As smtp(8): the root and the user change after the plugin is loaded. */
 static void confine(void)
 {
-	if (opt.chroot_dir != NULL && chroot(opt.chroot_dir) != 0) {
+	if (host.chroot_dir != NULL && chroot(host.chroot_dir) != 0) {
 		perror("chroot");
 		exit(2);
 	}
-	if (opt.chroot_dir != NULL && chdir("/") != 0)
+	if (host.chroot_dir != NULL && chdir("/") != 0)
 		exit(2);
-	if (opt.uid != 0 &&
-	    (setgroups(0, NULL) != 0 || setgid(opt.uid) != 0 ||
-		setuid(opt.uid) != 0)) {
+	if (host.uid != 0 &&
+	    (setgroups(0, NULL) != 0 || setgid(host.uid) != 0 ||
+		setuid(host.uid) != 0)) {
 		perror("setuid");
 		exit(2);
 	}
@@ -430,30 +317,30 @@ static const struct row {
 	unsigned *number;
 	bool *flag;
 } rows[] = {
-	{ "style", .text = &opt.style },
-	{ "mechs", .text = &opt.mechs },
-	{ "service", .text = &opt.service },
-	{ "fqdn", .text = &opt.fqdn },
-	{ "user", .text = &opt.user },
-	{ "authzid", .text = &opt.authzid },
-	{ "password", .text = &opt.password },
-	{ "go-ahead", .text = &opt.go_ahead },
-	{ "chroot", .text = &opt.chroot_dir },
-	{ "plug", .text = &opt.plug },
-	{ "library", .text = &opt.library },
-	{ "ext-ssf", .number = &opt.ext_ssf },
-	{ "min-ssf", .number = &opt.min_ssf },
-	{ "flags", .number = &opt.flags },
-	{ "repeat", .number = &opt.repeat },
-	{ "threads", .number = &opt.threads },
-	{ "max-version", .number = &opt.max_version },
-	{ "uid", .number = &opt.uid },
-	{ "no-fqdn", .flag = &opt.no_fqdn },
-	{ "no-ir", .flag = &opt.no_ir },
-	{ "no-prompts", .flag = &opt.no_prompts },
-	{ "no-pass", .flag = &opt.no_pass },
-	{ "list", .flag = &opt.list_only },
-	{ "callback-interacts", .flag = &opt.callback_interacts },
+	{ "style", .text = &host.style },
+	{ "mechs", .text = &host.mechs },
+	{ "service", .text = &host.service },
+	{ "fqdn", .text = &host.fqdn },
+	{ "user", .text = &host.user },
+	{ "authzid", .text = &host.authzid },
+	{ "password", .text = &host.password },
+	{ "go-ahead", .text = &host.go_ahead },
+	{ "chroot", .text = &host.chroot_dir },
+	{ "plug", .text = &host.plug },
+	{ "library", .text = &host.library },
+	{ "ext-ssf", .number = &host.ext_ssf },
+	{ "min-ssf", .number = &host.min_ssf },
+	{ "flags", .number = &host.flags },
+	{ "repeat", .number = &host.repeat },
+	{ "threads", .number = &host.threads },
+	{ "max-version", .number = &host.max_version },
+	{ "uid", .number = &host.uid },
+	{ "no-fqdn", .flag = &host.no_fqdn },
+	{ "no-ir", .flag = &host.no_ir },
+	{ "no-prompts", .flag = &host.no_prompts },
+	{ "no-pass", .flag = &host.no_pass },
+	{ "list", .flag = &host.list_only },
+	{ "callback-interacts", .flag = &host.callback_interacts },
 	{ "challenge", .text = NULL },
 };
 
@@ -467,8 +354,8 @@ static void take_option(const struct row *row)
 		*row->number = (unsigned)strtoul(optarg, NULL, 0);
 	else if (row->flag != NULL)
 		*row->flag = true;
-	else if (opt.n_challenges < CHALLENGES_MAX)
-		opt.challenges[opt.n_challenges++] = optarg;
+	else if (host.n_challenges < CHALLENGES_MAX)
+		host.challenges[host.n_challenges++] = optarg;
 	else
 		exit(2);
 }
@@ -486,8 +373,8 @@ static void take_options(int argc, char **argv)
 			exit(2);
 		take_option(&rows[c]);
 	}
-	if (opt.no_fqdn)
-		opt.fqdn = NULL;
+	if (host.no_fqdn)
+		host.fqdn = NULL;
 }
 
 int main(int argc, char **argv)
@@ -496,25 +383,26 @@ int main(int argc, char **argv)
 	int code;
 
 	take_options(argc, argv);
-	if (opt.threads > THREADS_MAX)
+	if (host.threads > THREADS_MAX)
 		return 2;
-	if (opt.plug != NULL)
+	if (host.plug != NULL)
 		return load_by_hand();
 
-	if (opt.chroot_dir != NULL && chdir(opt.chroot_dir) != 0)
+	if (host.chroot_dir != NULL && chdir(host.chroot_dir) != 0)
 		return 2;
 	sasl_set_mutex(mutex_new, mutex_lock, mutex_unlock, mutex_free);
-	code = sasl_client_init(prompts_by_style() ? prompting : log_only);
-	say("init %d", code);
+	code = sasl_client_init(
+	    style_prompts() ? style_prompting : style_log_only);
+	host_say("init %d", code);
 	if (code != SASL_OK)
 		return 1;
 	confine();
-	if (opt.threads > 0)
+	if (host.threads > 0)
 		run_threads();
 	else
-		for (i = 0; i < opt.repeat; i++)
+		for (i = 0; i < host.repeat; i++)
 			connection();
 	sasl_client_done();
-	say("done");
+	host_say("done");
 	return 0;
 }
