@@ -80,11 +80,6 @@ enum fault keyring_lock(struct keyring *keyring, struct why *why)
 	return lock_take(keyring->dirfd, keyring->path, &keyring->lock, why);
 }
 
-int keyring_fd(const struct keyring *keyring)
-{
-	return keyring->dirfd;
-}
-
 const char *keyring_path(const struct keyring *keyring)
 {
 	return keyring->path;
@@ -200,7 +195,7 @@ static enum fault check_old(const struct keyring *keyring, const char *leaf,
 	if (fstatat(keyring->dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return safefile_check(&st, keyring->path, leaf, why);
 	if (errno == ENOENT)
-		return FAULT_NOT_FOUND;
+		return FAULT_NONE;
 	why_set(why, errno, "fstatat");
 	return FAULT_IO;
 }
@@ -217,11 +212,8 @@ enum fault keyring_stage_new(struct keyring *keyring, struct span account,
 	stage->keyring = keyring;
 	stage->tmp.fd = -1;
 	fault = name_file(account, stage->leaf, why);
-	if (fault == FAULT_NONE) {
+	if (fault == FAULT_NONE)
 		fault = check_old(keyring, stage->leaf, why);
-		if (fault == FAULT_NOT_FOUND)
-			fault = FAULT_NONE;
-	}
 	if (fault == FAULT_NONE)
 		fault = safefile_make(keyring->dirfd,
 		    keyring->key != NULL ? RECORD_MAX_BYTES : ENTRY_MAX_BYTES,
@@ -302,14 +294,11 @@ enum fault keyring_erase(struct keyring *keyring, struct span account,
 	enum fault fault;
 
 	fault = name_file(account, leaf, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	fault = check_old(keyring, leaf, why);
-	if (fault == FAULT_NOT_FOUND)
-		why_set(why, ENOENT, "no record of the account");
-	if (fault != FAULT_NONE)
-		return fault;
-	return safefile_remove(keyring->dirfd, leaf, why);
+	if (fault == FAULT_NONE)
+		fault = check_old(keyring, leaf, why);
+	if (fault == FAULT_NONE)
+		fault = safefile_remove(keyring->dirfd, leaf, why);
+	return fault;
 }
 
 static bool is_tmp(const char *name)

@@ -74,9 +74,6 @@ void keyring_close(struct keyring *keyring);
  */
 enum fault keyring_lock(struct keyring *keyring, struct why *why) MUST_CHECK;
 
-/* keyring_fd - the directory, for a sandbox rule; stays the keyring's. */
-int keyring_fd(const struct keyring *keyring);
-
 /* keyring_path - as opened; stays the keyring's. */
 const char *keyring_path(const struct keyring *keyring);
 
