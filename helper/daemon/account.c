@@ -61,11 +61,6 @@ bool account_exists(const struct account *account)
 	return account->exists;
 }
 
-bool account_busy(const struct account *account)
-{
-	return account_in_flight(account);
-}
-
 bool account_is_unsaved(const struct account *account)
 {
 	return account->unsaved;

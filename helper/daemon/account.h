@@ -157,9 +157,6 @@ void account_reconsider(struct account *account, bool config_changed);
 /* account_save_last - stopping: one more try to store what is unsaved. */
 void account_save_last(struct account *account);
 
-/* account_busy - whether a refresh is in flight. */
-bool account_busy(const struct account *account);
-
 /* account_is_unsaved - whether the newest record is in memory only. */
 bool account_is_unsaved(const struct account *account);
 

@@ -6,7 +6,6 @@
 #include "daemon/grant.h"
 
 #include <event2/util.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -14,6 +13,7 @@
 #include "oauth/discovery.h"
 
 #define SERIAL_BYTES 8
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Both unset, or the same but for the case of letters. */
 static bool is_same(const char *a, const char *b)
@@ -24,19 +24,10 @@ static bool is_same(const char *a, const char *b)
 }
 
 static enum fault refuse(const struct entry *entry, const char *what,
-    const char *now, struct why *why)
+    const char *then, const char *now, struct why *why)
 {
-	const char *then = NULL;
 	char before[128], after[128], account[256];
 
-	if (strcmp(what, "token host") == 0)
-		then = entry->token_host;
-	else if (strcmp(what, "tenant") == 0)
-		then = entry->tenant;
-	else if (strcmp(what, "client_id") == 0)
-		then = entry->client_id;
-	else if (strcmp(what, "issuer") == 0)
-		then = entry->issuer;
 	attr_plain(span_of(then != NULL ? then : "none"), before,
 	    sizeof(before));
 	attr_plain(span_of(now != NULL ? now : "none"), after, sizeof(after));
@@ -91,13 +82,17 @@ enum fault grant_provider(const struct config *config,
 		return fault;
 	fault = FAULT_NONE;
 	if (host != NULL && !is_same(entry->token_host, host))
-		fault = refuse(entry, "token host", host, why);
+		fault = refuse(entry, "token host", entry->token_host, host,
+		    why);
 	else if (!is_same(entry->tenant, provider->tenant))
-		fault = refuse(entry, "tenant", provider->tenant, why);
+		fault = refuse(entry, "tenant", entry->tenant, provider->tenant,
+		    why);
 	else if (!is_client_of(entry, provider))
-		fault = refuse(entry, "client_id", provider->client_id, why);
+		fault = refuse(entry, "client_id", entry->client_id,
+		    provider->client_id, why);
 	else if (!is_same(entry->issuer, provider->issuer))
-		fault = refuse(entry, "issuer", provider->issuer, why);
+		fault = refuse(entry, "issuer", entry->issuer, provider->issuer,
+		    why);
 	else
 		*provider_out = provider_share(provider);
 	free(host);
@@ -132,35 +127,70 @@ static void make_serial(char *out)
 	out[2 * SERIAL_BYTES] = '\0';
 }
 
+struct setting {
+	char **slot;
+	struct span text;
+};
+
+static enum fault set_all(const struct setting *settings, size_t n)
+{
+	enum fault fault = FAULT_NONE;
+	size_t i;
+
+	for (i = 0; i < n && fault == FAULT_NONE; i++)
+		fault = entry_set(settings[i].slot, settings[i].text);
+	return fault;
+}
+
 static enum fault set_issuers(struct entry *entry,
     const struct provider *provider)
 {
 	char *host = NULL;
-	enum fault fault;
+	enum fault fault = provider_token_host(provider, &host);
+	const struct setting settings[] = {
+		{ &entry->token_host, span_of(host) },
+		{ &entry->issuer, span_of(provider->issuer) },
+		{ &entry->tenant, span_of(provider->tenant) },
+		{ &entry->client_id, span_of(provider->client_id) },
+		{ &entry->token_endpoint, span_of(provider->token_endpoint) },
+		{ &entry->device_authorization_endpoint,
+		    span_of(provider->device_authorization_endpoint) },
+		{ &entry->authorization_endpoint,
+		    span_of(provider->authorization_endpoint) },
+		{ &entry->revocation_endpoint,
+		    span_of(provider->revocation_endpoint) },
+	};
 
-	fault = provider_token_host(provider, &host);
 	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->token_host, span_of(host));
+		fault = set_all(settings, COUNT(settings));
 	free(host);
+	return fault;
+}
+
+/* What every new record says of its provider. */
+static enum fault new_entry(struct span account,
+    const struct provider *provider, enum flow_kind flow,
+    struct entry **entry_out)
+{
+	struct entry *entry = NULL;
+	enum fault fault = entry_new(&entry);
+
+	if (fault == FAULT_NONE) {
+		const struct setting settings[] = {
+			{ &entry->account, account },
+			{ &entry->provider, span_of(provider->name) },
+			{ &entry->flow, span_of(flow_kind_word(flow)) },
+			{ &entry->scope, span_of(provider->scope) },
+		};
+
+		fault = set_all(settings, COUNT(settings));
+	}
 	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->issuer, span_of(provider->issuer));
+		fault = set_issuers(entry, provider);
 	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->tenant, span_of(provider->tenant));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->client_id,
-		    span_of(provider->client_id));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->token_endpoint,
-		    span_of(provider->token_endpoint));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->device_authorization_endpoint,
-		    span_of(provider->device_authorization_endpoint));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->authorization_endpoint,
-		    span_of(provider->authorization_endpoint));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->revocation_endpoint,
-		    span_of(provider->revocation_endpoint));
+		*entry_out = entry;
+	else
+		entry_free(entry);
 	return fault;
 }
 
@@ -211,23 +241,12 @@ enum fault grant_new(const struct grant_signin *signin,
 	struct entry *entry = NULL;
 	enum fault fault;
 
-	fault = entry_new(&entry);
+	fault = new_entry(signin->account, provider, signin->flow, &entry);
 	if (fault != FAULT_NONE)
 		return fault;
-	fault = entry_set(&entry->account, signin->account);
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->provider, span_of(provider->name));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->flow,
-		    span_of(flow_kind_word(signin->flow)));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->scope, span_of(provider->scope));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->protocols, span_of(provider->covers));
+	fault = entry_set(&entry->protocols, span_of(provider->covers));
 	if (fault == FAULT_NONE && signin->servers.n > 0)
 		fault = entry_set(&entry->servers, signin->servers);
-	if (fault == FAULT_NONE)
-		fault = set_issuers(entry, provider);
 	if (fault == FAULT_NONE)
 		fault = set_serial_room(entry);
 	if (fault != FAULT_NONE) {
@@ -245,28 +264,7 @@ enum fault grant_new(const struct grant_signin *signin,
 enum fault grant_app(const char *name, const struct provider *provider,
     struct entry **entry_out)
 {
-	struct entry *entry = NULL;
-	enum fault fault;
-
-	fault = entry_new(&entry);
-	if (fault != FAULT_NONE)
-		return fault;
-	fault = entry_set(&entry->account, span_of(name));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->provider, span_of(provider->name));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->flow,
-		    span_of(flow_kind_word(provider->flow)));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->scope, span_of(provider->scope));
-	if (fault == FAULT_NONE)
-		fault = set_issuers(entry, provider);
-	if (fault != FAULT_NONE) {
-		entry_free(entry);
-		return fault;
-	}
-	*entry_out = entry;
-	return FAULT_NONE;
+	return new_entry(span_of(name), provider, provider->flow, entry_out);
 }
 
 bool grant_is_of(const struct entry *entry, const struct provider *provider)
@@ -339,7 +337,8 @@ enum fault grant_complete(const struct entry *entry,
 	if (fault == FAULT_NONE)
 		fault = provider_token_host(whole, &host);
 	if (fault == FAULT_NONE && !is_same(entry->token_host, host))
-		fault = refuse(entry, "token host", host, why);
+		fault = refuse(entry, "token host", entry->token_host, host,
+		    why);
 	free(host);
 	if (fault != FAULT_NONE) {
 		provider_release(whole);
@@ -347,80 +346,4 @@ enum fault grant_complete(const struct entry *entry,
 	}
 	*provider_out = whole;
 	return FAULT_NONE;
-}
-
-static bool has_word(const char *list, struct span word)
-{
-	while (*list != '\0') {
-		size_t n = strcspn(list, " ");
-
-		if (n == word.n && strncasecmp(list, word.p, n) == 0)
-			return true;
-		list += n;
-		list += strspn(list, " ");
-	}
-	return false;
-}
-
-/* "smtp imap" and pop as "smtp,imap,pop". */
-static void with_commas(const char *words, struct span one, char *out,
-    size_t out_bytes)
-{
-	char *p;
-
-	(void)snprintf(out, out_bytes, "%s,%.*s", words, (int)one.n, one.p);
-	for (p = out; *p != '\0'; p++)
-		if (*p == ' ')
-			*p = ',';
-}
-
-bool grant_covers(const struct entry *entry, struct span service,
-    struct why *why)
-{
-	char account[256], more[40];
-
-	if (entry->protocols == NULL)
-		return true;
-	if (span_is(service, "pop3"))
-		service.n = 3;
-	if ((!span_is(service, "smtp") && !span_is(service, "imap") &&
-		!span_is(service, "pop")) ||
-	    has_word(entry->protocols, service))
-		return true;
-	attr_plain(span_of(entry->account), account, sizeof(account));
-	with_commas(entry->protocols, service, more, sizeof(more));
-	why_set(why, 0,
-	    "the sign-in of %s was for %s and not for %.*s: run: mailtoken "
-	    "login %s --protocols %s",
-	    account, entry->protocols, (int)service.n, service.p, account,
-	    more);
-	return false;
-}
-
-struct span grant_lacks(const struct entry *entry)
-{
-	static const char *const silent[] = {
-		"offline_access",
-		"openid",
-		"email",
-		"profile",
-	};
-	const char *at = entry->scope;
-	struct span none = { NULL, 0 };
-	size_t i;
-
-	if (at == NULL || entry->granted_scope == NULL)
-		return none;
-	while (*at != '\0') {
-		struct span word = { at, strcspn(at, " ") };
-		bool is_silent = word.n == 0;
-
-		for (i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
-			is_silent = is_silent || span_is(word, silent[i]);
-		if (!is_silent && !has_word(entry->granted_scope, word))
-			return word;
-		at += word.n;
-		at += strspn(at, " ");
-	}
-	return none;
 }

@@ -16,6 +16,7 @@
 #include "daemon/expiry.h"
 #include "daemon/harden.h"
 #include "daemon/issuers.h"
+#include "daemon/reload.h"
 #include "daemon/slots.h"
 #include "daemon/supervise.h"
 #include "daemon/watch.h"
@@ -48,25 +49,16 @@ static void set_trouble(struct keeper *keeper, const char *text)
 
 static struct timespec file_time(const struct keeper *keeper)
 {
-	struct timespec never = { 0, 0 };
-	struct stat st;
+	struct stat st = { .st_size = 0 };
 
-	if (stat(keeper->options.source.path, &st) != 0)
-		return never;
+	(void)stat(keeper->options.source.path, &st);
 	return st.st_ctim;
-}
-
-static void log_notes(const struct config *config)
-{
-	size_t i;
-
-	for (i = 0; i < config->n_notes; i++)
-		log_event(LOG_LEVEL_WARNING, "config", "%s", config->notes[i]);
 }
 
 static void take_config(struct keeper *keeper, struct config *config)
 {
 	enum log_level level = config->log_level;
+	size_t i;
 
 	config_release(keeper->config);
 	keeper->config = config;
@@ -76,7 +68,8 @@ static void take_config(struct keeper *keeper, struct config *config)
 		FAULT_NONE)
 		level = config->log_level;
 	log_level_set(level);
-	log_notes(config);
+	for (i = 0; i < config->n_notes; i++)
+		log_event(LOG_LEVEL_WARNING, "config", "%s", config->notes[i]);
 	expiry_watch(keeper->expiry, config);
 }
 
@@ -117,15 +110,18 @@ enum fault keeper_new(const struct keeper_options *options,
 	return FAULT_NONE;
 }
 
-static void jump_account(void *ctx, struct account *account)
+static void reconsider(void *ctx, struct account *account)
 {
-	(void)ctx;
-	account_reconsider(account, false);
+	const bool *config_changed = ctx;
+
+	account_reconsider(account, *config_changed);
 }
 
-static void visit_all(struct keeper *keeper, accounts_visit_fn *visit,
+static void visit_all(const struct keeper *keeper, accounts_visit_fn *visit,
     void *ctx)
 {
+	if (!keeper->working)
+		return;
 	accounts_each(keeper->engine.accounts, visit, ctx);
 	apps_each(keeper->engine.apps, visit, ctx);
 }
@@ -133,13 +129,13 @@ static void visit_all(struct keeper *keeper, accounts_visit_fn *visit,
 static void jumped(void *ctx)
 {
 	struct keeper *keeper = ctx;
+	bool config_changed = false;
 
 	log_event(LOG_LEVEL_NOTICE, "clock", "the system clock was set");
 	expiry_look(keeper->expiry);
 	if (keeper->options.jumped != NULL)
 		event_active(keeper->options.jumped, EV_TIMEOUT, 0);
-	if (keeper->working)
-		visit_all(keeper, jump_account, NULL);
+	visit_all(keeper, reconsider, &config_changed);
 }
 
 /* Only what is wrong with the directory; the lock is separate. */
@@ -231,6 +227,15 @@ enum fault keeper_start(struct keeper *keeper, struct why *why)
 	return FAULT_NONE;
 }
 
+/* A held lock is no end any more, only a reason. */
+static void start_again(struct keeper *keeper)
+{
+	struct why why = { .err = 0, .text = "" };
+
+	if (keeper_start(keeper, &why) != FAULT_NONE)
+		set_trouble(keeper, why.text);
+}
+
 static enum fault read_again(struct keeper *keeper, struct config **config_out,
     struct why *why)
 {
@@ -256,11 +261,8 @@ static bool may_be_mended(const struct keeper *keeper)
 	    clock_boot_ms() - keeper->read_ms >= READ_AGAIN_MS;
 }
 
-/*
- * A helper that cannot work tries again when its file has changed, or, where
- * the fault is the keyring's, at every request: that is cheap, and a mended
- * mode is no change of a file that could be watched.
- */
+/* Where the fault is the keyring's, at every request: a mended mode is no
+ * change of a file that could be watched. */
 static void try_again(struct keeper *keeper)
 {
 	struct config *config = NULL;
@@ -273,10 +275,9 @@ static void try_again(struct keeper *keeper)
 		}
 		take_config(keeper, config);
 	}
-	if (keeper->config_bad || keeper->config == NULL)
+	if (keeper->config_bad)
 		return;
-	if (keeper_start(keeper, &why) != FAULT_NONE)
-		set_trouble(keeper, why.text);
+	start_again(keeper);
 	if (keeper->working)
 		log_event(LOG_LEVEL_NOTICE, "config",
 		    "configuration and keyring are good now");
@@ -292,28 +293,6 @@ static struct engine *host_engine(void *ctx, struct why *why)
 		return &keeper->engine;
 	why_set(why, 0, "%s", keeper->trouble);
 	return NULL;
-}
-
-struct differences {
-	struct attr_writer *writer;
-	struct log_line *line;
-};
-
-static void differs(void *ctx, const char *what, bool restart)
-{
-	struct differences *found = ctx;
-	char plain[256];
-
-	attr_plain(span_of(what), plain, sizeof(plain));
-	attr_put_str(found->writer, restart ? ATTR_NEEDS_RESTART : ATTR_CHANGED,
-	    plain);
-	log_str(found->line, restart ? "needs-restart" : "changed", plain);
-}
-
-static void reconsider(void *ctx, struct account *account)
-{
-	(void)ctx;
-	account_reconsider(account, true);
 }
 
 static enum fault refuse_reload(struct keeper *keeper, struct buf *out,
@@ -334,10 +313,8 @@ static enum fault reload_into(void *ctx, struct buf *out)
 {
 	struct keeper *keeper = ctx;
 	struct config *config = NULL, *old;
-	struct attr_writer writer;
-	struct log_line line;
-	struct differences found = { &writer, &line };
 	struct why why = { .err = 0, .text = "" };
+	bool config_changed = true;
 
 	if (read_again(keeper, &config, &why) != FAULT_NONE) {
 		if (!keeper->working)
@@ -346,26 +323,14 @@ static enum fault reload_into(void *ctx, struct buf *out)
 	}
 	old = keeper->config != NULL ? config_share(keeper->config) : NULL;
 	take_config(keeper, config);
-	if (!keeper->working) {
-		if (keeper_start(keeper, &why) != FAULT_NONE)
-			set_trouble(keeper, why.text);
-		if (!keeper->working) {
-			config_release(old);
-			return refuse_reload(keeper, out, keeper->trouble);
-		}
-	}
-	log_start(&line, LOG_LEVEL_NOTICE, "reload");
-	attr_begin(&writer, out, WIRE_FIRST);
-	attr_put_str(&writer, ATTR_RESULT, RESULT_OK);
-	if (old != NULL)
-		config_compare(old, keeper->config, differs, &found);
-	if (attr_end(&writer) != FAULT_NONE) {
-		out->fault = FAULT_NONE;
-		answer_ok(out);
-	}
+	if (!keeper->working)
+		start_again(keeper);
+	if (keeper->working)
+		reload_tell(old, config, out);
 	config_release(old);
-	log_end(&line);
-	visit_all(keeper, reconsider, NULL);
+	if (!keeper->working)
+		return refuse_reload(keeper, out, keeper->trouble);
+	visit_all(keeper, reconsider, &config_changed);
 	return FAULT_NONE;
 }
 
@@ -379,9 +344,7 @@ void keeper_reload(struct keeper *keeper)
 
 struct serve_host keeper_host(struct keeper *keeper)
 {
-	struct serve_host host = { keeper, host_engine, reload_into };
-
-	return host;
+	return (struct serve_host){ keeper, host_engine, reload_into };
 }
 
 static void give_up(void *ctx, struct account *account)
@@ -393,44 +356,27 @@ static void give_up(void *ctx, struct account *account)
 void keeper_stop(struct keeper *keeper)
 {
 	keeper->engine.stopping = true;
-	if (keeper->working)
-		visit_all(keeper, give_up, NULL);
-}
-
-static void count_busy(void *ctx, struct account *account)
-{
-	size_t *busy = ctx;
-
-	if (account_busy(account))
-		(*busy)++;
+	visit_all(keeper, give_up, NULL);
 }
 
 bool keeper_is_done(const struct keeper *keeper)
 {
-	size_t busy = 0;
-
-	if (keeper->working) {
-		accounts_each(keeper->engine.accounts, count_busy, &busy);
-		apps_each(keeper->engine.apps, count_busy, &busy);
-	}
-	return busy == 0;
+	return slots_held(keeper->engine.slots) == 0;
 }
 
-static void count_unsaved(void *ctx, struct account *account)
+static void look_unsaved(void *ctx, struct account *account)
 {
-	size_t *unsaved = ctx;
+	bool *saved = ctx;
 
-	if (account_is_unsaved(account))
-		(*unsaved)++;
+	*saved = *saved && !account_is_unsaved(account);
 }
 
 bool keeper_is_saved(const struct keeper *keeper)
 {
-	size_t unsaved = 0;
+	bool saved = true;
 
-	if (keeper->working)
-		accounts_each(keeper->engine.accounts, count_unsaved, &unsaved);
-	return unsaved == 0;
+	visit_all(keeper, look_unsaved, &saved);
+	return saved;
 }
 
 static void save_once_more(void *ctx, struct account *account)
@@ -443,12 +389,10 @@ void keeper_free(struct keeper *keeper)
 {
 	if (keeper == NULL)
 		return;
-	if (keeper->engine.accounts != NULL)
-		accounts_each(keeper->engine.accounts, save_once_more, NULL);
+	visit_all(keeper, save_once_more, NULL);
 	accounts_free(keeper->engine.accounts);
 	apps_free(keeper->engine.apps);
-	if (keeper->clock != NULL)
-		clock_watch_free(keeper->clock);
+	clock_watch_free(keeper->clock);
 	expiry_free(keeper->expiry);
 	issuers_free(keeper->engine.issuers);
 	http_free(keeper->engine.http);

@@ -1,0 +1,86 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What a grant is good for: the protocols of its sign-in, and the words that
+ * the provider left out.
+ */
+#include "daemon/grant.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+static bool has_word(const char *list, struct span word)
+{
+	while (*list != '\0') {
+		size_t n = strcspn(list, " ");
+
+		if (n == word.n && strncasecmp(list, word.p, n) == 0)
+			return true;
+		list += n;
+		list += strspn(list, " ");
+	}
+	return false;
+}
+
+/* "smtp imap" and pop as "smtp,imap,pop". */
+static void with_commas(const char *words, struct span one, char *out,
+    size_t out_bytes)
+{
+	char *p;
+
+	(void)snprintf(out, out_bytes, "%s,%.*s", words, (int)one.n, one.p);
+	for (p = out; *p != '\0'; p++)
+		if (*p == ' ')
+			*p = ',';
+}
+
+bool grant_covers(const struct entry *entry, struct span service,
+    struct why *why)
+{
+	char account[256], more[40];
+
+	if (entry->protocols == NULL)
+		return true;
+	if (span_is(service, "pop3"))
+		service.n = 3;
+	if ((!span_is(service, "smtp") && !span_is(service, "imap") &&
+		!span_is(service, "pop")) ||
+	    has_word(entry->protocols, service))
+		return true;
+	attr_plain(span_of(entry->account), account, sizeof(account));
+	with_commas(entry->protocols, service, more, sizeof(more));
+	why_set(why, 0,
+	    "the sign-in of %s was for %s and not for %.*s: run: mailtoken "
+	    "login %s --protocols %s",
+	    account, entry->protocols, (int)service.n, service.p, account,
+	    more);
+	return false;
+}
+
+struct span grant_lacks(const struct entry *entry)
+{
+	static const char *const silent[] = {
+		"offline_access",
+		"openid",
+		"email",
+		"profile",
+	};
+	const char *at = entry->scope;
+	struct span none = { NULL, 0 };
+	size_t i;
+
+	if (at == NULL || entry->granted_scope == NULL)
+		return none;
+	while (*at != '\0') {
+		struct span word = { at, strcspn(at, " ") };
+		bool is_silent = word.n == 0;
+
+		for (i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
+			is_silent = is_silent || span_is(word, silent[i]);
+		if (!is_silent && !has_word(entry->granted_scope, word))
+			return word;
+		at += word.n;
+		at += strspn(at, " ");
+	}
+	return none;
+}

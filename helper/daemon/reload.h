@@ -1,0 +1,16 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * reload - what a reload has changed, for who asked and for the log
+ */
+#ifndef MAILTOKEN_DAEMON_RELOAD_H
+#define MAILTOKEN_DAEMON_RELOAD_H
+
+struct buf;
+struct config;
+
+/* reload_tell - append the answer to out; old is NULL when there was none. */
+void reload_tell(const struct config *old, const struct config *config,
+    struct buf *out);
+
+#endif
