@@ -17,33 +17,31 @@ bool grant_is_imported(const struct entry *entry)
 		strlen(GRANT_IMPORT_PREFIX)) == 0;
 }
 
-static enum fault set(struct provider *provider, const char *key,
-    const char *value, struct why *why)
-{
-	return value != NULL ? provider_set(provider, key, value, why) :
-			       FAULT_NONE;
-}
-
 static enum fault set_values(const struct entry *entry,
     struct provider *provider, struct why *why)
 {
-	enum fault fault;
+	const struct {
+		const char *key;
+		const char *value;
+	} rows[] = {
+		{ "token_endpoint", entry->token_endpoint },
+		{ "client_id", entry->client_id },
+		{ "tenant", entry->tenant },
+		{ "proxy", entry->proxy },
+		{ "ca_file", entry->ca_file },
+		{ "ca_path", entry->ca_path },
+	};
+	enum fault fault = FAULT_NONE;
+	size_t i;
 
-	fault = set(provider, "token_endpoint", entry->token_endpoint, why);
-	if (fault == FAULT_NONE)
-		fault = set(provider, "client_id", entry->client_id, why);
-	if (fault == FAULT_NONE)
-		fault = set(provider, "tenant", entry->tenant, why);
-	if (fault == FAULT_NONE)
-		fault = set(provider, "proxy", entry->proxy, why);
-	if (fault == FAULT_NONE)
-		fault = set(provider, "ca_file", entry->ca_file, why);
-	if (fault == FAULT_NONE)
-		fault = set(provider, "ca_path", entry->ca_path, why);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (fault == FAULT_NONE && rows[i].value != NULL)
+			fault = provider_set(provider, rows[i].key,
+			    rows[i].value, why);
 	/* As the program before sent none, except where one must be. */
 	if (fault == FAULT_NONE &&
 	    (entry->tenant == NULL || strcmp(entry->tenant, "consumers") != 0))
-		fault = set(provider, "scope", "", why);
+		fault = provider_set(provider, "scope", "", why);
 	if (fault == FAULT_NONE)
 		fault = provider_set_secret(provider, entry->client_secret);
 	provider->min_validity_s = entry->margin_s;

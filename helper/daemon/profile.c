@@ -124,50 +124,48 @@ static void get_client(struct profile *profile)
 		profile_end(profile, FAULT_INTERNAL, fault_text(fault));
 }
 
-static void discovered(void *ctx, const struct discovery *found,
-    const char *text)
+/* found is NULL where nothing had to be. */
+static void proceed(struct profile *profile, const struct discovery *found)
 {
-	struct profile *profile = ctx;
-	struct provider_change wanted = {
+	const struct provider_change wanted = {
 		.found = found,
 		.protocols = profile->protocols,
 	};
 	struct why why = { .err = 0, .text = "" };
-	enum fault fault;
+	enum fault fault = FAULT_NONE;
 
-	profile->waiter = NULL;
-	if (found == NULL) {
-		profile_end(profile, FAULT_TRY_LATER, text);
-		return;
-	}
-	fault = change(profile, &wanted, &why);
+	if (found != NULL || profile->protocols != NULL)
+		fault = change(profile, &wanted, &why);
 	if (fault == FAULT_NONE)
 		get_client(profile);
 	else
 		end_why(profile, fault, &why);
 }
 
+static void discovered(void *ctx, const struct discovery *found,
+    const char *text)
+{
+	struct profile *profile = ctx;
+
+	profile->waiter = NULL;
+	if (found == NULL)
+		profile_end(profile, FAULT_TRY_LATER, text);
+	else
+		proceed(profile, found);
+}
+
 static void begin(struct profile *profile)
 {
-	const struct provider_change wanted = {
-		.protocols = profile->protocols,
-	};
-	struct why why = { .err = 0, .text = "" };
-	enum fault fault = FAULT_NONE;
+	enum fault fault;
 
-	if (profile->provider->incomplete) {
-		fault = issuers_find(profile->engine->issuers,
-		    profile->provider, discovered, profile, &profile->waiter);
-		if (fault != FAULT_NONE)
-			profile_end(profile, fault, fault_text(fault));
+	if (!profile->provider->incomplete) {
+		proceed(profile, NULL);
 		return;
 	}
-	if (profile->protocols != NULL)
-		fault = change(profile, &wanted, &why);
-	if (fault == FAULT_NONE)
-		get_client(profile);
-	else
-		end_why(profile, fault, &why);
+	fault = issuers_find(profile->engine->issuers, profile->provider,
+	    discovered, profile, &profile->waiter);
+	if (fault != FAULT_NONE)
+		profile_end(profile, fault, fault_text(fault));
 }
 
 /* What went wrong with a client may be that its server forgot it. */

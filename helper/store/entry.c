@@ -356,28 +356,24 @@ out:
 	return fault;
 }
 
+static const char *const state_words[] = {
+	[ENTRY_ACTIVE] = "active",
+	[ENTRY_LOGIN_NEEDED] = "login-needed",
+	[ENTRY_CONFIG_ERROR] = "config-error",
+};
+
 const char *entry_state_word(enum entry_state state)
 {
-	switch (state) {
-	case ENTRY_ACTIVE: return "active";
-	case ENTRY_LOGIN_NEEDED: return "login-needed";
-	case ENTRY_CONFIG_ERROR: return "config-error";
-	}
-	return "active";
+	return state_words[state];
 }
 
 enum fault entry_state_from_word(struct span word, enum entry_state *state_out)
 {
-	static const enum entry_state states[] = {
-		ENTRY_ACTIVE,
-		ENTRY_LOGIN_NEEDED,
-		ENTRY_CONFIG_ERROR,
-	};
 	size_t i;
 
-	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		if (span_is(word, entry_state_word(states[i]))) {
-			*state_out = states[i];
+	for (i = 0; i < sizeof(state_words) / sizeof(state_words[0]); i++) {
+		if (span_is(word, state_words[i])) {
+			*state_out = (enum entry_state)i;
 			return FAULT_NONE;
 		}
 	}
