@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The record of an account: loading, resting, saving, replacing, forgetting,
+ * The record of an account: loading, resting, replacing, forgetting,
  * and what the world is told of it.
  */
 #include "daemon/account_impl.h"
@@ -90,15 +90,6 @@ void account_trouble(struct account *account, enum trouble trouble,
 	}
 }
 
-bool account_was_refused(const struct account *account)
-{
-	const struct entry *entry = account->entry;
-
-	return entry != NULL && entry->serial != NULL &&
-	    entry->rejected_serial != NULL &&
-	    strcmp(entry->serial, entry->rejected_serial) == 0;
-}
-
 static void resume_state(struct account *account)
 {
 	const struct entry *entry = account->entry;
@@ -137,12 +128,10 @@ enum fault account_wake(struct account *account, struct why *why)
 		return FAULT_NONE;
 	fault = keyring_load(account->engine->keyring, span_of(account->name),
 	    &account->entry, why);
-	if (fault == FAULT_NOT_FOUND) {
-		account->exists = false;
+	account->exists = fault != FAULT_NOT_FOUND;
+	if (fault == FAULT_NOT_FOUND)
 		return fault;
-	}
 	if (fault != FAULT_NONE) {
-		account->exists = true;
 		account->last_try_ms = clock_boot_ms();
 		account_trouble(account, TROUBLE_RECORD, why->text);
 		return fault;
@@ -159,21 +148,10 @@ enum fault account_wake(struct account *account, struct why *why)
 enum fault account_provider(const struct account *account,
     struct provider **provider_out, struct why *why)
 {
-	const struct config *config = account->engine->config;
-	const char *name = account->entry->provider;
-	struct provider *provider;
-
-	if (!account->is_app)
-		return grant_provider(config, account->entry, provider_out,
-		    why);
-	provider = config_provider(config, name);
-	if (provider == NULL || !provider_is_app_only(provider)) {
-		why_set(why, 0, "%s has no app-only provider '%s' any more",
-		    config->path, name);
-		return FAULT_CONFIG_ERROR;
-	}
-	*provider_out = provider_share(provider);
-	return FAULT_NONE;
+	if (account->is_app)
+		return account_app_provider(account, provider_out, why);
+	return grant_provider(account->engine->config, account->entry,
+	    provider_out, why);
 }
 
 /* Does the configuration still name what the grant was issued by? */
@@ -195,10 +173,7 @@ static void check_issuer(struct account *account)
 
 enum fault account_load(struct account *account, bool spread)
 {
-	struct now now = engine_now();
 	struct why why = { .err = 0, .text = "" };
-	int64_t margin_ms;
-	uint32_t random;
 	enum fault fault;
 
 	fault = account_wake(account, &why);
@@ -207,12 +182,8 @@ enum fault account_load(struct account *account, bool spread)
 	if (fault == FAULT_NONE) {
 		resume(account);
 		check_issuer(account);
-		if (spread) {
-			evutil_secure_rng_get_bytes(&random, sizeof(random));
-			margin_ms = account->entry->granted_s * 500;
-			account->not_before_ms = now.boot_ms +
-			    (margin_ms > 0 ? random % margin_ms : 0);
-		}
+		if (spread)
+			renewal_spread(account);
 	}
 	if (account->trouble != TROUBLE_RECORD &&
 	    account->trouble != TROUBLE_ISSUER)
@@ -251,15 +222,16 @@ enum account_state account_state(const struct account *account)
 
 const char *account_state_word(enum account_state state)
 {
-	switch (state) {
-	case ACCOUNT_EMPTY: return "empty";
-	case ACCOUNT_ACTIVE: return "active";
-	case ACCOUNT_REFRESHING: return "refreshing";
-	case ACCOUNT_BACKOFF: return "backoff";
-	case ACCOUNT_LOGIN_NEEDED: return "login-needed";
-	case ACCOUNT_CONFIG_ERROR: return "config-error";
-	}
-	return "empty";
+	static const char *const words[] = {
+		[ACCOUNT_EMPTY] = "empty",
+		[ACCOUNT_ACTIVE] = "active",
+		[ACCOUNT_REFRESHING] = "refreshing",
+		[ACCOUNT_BACKOFF] = "backoff",
+		[ACCOUNT_LOGIN_NEEDED] = "login-needed",
+		[ACCOUNT_CONFIG_ERROR] = "config-error",
+	};
+
+	return words[state];
 }
 
 /* A refresh that comes and goes is no news; its result is. */
@@ -288,92 +260,19 @@ void account_tell(struct account *account)
 	watch_tell(account->engine->watchers, account);
 }
 
-static void try_again(evutil_socket_t fd, short events, void *ctx)
-{
-	(void)fd;
-	(void)events;
-	account_store(ctx, NULL);
-	account_tell(ctx);
-}
-
-static void arm_save(struct account *account)
-{
-	struct timeval delay;
-
-	if (account->save_timer == NULL)
-		account->save_timer = evtimer_new(account->engine->base,
-		    try_again, account);
-	if (account->save_timer == NULL)
-		return;
-	delay.tv_sec = account->save_delay_ms / 1000;
-	delay.tv_usec = account->save_delay_ms % 1000 * 1000;
-	(void)evtimer_add(account->save_timer, &delay);
-}
-
-/*
- * Put the record on disk.  When that fails it stays in memory and is tried
- * again: a token that was rotated away must not be lost to a full disk.
- */
-void account_store(struct account *account, struct keyring_stage *stage)
-{
-	struct why why = { .err = 0, .text = "" };
-	enum fault fault;
-
-	if (account->is_app)
-		return;
-	account->entry->asked_s = account->asked_s;
-	fault = keyring_save(account->engine->keyring, account->entry, stage,
-	    &why);
-	if (fault == FAULT_NONE) {
-		if (account->unsaved)
-			log_event(LOG_LEVEL_NOTICE, "saved",
-			    "%s: the record is on disk now", account->name);
-		account->unsaved = false;
-		account->save_delay_ms = 0;
-		if (account->save_timer != NULL)
-			(void)evtimer_del(account->save_timer);
-		return;
-	}
-	if (!account->unsaved)
-		log_event(LOG_LEVEL_ERROR, "unsaved",
-		    "%s: the newest record is in memory only, because %s; make "
-		    "room or make the keyring writable, and do not stop the "
-		    "helper before",
-		    account->name, why.text);
-	account->unsaved = true;
-	account->save_delay_ms = account->save_delay_ms == 0 ?
-	    ACCOUNT_SAVE_MIN_MS :
-	    account->save_delay_ms * 2;
-	if (account->save_delay_ms > ACCOUNT_SAVE_MAX_MS)
-		account->save_delay_ms = ACCOUNT_SAVE_MAX_MS;
-	arm_save(account);
-}
-
-void account_save_last(struct account *account)
-{
-	if (account->unsaved)
-		account_store(account, NULL);
-	if (account->unsaved)
-		log_event(LOG_LEVEL_ERROR, "lost",
-		    "%s: its newest record could not be stored before the end; "
-		    "if the provider refuses the older one, run: mailtoken "
-		    "login %s",
-		    account->name, account->name);
-}
-
-static enum fault adopt(struct account *account, struct entry *entry,
-    const struct life *life, struct why *why)
+enum fault account_adopt(struct account *account, struct entry *entry,
+    struct why *why)
 {
 	exchange_cancel(account);
 	entry_free(account->entry);
 	account->entry = entry;
-	account->life = *life;
+	account->life = life_of(entry);
 	account->asked_s = clock_wall_s();
 	account->not_before_ms = 0;
 	account->stopped_for_disk = false;
 	note_record(account);
 	account_trouble(account, TROUBLE_NONE, NULL);
-	account_store(account, NULL);
+	account_save(account, NULL);
 	asking_look_again(account);
 	renewal_arm(account);
 	account_tell(account);
@@ -383,24 +282,6 @@ static enum fault adopt(struct account *account, struct entry *entry,
 	    "the keyring could not be written; the sign-in is in memory and "
 	    "storing it is tried again");
 	return FAULT_IO;
-}
-
-enum fault account_adopt(struct account *account, struct entry *entry,
-    struct why *why)
-{
-	struct now now = engine_now();
-	struct life life = life_begin(entry->granted_s, entry->refresh_in_s,
-	    &now);
-
-	return adopt(account, entry, &life, why);
-}
-
-enum fault account_import(struct account *account, struct entry *entry,
-    struct why *why)
-{
-	struct life life = life_of(entry);
-
-	return adopt(account, entry, &life, why);
 }
 
 enum fault account_forget(struct account *account, struct why *why)
@@ -432,6 +313,13 @@ enum fault account_forget(struct account *account, struct why *why)
 	return FAULT_NONE;
 }
 
+void account_drop_token(struct account *account)
+{
+	secret_free(account->entry->access_token);
+	account->entry->access_token = NULL;
+	account->life = (struct life){ .granted_s = 0 };
+}
+
 void account_revoked(struct account *account)
 {
 	static const char text[] = "its grant was ended: sign in again";
@@ -443,14 +331,12 @@ void account_revoked(struct account *account)
 	if (account_wake(account, &why) != FAULT_NONE)
 		return;
 	exchange_cancel(account);
-	secret_free(account->entry->access_token);
-	account->entry->access_token = NULL;
+	account_drop_token(account);
 	account->entry->state = ENTRY_LOGIN_NEEDED;
 	(void)!entry_set(&account->entry->text, span_of(text));
-	account->life = (struct life){ .granted_s = 0 };
 	account->last_try_ms = clock_boot_ms();
 	account_trouble(account, TROUBLE_LOGIN, text);
-	account_store(account, NULL);
+	account_save(account, NULL);
 	asking_answer_all(account, &answer);
 	renewal_arm(account);
 	account_tell(account);

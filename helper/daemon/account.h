@@ -8,7 +8,7 @@
  *
  * Owns the entry in memory, the one refresh in flight and those who wait for
  * it, back-off, renewal timers and saving.  Joins store and oauth, which do
- * not know each other.  account.c has the record, exchange.c the refresh,
+ * not know each other.  account*.c have the record, exchange.c the refresh,
  * renewal.c its times, asking.c the questions.
  */
 #ifndef MAILTOKEN_DAEMON_ACCOUNT_H
@@ -67,7 +67,7 @@ const char *account_name(const struct account *account);
 /*
  * account_load - read its record
  *
- * spread_ms  in: a renewal that is due already is put off by a random time
+ * spread  in: a renewal that is due already is put off by a random time
  *            of at most its margin when true (a start renews many)
  *
  * FAULT_NONE, also for a record that cannot be used: the account is then in
@@ -107,21 +107,15 @@ void account_unwait(struct waiter *waiter);
 void account_rejected(struct account *account, struct span serial);
 
 /*
- * account_adopt - the result of a sign-in takes the place of the record
+ * account_adopt - the result of a sign-in, or a record made elsewhere, takes
+ * the place of the record
  *
- * entry  in: taken
+ * entry  in: taken; its token is as old as it says
  *
  * FAULT_NONE when it is on disk; otherwise it is in force and `unsaved`, and
  * why says what keeps it from the disk.
  */
 enum fault account_adopt(struct account *account, struct entry *entry,
-    struct why *why) MUST_CHECK;
-
-/*
- * account_import - the same with a record that was made elsewhere: its token
- * is as old as it says
- */
-enum fault account_import(struct account *account, struct entry *entry,
     struct why *why) MUST_CHECK;
 
 /*

@@ -53,11 +53,20 @@ bool account_is_idle(const struct account *account, int64_t *asked_s_out)
 	    account->wish.place == SLOT_IDLE;
 }
 
-static void drop_token(struct account *account)
+enum fault account_app_provider(const struct account *account,
+    struct provider **provider_out, struct why *why)
 {
-	secret_free(account->entry->access_token);
-	account->entry->access_token = NULL;
-	account->life = (struct life){ .granted_s = 0 };
+	const struct config *config = account->engine->config;
+	const char *name = account->entry->provider;
+	struct provider *provider = config_provider(config, name);
+
+	if (provider == NULL || !provider_is_app_only(provider)) {
+		why_set(why, 0, "%s has no app-only provider '%s' any more",
+		    config->path, name);
+		return FAULT_CONFIG_ERROR;
+	}
+	*provider_out = provider_share(provider);
+	return FAULT_NONE;
 }
 
 void account_app_changed(struct account *account)
@@ -72,7 +81,7 @@ void account_app_changed(struct account *account)
 	if (fault == FAULT_NONE && !grant_is_of(account->entry, provider))
 		fault = grant_app(account->name, provider, &entry);
 	if (entry != NULL || !account->may_renew)
-		drop_token(account);
+		account_drop_token(account);
 	if (entry != NULL) {
 		entry_free(account->entry);
 		account->entry = entry;

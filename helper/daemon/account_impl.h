@@ -19,8 +19,6 @@
 #define ACCOUNT_BACKOFF_MAX_S	  900
 #define ACCOUNT_RETRY_AFTER_MAX_S 3600
 #define ACCOUNT_WAIT_MAX_S	  25
-#define ACCOUNT_SAVE_MIN_MS	  1000
-#define ACCOUNT_SAVE_MAX_MS	  60000
 #define ACCOUNT_NEVER_MS	  (INT64_MIN / 2) /* a difference fits */
 
 /* Why the last exchange did not bring a token. */
@@ -77,17 +75,26 @@ struct account {
 
 /* account.c */
 enum fault account_wake(struct account *account, struct why *why) MUST_CHECK;
-void account_store(struct account *account, struct keyring_stage *stage);
 void account_trouble(struct account *account, enum trouble trouble,
     const char *text);
 enum account_state account_state(const struct account *account);
 void account_tell(struct account *account);
-bool account_was_refused(const struct account *account);
+void account_drop_token(struct account *account);
 
 enum fault account_provider(const struct account *account,
     struct provider **provider_out, struct why *why) MUST_CHECK;
 
+/* account_save.c */
+void account_save(struct account *account, struct keyring_stage *stage);
+void account_save_state(struct account *account, enum entry_state state);
+bool account_save_room(struct account *account);
+
+/* account_rejected.c */
+bool account_was_refused(const struct account *account);
+
 /* account_app.c */
+enum fault account_app_provider(const struct account *account,
+    struct provider **provider_out, struct why *why) MUST_CHECK;
 void account_app_changed(struct account *account);
 enum fault account_app_start(struct account *account,
     const struct flow_target *target, struct why *why) MUST_CHECK;
@@ -105,11 +112,14 @@ void exchange_cancel(struct account *account);
 /* renewal.c */
 bool renewal_is_in_use(const struct account *account, const struct now *now);
 void renewal_arm(struct account *account);
+void renewal_spread(struct account *account);
 
 /* asking.c */
 void asking_answer_all(struct account *account,
     const struct account_answer *answer);
 void asking_answer_token(struct account *account);
 void asking_look_again(struct account *account);
+bool asking_may_try(struct account *account, const struct now *now,
+    struct account_answer *answer);
 
 #endif

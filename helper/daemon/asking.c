@@ -129,7 +129,7 @@ static enum fault wait_for_it(struct account *account,
 }
 
 /* May a request start an exchange now?  If not, answer says why. */
-static bool may_try(struct account *account, const struct now *now,
+bool asking_may_try(struct account *account, const struct now *now,
     struct account_answer *answer)
 {
 	int64_t since_ms = now->boot_ms - account->last_try_ms;
@@ -261,7 +261,7 @@ static bool should_renew(struct account *account, const struct now *now,
 		return false;
 	if (account->stopped_for_disk)
 		return false; /* its timer looks again */
-	return may_try(account, now, &unused) &&
+	return asking_may_try(account, now, &unused) &&
 	    now->boot_ms - account->life.received_boot_ms >=
 	    LIFE_RENEWALS_APART_S * 1000;
 }
@@ -303,7 +303,8 @@ void account_token(struct account *account,
 			renewal_arm(account);
 		return;
 	}
-	if (account_in_flight(account) || may_try(account, &now, &answer))
+	if (account_in_flight(account) ||
+	    asking_may_try(account, &now, &answer))
 		ask_provider(account, question, waiter_out);
 	else
 		answer_now(question, &answer);
@@ -364,59 +365,6 @@ void asking_look_again(struct account *account)
 	}
 	if (account->waiters != NULL)
 		exchange_want(account, true);
-}
-
-static bool is_shared(const struct account *account)
-{
-	return account->is_app && account->subject == NULL;
-}
-
-/*
- * One mailbox that the application may not open would take the token from
- * all the others: it is renewed, and served until the new one is here.
- */
-static void renew_shared(struct account *account, const struct now *now)
-{
-	struct account_answer unused;
-
-	if (now->boot_ms - account->forced_ms < LIFE_RENEWALS_APART_S * 1000 ||
-	    !may_try(account, now, &unused))
-		return;
-	log_event(LOG_LEVEL_WARNING, "rejected",
-	    "%s: a mail server refused the token %s; it is renewed",
-	    account->name, account->entry->serial);
-	account->forced_ms = now->boot_ms;
-	exchange_want(account, false);
-}
-
-void account_rejected(struct account *account, struct span serial)
-{
-	struct account_answer unused;
-	struct now now = engine_now();
-	struct entry *entry;
-	struct why why;
-
-	if (account_wake(account, &why) != FAULT_NONE)
-		return;
-	entry = account->entry;
-	if (entry->serial == NULL || !span_is(serial, entry->serial) ||
-	    account_was_refused(account))
-		return;
-	if (is_shared(account)) {
-		renew_shared(account, &now);
-		return;
-	}
-	if (entry_set(&entry->rejected_serial, serial) != FAULT_NONE)
-		return;
-	log_event(LOG_LEVEL_WARNING, "rejected",
-	    "%s: a mail server refused the token %s; it is not served again",
-	    account->name, entry->serial);
-	account_store(account, NULL);
-	if (account->may_renew && may_try(account, &now, &unused)) {
-		account->forced_ms = now.boot_ms;
-		exchange_want(account, false);
-	}
-	account_tell(account);
 }
 
 void account_give_up(struct account *account)

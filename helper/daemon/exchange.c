@@ -13,7 +13,6 @@
 #include "daemon/issuers.h"
 
 #define ODD_STATUS_MAX_MS (24 * 3600 * INT64_C(1000))
-#define DISK_RETRY_MS	  60000
 #define LOCAL_RETRY_S	  60
 
 static void exchange_start(void *ctx);
@@ -48,7 +47,8 @@ void exchange_cancel(struct account *account)
 	slots_done(account->engine->slots, &account->wish);
 }
 
-static void answer_fault(struct account *account, enum fault fault,
+/* Returns fault, for the log. */
+static enum fault answer_fault(struct account *account, enum fault fault,
     int64_t retry_after_s)
 {
 	struct account_answer answer = {
@@ -59,25 +59,7 @@ static void answer_fault(struct account *account, enum fault fault,
 	};
 
 	asking_answer_all(account, &answer);
-}
-
-static void keep_state(struct account *account, enum entry_state state)
-{
-	struct entry *entry = account->entry;
-	struct why why;
-
-	if (entry->state == state || account->is_app)
-		return;
-	entry->state = state;
-	if (entry_set(&entry->text, span_of(account->text)) != FAULT_NONE ||
-	    account->unsaved)
-		return;
-	/* Only a note: the next failure says the same again. */
-	if (keyring_save(account->engine->keyring, entry, NULL, &why) !=
-	    FAULT_NONE)
-		log_event(LOG_LEVEL_WARNING, "unsaved",
-		    "%s: its state could not be stored, because %s",
-		    account->name, why.text);
+	return fault;
 }
 
 /* 5 s doubling to 15 min, a fifth of it random; Retry-After up to an hour. */
@@ -101,7 +83,7 @@ static int64_t backoff_ms(struct account *account, int64_t retry_after_s)
 	return delay_s * 1000 - random % (delay_s * 200);
 }
 
-static void fail_transient(struct account *account, int64_t retry_after_s,
+static enum fault fail_transient(struct account *account, int64_t retry_after_s,
     const char *text)
 {
 	int64_t delay_ms;
@@ -111,7 +93,7 @@ static void fail_transient(struct account *account, int64_t retry_after_s,
 	account_trouble(account, TROUBLE_TRANSIENT, text);
 	delay_ms = backoff_ms(account, retry_after_s);
 	account->next_try_ms = clock_boot_ms() + delay_ms;
-	answer_fault(account, FAULT_TRY_LATER, (delay_ms + 999) / 1000);
+	return answer_fault(account, FAULT_TRY_LATER, (delay_ms + 999) / 1000);
 }
 
 /*
@@ -136,29 +118,23 @@ static bool is_odd_for_long(struct account *account,
 	return now_ms - account->odd_since_ms >= ODD_STATUS_MAX_MS;
 }
 
-static void lose(struct account *account, const struct flow_failure *failure)
+static enum fault lose(struct account *account,
+    const struct flow_failure *failure)
 {
 	account->last_try_ms = clock_boot_ms();
-	switch (failure->class) {
-	case ADVICE_LOGIN_NEEDED:
+	if (failure->class == ADVICE_LOGIN_NEEDED) {
 		account_trouble(account, TROUBLE_LOGIN, failure->text);
-		keep_state(account, ENTRY_LOGIN_NEEDED);
-		answer_fault(account, FAULT_LOGIN_NEEDED, -1);
-		break;
-	case ADVICE_CONFIG:
-		account_trouble(account, TROUBLE_CONFIG, failure->text);
-		keep_state(account, ENTRY_CONFIG_ERROR);
-		answer_fault(account, FAULT_CONFIG_ERROR, -1);
-		break;
-	case ADVICE_TRANSIENT:
-		if (is_odd_for_long(account, failure)) {
-			account_trouble(account, TROUBLE_CONFIG, failure->text);
-			answer_fault(account, FAULT_CONFIG_ERROR, -1);
-			break;
-		}
-		fail_transient(account, failure->retry_after_s, failure->text);
-		break;
+		account_save_state(account, ENTRY_LOGIN_NEEDED);
+		return answer_fault(account, FAULT_LOGIN_NEEDED, -1);
 	}
+	if (failure->class == ADVICE_TRANSIENT &&
+	    !is_odd_for_long(account, failure))
+		return fail_transient(account, failure->retry_after_s,
+		    failure->text);
+	account_trouble(account, TROUBLE_CONFIG, failure->text);
+	if (failure->class == ADVICE_CONFIG)
+		account_save_state(account, ENTRY_CONFIG_ERROR);
+	return answer_fault(account, FAULT_CONFIG_ERROR, -1);
 }
 
 static void win(struct account *account, struct reply_token *token)
@@ -189,27 +165,22 @@ static void win(struct account *account, struct reply_token *token)
 	    account->entry->refresh_token != NULL;
 	account_trouble(account, TROUBLE_NONE, NULL);
 	/* On disk first: a waiter's host may be killed with its answer. */
-	account_store(account, stage);
+	account_save(account, stage);
 	asking_answer_token(account);
 }
 
-static void log_exchange(const struct account *account,
+static void log_exchange(const struct account *account, enum fault fault,
     const struct flow_failure *failure)
 {
 	struct log_line line;
 
-	log_start(&line, failure == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+	log_start(&line,
+	    fault == FAULT_NONE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 	    "refresh");
 	log_str(&line, "account", account->name);
-	log_str(&line, "outcome",
-	    failure == NULL ?
-		"ok" :
-		fault_word(failure->class == ADVICE_LOGIN_NEEDED ?
-			FAULT_LOGIN_NEEDED :
-			failure->class == ADVICE_CONFIG ? FAULT_CONFIG_ERROR :
-							  FAULT_TRY_LATER));
+	log_str(&line, "outcome", fault_word(fault));
 	log_int(&line, "ms", clock_boot_ms() - account->started_ms);
-	if (failure == NULL) {
+	if (fault == FAULT_NONE) {
 		log_int(&line, "life", account->life.granted_s);
 	} else {
 		log_int(&line, "status", failure->status);
@@ -252,35 +223,13 @@ static void finished(void *ctx, const struct flow_event *event)
 		return;
 	if (event->kind == FLOW_TOKENS) {
 		win(account, event->token);
-		log_exchange(account, NULL);
+		log_exchange(account, FAULT_NONE, NULL);
 		warn_of_scope(account);
 	} else {
-		lose(account, event->failure);
-		log_exchange(account, event->failure);
+		log_exchange(account, lose(account, event->failure),
+		    event->failure);
 	}
 	end(account);
-}
-
-/*
- * Room on disk is made before the refresh token is spent.  A renewal that
- * nobody waits for is put off without it; when a mail waits, the token is
- * fetched all the same and its record stays in memory.
- */
-static bool has_room(struct account *account)
-{
-	struct why why;
-	enum fault fault;
-
-	fault = keyring_stage_new(account->engine->keyring,
-	    span_of(account->name), &account->stage, &why);
-	if (fault != FAULT_NONE && !account->stopped_for_disk)
-		log_event(LOG_LEVEL_ERROR, "no-room",
-		    "%s: a new record could not be stored, because %s; "
-		    "renewals wait until it can",
-		    account->name, why.text);
-	account->stopped_for_disk = fault != FAULT_NONE;
-	account->room_try_ms = clock_boot_ms() + DISK_RETRY_MS;
-	return fault == FAULT_NONE || account->wish.urgent;
 }
 
 static enum fault start_flow(struct account *account, struct provider *provider,
@@ -312,7 +261,7 @@ static void refuse_locally(struct account *account, const char *text)
 		    (ACCOUNT_RETRY_S - LOCAL_RETRY_S) * INT64_C(1000) :
 		    0);
 	account_trouble(account, TROUBLE_CONFIG, text);
-	answer_fault(account, FAULT_CONFIG_ERROR, -1);
+	(void)answer_fault(account, FAULT_CONFIG_ERROR, -1);
 }
 
 /* Not what fails, but to whom the grant belongs: no retry can cure that. */
@@ -336,7 +285,7 @@ static void not_started(struct account *account, enum fault fault,
 		if (is_of_another_issuer(account))
 			account->trouble = TROUBLE_ISSUER;
 	} else {
-		fail_transient(account, -1,
+		(void)fail_transient(account, -1,
 		    why->text[0] != '\0' ? why->text : fault_text(fault));
 	}
 }
@@ -394,7 +343,7 @@ static void exchange_start(void *ctx)
 	account->not_before_ms = 0;
 	/* Only now: many may queue, and few records stay in memory. */
 	if (account_entry(account) != NULL &&
-	    (account->is_app || has_room(account))) {
+	    (account->is_app || account_save_room(account))) {
 		fault = begin(account, &why);
 		if (fault == FAULT_NONE)
 			return;

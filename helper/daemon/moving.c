@@ -146,7 +146,7 @@ void moving_import(struct conn *conn)
 		conn_refuse(conn, fault, why.text);
 		return;
 	}
-	fault = account_import(account, entry, &why);
+	fault = account_adopt(account, entry, &why);
 	answer_imported(conn, entry, fault == FAULT_NONE ? NULL : why.text);
 }
 

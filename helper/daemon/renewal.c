@@ -104,7 +104,7 @@ static void wait_over(evutil_socket_t fd, short events, void *ctx)
 
 	(void)fd;
 	(void)events;
-	/* It may have been mended; what it is due for then comes next. */
+	/* It may have been mended; the renewal it is due for comes next. */
 	if (account->trouble == TROUBLE_RECORD)
 		(void)account_entry(account);
 	/* The account may have gone idle since, or the clock have moved. */
@@ -137,4 +137,15 @@ void renewal_arm(struct account *account)
 	delay.tv_sec = (time_t)(in_ms / 1000);
 	delay.tv_usec = (suseconds_t)(in_ms % 1000 * 1000);
 	(void)evtimer_add(account->timer, &delay);
+}
+
+/* A start has many to renew: each some time in half a life. */
+void renewal_spread(struct account *account)
+{
+	int64_t margin_ms = account->entry->granted_s * 500;
+	uint32_t random;
+
+	evutil_secure_rng_get_bytes(&random, sizeof(random));
+	account->not_before_ms = clock_boot_ms() +
+	    (margin_ms > 0 ? random % margin_ms : 0);
 }
