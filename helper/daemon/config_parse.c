@@ -316,7 +316,7 @@ enum fault config_parse(struct config_tree *tree, unsigned file,
 		    .why = why } };
 	enum fault fault;
 
-	/* What some editors put at the top would be part of the first key. */
+	/* Some editors begin a file with it. */
 	if (text.n >= 3 && memcmp(text.p, "\357\273\277", 3) == 0)
 		p.lex.at = 3;
 	fault = next(&p);

@@ -137,6 +137,13 @@ static int step_into(int parent, const char *name, uid_t owner, gid_t group)
 	return fd;
 }
 
+static bool is_of_another(int fd, uid_t owner)
+{
+	struct stat st;
+
+	return owner != geteuid() && fstat(fd, &st) == 0 && st.st_uid == owner;
+}
+
 /* The directory of the socket, with every missing one above it. */
 static enum fault open_folder(const char *folder, uid_t owner, gid_t group,
     int *fd_out, struct why *why)
@@ -161,6 +168,15 @@ static enum fault open_folder(const char *folder, uid_t owner, gid_t group,
 		(void)close(fd);
 		fd = next;
 		at += n;
+		if (fd >= 0 && !last && is_of_another(fd, owner)) {
+			(void)close(fd);
+			why_set(why, 0,
+			    "%s: a folder above that of the socket belongs to "
+			    "uid %lu, who could lead root elsewhere: chown 0 "
+			    "it, or start the helper as that user",
+			    folder, (unsigned long)owner);
+			return FAULT_UNSAFE;
+		}
 	}
 	if (fd < 0) {
 		why_set(why, errno,

@@ -117,6 +117,27 @@ static void root_gives_new_folders_to_the_owner(void **state)
 	assert_int_equal(st.st_uid, 0);
 }
 
+static void root_is_not_led_elsewhere_by_the_owner(void **state)
+{
+	char owned[80], elsewhere[80], link[100];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	(void)snprintf(owned, sizeof(owned), "%s/owned", folder);
+	(void)snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", folder);
+	(void)snprintf(link, sizeof(link), "%s/link", owned);
+	(void)snprintf(path, sizeof(path), "%s/link/socket", owned);
+	assert_int_equal(mkdir(owned, 0755), 0);
+	assert_int_equal(mkdir(elsewhere, 0755), 0);
+	assert_int_equal(chown(owned, NOBODY, NOBODY), 0);
+	assert_int_equal(symlink(elsewhere, link), 0);
+	assert_int_equal(listen_bind(&listeners, path, NOBODY, NOBODY, &why),
+	    FAULT_UNSAFE);
+	assert_non_null(strstr(why.text, "chown 0"));
+	assert_int_equal(rmdir(elsewhere), 0);
+}
+
 static void a_dead_socket_is_replaced(void **state)
 {
 	struct stat st;
@@ -368,6 +389,7 @@ int main(void)
 		TEST(a_socket_is_0666_whatever_the_umask),
 		TEST(missing_folders_are_made),
 		TEST(root_gives_new_folders_to_the_owner),
+		TEST(root_is_not_led_elsewhere_by_the_owner),
 		TEST(a_dead_socket_is_replaced),
 		TEST(a_live_one_is_refused_and_stays),
 		TEST(what_is_no_socket_is_refused_and_stays),
