@@ -171,9 +171,7 @@ static bool find_owner(const struct options *options,
 	owner->name = NULL;
 	if (geteuid() != 0)
 		return true;
-	owner->name = options->user != NULL ? options->user :
-	    start->user != NULL		    ? start->user :
-					      MAILTOKEN_HELPER_USER;
+	owner->name = options->user != NULL ? options->user : start->user;
 	return !fail(harden_user(owner->name, &owner->uid, &owner->gid, &why),
 	    &why);
 }
