@@ -97,8 +97,9 @@ void serve_leave(struct serve *serve, const struct conn *conn)
 		set_accepting(serve, true);
 }
 
-static bool is_over_cap(struct serve *serve, const struct peer *peer)
+static bool is_over_cap(struct serve *serve, struct conn *conn)
 {
+	const struct peer *peer = &conn->peer;
 	struct uid_count *count = count_of(serve, peer->uid);
 	struct engine *engine;
 	struct why why;
@@ -110,8 +111,9 @@ static bool is_over_cap(struct serve *serve, const struct peer *peer)
 	if (count->n <= cap)
 		return false;
 	engine = serve->host.engine(serve->host.ctx, &why);
-	if (peer_is_root(peer) ||
-	    (engine != NULL && config_is_known(engine->config, peer)))
+	conn->trusted = peer_is_root(peer) ||
+	    (engine != NULL && config_is_known(engine->config, peer));
+	if (conn->trusted)
 		cap = PER_UID_ALLOWED_MAX;
 	return count->n > cap;
 }
@@ -139,7 +141,7 @@ static void greet(struct serve *serve, int fd)
 	serve->first = conn;
 	serve->n_conns++;
 	serve->last_ms = conn->started_ms;
-	if (is_over_cap(serve, &conn->peer))
+	if (is_over_cap(serve, conn))
 		conn_refuse(conn, FAULT_BUSY,
 		    "this uid has too many connections open: close some");
 	else

@@ -165,6 +165,29 @@ def test_hanging_up_cancels_a_sign_in(helper, idp):
     assert len(device.polls) <= polls + 1
 
 
+def test_reload_leaves_a_sign_in_as_it_began(helper, idp):
+    helper.start()
+    line, code = begin(helper)
+    helper.configure(provider_name="another")
+    assert helper.ask("reload")["result"] == "ok"
+    idp.approve(code, JO)
+    answer = done(line)
+    assert (answer["result"], answer["provider"]) == ("ok", "test")
+    assert helper.token()["result"] == "config-error"
+    helper.configure()
+    assert helper.ask("reload")["result"] == "ok"
+    assert helper.token()["result"] == "ok"
+
+
+def test_hanging_up_before_anything_was_shown_cancels(helper, idp):
+    helper.start()
+    idp.fault("device", "delay", seconds=3)
+    helper.connect().send("sign-in", account=JO).close()
+    helper.wait_log("outcome=cancelled")
+    line, _code = begin(helper)
+    line.close()
+
+
 def test_other_user_is_asked_about_and_no_stores_nothing(helper):
     helper.start()
     line, question = asked(helper)
