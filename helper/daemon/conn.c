@@ -105,8 +105,8 @@ static void wait_more(struct conn *conn)
 	(void)event_del(conn->event);
 	if (events == 0)
 		return;
-	(void)event_assign(conn->event, conn->base, conn->fd, events, ready,
-	    conn);
+	(void)event_assign(conn->event, event_get_base(conn->event), conn->fd,
+	    events, ready, conn);
 	(void)event_add(conn->event, timed ? &limit : NULL);
 }
 
@@ -338,7 +338,6 @@ enum fault conn_new(const struct conn_birth *birth, struct conn **conn_out)
 	}
 	conn->serve = birth->serve;
 	conn->host = birth->host;
-	conn->base = birth->base;
 	conn->fd = birth->fd;
 	conn->peer = birth->peer;
 	conn->started_ms = clock_boot_ms();

@@ -36,7 +36,6 @@ struct conn_due;
 struct conn {
 	struct serve *serve;
 	const struct serve_host *host;
-	struct event_base *base;
 	int fd;
 	struct peer peer;
 	enum conn_phase phase;
@@ -61,7 +60,6 @@ struct conn {
 	struct forget *forget;
 	struct watcher *watcher;
 	struct conn_due *dues; /* refresh of all that is due */
-	size_t n_dues;
 	size_t dues_left;
 
 	struct conn *next;

@@ -14,6 +14,7 @@ struct conn_due {
 	struct conn *conn;
 	struct account *account;
 	struct waiter *waiter;
+	struct conn_due *next;
 };
 
 /* FAULT_NOT_FOUND when the mailbox has neither a record nor an application
@@ -122,58 +123,53 @@ static void refreshed(void *ctx, const struct account_answer *answer)
 	conn_close_after(conn, FAULT_NONE);
 }
 
+static void due_done(struct conn *conn)
+{
+	if (--conn->dues_left > 0)
+		conn_send_later(conn);
+	else
+		conn_answer_ok(conn);
+}
+
 static void due_refreshed(void *ctx, const struct account_answer *answer)
 {
 	struct conn_due *due = ctx;
-	struct conn *conn = due->conn;
 
 	due->waiter = NULL;
-	answer_due(&conn->out, account_name(due->account), answer);
-	if (--conn->dues_left > 0) {
-		conn_send_later(conn);
+	answer_due(&due->conn->out, account_name(due->account), answer);
+	due_done(due->conn);
+}
+
+static void refresh_if_due(void *ctx, struct account *account)
+{
+	struct conn *conn = ctx;
+	struct account_question question = { .fn = due_refreshed };
+	struct conn_due *due;
+
+	if (!account_is_due(account))
+		return;
+	due = calloc(1, sizeof(*due));
+	if (due == NULL) {
+		answer_due(&conn->out, account_name(account),
+		    &(struct account_answer){ .fault = FAULT_NOMEM,
+			.text = fault_text(FAULT_NOMEM) });
 		return;
 	}
-	conn_answer_ok(conn);
+	due->conn = conn;
+	due->account = account;
+	due->next = conn->dues;
+	conn->dues = due;
+	conn->dues_left++;
+	question.ctx = due;
+	account_refresh(account, &question, &due->waiter);
 }
 
-static void count_due(void *ctx, struct account *account)
-{
-	struct conn *conn = ctx;
-
-	if (account_is_due(account))
-		conn->n_dues++;
-}
-
-static void list_due(void *ctx, struct account *account)
-{
-	struct conn *conn = ctx;
-
-	if (account_is_due(account) && conn->dues_left < conn->n_dues)
-		conn->dues[conn->dues_left++].account = account;
-}
-
+/* Some may answer at once, so the end is counted as one more. */
 static void refresh_due(struct conn *conn)
 {
-	struct account_question question = { .fn = due_refreshed };
-	size_t i;
-
-	accounts_each(conn->engine->accounts, count_due, conn);
-	if (conn->n_dues == 0) {
-		conn_answer_ok(conn);
-		return;
-	}
-	conn->dues = calloc(conn->n_dues, sizeof(*conn->dues));
-	if (conn->dues == NULL) {
-		conn_refuse(conn, FAULT_NOMEM, NULL);
-		return;
-	}
-	accounts_each(conn->engine->accounts, list_due, conn);
-	for (i = 0; i < conn->n_dues; i++) {
-		conn->dues[i].conn = conn;
-		question.ctx = &conn->dues[i];
-		account_refresh(conn->dues[i].account, &question,
-		    &conn->dues[i].waiter);
-	}
+	conn->dues_left = 1;
+	accounts_each(conn->engine->accounts, refresh_if_due, conn);
+	due_done(conn);
 }
 
 void verbs_refresh(struct conn *conn)
@@ -200,14 +196,16 @@ void verbs_refresh(struct conn *conn)
 
 void verbs_unwait(struct conn *conn)
 {
-	size_t i;
+	struct conn_due *due, *next;
 
 	if (conn->waiter != NULL)
 		account_unwait(conn->waiter);
 	conn->waiter = NULL;
-	for (i = 0; conn->dues != NULL && i < conn->n_dues; i++)
-		if (conn->dues[i].waiter != NULL)
-			account_unwait(conn->dues[i].waiter);
-	free(conn->dues);
+	for (due = conn->dues; due != NULL; due = next) {
+		next = due->next;
+		if (due->waiter != NULL)
+			account_unwait(due->waiter);
+		free(due);
+	}
 	conn->dues = NULL;
 }
