@@ -42,6 +42,12 @@ const char *request_verb_word(enum request_verb verb)
 	return verbs[verb].word;
 }
 
+static enum fault bad(struct why *why, const char *text)
+{
+	why_set(why, 0, "%s", text);
+	return FAULT_BAD_REQUEST;
+}
+
 static const struct verb_row *find_verb(struct span word)
 {
 	size_t i;
@@ -58,8 +64,7 @@ static enum fault read_account(const struct attrs *attrs, enum need need,
 	if (need == ACCOUNT_NEVER || !attr_has(attrs, ATTR_ACCOUNT)) {
 		if (need != ACCOUNT_MUST)
 			return FAULT_NONE;
-		why_set(why, 0, "the request names no account");
-		return FAULT_BAD_REQUEST;
+		return bad(why, "the request names no account");
 	}
 	request->account = attr_get(attrs, ATTR_ACCOUNT);
 	if (keyring_fold(request->account, request->folded) != FAULT_NONE) {
@@ -139,10 +144,8 @@ static enum fault read_protocols(const struct attrs *attrs,
 	struct span text = attr_get(attrs, ATTR_PROTOCOLS);
 	size_t i;
 
-	if (text.n >= sizeof(request->protocols)) {
-		why_set(why, 0, "protocols is one or more of smtp, imap, pop");
-		return FAULT_BAD_REQUEST;
-	}
+	if (text.n >= sizeof(request->protocols))
+		return bad(why, "protocols is one or more of smtp, imap, pop");
 	for (i = 0; i < text.n; i++)
 		request->protocols[i] = text.p[i] == ',' ? ' ' : text.p[i];
 	return FAULT_NONE;
@@ -194,16 +197,12 @@ static enum fault check_values(const struct attrs *attrs,
 {
 	enum fault fault;
 
-	if (request->server.n > 0 && !attr_is_host(request->server)) {
-		why_set(why, 0, "server is not a host name");
-		return FAULT_BAD_REQUEST;
-	}
-	if (request->servers.n > 0 && !are_hosts(request->servers)) {
-		why_set(why, 0,
+	if (request->server.n > 0 && !attr_is_host(request->server))
+		return bad(why, "server is not a host name");
+	if (request->servers.n > 0 && !are_hosts(request->servers))
+		return bad(why,
 		    "servers is a list of host names, or *.suffix, separated "
 		    "by one blank");
-		return FAULT_BAD_REQUEST;
-	}
 	fault = attr_get_int(attrs, ATTR_MIN_VALIDITY, 0, MIN_VALIDITY_MAX_S,
 	    &request->min_validity_s);
 	if (fault == FAULT_GRAMMAR) {
@@ -214,14 +213,10 @@ static enum fault check_values(const struct attrs *attrs,
 	}
 	if (attr_has(attrs, ATTR_FLOW) &&
 	    flow_kind_from_word(attr_get(attrs, ATTR_FLOW), &request->flow) !=
-		FAULT_NONE) {
-		why_set(why, 0, "no such flow");
-		return FAULT_BAD_REQUEST;
-	}
-	if (request->verb == REQUEST_REJECTED && !is_serial(request->serial)) {
-		why_set(why, 0, "serial is missing or not a serial");
-		return FAULT_BAD_REQUEST;
-	}
+		FAULT_NONE)
+		return bad(why, "no such flow");
+	if (request->verb == REQUEST_REJECTED && !is_serial(request->serial))
+		return bad(why, "serial is missing or not a serial");
 	return FAULT_NONE;
 }
 
@@ -247,10 +242,8 @@ enum fault request_read(const struct attrs *attrs, struct request *request_out,
 	if (fault == FAULT_NONE)
 		fault = check_values(attrs, &request, why);
 	if (fault == FAULT_NONE && request.verb == REQUEST_REFRESH &&
-	    request.due == (request.account.n > 0)) {
-		why_set(why, 0, "refresh takes an account, or due=yes");
-		fault = FAULT_BAD_REQUEST;
-	}
+	    request.due == (request.account.n > 0))
+		fault = bad(why, "refresh takes an account, or due=yes");
 	if (fault == FAULT_NONE)
 		*request_out = request;
 	return fault;
