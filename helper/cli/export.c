@@ -61,12 +61,12 @@ static enum outcome write_all(struct command *command)
 
 	talk_begin(&request, VERB_EXPORT);
 	all = talk_names(command, &request, &names);
-	while (all != OUTCOME_LATER && at < names.n) {
+	one = all;
+	while (one != OUTCOME_LATER && at < names.n) {
 		end = memchr(names.p + at, '\n', names.n - at);
 		*end = '\0';
 		one = write_one(command, names.p + at);
-		if (one != OUTCOME_DONE)
-			all = one;
+		all = outcome_worse(all, one);
 		at = (size_t)(end + 1 - names.p);
 	}
 	buf_drop(&names);
@@ -75,7 +75,7 @@ static enum outcome write_all(struct command *command)
 
 enum outcome export_run(struct command *command)
 {
-	enum outcome all = OUTCOME_DONE, one;
+	enum outcome all = OUTCOME_DONE;
 	size_t i;
 
 	if (command_words(command, ARGS_NONE, 0, SIZE_MAX) != FAULT_NONE)
@@ -92,10 +92,8 @@ enum outcome export_run(struct command *command)
 	command_no_core();
 	if (command->words.n == 0)
 		return write_all(command);
-	for (i = 0; i < command->words.n; i++) {
-		one = write_one(command, command->words.at[i]);
-		if (one != OUTCOME_DONE)
-			all = one;
-	}
+	for (i = 0; i < command->words.n; i++)
+		all = outcome_worse(all,
+		    write_one(command, command->words.at[i]));
 	return all;
 }

@@ -28,7 +28,7 @@ struct import {
 	bool replace;
 	struct buf defaults;
 	size_t done;
-	enum outcome outcome; /* the last that was not good */
+	enum outcome outcome; /* the worst */
 };
 
 /* Until the end, or until out is full. */
@@ -124,9 +124,8 @@ static void send_one(struct import *import, const char *where,
 		base64_put(&request.writer, ATTR_DEFAULTS,
 		    buf_span(&import->defaults));
 	outcome = talk_run(import->command, &request, &take);
-	if (outcome != OUTCOME_DONE)
-		import->outcome = outcome;
-	else
+	import->outcome = outcome_worse(import->outcome, outcome);
+	if (outcome == OUTCOME_DONE)
 		import->done++;
 }
 

@@ -16,7 +16,6 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
-#define LINK_MAX_BYTES	 8192
 #define MX_MAX_BYTES	 1000
 #define CHOICE_MAX_BYTES 8192
 #define AFTER_NO_MAX_MS	 5000 /* the helper's last word after our "no" */
@@ -149,30 +148,16 @@ static enum fault send_pasted(struct login *login, struct talk *talk,
 	return fault;
 }
 
-static void open_link(const struct login *login, struct span link)
+static void open_link(const struct login *login, const struct attrs *event)
 {
-	char text[LINK_MAX_BYTES];
+	char link[SIGNIN_LINK_BYTES];
 	struct why why = { .err = 0 };
 
-	if (!login->browser || link.n >= sizeof(text) ||
-	    !attr_is_token(link, sizeof(text) - 1) ||
-	    strncmp(link.p, "https://", 8) != 0)
+	if (!login->browser || !signin_link(event, link) ||
+	    strncmp(link, "https://", 8) != 0)
 		return;
-	memcpy(text, link.p, link.n);
-	text[link.n] = '\0';
-	if (browser_open(text, &why) != FAULT_NONE)
+	if (browser_open(link, &why) != FAULT_NONE)
 		print_say("%s", why.text);
-}
-
-static void open_browser(const struct login *login, const struct attrs *event)
-{
-	if (attr_is(event, ATTR_EVENT, EVENT_SHOW_URL))
-		open_link(login, attr_get(event, ATTR_URL));
-	else if (attr_has(event, ATTR_VERIFICATION_URI_COMPLETE))
-		open_link(login,
-		    attr_get(event, ATTR_VERIFICATION_URI_COMPLETE));
-	else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE))
-		open_link(login, attr_get(event, ATTR_VERIFICATION_URI));
 }
 
 /* With which provider and how, and why so. */
@@ -209,7 +194,7 @@ static enum fault take_event(struct login *login, struct talk *talk,
 	} else if (attr_is(event, ATTR_EVENT, EVENT_WAITING)) {
 		signin_waiting(&login->signin, event);
 	}
-	open_browser(login, event);
+	open_link(login, event);
 	if (!attr_is(event, ATTR_EVENT, EVENT_ASK))
 		return FAULT_NONE;
 	if (!attr_is(event, ATTR_QUESTION, QUESTION_PASTE_URL))

@@ -84,7 +84,7 @@ static bool agrees(size_t n)
 
 static enum outcome forget_each(struct logout *logout, struct buf *names)
 {
-	enum outcome worst = OUTCOME_DONE, one;
+	enum outcome worst = OUTCOME_DONE;
 	size_t i, n = 0;
 
 	for (i = 0; i < names->n; i++) {
@@ -100,11 +100,8 @@ static enum outcome forget_each(struct logout *logout, struct buf *names)
 		print_say("nothing was signed out");
 		return OUTCOME_NO;
 	}
-	for (i = 0; i < names->n; i += strlen(names->p + i) + 1) {
-		one = forget(logout, names->p + i);
-		if (one > worst)
-			worst = one;
-	}
+	for (i = 0; i < names->n; i += strlen(names->p + i) + 1)
+		worst = outcome_worse(worst, forget(logout, names->p + i));
 	return worst;
 }
 

@@ -33,3 +33,12 @@ enum outcome outcome_of(enum fault fault)
 	}
 	return OUTCOME_NO;
 }
+
+enum outcome outcome_worse(enum outcome a, enum outcome b)
+{
+	if (a == OUTCOME_DONE)
+		return b;
+	if (b == OUTCOME_DONE || a == b)
+		return a;
+	return OUTCOME_NO;
+}

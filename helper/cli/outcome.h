@@ -19,4 +19,7 @@ enum outcome {
 /* outcome_of - the exit status of a fault. */
 enum outcome outcome_of(enum fault fault);
 
+/* outcome_worse - the worse of two: no before later before done. */
+enum outcome outcome_worse(enum outcome a, enum outcome b);
+
 #endif

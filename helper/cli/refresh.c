@@ -50,22 +50,12 @@ static enum fault show(const struct refresh *refresh, const struct attrs *list,
 	return print_answer(&out, why);
 }
 
-/* The worse of two: no before later before done. */
-static enum outcome worse(enum outcome a, enum outcome b)
-{
-	if (a == OUTCOME_DONE)
-		return b;
-	if (b == OUTCOME_DONE || a == b)
-		return a;
-	return OUTCOME_NO;
-}
-
 static enum fault take_one(void *ctx, const struct attrs *list, struct why *why)
 {
 	struct refresh *refresh = ctx;
 	enum fault renewed = fault_from_word(attr_get(list, ATTR_OUTCOME));
 
-	refresh->worst = worse(refresh->worst, outcome_of(renewed));
+	refresh->worst = outcome_worse(refresh->worst, outcome_of(renewed));
 	return show(refresh, list, renewed, why);
 }
 

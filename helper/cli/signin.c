@@ -16,7 +16,6 @@
 #include "cli/text.h"
 
 #define SCREEN_MAX_BYTES 65536
-#define LINK_MAX_BYTES	 2048
 #define LIFE_MAX_S	 86400
 #define ROWS_PROMPT	 3 /* in place of the time left */
 
@@ -58,20 +57,33 @@ static size_t rows_of(struct span lines)
 	return rows;
 }
 
+bool signin_link(const struct attrs *event, char link[SIGNIN_LINK_BYTES])
+{
+	struct span text = attr_get(event, ATTR_URL);
+
+	if (text.n == 0)
+		text = attr_get(event, ATTR_VERIFICATION_URI_COMPLETE);
+	if (text.n == 0)
+		text = attr_get(event, ATTR_VERIFICATION_URI);
+	if (!attr_is_token(text, SIGNIN_LINK_BYTES - 1))
+		return false;
+	memcpy(link, text.p, text.n);
+	link[text.n] = '\0';
+	return true;
+}
+
 /* With its title, where taken rows leave room. */
-static void add_picture(struct buf *out, struct span link, size_t taken)
+static void add_picture(struct buf *out, const struct attrs *event,
+    size_t taken)
 {
 	struct buf picture = BUF_INIT(SCREEN_MAX_BYTES);
-	size_t rows = print_rows();
-	char text[LINK_MAX_BYTES];
+	char link[SIGNIN_LINK_BYTES];
 
-	if (!print_pictures() || link.n >= sizeof(text) || taken + 1 >= rows ||
-	    !attr_is_token(link, sizeof(text) - 1))
+	if (!print_pictures() || ++taken >= print_rows() ||
+	    !signin_link(event, link))
 		return;
-	memcpy(text, link.p, link.n);
-	text[link.n] = '\0';
-	if (qr_draw(text, print_columns(), rows - taken - 1, print_colours(),
-		&picture)) {
+	if (qr_draw(link, print_columns(), print_rows() - taken,
+		print_colours(), &picture)) {
 		buf_add_lit(out, "The link as a picture, for a telephone:\n");
 		buf_add(out, buf_span(&picture));
 	}
@@ -99,9 +111,6 @@ void signin_show(struct signin *signin, const char *account,
     const struct attrs *event)
 {
 	bool code = attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE);
-	struct span page = attr_get(event,
-	    code ? ATTR_VERIFICATION_URI : ATTR_URL);
-	struct span whole = attr_get(event, ATTR_VERIFICATION_URI_COMPLETE);
 	struct buf out = BUF_INIT(2 * SCREEN_MAX_BYTES);
 	struct buf words = BUF_INIT(SCREEN_MAX_BYTES);
 	char line[ACCOUNT_MAX_BYTES + 80];
@@ -113,12 +122,13 @@ void signin_show(struct signin *signin, const char *account,
 		   "computer:",
 	    account);
 	add_line(&words, line);
-	add_shown(&words, page);
+	add_shown(&words,
+	    attr_get(event, code ? ATTR_VERIFICATION_URI : ATTR_URL));
 	if (code) {
 		add_line(&words, "and enter this code:");
 		add_shown(&words, attr_get(event, ATTR_USER_CODE));
 	}
-	add_picture(&out, whole.n > 0 ? whole : page,
+	add_picture(&out, event,
 	    rows_of(buf_span(&words)) + (code ? 1 : ROWS_PROMPT));
 	buf_add(&out, buf_span(&words));
 	buf_drop(&words);

@@ -10,6 +10,8 @@
 
 #include "cli/command.h"
 
+#define SIGNIN_LINK_BYTES 8192
+
 struct signin {
 	bool shown;	/* a code or a link is on the screen */
 	bool prompted;	/* and below it a prompt, in place of the
@@ -17,6 +19,12 @@ struct signin {
 	int64_t end_ms; /* when it lapses; clock of peerio_now_ms() */
 	int64_t said_s; /* the time left that stands on the screen */
 };
+
+/*
+ * signin_link - the most useful link of an event, printable ASCII; false
+ * where it has none
+ */
+bool signin_link(const struct attrs *event, char link[SIGNIN_LINK_BYTES]);
 
 /*
  * signin_show - a show-code or show-url event: a picture of the link where
