@@ -155,9 +155,13 @@ bool print_confirm(struct span question)
 	buf_add(&line, question);
 	print_sentence(&out, &line, 0);
 	buf_add_lit(&out, "[y/N] ");
-	if (print_answer(&out, &why) != FAULT_NONE ||
-	    fgets(reply, sizeof(reply), stdin) == NULL)
+	if (print_answer(&out, &why) != FAULT_NONE)
 		return false;
+	if (fgets(reply, sizeof(reply), stdin) == NULL) {
+		buf_add_lit(&out, "\n");
+		(void)!print_answer(&out, &why);
+		return false;
+	}
 	return reply[0] == 'y' || reply[0] == 'Y';
 }
 

@@ -12,7 +12,8 @@
 #include "cli/start.h"
 #include "wire/ask.h"
 
-#define UNIT "mailtoken.socket"
+#define UNIT  "mailtoken.socket"
+#define TIMER "mailtoken-renew.timer" /* a user's helper ends when idle */
 
 static enum fault dial(struct talk *talk, const struct command *command,
     int retry_ms, struct why *why)
@@ -236,8 +237,8 @@ static void say_no_helper(const struct command *command, const struct why *why)
 	switch (command->helper) {
 	case COMMAND_OWN:
 		print_say("no helper of yours answers (%s): start it with "
-			  "\"systemctl --user enable --now " UNIT "\", or with "
-			  "\"mailtokend --background\"",
+			  "\"systemctl --user enable --now " UNIT " " TIMER
+			  "\", or with \"mailtokend --background\"",
 		    why->text);
 		break;
 	case COMMAND_SYSTEM:

@@ -124,6 +124,21 @@ def test_no_helper_is_try_later_and_says_what_to_start(mailtoken):
     assert run.stdout == ""
 
 
+def test_without_a_helper_of_ones_own_the_units_are_named(program, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("others' helpers may be started")
+    run = subprocess.run(
+        [program, "--user", "status"], capture_output=True, text=True,
+        env=environment(HOME=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path)),
+        timeout=DEADLINE, check=False)
+    assert run.returncode == 75
+    assert ('"systemctl --user enable --now mailtoken.socket '
+            'mailtoken-renew.timer"') in run.stderr
+    units = Path(__file__).resolve().parents[2] / "packaging/systemd/user"
+    for name in ("mailtoken.socket", "mailtoken-renew.timer"):
+        assert (units / (name + ".in")).exists()
+
+
 def test_a_directory_that_others_may_write_is_not_asked(mailtoken, helper,
                                                         place):
     os.chmod(os.path.dirname(place), 0o770)
