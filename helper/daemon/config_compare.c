@@ -30,14 +30,16 @@ static bool same_strings(char *const *a, size_t n_a, char *const *b, size_t n_b)
 	return n_a == n_b;
 }
 
+static bool same_ids(const struct id_list *a, const struct id_list *b)
+{
+	return a->n == b->n &&
+	    (a->n == 0 || memcmp(a->at, b->at, a->n * sizeof(*a->at)) == 0);
+}
+
 static bool same_access(const struct access_list *a,
     const struct access_list *b)
 {
-	return a->n_uids == b->n_uids && a->n_gids == b->n_gids &&
-	    (a->n_uids == 0 ||
-		memcmp(a->uids, b->uids, a->n_uids * sizeof(*a->uids)) == 0) &&
-	    (a->n_gids == 0 ||
-		memcmp(a->gids, b->gids, a->n_gids * sizeof(*a->gids)) == 0);
+	return same_ids(&a->uids, &b->uids) && same_ids(&a->gids, &b->gids);
 }
 
 static bool same_secret(const struct secret *a, const struct secret *b)

@@ -142,20 +142,24 @@ void peer_drop(struct peer *peer)
 	peer->n_groups = 0;
 }
 
+static bool has_id(const struct id_list *list, id_t id)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (list->at[i] == id)
+			return true;
+	return false;
+}
+
 bool peer_in(const struct peer *peer, const struct access_list *list)
 {
-	size_t i, j;
+	bool found = has_id(&list->uids, peer->uid);
+	size_t i;
 
-	if (peer->overflow)
-		return false;
-	for (i = 0; i < list->n_uids; i++)
-		if (list->uids[i] == peer->uid)
-			return true;
-	for (i = 0; i < list->n_gids; i++)
-		for (j = 0; j < peer->n_groups; j++)
-			if (list->gids[i] == peer->groups[j])
-				return true;
-	return false;
+	for (i = 0; i < peer->n_groups && !found; i++)
+		found = has_id(&list->gids, peer->groups[i]);
+	return found && !peer->overflow;
 }
 
 bool peer_is_root(const struct peer *peer)
@@ -163,25 +167,14 @@ bool peer_is_root(const struct peer *peer)
 	return !peer->overflow && (peer->uid == 0 || peer->uid == geteuid());
 }
 
-static enum fault add_uid(struct access_list *list, uid_t uid)
+static enum fault add_id(struct id_list *list, id_t id)
 {
-	uid_t *uids = realloc(list->uids, (list->n_uids + 1) * sizeof(*uids));
+	id_t *longer = realloc(list->at, (list->n + 1) * sizeof(*longer));
 
-	if (uids == NULL)
+	if (longer == NULL)
 		return FAULT_NOMEM;
-	uids[list->n_uids++] = uid;
-	list->uids = uids;
-	return FAULT_NONE;
-}
-
-static enum fault add_gid(struct access_list *list, gid_t gid)
-{
-	gid_t *gids = realloc(list->gids, (list->n_gids + 1) * sizeof(*gids));
-
-	if (gids == NULL)
-		return FAULT_NOMEM;
-	gids[list->n_gids++] = gid;
-	list->gids = gids;
+	longer[list->n++] = id;
+	list->at = longer;
 	return FAULT_NONE;
 }
 
@@ -195,22 +188,23 @@ enum fault access_list_add(struct access_list *list, const char *name)
 
 	/* A name of digits only is a number: useradd(8) makes no such user. */
 	if (attr_number(span_of(bare), 0, UIDS_ALL - 1, &number) == FAULT_NONE)
-		return is_group ? add_gid(list, (gid_t)number) :
-				  add_uid(list, (uid_t)number);
+		return add_id(is_group ? &list->gids : &list->uids,
+		    (id_t)number);
 	if (is_group) {
 		group = getgrnam(bare);
-		return group != NULL ? add_gid(list, group->gr_gid) :
+		return group != NULL ? add_id(&list->gids, group->gr_gid) :
 				       FAULT_NOT_FOUND;
 	}
 	user = getpwnam(bare);
-	return user != NULL ? add_uid(list, user->pw_uid) : FAULT_NOT_FOUND;
+	return user != NULL ? add_id(&list->uids, user->pw_uid) :
+			      FAULT_NOT_FOUND;
 }
 
 void access_list_drop(struct access_list *list)
 {
 	if (list == NULL)
 		return;
-	free(list->uids);
-	free(list->gids);
-	*list = (struct access_list){ .uids = NULL };
+	free(list->uids.at);
+	free(list->gids.at);
+	memset(list, 0, sizeof(*list));
 }

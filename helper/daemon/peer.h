@@ -22,12 +22,15 @@ struct peer {
 				   namespace that does not map all uids */
 };
 
+struct id_list {
+	id_t *at;
+	size_t n;
+};
+
 /* A list of users and groups, resolved to numbers when it was read. */
 struct access_list {
-	uid_t *uids;
-	size_t n_uids;
-	gid_t *gids;
-	size_t n_gids;
+	struct id_list uids;
+	struct id_list gids;
 };
 
 /* peer_read - FAULT_IO, FAULT_NOMEM. */

@@ -142,9 +142,9 @@ static void a_whole_file_is_understood(void **state)
 	assert_int_equal(config->renew_idle_s, 43200);
 	assert_true(config->password_as_token);
 	assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
-	assert_int_equal(config->allow.n_uids, 1);
-	assert_int_equal(config->allow.n_gids, 1);
-	assert_int_equal(config->admin.n_gids, 1);
+	assert_int_equal(config->allow.uids.n, 1);
+	assert_int_equal(config->allow.gids.n, 1);
+	assert_int_equal(config->admin.gids.n, 1);
 	assert_int_equal(config->n_notes, 0);
 
 	assert_non_null(config_provider(config, "microsoft"));
@@ -386,11 +386,11 @@ static void crlf_files_and_comments_everywhere_are_read(void **state)
 	    "provider # y\r\n 'x' /* z */ {\r\n" ENDPOINTS "} # end");
 
 	(void)state;
-	assert_int_equal(config->allow.n_uids, 2);
+	assert_int_equal(config->allow.uids.n, 2);
 	assert_int_equal(config->n_providers, 1);
 	config_release(config);
 	config = good("\357\273\277allow = 'root'\n");
-	assert_int_equal(config->allow.n_uids, 1);
+	assert_int_equal(config->allow.uids.n, 1);
 	config_release(config);
 	bad("# c\r\n\r\nfoo = 'x'\r\n", 3, "no such key");
 	bad("/* a\n b */\n# c\n\nfoo = 'x'\n", 5, "no such key");
@@ -529,7 +529,7 @@ static void names_that_do_not_exist_are_noted(void **state)
 	    "'@nosuchgroup', 'root' }\naccount 'a' { allow = 'nosuch2' }\n");
 
 	(void)state;
-	assert_int_equal(config->allow.n_uids, 1);
+	assert_int_equal(config->allow.uids.n, 1);
 	assert_int_equal(config->n_notes, 3);
 	assert_non_null(strstr(config->notes[0],
 	    ":1: allow names the user "

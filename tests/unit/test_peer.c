@@ -132,9 +132,9 @@ static void a_list_names_users_groups_and_numbers(void **state)
 	assert_int_equal(access_list_add(&list, "4294967295"), FAULT_NOT_FOUND);
 	assert_int_equal(access_list_add(&list, "root"), FAULT_NONE);
 	assert_int_equal(access_list_add(&list, "@root"), FAULT_NONE);
-	assert_int_equal(list.n_uids, 1);
-	assert_int_equal(list.uids[0], 0);
-	assert_int_equal(list.n_gids, 1);
+	assert_int_equal(list.uids.n, 1);
+	assert_int_equal(list.uids.at[0], 0);
+	assert_int_equal(list.gids.n, 1);
 	assert_false(peer_in(&peer, &list));
 	assert_int_equal(access_list_add(&list, "@8"), FAULT_NONE);
 	assert_true(peer_in(&peer, &list));
