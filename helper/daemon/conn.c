@@ -16,6 +16,7 @@
 #include "daemon/answer.h"
 
 #define REQUEST_MAX_MS 2000
+#define SEND_MAX_MS    2000 /* that a peer takes nothing */
 #define RECEIVE_BYTES  4096
 #define OUT_MAX_BYTES  (64 * 1024 * 1024)
 
@@ -85,17 +86,15 @@ static int64_t request_left_ms(const struct conn *conn)
 /* What to wait for now, and how long. */
 static void wait_more(struct conn *conn)
 {
-	int64_t left_ms = request_left_ms(conn);
-	struct timeval limit;
-	short events = conn->deaf ? 0 : EV_READ;
 	bool timed = conn->phase == CONN_READING;
+	int64_t left_ms = timed ? request_left_ms(conn) : SEND_MAX_MS;
+	short events = 0;
+	struct timeval limit;
 
-	if (conn->out.n > 0)
+	if (!conn->deaf && conn->phase != CONN_CLOSING)
+		events |= EV_READ;
+	if (conn->out.n > 0) {
 		events |= EV_WRITE;
-	if (conn->phase == CONN_CLOSING) {
-		/* A peer that does not read its answer is let go. */
-		events = EV_WRITE;
-		left_ms = REQUEST_MAX_MS;
 		timed = true;
 	}
 	if (left_ms < 1)
@@ -311,9 +310,11 @@ static void ready(evutil_socket_t fd, short events, void *ctx)
 
 	(void)fd;
 	conn->inside = true;
-	if (conn->phase == CONN_CLOSING && events == EV_TIMEOUT) {
+	/* One that does not read is let go, a watcher too. */
+	if (conn->phase != CONN_READING && events == EV_TIMEOUT) {
 		buf_drop(&conn->out);
 		conn_note(conn, not_taken);
+		conn->phase = CONN_CLOSING;
 	}
 	/* Even at the end of its time: it may be the helper that was late. */
 	if ((events & EV_READ) || conn->phase == CONN_READING)

@@ -132,5 +132,4 @@ void verbs_watch(struct conn *conn)
 	}
 	conn->phase = CONN_STREAMING;
 	answer_watching(&conn->out);
-	conn_send_later(conn);
 }

@@ -6,6 +6,7 @@ import pwd
 import select
 import signal
 import socket
+from types import SimpleNamespace
 
 import pytest
 
@@ -332,3 +333,16 @@ def test_peer_that_does_not_read_is_let_go(helper):
         line.send("status")
         helper.wait_log("verb=status")      # gave up sending
         assert helper.ask("version")["result"] == "ok"
+
+
+def test_watcher_that_does_not_read_is_let_go(helper):
+    for i in range(1000):
+        helper.seed(f"a{i}@example.org", age=10, seeded=SimpleNamespace(
+            refresh_token="r" * 20, access_token=f"a{i}" * 9))
+    helper.start()
+    with helper.connect() as line:
+        assert line.send("watch").next()["event"] == "watching"
+        helper.configure(client_id="another")
+        assert helper.ask("reload")["result"] == "ok"
+        helper.wait_log("did not take its answer")
+        assert "verb=watch" in said(helper, "did not take its answer")
