@@ -69,6 +69,24 @@ enum fault command_account(const char *word)
 	return FAULT_GRAMMAR;
 }
 
+enum fault command_servers(const struct args_list *servers)
+{
+	const char *name;
+	size_t i;
+
+	for (i = 0; i < servers->n; i++) {
+		name = servers->at[i];
+		if (strncmp(name, "*.", 2) == 0)
+			name += 2;
+		if (attr_is_host(span_of(name)))
+			continue;
+		print_say("--server takes one mail server, such as "
+			  "smtp.example.com or *.example.com");
+		return FAULT_GRAMMAR;
+	}
+	return FAULT_NONE;
+}
+
 void command_no_core(void)
 {
 	const struct rlimit none = { 0, 0 };

@@ -49,6 +49,9 @@ enum fault command_words(struct command *command, struct args_table options,
 /* command_account - whether the word is an account; told if not. */
 enum fault command_account(const char *word) MUST_CHECK;
 
+/* command_servers - whether each is a mail server or *.suffix; told. */
+enum fault command_servers(const struct args_list *servers) MUST_CHECK;
+
 /* command_no_core - before a token comes: no core file shall have it. */
 void command_no_core(void);
 

@@ -237,29 +237,28 @@ static enum fault check_words(const struct import *import,
     const struct args_words *words)
 {
 	bool files = strcmp(import->format, FORMAT_SASL_XOAUTH2) == 0;
+	bool own = strcmp(import->format, FORMAT_MAILTOKEN) == 0;
+	const char *wrong = NULL;
 
-	if (!files && strcmp(import->format, FORMAT_MUTT_OAUTH2) != 0 &&
-	    strcmp(import->format, FORMAT_MAILTOKEN) != 0)
-		return command_usage(import->command,
-		    "import takes " FORMAT_SASL_XOAUTH2 ", " FORMAT_MUTT_OAUTH2
-		    " or " FORMAT_MAILTOKEN);
-	if (files != (words->n > 1))
-		return command_usage(import->command,
-		    files ? "the token files are missing" :
-			    "the data comes on standard input");
-	if (import->config != NULL && !files)
-		return command_usage(import->command,
-		    "--config goes with " FORMAT_SASL_XOAUTH2);
-	if (import->account != NULL && words->n > 2)
-		return command_usage(import->command,
-		    "--account goes with one file");
-	if ((import->account != NULL || import->servers.n > 0) &&
-	    strcmp(import->format, FORMAT_MAILTOKEN) == 0)
-		return command_usage(import->command,
-		    "--account and --server go with files of other programs");
-	if (import->account != NULL)
-		return command_account(import->account);
-	return FAULT_NONE;
+	if (!files && !own && strcmp(import->format, FORMAT_MUTT_OAUTH2) != 0)
+		wrong = "import takes " FORMAT_SASL_XOAUTH2
+			", " FORMAT_MUTT_OAUTH2 " or " FORMAT_MAILTOKEN;
+	else if (files != (words->n > 1))
+		wrong = files ? "the token files are missing" :
+				"the data comes on standard input";
+	else if (import->config != NULL && !files)
+		wrong = "--config goes with " FORMAT_SASL_XOAUTH2;
+	else if (import->account != NULL && words->n > 2)
+		wrong = "--account goes with one file";
+	else if ((import->account != NULL || import->servers.n > 0) && own)
+		wrong = "--account and --server go with files of other "
+			"programs";
+	if (wrong != NULL)
+		return command_usage(import->command, wrong);
+	if (command_servers(&import->servers) != FAULT_NONE)
+		return FAULT_GRAMMAR;
+	return import->account != NULL ? command_account(import->account) :
+					 FAULT_NONE;
 }
 
 enum outcome import_run(struct command *command)

@@ -292,24 +292,6 @@ static enum outcome sign_in(struct login *login)
 	return outcome;
 }
 
-static bool check_servers(const struct args_list *servers)
-{
-	size_t i;
-
-	for (i = 0; i < servers->n; i++) {
-		const char *name = servers->at[i];
-
-		if (strncmp(name, "*.", 2) == 0)
-			name += 2;
-		if (attr_is_host(span_of(name)))
-			continue;
-		print_say("--server takes one mail server, such as "
-			  "smtp.example.com or *.example.com");
-		return false;
-	}
-	return true;
-}
-
 enum outcome login_run(struct command *command)
 {
 	struct login login = { .command = command, .paste = PASTE_INIT };
@@ -325,7 +307,7 @@ enum outcome login_run(struct command *command)
 
 	if (command_words(command, ARGS_TABLE(options), 1, 1) != FAULT_NONE ||
 	    command_account(command->words.at[0]) != FAULT_NONE ||
-	    !check_servers(&login.servers))
+	    command_servers(&login.servers) != FAULT_NONE)
 		return OUTCOME_USAGE;
 	login.account = command->words.at[0];
 	login.plain = command->json || !print_on_terminal();
