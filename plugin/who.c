@@ -136,46 +136,37 @@ static int make_prompts(const sasl_client_params_t *params,
 	return SASL_INTERACT;
 }
 
-static int ask_names(struct who *who, const sasl_client_params_t *params,
-    bool want_account, bool want_mailbox, sasl_interact_t **prompt_need)
-{
-	static const sasl_interact_t account = { .id = SASL_CB_AUTHNAME,
-		.challenge = "Authentication Name",
-		.prompt = "Please enter your authentication name" };
-	static const sasl_interact_t mailbox = { .id = SASL_CB_USER,
-		.challenge = "Authorization Name",
-		.prompt = "Please enter your authorization name" };
-	sasl_interact_t wanted[2];
-	size_t n = 0;
-
-	if (want_mailbox)
-		wanted[n++] = mailbox;
-	if (want_account)
-		wanted[n++] = account;
-	who->asked_names = true;
-	return make_prompts(params, wanted, n, prompt_need);
-}
-
 static int learn(struct who *who, const sasl_client_params_t *params,
     sasl_interact_t **prompt_need, struct why *why)
 {
-	int account, mailbox;
+	static const sasl_interact_t mailbox = { .id = SASL_CB_USER,
+		.challenge = "Authorization Name",
+		.prompt = "Please enter your authorization name" };
+	static const sasl_interact_t account = { .id = SASL_CB_AUTHNAME,
+		.challenge = "Authentication Name",
+		.prompt = "Please enter your authentication name" };
+	sasl_interact_t wanted[2];
+	size_t n = 0;
+	int code;
 
-	account = find_name(params, SASL_CB_AUTHNAME, who->account,
-	    sizeof(who->account), why);
-	if (account != SASL_OK && account != SASL_INTERACT)
-		return account;
-	mailbox = find_name(params, SASL_CB_USER, who->mailbox,
+	code = find_name(params, SASL_CB_USER, who->mailbox,
 	    sizeof(who->mailbox), why);
-	if (mailbox != SASL_OK && mailbox != SASL_INTERACT)
-		return mailbox;
+	if (code == SASL_INTERACT)
+		wanted[n++] = mailbox;
+	else if (code != SASL_OK)
+		return code;
+	code = find_name(params, SASL_CB_AUTHNAME, who->account,
+	    sizeof(who->account), why);
+	if (code == SASL_INTERACT)
+		wanted[n++] = account;
+	else if (code != SASL_OK)
+		return code;
 
-	if (account == SASL_OK && mailbox == SASL_OK)
-		return SASL_OK;
-	if (prompt_need != NULL && !who->asked_names)
-		return ask_names(who, params, account == SASL_INTERACT,
-		    mailbox == SASL_INTERACT, prompt_need);
-	if (account == SASL_OK)
+	if (n > 0 && prompt_need != NULL && !who->asked_names) {
+		who->asked_names = true;
+		return make_prompts(params, wanted, n, prompt_need);
+	}
+	if (code == SASL_OK)
 		return SASL_OK; /* the mailbox is optional */
 	why_set(why, 0,
 	    who->asked_names ?

@@ -117,22 +117,20 @@ void address_system_socket(struct address *address_out)
 enum fault address_candidates(struct addresses *addresses_out)
 {
 	const char *named = secure_getenv(ADDRESS_SOCKET_ENV);
-	struct addresses addresses = { .n = 0 };
+	struct address *at = addresses_out->at;
 	enum fault fault;
+	size_t n = 0;
 
 	if (named != NULL) {
-		fault = address_set(named, &addresses.at[0]);
-		if (fault != FAULT_NONE)
-			return fault;
-		addresses.n = 1;
-		*addresses_out = addresses;
-		return FAULT_NONE;
+		fault = address_set(named, &at[0]);
+		if (fault == FAULT_NONE)
+			addresses_out->n = 1;
+		return fault;
 	}
-	if (getuid() != 0 &&
-	    address_user_socket(&addresses.at[0]) == FAULT_NONE)
-		addresses.n++;
-	address_system_socket(&addresses.at[addresses.n++]);
-	*addresses_out = addresses;
+	if (getuid() != 0 && address_user_socket(&at[0]) == FAULT_NONE)
+		n++;
+	address_system_socket(&at[n++]);
+	addresses_out->n = n;
 	return FAULT_NONE;
 }
 
