@@ -49,8 +49,7 @@ bool account_is_app(const struct account *account)
 bool account_is_idle(const struct account *account, int64_t *asked_s_out)
 {
 	*asked_s_out = account->asked_s;
-	return account->flow == NULL && account->waiters == NULL &&
-	    account->wish.place == SLOT_IDLE;
+	return account->waiters == NULL && account->wish.place == SLOT_IDLE;
 }
 
 enum fault account_app_provider(const struct account *account,

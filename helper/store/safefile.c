@@ -103,11 +103,23 @@ static enum fault cannot_open(int dirfd, const char *dir, const char *leaf,
 	return FAULT_IO;
 }
 
+/* The end of reading a file that was judged; fd is closed. */
+static enum fault read_judged(int fd, const struct stat *st, enum fault judged,
+    struct buf *out, struct why *why)
+{
+	if (judged == FAULT_NONE)
+		judged = read_bytes(fd, (size_t)st->st_size, out, why);
+	if (judged != FAULT_NONE)
+		buf_drop(out);
+	(void)close(fd);
+	return judged;
+}
+
 enum fault safefile_read(int dirfd, const char *dir, const char *leaf,
     struct buf *out, struct why *why)
 {
 	char path[SAFEFILE_SHOWN_BYTES];
-	enum fault fault;
+	enum fault fault = FAULT_IO;
 	struct stat st;
 	int fd;
 
@@ -116,36 +128,23 @@ enum fault safefile_read(int dirfd, const char *dir, const char *leaf,
 	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return cannot_open(dirfd, dir, leaf, why);
-	if (fstat(fd, &st) != 0) {
+	if (fstat(fd, &st) != 0)
 		why_set(why, errno, "fstat");
-		fault = FAULT_IO;
-		goto out;
-	}
-	fault = safefile_check(&st, dir, leaf, why);
-	if (fault != FAULT_NONE)
-		goto out;
-	if ((uintmax_t)st.st_size > out->max_bytes) {
+	else
+		fault = safefile_check(&st, dir, leaf, why);
+	if (fault == FAULT_NONE && (uintmax_t)st.st_size > out->max_bytes) {
 		safefile_shown(dir, leaf, path);
 		why_set(why, 0, "larger than %zu bytes, so not ours: rm %s",
 		    out->max_bytes, path);
 		fault = FAULT_UNSAFE;
-		goto out;
 	}
-	fault = read_bytes(fd, (size_t)st.st_size, out, why);
-out:
-	if (fault != FAULT_NONE)
-		buf_drop(out);
-	(void)close(fd);
-	return fault;
+	return read_judged(fd, &st, fault, out, why);
 }
 
 /* Others: not the owner, not the group an administrator chose for it. */
-static enum fault check_outside(const struct stat *st, const char *path,
+static enum fault check_outside(const struct stat *st, const char *shown,
     struct why *why)
 {
-	char shown[SAFEFILE_SHOWN_BYTES];
-
-	attr_plain(span_of(path), shown, sizeof(shown));
 	if (!S_ISREG(st->st_mode))
 		why_set(why, 0, "not a plain file: %s", shown);
 	else if (st->st_uid != 0 && st->st_uid != geteuid())
@@ -163,7 +162,7 @@ enum fault safefile_read_outside(const char *path, size_t max_bytes,
     struct buf *out, struct why *why)
 {
 	char shown[SAFEFILE_SHOWN_BYTES];
-	enum fault fault;
+	enum fault fault = FAULT_IO;
 	struct stat st;
 	int fd, err;
 
@@ -174,26 +173,16 @@ enum fault safefile_read_outside(const char *path, size_t max_bytes,
 		why_set(why, err, "%s", shown);
 		return err == ENOENT ? FAULT_NOT_FOUND : FAULT_IO;
 	}
-	if (fstat(fd, &st) != 0) {
+	if (fstat(fd, &st) != 0)
 		why_set(why, errno, "%s", shown);
-		fault = FAULT_IO;
-		goto out;
-	}
-	fault = check_outside(&st, path, why);
-	if (fault != FAULT_NONE)
-		goto out;
-	if ((uintmax_t)st.st_size > max_bytes) {
+	else
+		fault = check_outside(&st, shown, why);
+	if (fault == FAULT_NONE && (uintmax_t)st.st_size > max_bytes) {
 		why_set(why, 0, "%s is larger than %zu bytes", shown,
 		    max_bytes);
 		fault = FAULT_TOO_BIG;
-		goto out;
 	}
-	fault = read_bytes(fd, (size_t)st.st_size, out, why);
-out:
-	if (fault != FAULT_NONE)
-		buf_drop(out);
-	(void)close(fd);
-	return fault;
+	return read_judged(fd, &st, fault, out, why);
 }
 
 enum fault safefile_read_secret(const char *path, size_t max_bytes,
