@@ -112,6 +112,8 @@ void exchange_cancel(struct account *account);
 /* renewal.c */
 bool renewal_is_in_use(const struct account *account, const struct now *now);
 void renewal_arm(struct account *account);
+void renewal_set_timer(struct account *account, struct event **timer,
+    event_callback_fn fn, int64_t in_ms);
 void renewal_spread(struct account *account);
 
 /* asking.c */

@@ -40,20 +40,6 @@ static void try_again(evutil_socket_t fd, short events, void *ctx)
 	account_tell(ctx);
 }
 
-static void arm_save(struct account *account)
-{
-	struct timeval delay;
-
-	if (account->save_timer == NULL)
-		account->save_timer = evtimer_new(account->engine->base,
-		    try_again, account);
-	if (account->save_timer == NULL)
-		return;
-	delay.tv_sec = account->save_delay_ms / 1000;
-	delay.tv_usec = account->save_delay_ms % 1000 * 1000;
-	(void)evtimer_add(account->save_timer, &delay);
-}
-
 /*
  * Put the record on disk.  When that fails it stays in memory and is tried
  * again: a token that was rotated away must not be lost to a full disk.
@@ -90,7 +76,8 @@ void account_save(struct account *account, struct keyring_stage *stage)
 	    account->save_delay_ms * 2;
 	if (account->save_delay_ms > SAVE_MAX_MS)
 		account->save_delay_ms = SAVE_MAX_MS;
-	arm_save(account);
+	renewal_set_timer(account, &account->save_timer, try_again,
+	    account->save_delay_ms);
 }
 
 void account_save_last(struct account *account)

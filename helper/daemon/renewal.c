@@ -97,6 +97,18 @@ void account_rest(struct account *account)
 	account->entry = NULL;
 }
 
+void renewal_set_timer(struct account *account, struct event **timer,
+    event_callback_fn fn, int64_t in_ms)
+{
+	const struct timeval delay = { (time_t)(in_ms / 1000),
+		(suseconds_t)(in_ms % 1000 * 1000) };
+
+	if (*timer == NULL)
+		*timer = evtimer_new(account->engine->base, fn, account);
+	if (*timer != NULL)
+		(void)evtimer_add(*timer, &delay);
+}
+
 static void wait_over(evutil_socket_t fd, short events, void *ctx)
 {
 	struct account *account = ctx;
@@ -118,7 +130,6 @@ static void wait_over(evutil_socket_t fd, short events, void *ctx)
 void renewal_arm(struct account *account)
 {
 	struct now now = engine_now();
-	struct timeval delay;
 	int64_t in_ms;
 
 	account_rest(account);
@@ -127,16 +138,8 @@ void renewal_arm(struct account *account)
 	if (account->engine->stopping || account->wish.place != SLOT_IDLE)
 		return;
 	in_ms = next_in_ms(account, &now);
-	if (in_ms < 0)
-		return;
-	if (account->timer == NULL)
-		account->timer = evtimer_new(account->engine->base, wait_over,
-		    account);
-	if (account->timer == NULL)
-		return;
-	delay.tv_sec = (time_t)(in_ms / 1000);
-	delay.tv_usec = (suseconds_t)(in_ms % 1000 * 1000);
-	(void)evtimer_add(account->timer, &delay);
+	if (in_ms >= 0)
+		renewal_set_timer(account, &account->timer, wait_over, in_ms);
 }
 
 /* A start has many to renew: each some time in half a life. */
