@@ -358,15 +358,16 @@ void account_reconsider(struct account *account, bool config_changed)
 		account->stale = true;
 		return;
 	}
-	if (config_changed && account->is_app) {
+	if (config_changed && account->is_app)
 		account_app_changed(account);
-	} else if (config_changed && account_entry(account) != NULL) {
+	else if (config_changed && account_entry(account) != NULL)
 		check_issuer(account);
-		if (account->trouble == TROUBLE_CONFIG) {
-			account->last_try_ms = ACCOUNT_NEVER_MS;
-			account->not_before_ms = 0;
-		}
+	if (config_changed && account->trouble == TROUBLE_CONFIG) {
+		account->last_try_ms = ACCOUNT_NEVER_MS;
+		account->not_before_ms = 0;
 	}
+	if (config_changed && !account->told_to_wait)
+		account->next_try_ms = 0;
 	renewal_arm(account);
 	account_tell(account);
 }

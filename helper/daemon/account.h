@@ -144,8 +144,8 @@ void account_rest(struct account *account);
 /* account_is_due - whether its grant has been idle for renew_idle. */
 bool account_is_due(struct account *account);
 
-/* account_reconsider - the configuration or the clock has changed: forget
- * what made it wait, look at the timers again. */
+/* account_reconsider - the configuration or the clock has changed: look at
+ * the timers again, and with a new configuration forget what made it wait. */
 void account_reconsider(struct account *account, bool config_changed);
 
 /* account_save_last - stopping: one more try to store what is unsaved. */

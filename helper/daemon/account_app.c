@@ -86,8 +86,6 @@ void account_app_changed(struct account *account)
 		account->entry = entry;
 	}
 	provider_release(provider);
-	if (account->trouble == TROUBLE_CONFIG)
-		account->last_try_ms = ACCOUNT_NEVER_MS;
 }
 
 static enum fault read_assertion(const struct provider *provider,

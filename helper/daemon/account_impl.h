@@ -52,6 +52,7 @@ struct account {
 	unsigned failures;
 	int64_t last_try_ms;   /* boot time */
 	int64_t next_try_ms;   /* boot time; TROUBLE_TRANSIENT */
+	bool told_to_wait;     /* ... by the provider */
 	int64_t forced_ms;     /* last refresh for a refused token */
 	int64_t not_before_ms; /* spread after a start */
 	long odd_status;       /* a 4xx without a reason ... */

@@ -78,7 +78,8 @@ static int64_t backoff_ms(struct account *account, int64_t retry_after_s)
 	evutil_secure_rng_get_bytes(&random, sizeof(random));
 	if (retry_after_s > ACCOUNT_RETRY_AFTER_MAX_S)
 		retry_after_s = ACCOUNT_RETRY_AFTER_MAX_S;
-	if (retry_after_s > delay_s)
+	account->told_to_wait = retry_after_s > delay_s;
+	if (account->told_to_wait)
 		return retry_after_s * 1000;
 	return delay_s * 1000 - random % (delay_s * 200);
 }

@@ -159,6 +159,21 @@ def test_retry_after_is_obeyed_up_to_an_hour(clocked, idp, said, obeyed):
     assert idp.counts["token"] == 1
 
 
+def test_reload_ends_a_back_off_but_not_what_the_provider_said(helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    helper.configure(proxy="http://127.0.0.1:1")
+    assert helper.ask("reload")["result"] == "ok"
+    assert helper.token()["result"] == "try-later"
+    helper.configure()
+    idp.fault("token", "http_error", status=503, retry_after=99)
+    assert helper.ask("reload")["result"] == "ok"
+    assert int(helper.token()["retry-after"]) > 90
+    assert helper.ask("reload")["result"] == "ok"
+    assert helper.token()["result"] == "try-later"
+    assert idp.counts["token"] == 1
+
+
 def test_usable_token_is_served_while_the_provider_is_down(helper, idp):
     old = helper.seed(age=2000)
     helper.start()
