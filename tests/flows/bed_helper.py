@@ -23,6 +23,7 @@ import pytest
 import paths
 from bed import DEADLINE_S, scratch, wait_for, write_file
 from helper_line import all_answer, as_other, ask, connect
+from idp import Idp
 from testclock import TestClock
 
 SCOPE = "mail offline_access openid email"
@@ -284,6 +285,19 @@ def _value(value):
     if isinstance(value, (list, tuple)):
         return "{ " + ", ".join(f"'{v}'" for v in value) + " }"
     return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+@pytest.fixture(scope="session")
+def authority_directory(tmp_path_factory):
+    """One authority for all providers: keys take time to make."""
+    return tmp_path_factory.mktemp("authority")
+
+
+@pytest.fixture
+def idp(authority_directory):
+    """A provider of our own that answers well until told otherwise."""
+    with Idp(authority_directory, interval=1) as provider:
+        yield provider
 
 
 @pytest.fixture

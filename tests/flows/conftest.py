@@ -12,26 +12,13 @@ sys.path.insert(0, str(HERE))
 
 import paths                                            # noqa: E402
 from bed_cli import mailtoken, place, program           # noqa: E402,F401
-from bed_helper import beds, clocked, helper, root      # noqa: E402,F401
+from bed_helper import (authority_directory, beds,      # noqa: E402,F401
+                        clocked, helper, idp, root)
 from driver import Driver                               # noqa: E402
-from idp import Idp                                     # noqa: E402
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
-
-
-@pytest.fixture(scope="session")
-def authority_directory(tmp_path_factory):
-    """One authority for all providers: keys take time to make."""
-    return tmp_path_factory.mktemp("authority")
-
-
-@pytest.fixture
-def idp(authority_directory):
-    """A provider of our own that answers well until told otherwise."""
-    with Idp(authority_directory, interval=1) as provider:
-        yield provider
 
 
 @pytest.fixture

@@ -351,8 +351,8 @@ def test_provider_that_is_gone_is_told_and_may_come_back(helper, when):
     assert f"mailtoken login {JO}" in answer["text"]
     helper.configure()
     apply(helper, when)
-    assert helper.token()["result"] == "ok"
-    assert old.refresh_token
+    assert helper.token()["token"] == old.access_token
+    assert helper.record()["refresh-token"] == old.refresh_token
 
 
 def test_account_moved_to_another_provider_is_told(helper):

@@ -150,7 +150,7 @@ def test_sigterm_waits_at_most_20_seconds(helper, idp):
     assert waiter()["result"] in ("timeout", "try-later")
 
 
-def test_dead_socket_is_replaced_and_a_living_one_is_not(helper, beds):
+def test_dead_socket_is_replaced(helper):
     helper.start()
     helper.signal(signal.SIGKILL)
     helper.wait()

@@ -269,7 +269,7 @@ def test_sign_in_refused_by_the_user_ends(helper, idp):
     line, code = begin(helper)
     idp.deny(code)
     answer = done(line)
-    assert answer["result"] not in ("ok", "internal")
+    assert answer["result"] == "login-needed"
     assert line.rest() == []
 
 
@@ -340,7 +340,7 @@ def test_forgotten_account_is_gone_from_disk_and_memory(helper):
     helper.start()
     answer = helper.ask("forget", account="Jo@example.org")
     assert (answer["result"], answer["deleted"]) == ("ok", "yes")
-    assert answer["revoked"] in ("yes", "no", "unsupported")
+    assert answer["revoked"] == "unsupported"
     assert helper.token()["result"] == "unknown-account"
     assert helper.ask("forget", account=JO)["result"] == "unknown-account"
     helper.restart()

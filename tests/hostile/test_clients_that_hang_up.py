@@ -3,34 +3,20 @@
 provider is still being asked."""
 
 import socket
-import sys
-from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "lib"))
-sys.path.insert(0, str(HERE.parent / "flows"))
-
-import paths                                            # noqa: E402
-from bed_helper import Bed                              # noqa: E402
-from helper_line import connect                         # noqa: E402
-from idp import Idp                                     # noqa: E402
+from helper_line import connect
 
 JO = "jo@example.org"
 QUESTION = {"account": JO, "server": "localhost"}
 
 
 @pytest.fixture
-def due():
+def due(helper):
     """A helper whose record has to be renewed."""
-    if not paths.program("mailtokend").exists():
-        pytest.skip("mailtokend is not built")
-    with Idp(interval=1) as idp:
-        bed = Bed(idp)
-        bed.seed(JO, age=4000)
-        yield bed.start()
-        bed.end()
+    helper.seed(JO, age=4000)
+    return helper.start()
 
 
 def test_one_who_says_no_more_still_gets_what_he_waits_for(due):

@@ -8,37 +8,11 @@ who asked; without it that test is skipped.
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "lib"))
-sys.path.insert(0, str(HERE.parent / "flows"))
-
-import paths                                            # noqa: E402
-from bed import DEADLINE_S, wait_for                    # noqa: E402
-from bed_helper import Bed                              # noqa: E402
-from idp import Idp                                     # noqa: E402
-
-JO = "jo@example.org"
-
-
-@pytest.fixture
-def own_bed():
-    """A helper of one's own with its provider, not started."""
-    if not paths.program("mailtokend").exists():
-        pytest.skip("mailtokend is not built")
-    with Idp(interval=1) as idp:
-        bed = Bed(idp)
-        yield bed
-        bed.end()
-
-
-def requests(bed):
-    """How often the token endpoint was asked for a refresh."""
-    return bed.idp.counts["refresh_token"]
+from bed import DEADLINE_S
 
 
 def trace_of(bed, tmp_path):
@@ -61,9 +35,9 @@ def trace_of(bed, tmp_path):
     return [line for line in path.read_text().splitlines()]
 
 
-def test_a_new_grant_is_on_the_disk_before_anybody_has_the_token(own_bed,
+def test_a_new_grant_is_on_the_disk_before_anybody_has_the_token(helper,
                                                                  tmp_path):
-    lines = trace_of(own_bed, tmp_path)
+    lines = trace_of(helper, tmp_path)
     at = {}
     for i, line in enumerate(lines):
         if re.search(r'renameat2?\(.*"\.tmp-', line):
@@ -80,19 +54,19 @@ def test_a_new_grant_is_on_the_disk_before_anybody_has_the_token(own_bed,
 
 @pytest.mark.parametrize("field", ["token_host", "client_id", "tenant",
                                    "issuer"])
-def test_a_grant_is_sent_to_nobody_but_its_issuer(own_bed, field):
+def test_a_grant_is_sent_to_nobody_but_its_issuer(helper, field):
     old = {"token_host": "login.invalid:443", "client_id": "another-app",
            "tenant": "another", "issuer": "https://login.invalid"}
-    own_bed.seed(age=3600, **{field: old[field]})
-    own_bed.start()
-    assert own_bed.token()["result"] == "config-error"
-    assert requests(own_bed) == 0
+    helper.seed(age=3600, **{field: old[field]})
+    helper.start()
+    assert helper.token()["result"] == "config-error"
+    assert helper.refreshes() == 0
 
 
-def test_a_token_with_less_than_a_minute_left_is_renewed_first(own_bed):
-    old = own_bed.seed(age=3560)
-    own_bed.start()
-    answer = own_bed.token()
+def test_a_token_with_less_than_a_minute_left_is_renewed_first(helper):
+    old = helper.seed(age=3560)
+    helper.start()
+    answer = helper.token()
     assert answer["result"] == "ok"
     assert answer["token"] != old.access_token
-    wait_for(lambda: requests(own_bed) == 1)
+    assert helper.refreshes() == 1

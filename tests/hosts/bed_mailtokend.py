@@ -13,7 +13,7 @@ import subprocess
 import threading
 
 import paths
-from bed import DEADLINE_S, wait_for
+from bed import DEADLINE_S, age_record, wait_for
 from bed_process import ServerProcess
 from helper_line import all_answer, ask
 
@@ -121,11 +121,4 @@ class Mailtokend(ServerProcess):
 
     def age(self, account):
         """Make the saved access token an expired one; not while it runs."""
-        path = os.path.join(self.keyring, account)
-        with open(path) as source:
-            lines = source.read().splitlines(keepends=True)
-        old = {"expires": "1600003600", "refreshed": "1600000000"}
-        with open(path, "w") as out:
-            for line in lines:
-                name = line.partition("=")[0]
-                out.write(f"{name}={old[name]}\n" if name in old else line)
+        age_record(os.path.join(self.keyring, account))

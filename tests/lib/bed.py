@@ -9,6 +9,7 @@ parent gone).  Owns no protocol.
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -155,6 +156,16 @@ def write_file(path, text, mode=0o644):
     with os.fdopen(fd, "w") as out:
         out.write(text)
     os.replace(part, path)
+
+
+def age_record(path):
+    """Make the token in a file of a keyring an expired one."""
+    with open(path) as source:
+        text = source.read()
+    for name, value in (("expires", 1600003600), ("refreshed", 1600000000)):
+        text = re.sub(rf"(?m)^{name}=.*$", f"{name}={value}", text)
+    with open(path, "w") as out:    # its owner and mode stay
+        out.write(text)
 
 
 def add_life_options(parser):

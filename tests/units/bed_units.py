@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 import paths
-from bed import wait_for
+from bed import age_record, wait_for
 
 SERVICE = "mailtokend.service"
 SOCKET = "mailtoken.socket"
@@ -137,14 +137,7 @@ class System(Commands):
 
     def age(self, account=USER):
         """Make the saved token an expired one; not while it runs."""
-        path = f"{self.file(self.keyring)}/{account}"
-        old = {"expires": "1600003600", "refreshed": "1600000000"}
-        with open(path) as source:
-            lines = source.read().splitlines(keepends=True)
-        with open(path, "w") as out:
-            for line in lines:
-                name = line.partition("=")[0]
-                out.write(f"{name}={old[name]}\n" if name in old else line)
+        age_record(f"{self.file(self.keyring)}/{account}")
 
     # -- life -------------------------------------------------------------
 
