@@ -85,7 +85,7 @@ def test_server_rule_on_least_life_is_not_capped(helper):
     """Nine minutes left where eleven are needed: renewed first."""
     helper.configure(min_validity=660)
     old = helper.seed(age=3600 - 540)
-    enough = helper.seed("ann@example.org", age=3600 - 720)
+    enough = helper.seed("ann@example.org", age=3600 - 1200)
     helper.start()
     assert helper.token()["token"] != old.access_token
     assert helper.token("ann@example.org")["token"] == enough.access_token
