@@ -130,7 +130,7 @@ def test_without_a_helper_of_ones_own_the_units_are_named(program, tmp_path):
     run = subprocess.run(
         [program, "--user", "status"], capture_output=True, text=True,
         env=environment(HOME=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path)),
-        timeout=DEADLINE, check=False)
+        timeout=DEADLINE_S, check=False)
     assert run.returncode == 75
     assert ('"systemctl --user enable --now mailtoken.socket '
             'mailtoken-renew.timer"') in run.stderr

@@ -12,6 +12,7 @@ import pytest
 import paths
 from bed import wait_for, write_file
 from bed_helper import SCOPE
+from helper_line import takes_connections
 
 JO = "jo@example.org"
 
@@ -37,7 +38,7 @@ def listening_as_written(bed):
     """Start it without --listen and wait for the socket of its file."""
     bed.sockets = []
     bed.launch()
-    wait_for(lambda: os.path.exists(bed.socket) or
+    wait_for(lambda: takes_connections(bed.socket) or
              bed.process.poll() is not None)
 
 

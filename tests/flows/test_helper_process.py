@@ -14,7 +14,7 @@ import pytest
 import paths
 from bed import DEADLINE_S, in_time, wait_for
 from bed_helper import ROOT
-from helper_line import ask
+from helper_line import ask, takes_connections
 
 JO = "jo@example.org"
 ANN = "ann@example.org"
@@ -276,13 +276,6 @@ def activated(bed, *listen):
     return words
 
 
-def takes_connections(path):
-    """Whether somebody listens, without a connection to it."""
-    rows = Path("/proc/net/unix").read_text().splitlines()
-    return any(row.endswith(f" {path}") and row.split()[3] == "00010000"
-               for row in rows)
-
-
 def test_handed_over_sockets_are_served(helper):
     old = helper.seed(age=10)
     handed = helper.socket
@@ -313,7 +306,7 @@ def start_as_own(bed):
     bed.launch(before=[*words, f"--setenv=HOME={bed.folder}",
                        f"--setenv=XDG_STATE_HOME={bed.path('state')}",
                        f"--setenv=XDG_CONFIG_HOME={bed.path('config')}"])
-    wait_for(lambda: os.path.exists(bed.socket))
+    wait_for(lambda: takes_connections(bed.socket))
 
 
 def test_users_helper_ends_after_ten_idle_minutes(clocked):
@@ -334,7 +327,7 @@ def test_users_helper_ends_after_ten_idle_minutes(clocked):
 def test_system_helper_never_ends_for_idleness(clocked):
     words = activated(clocked, clocked.socket)
     clocked.launch(before=words)
-    wait_for(lambda: os.path.exists(clocked.socket))
+    wait_for(lambda: takes_connections(clocked.socket))
     assert clocked.ask("version")["result"] == "ok"
     clocked.clock.boot(24 * 3600 * 1000)
     assert clocked.ask("version")["result"] == "ok"
