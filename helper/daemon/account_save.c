@@ -64,12 +64,11 @@ void account_save(struct account *account, struct keyring_stage *stage)
 			(void)evtimer_del(account->save_timer);
 		return;
 	}
-	if (!account->unsaved)
-		log_event(LOG_LEVEL_ERROR, "unsaved",
-		    "%s: the newest record is in memory only, because %s; make "
-		    "room or make the keyring writable, and do not stop the "
-		    "helper before",
-		    account->name, why.text);
+	/* At every try: it is the one thing that must not be overlooked. */
+	log_event(LOG_LEVEL_ERROR, "unsaved",
+	    "%s: the newest record is in memory only, because %s; make room or "
+	    "make the keyring writable, and do not stop the helper before",
+	    account->name, why.text);
 	account->unsaved = true;
 	account->save_delay_ms = account->save_delay_ms == 0 ?
 	    SAVE_MIN_MS :

@@ -27,7 +27,7 @@ def test_full_disk_serves_from_memory_and_stores_when_there_is_room(helper,
     status = helper.status()
     assert (status["state"], status["unsaved"]) == ("active", "yes")
     assert helper.token() == first
-    helper.wait_log("event=unsaved")
+    helper.wait_log("event=unsaved", 3)     # said at every try
     helper.limit_files(None)
     wait_for(lambda: helper.status()["unsaved"] == "no")
     assert helper.record()["refresh-token"] == idp.current_refresh(JO)
