@@ -45,16 +45,13 @@ static enum fault set_login(const struct config_part *part,
     struct config_account *account)
 {
 	const char *login = config_text(part, "login");
-	size_t i;
 
 	if (login == NULL)
 		return FAULT_NONE;
-	for (i = 0; (unsigned char)login[i] >= 0x20 && login[i] != 0x7f; i++)
-		continue;
-	if (i == 0 || login[i] != '\0' || i > LOGIN_MAX_BYTES)
+	if (!attr_is_login(span_of(login)))
 		return config_bad(part, "login",
-		    "account '%s': login has 1 to %d bytes without control "
-		    "characters; write 'user@example.com'",
+		    "account '%s': login has 1 to %d bytes of UTF-8 without "
+		    "control characters; write 'user@example.com'",
 		    account->name, LOGIN_MAX_BYTES);
 	return config_put(&account->login, login);
 }

@@ -31,19 +31,6 @@ static bool is_some(struct span text)
 	return text.n > 0;
 }
 
-/* What goes into user= must not be able to end it. */
-static bool is_login(struct span text)
-{
-	size_t i;
-
-	if (text.n < 1 || text.n > LOGIN_MAX_BYTES)
-		return false;
-	for (i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
-			return false;
-	return true;
-}
-
 static bool is_serial(struct span text)
 {
 	size_t i;
@@ -95,7 +82,7 @@ static bool is_client_secret(struct span text)
 
 static const struct field fields[] = {
 	STRING(ATTR_ACCOUNT, account, attr_is_account),
-	STRING(ATTR_LOGIN, login, is_login),
+	STRING(ATTR_LOGIN, login, attr_is_login),
 	STRING(ATTR_PROVIDER, provider, is_some),
 	STRING(ATTR_FLOW, flow, NULL),
 	STRING("issuer", issuer, NULL),
