@@ -4,6 +4,7 @@
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ from scripted_helper import ScriptedHelper              # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    # Other users are let into it here, and pytest shuts them out of its usual
+    # place whenever another run of root's begins.
+    if not config.option.basetemp:
+        place = tempfile.mkdtemp(prefix="plugin-")
+        config.option.basetemp = place
+        config.add_cleanup(lambda: shutil.rmtree(place, ignore_errors=True))
 
 
 @pytest.fixture
