@@ -19,7 +19,6 @@
 
 #define COLUMNS_MIN	   40
 #define SENTENCE_MAX_BYTES 2048
-#define REPLY_MAX_BYTES	   64
 #define PREFIX		   "mailtoken: "
 
 bool print_on_terminal(void)
@@ -149,20 +148,22 @@ bool print_confirm(struct span question)
 {
 	struct buf out = BUF_INIT(4 * SENTENCE_MAX_BYTES);
 	struct buf line = BUF_INIT(4 * SENTENCE_MAX_BYTES);
-	char reply[REPLY_MAX_BYTES];
 	struct why why;
+	int first, c;
 
 	buf_add(&line, question);
 	print_sentence(&out, &line, 0);
 	buf_add_lit(&out, "[y/N] ");
 	if (print_answer(&out, &why) != FAULT_NONE)
 		return false;
-	if (fgets(reply, sizeof(reply), stdin) == NULL) {
+	/* To its end: what is left would answer the next question. */
+	for (c = first = getchar(); c != '\n' && c != EOF;)
+		c = getchar();
+	if (first == EOF) {
 		buf_add_lit(&out, "\n");
 		(void)!print_answer(&out, &why);
-		return false;
 	}
-	return reply[0] == 'y' || reply[0] == 'Y';
+	return first == 'y' || first == 'Y';
 }
 
 void print_say_text(struct span text)

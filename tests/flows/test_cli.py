@@ -481,6 +481,20 @@ def test_another_user_is_asked_about_on_a_terminal(mailtoken, place, typed,
         assert "nothing was kept" in shown
 
 
+def test_a_long_reply_answers_one_question(mailtoken, place):
+    def turn(talk):
+        talk.send(SHOW_CODE, ASK)
+        assert talk.read() == b"mailtoken=1\nanswer=yes\n\n"
+        refuses(talk)
+
+    helper = Conversation(place, turn)
+    got, _ = mailtoken.on_terminal("login", "alice@contoso.com",
+                                   typed=b"y" * 100 + b"\nno\n",
+                                   until=b"[y/N] ")
+    helper.end()
+    assert got == 1
+
+
 def test_an_unknown_event_is_passed_over(mailtoken, helper):
     answer(helper, {"event": "sings", "text": "la"}, DONE)
     status, shown = mailtoken.on_terminal("login", "alice@contoso.com")
