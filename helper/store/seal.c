@@ -7,6 +7,7 @@
  */
 #include "store/seal.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
@@ -26,17 +27,6 @@ struct seal_key {
 	char id[2 * ID_BYTES + 1];
 };
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static enum fault key_from_bytes(struct span file, unsigned char *key)
 {
 	size_t i;
@@ -53,8 +43,8 @@ static enum fault key_from_bytes(struct span file, unsigned char *key)
 	if (file.n != (size_t)2 * KEY_BYTES)
 		return FAULT_GRAMMAR;
 	for (i = 0; i < KEY_BYTES; i++) {
-		int high = hex_digit(file.p[2 * i]);
-		int low = hex_digit(file.p[2 * i + 1]);
+		int high = OPENSSL_hexchar2int((unsigned char)file.p[2 * i]);
+		int low = OPENSSL_hexchar2int((unsigned char)file.p[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return FAULT_GRAMMAR;
