@@ -84,17 +84,10 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->options = *options;
 	keeper->engine.base = options->base;
 	keeper->file_changed = file_time(keeper);
-	fault = expiry_new(options->base, EXPIRY_LOOK_MS, &keeper->expiry);
-	if (fault != FAULT_NONE) {
-		keeper_free(keeper);
-		return fault;
-	}
-	if (config != NULL)
-		take_config(keeper, config_share(config));
-	else
-		set_trouble(keeper, why_text);
 	keeper->config_bad = config == NULL;
-	fault = http_new(options->base, &keeper->engine.http);
+	fault = expiry_new(options->base, EXPIRY_LOOK_MS, &keeper->expiry);
+	if (fault == FAULT_NONE)
+		fault = http_new(options->base, &keeper->engine.http);
 	if (fault == FAULT_NONE)
 		fault = slots_new(&keeper->engine.slots);
 	if (fault == FAULT_NONE)
@@ -106,6 +99,10 @@ enum fault keeper_new(const struct keeper_options *options,
 		keeper_free(keeper);
 		return fault;
 	}
+	if (config != NULL)
+		take_config(keeper, config_share(config));
+	else
+		set_trouble(keeper, why_text);
 	*keeper_out = keeper;
 	return FAULT_NONE;
 }
@@ -245,6 +242,8 @@ static enum fault read_again(struct keeper *keeper, struct config **config_out,
 	keeper->read_ms = clock_boot_ms();
 	fault = config_read(&keeper->options.source, config_out, why);
 	keeper->config_bad = fault != FAULT_NONE;
+	if (keeper->config_bad && why->text[0] == '\0')
+		why_set(why, 0, "%s", fault_text(fault));
 	return fault;
 }
 
