@@ -6,6 +6,7 @@ on, and the life of a stand-in that runs as a script (port file, SIGTERM,
 parent gone).  Owns no protocol.
 """
 
+import errno
 import json
 import os
 import random
@@ -82,11 +83,16 @@ def is_listening(port, host="127.0.0.1"):
         sock.settimeout(DEADLINE_S)
         try:
             sock.connect((host, port))
+            # A free port may be given to this very socket, which then finds
+            # itself at the other end.
+            return sock.getsockname() != sock.getpeername()
         except ConnectionRefusedError:
             return False
-        # A free port may be given to this very socket, which then finds
-        # itself at the other end.
-        return sock.getsockname() != sock.getpeername()
+        except OSError as fault:
+            # The listener closed while this was in its queue.
+            if fault.errno in (errno.ECONNRESET, errno.ENOTCONN):
+                return False
+            raise
 
 
 class Journal:

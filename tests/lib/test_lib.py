@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import json
+import socket
 import ssl
 import threading
 import urllib.parse
@@ -392,6 +393,23 @@ def test_mute_never_shakes_hands(directory):
     with Idp(directory).start("mute") as idp:
         with pytest.raises(TimeoutError):
             connection(idp, timeout=0.1).connect()
+
+
+@pytest.mark.parametrize("look", [lambda sock: sock.recv(1),
+                                  lambda sock: None])
+def test_a_listener_that_closes_meanwhile_does_not_listen(monkeypatch, look):
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    assert bed.is_listening(port)
+
+    class Late(socket.socket):
+        def connect(self, address):
+            super().connect(address)
+            listener.close()
+            look(self)
+
+    monkeypatch.setattr(socket, "socket", Late)
+    assert not bed.is_listening(port)
 
 
 def test_waiting_ends_with_the_event_or_the_deadline(idp):
