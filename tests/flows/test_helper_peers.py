@@ -213,7 +213,7 @@ def test_slow_drip_of_bytes_buys_no_time(town):
         for _ in range(30000):
             if select.select([line.sock], [], [], 0.0003)[0]:
                 break
-            line.sock.send(b"x")
+            line.raw(b"x")
         assert line.next()["result"] == "timeout"
 
 

@@ -61,7 +61,7 @@ class Line:
         """Send these bytes."""
         try:
             self.sock.sendall(data)
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             pass    # it has answered already
         return self
 
