@@ -37,6 +37,9 @@ SETTINGS = {
     "inet_protocols": "ipv4",
     "smtp_host_lookup": "native",
     "smtp_dns_support_level": "disabled",
+    # With "::1 localhost" in /etc/hosts that name has 127.0.0.1 twice; the
+    # second would be tried at once and hide that the first failed.
+    "smtp_mx_address_limit": "1",
     "smtp_tls_security_level": "secure",
     "smtp_sasl_auth_enable": "yes",
     "smtp_sasl_tls_security_options": "noanonymous",
