@@ -83,7 +83,7 @@ static int64_t request_left_ms(const struct conn *conn)
 	return REQUEST_MAX_MS - (clock_boot_ms() - conn->started_ms);
 }
 
-/* What to wait for now, and how long. */
+/* Sets the events to wait for, and the time. */
 static void wait_more(struct conn *conn)
 {
 	bool timed = conn->phase == CONN_READING;

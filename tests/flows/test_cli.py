@@ -681,32 +681,36 @@ def test_a_change_during_the_first_look_is_told(mailtoken, place):
     helper.end()
 
 
-def test_a_helper_of_ones_own_is_asked_if_it_is_there(program):
+@pytest.fixture
+def home(program):
+    """Of uid 65534, in whose reach the command is: a copy beside it."""
     if os.geteuid() != 0:
         pytest.skip("needs root to become another user")
-    top = tempfile.mkdtemp(prefix="cli-")
-    try:
-        os.chmod(top, 0o755)
-        copy = shutil.copy(program, top + "/mailtoken")
-        runtime = Path(top, "run")
-        (runtime / "mailtoken").mkdir(parents=True)
-        for directory in (runtime, runtime / "mailtoken"):
-            os.chown(directory, 65534, 65534)
-        variables = environment(XDG_RUNTIME_DIR=str(runtime), HOME=top,
-                                LD_LIBRARY_PATH="")
+    top = Path(tempfile.mkdtemp(prefix="cli-"))
+    top.chmod(0o755)
+    shutil.copy(program, top / "mailtoken")
+    (top / "home").mkdir()
+    os.chown(top / "home", 65534, 65534)
+    yield top / "home"
+    shutil.rmtree(top)
 
-        def run():
-            return subprocess.run(
-                ["setpriv", "--reuid=65534", "--regid=65534",
-                 "--clear-groups", copy, "token", "a@b"],
-                env=variables, capture_output=True, text=True,
-                timeout=DEADLINE_S, check=False)
 
-        with ScriptedHelper(runtime / "mailtoken/socket", token=TOKEN) as own:
-            assert run().stdout == TOKEN + "\n"
-            assert own.wait_request()[0].uid == 65534
-    finally:
-        shutil.rmtree(top)
+def at_home(home, argv):
+    """Run argv with the environment of that user."""
+    return subprocess.run(
+        argv, env=environment(HOME=str(home), XDG_RUNTIME_DIR=str(home)),
+        capture_output=True, text=True, timeout=2 * DEADLINE_S, check=False)
+
+
+def test_a_helper_of_ones_own_is_asked_if_it_is_there(home):
+    (home / "mailtoken").mkdir()
+    os.chown(home / "mailtoken", 65534, 65534)
+    with ScriptedHelper(home / "mailtoken/socket", token=TOKEN) as own:
+        run = at_home(home, ["setpriv", "--reuid=65534", "--regid=65534",
+                             "--clear-groups", str(home.parent / "mailtoken"),
+                             "token", "a@b"])
+        assert run.stdout == TOKEN + "\n"
+        assert own.wait_request()[0].uid == 65534
 
 
 def installed_helper():
@@ -719,54 +723,35 @@ def installed_helper():
     return path + "/mailtokend" if path.startswith("/") else None
 
 
-def test_a_helper_is_started_where_no_user_manager_runs(program):
+def test_a_helper_is_started_where_no_user_manager_runs(home):
     path = installed_helper()
     built = paths.program("mailtokend")
-    if os.geteuid() != 0 or path is None or not built.exists() or \
+    if path is None or not built.exists() or \
             not os.path.isdir(os.path.dirname(path)):
-        pytest.skip("needs root, a built mailtokend and its directory")
-    top = tempfile.mkdtemp(prefix="cli-")
-    os.chmod(top, 0o755)
-    home = Path(top, "home")
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    shutil.copy(program, top + "/mailtoken")
-    shutil.copy(built, top + "/mailtokend")
+        pytest.skip("needs a built mailtokend and its directory")
+    shutil.copy(built, home.parent)
     script = ('mount -t tmpfs -o mode=755 tmpfs "$1" && '
               'cp "$2/mailtokend" "$1" && '
               'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
               'sh -c \'"$0" status; echo "$?"; exec "$0" version --json\' '
               '"$2/mailtoken"')
-    try:
-        run = subprocess.run(
-            ["unshare", "-m", "sh", "-c", script, "sh",
-             os.path.dirname(path), top],
-            env=environment(HOME=str(home), XDG_RUNTIME_DIR=str(home)),
-            capture_output=True, text=True, timeout=2 * DEADLINE_S,
-            check=False)
-        if "mount:" in run.stderr:
-            pytest.skip("cannot mount here")
-        status, answer = run.stdout.splitlines()
-        helper = os.pidfd_open(json.loads(answer)["helper"]["pid"])
-        signal.pidfd_send_signal(helper, signal.SIGTERM)
-        assert select.select([helper], [], [], DEADLINE_S)[0]
-        os.close(helper)
-        assert status == "0"
-        assert (home / ".local/state/mailtoken/keyring").is_dir()
-    finally:
-        shutil.rmtree(top)
+    run = at_home(home, ["unshare", "-m", "sh", "-c", script, "sh",
+                         os.path.dirname(path), str(home.parent)])
+    if "mount:" in run.stderr:
+        pytest.skip("cannot mount here")
+    status, answer = run.stdout.splitlines()
+    helper = os.pidfd_open(json.loads(answer)["helper"]["pid"])
+    signal.pidfd_send_signal(helper, signal.SIGTERM)
+    assert select.select([helper], [], [], DEADLINE_S)[0]
+    os.close(helper)
+    assert status == "0"
+    assert (home / ".local/state/mailtoken/keyring").is_dir()
 
 
-def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(program):
+def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(home):
     path = paths.configured("system_socket")
-    if os.geteuid() != 0 or not path.startswith("/run/"):
-        pytest.skip("needs root and a socket below /run")
-    top = tempfile.mkdtemp(prefix="cli-")
-    os.chmod(top, 0o755)
-    home = Path(top, "home")
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    shutil.copy(program, top + "/mailtoken")
+    if not path.startswith("/run/"):
+        pytest.skip("needs a socket below /run")
     listen = ("import os, socket, sys; os.makedirs(os.path.dirname("
               "sys.argv[1])); socket.socket(socket.AF_UNIX).bind("
               "sys.argv[1]); os.chmod(sys.argv[1], 0o666)")
@@ -774,17 +759,11 @@ def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(program):
               '"$1" -c "$2" "$3" && '
               'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
               '"$4/mailtoken" status')
-    try:
-        run = subprocess.run(
-            ["unshare", "-m", "sh", "-c", script, "sh", sys.executable,
-             listen, path, top],
-            env=environment(HOME=str(home), XDG_RUNTIME_DIR=str(home)),
-            capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-        if "mount:" in run.stderr:
-            pytest.skip("cannot mount here")
-        assert run.returncode == 75
-        assert "the system's helper does not answer" in run.stderr
-        assert "--user" in run.stderr
-        assert not list(home.iterdir())
-    finally:
-        shutil.rmtree(top)
+    run = at_home(home, ["unshare", "-m", "sh", "-c", script, "sh",
+                         sys.executable, listen, path, str(home.parent)])
+    if "mount:" in run.stderr:
+        pytest.skip("cannot mount here")
+    assert run.returncode == 75
+    assert "the system's helper does not answer" in run.stderr
+    assert "--user" in run.stderr
+    assert not list(home.iterdir())

@@ -42,7 +42,8 @@ class Browser:
             ["chromedriver", "--port=0"], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={"PATH": os.environ["PATH"], "HOME": self.folder,
-                 "LANG": "C.UTF-8"}, start_new_session=True)
+                 "TMPDIR": self.folder, "LANG": "C.UTF-8"},
+            start_new_session=True)
         try:
             self._begin(flags)
         except BaseException:
