@@ -286,8 +286,7 @@ static void not_started(struct account *account, enum fault fault,
 		if (is_of_another_issuer(account))
 			account->trouble = TROUBLE_ISSUER;
 	} else {
-		(void)fail_transient(account, -1,
-		    why->text[0] != '\0' ? why->text : fault_text(fault));
+		(void)fail_transient(account, -1, why_text(why, fault));
 	}
 }
 

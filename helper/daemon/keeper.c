@@ -219,8 +219,7 @@ enum fault keeper_start(struct keeper *keeper, struct why *why)
 	if (fault == FAULT_LOCKED)
 		return fault;
 	if (fault != FAULT_NONE)
-		set_trouble(keeper,
-		    why->text[0] != '\0' ? why->text : fault_text(fault));
+		set_trouble(keeper, why_text(why, fault));
 	return FAULT_NONE;
 }
 

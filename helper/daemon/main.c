@@ -101,7 +101,7 @@ static bool fail(enum fault fault, const struct why *why)
 {
 	if (fault == FAULT_NONE)
 		return false;
-	complain(why->text[0] != '\0' ? why->text : fault_text(fault));
+	complain(why_text(why, fault));
 	return true;
 }
 
@@ -267,12 +267,13 @@ static int serve(const struct options *options,
 {
 	struct why why = { .err = 0, .text = "" };
 	enum run_end end = RUN_FAILED;
+	enum fault fault;
 
 	if (!begin(options, source, start->listeners))
 		return EXIT_FAILURE;
-	if (config_read(source, &start->config, &why) != FAULT_NONE)
-		start->trouble = why.text[0] != '\0' ? why.text :
-						       fault_text(FAULT_NOMEM);
+	fault = config_read(source, &start->config, &why);
+	if (fault != FAULT_NONE)
+		start->trouble = why_text(&why, fault);
 	end = run_helper(start);
 	config_release(start->config);
 	switch (end) {

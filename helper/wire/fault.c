@@ -112,3 +112,8 @@ void why_set(struct why *why, int err, const char *format, ...)
 		if ((unsigned char)why->text[i] < 0x20 || why->text[i] == 0x7f)
 			why->text[i] = '?';
 }
+
+const char *why_text(const struct why *why, enum fault fault)
+{
+	return why->text[0] != '\0' ? why->text : fault_text(fault);
+}

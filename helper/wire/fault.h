@@ -80,4 +80,7 @@ enum fault fault_from_word(struct span word);
 void why_set(struct why *why, int err, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
+/* why_text - the reason in why, or fault_text() where it has none. */
+const char *why_text(const struct why *why, enum fault fault);
+
 #endif

@@ -105,6 +105,17 @@ static void why_has_the_reason_of_errno(void **state)
 	why_set(NULL, EIO, "nobody listens");
 }
 
+static void without_a_reason_the_fault_speaks(void **state)
+{
+	struct why why = { .err = 0, .text = "" };
+
+	(void)state;
+	assert_string_equal(why_text(&why, FAULT_NOMEM),
+	    fault_text(FAULT_NOMEM));
+	why_set(&why, 0, "plain");
+	assert_string_equal(why_text(&why, FAULT_NOMEM), "plain");
+}
+
 static void why_is_printable_and_cut(void **state)
 {
 	char text[WHY_MAX_BYTES + 100];
@@ -128,6 +139,7 @@ int main(void)
 		cmocka_unit_test(words_in_no_page_are_garbled),
 		cmocka_unit_test(every_fault_has_a_sentence),
 		cmocka_unit_test(why_has_the_reason_of_errno),
+		cmocka_unit_test(without_a_reason_the_fault_speaks),
 		cmocka_unit_test(why_is_printable_and_cut),
 	};
 
