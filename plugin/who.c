@@ -33,6 +33,9 @@ static enum fault keep_password(struct who *who, struct span password)
 {
 	secret_free(who->password);
 	who->password = NULL;
+	/* What is longer is no token, and nothing else is asked for. */
+	if (password.n > ACCESS_TOKEN_MAX_BYTES)
+		return FAULT_NONE;
 	return secret_new(password, &who->password);
 }
 
@@ -250,8 +253,9 @@ static int call_secret(struct who *who, const sasl_client_params_t *params)
 		return SASL_FAIL;
 	password.p = (const char *)secret->data;
 	password.n = secret->len;
-	return keep_password(who, password) == FAULT_NONE ? SASL_OK :
-							    SASL_NOMEM;
+	if (keep_password(who, password) != FAULT_NONE)
+		return SASL_NOMEM;
+	return who->password != NULL ? SASL_OK : SASL_FAIL;
 }
 
 int who_password(struct who *who, const sasl_client_params_t *params,

@@ -102,7 +102,6 @@ static const struct field fields[] = {
 	STRING(ATTR_SERIAL, serial, is_serial),
 	STRING("rejected-serial", rejected_serial, is_serial),
 	STRING(ATTR_TEXT, text, NULL),
-	STRING("user-name", user_name, NULL),
 	STRING("proxy", proxy, NULL),
 	STRING("ca-file", ca_file, NULL),
 	STRING("ca-path", ca_path, NULL),

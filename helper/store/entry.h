@@ -45,8 +45,7 @@ struct entry {
 	char *serial;	       /* of the access token; 1..32 of [0-9a-f] */
 	char *rejected_serial; /* of the last token a mail server refused */
 	char *text;	       /* the sentence of the last failure */
-	char *user_name;       /* what an imported client needs */
-	char *proxy;
+	char *proxy;	       /* what an imported client needs */
 	char *ca_file;
 	char *ca_path;
 	struct secret *refresh_token;

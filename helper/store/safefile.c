@@ -373,7 +373,13 @@ void safefile_abandon(int dirfd, struct safefile_tmp *tmp)
 
 enum fault safefile_remove(int dirfd, const char *leaf, struct why *why)
 {
+	struct stat st;
+
 	if (unlinkat(dirfd, leaf, 0) != 0) {
+		/* Of a read-only mount that is said before the name is found. */
+		if (errno == EROFS &&
+		    fstatat(dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			errno = EROFS;
 		if (errno != ENOENT)
 			return failed(errno, "unlink", why);
 		why_set(why, ENOENT, "unlink");

@@ -53,7 +53,7 @@ static enum fault key_from_bytes(struct span file, unsigned char *key)
 	return FAULT_NONE;
 }
 
-static enum fault name_key(struct seal_key *key)
+static enum fault name_key(struct seal_key *key, struct why *why)
 {
 	static const char hex[] = "0123456789abcdef";
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -61,8 +61,12 @@ static enum fault name_key(struct seal_key *key)
 	size_t i;
 
 	if (EVP_Digest(key->key, sizeof(key->key), digest, &n, EVP_sha256(),
-		NULL) != 1)
+		NULL) != 1) {
+		why_set(why, 0,
+		    "OpenSSL gives no SHA-256 for the key of the keyring; "
+		    "look at its openssl.cnf");
 		return FAULT_INTERNAL;
+	}
 	for (i = 0; i < ID_BYTES; i++) {
 		key->id[2 * i] = hex[digest[i] >> 4];
 		key->id[2 * i + 1] = hex[digest[i] & 15];
@@ -96,7 +100,7 @@ enum fault seal_key_read(const char *path, struct seal_key **key_out,
 		fault = FAULT_IO;
 	}
 	if (fault == FAULT_NONE)
-		fault = name_key(key);
+		fault = name_key(key, why);
 	if (fault == FAULT_NONE) {
 		*key_out = key;
 		key = NULL;

@@ -21,7 +21,7 @@ struct seal_key;
  *
  * The file must be a plain file that belongs to root or the effective uid
  * and that others cannot read.  FAULT_UNSAFE, FAULT_GRAMMAR, FAULT_IO,
- * FAULT_NOMEM; why has the command that mends it.
+ * FAULT_INTERNAL (OpenSSL), FAULT_NOMEM; why says what mends it.
  */
 enum fault seal_key_read(const char *path, struct seal_key **key_out,
     struct why *why) MUST_CHECK;

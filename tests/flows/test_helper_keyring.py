@@ -115,6 +115,21 @@ def test_full_file_system_keeps_the_old_record_whole(root, helper, idp):
     helper.keyring = outside
 
 
+def test_a_sign_in_on_a_read_only_file_system_can_be_forgotten(root, helper):
+    script = (f"mount -t tmpfs -o mode=700,uid={helper.user.pw_uid},"
+              f"gid={helper.user.pw_gid} tmpfs '{helper.keyring}' && "
+              f"mount -o remount,ro '{helper.keyring}' && exec \"$@\"")
+    helper.start(before=["unshare", "-m", "sh", "-c", script, "sh"])
+    with helper.connect() as line:
+        shown = line.send("sign-in", account=JO).next()
+        helper.idp.approve(shown["user-code"], JO)
+        assert line.rest()[-1]["result"] == "ok"
+    assert helper.status()["unsaved"] == "yes"
+    answer = helper.ask("forget", account=JO)
+    assert (answer["result"], answer["deleted"]) == ("ok", "yes")
+    assert helper.token()["result"] == "unknown-account"
+
+
 def test_keyring_that_becomes_read_only_is_unsaved(root, helper, idp):
     helper.seed(age=4000)
     helper.start()

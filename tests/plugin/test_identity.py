@@ -125,7 +125,7 @@ def test_a_name_that_is_too_long_is_refused(helper, host, name):
 @pytest.mark.parametrize("style", ["postfix", "isync", "mutt", "cyrus"])
 @pytest.mark.parametrize("password", [
     "hunter2", "abcd efgh ijkl mnop", "x" * 63, "correct horse " * 8,
-    OWN_TOKEN + "!", "=" * 80, "",
+    OWN_TOKEN + "!", "=" * 80, "x" * 65001, "",
 ])
 @pytest.mark.parametrize("mechs", ["XOAUTH2", "OAUTHBEARER"])
 def test_an_ordinary_password_is_never_sent_as_a_token(

@@ -32,7 +32,6 @@ static const char full[] =
     "serial=00ff\n"
     "rejected-serial=ab\n"
     "text=all is well\n"
-    "user-name=u\n"
     "proxy=http://127.0.0.1:3128\n"
     "ca-file=/etc/ca.pem\n"
     "refresh-token=0.refresh~\n"
@@ -90,7 +89,6 @@ static void every_field_is_read(void **state)
 	assert_string_equal(entry->serial, "00ff");
 	assert_string_equal(entry->rejected_serial, "ab");
 	assert_string_equal(entry->text, "all is well");
-	assert_string_equal(entry->user_name, "u");
 	assert_string_equal(entry->proxy, "http://127.0.0.1:3128");
 	assert_string_equal(entry->ca_file, "/etc/ca.pem");
 	assert_span(secret_reveal(entry->refresh_token, "test"), "0.refresh~");
