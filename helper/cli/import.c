@@ -43,8 +43,10 @@ static enum fault read_some(int fd, const char *name, struct buf *out,
 		if (out->n == out->max_bytes)
 			return FAULT_NONE;
 		p = buf_space(out, 4096, &got);
-		if (p == NULL)
+		if (p == NULL) {
+			why_set(why, 0, "%s", fault_text(buf_fault(out)));
 			return buf_fault(out);
+		}
 		n = read(fd, p, got);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -155,6 +157,9 @@ static enum fault import_own(struct import *import, struct why *why)
 	if (fault == FAULT_TOO_BIG)
 		why_set(why, 0,
 		    "standard input is not what mailtoken export writes");
+	if (fault == FAULT_NONE && import->done == 0 &&
+	    import->outcome == OUTCOME_DONE)
+		print_say("standard input has no record: nothing to import");
 	buf_drop(&in);
 	return fault;
 }

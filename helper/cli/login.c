@@ -97,6 +97,8 @@ static enum fault send_answer(struct talk *talk, struct span answer,
 	fault = attr_end(&writer);
 	if (fault == FAULT_NONE)
 		fault = talk_send(talk, buf_span(&list), why);
+	else
+		why_set(why, 0, "%s", fault_text(fault));
 	buf_drop(&list);
 	return fault;
 }

@@ -101,11 +101,16 @@ enum fault start_choose(struct command *command, struct why *why)
 
 enum fault start_fall_back(struct command *command)
 {
+	enum fault fault;
+
 	if (!command->by_default || command->helper != COMMAND_SYSTEM ||
 	    getuid() == 0 || is_there(command->address.path) ||
 	    is_there(address_system_config()))
 		return FAULT_NOT_FOUND;
-	return choose_own(command, NULL);
+	fault = choose_own(command, NULL);
+	if (fault != FAULT_NONE)
+		command->helper = COMMAND_SYSTEM;
+	return fault;
 }
 
 /* The user manager keeps its private socket there (systemd.exec(5)). */

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +159,20 @@ static enum fault tell_gone(const struct watch *watch, struct why *why)
 	return fault;
 }
 
+/* A helper that hangs up inside of a list has died, or let go of us: a command
+ * that ran long kept us from reading. */
+static enum fault hear(const struct watch *watch, struct talk *talk,
+    int64_t end_ms, struct why *why)
+{
+	enum fault fault = talk_next(talk, end_ms, why);
+	char byte;
+
+	if (fault == FAULT_GARBLED && watch->began &&
+	    recv(talk->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		return FAULT_NO_HELPER;
+	return fault;
+}
+
 /* Once the helper tells changes, so that none can be missed. */
 static enum fault look(const struct watch *watch, struct why *why)
 {
@@ -171,15 +186,17 @@ static enum fault look(const struct watch *watch, struct why *why)
 	heard = talk_open(&talk, watch->command, &request, why);
 	for (fault = FAULT_NONE; fault == FAULT_NONE;) {
 		if (heard == FAULT_NONE)
-			heard = talk_next(&talk, peerio_now_ms() + STEP_MAX_MS,
-			    why);
+			heard = hear(watch, &talk,
+			    peerio_now_ms() + STEP_MAX_MS, why);
 		if (heard != FAULT_NONE || talk_ends(&talk))
 			break;
 		fault = take(watch, &talk.list, known_seen, why);
 	}
-	/* One that is refused or breaks off comes again with the helper. */
-	if (fault == FAULT_NONE && heard == FAULT_NONE &&
-	    talk_result(&talk) == FAULT_NONE)
+	/* What is refused or breaks off has not told all: it is made again. */
+	if (fault == FAULT_NONE &&
+	    (heard != FAULT_NONE || talk_result(&talk) != FAULT_NONE))
+		fault = heard == FAULT_GARBLED ? heard : FAULT_NO_HELPER;
+	if (fault == FAULT_NONE)
 		fault = tell_gone(watch, why);
 	talk_close(&talk);
 	return fault;
@@ -192,7 +209,7 @@ static enum fault follow(struct watch *watch, struct talk *talk,
 	enum fault fault;
 
 	for (;;) {
-		fault = talk_next(talk, PEERIO_FOREVER, why);
+		fault = hear(watch, talk, PEERIO_FOREVER, why);
 		if (fault != FAULT_NONE)
 			return fault;
 		if (talk_ends(talk))

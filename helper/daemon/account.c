@@ -367,7 +367,7 @@ void account_reconsider(struct account *account, bool config_changed)
 		account->not_before_ms = 0;
 	}
 	if (config_changed && !account->told_to_wait)
-		account->next_try_ms = 0;
+		account->next_try_ms = clock_boot_ms();
 	renewal_arm(account);
 	account_tell(account);
 }

@@ -7,8 +7,6 @@
  */
 #include "daemon/account_impl.h"
 
-#include <stdlib.h>
-
 #include "daemon/grant.h"
 #include "oauth/assertion.h"
 #include "store/safefile.h"

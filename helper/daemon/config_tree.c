@@ -31,8 +31,7 @@ static enum fault load_checked(int fd, const char *path, struct buf *out,
 	char *p;
 
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		why_set(why, 0,
-		    "%s: is no plain file; put the configuration there", path);
+		why_set(why, 0, "%s: is no plain file; name one that is", path);
 		return FAULT_CONFIG_ERROR;
 	}
 	if ((st.st_mode & S_IWOTH) != 0) {
@@ -53,14 +52,16 @@ static enum fault load_checked(int fd, const char *path, struct buf *out,
 		return FAULT_CONFIG_ERROR;
 	}
 	if (out->n > 0 && memchr(out->p, '\0', out->n) != NULL) {
-		why_set(why, 0, "%s: has a NUL byte; write it as text in UTF-8",
+		why_set(why, 0,
+		    "%s: has a NUL byte; write it as text in UTF-8, a "
+		    "certificate in PEM",
 		    path);
 		return FAULT_CONFIG_ERROR;
 	}
 	if (n > 0) {
 		why_set(why, 0,
-		    "%s: is larger than %d bytes; split it with "
-		    "include('FILE')",
+		    "%s: is larger than %d bytes; a configuration is split "
+		    "with include('FILE')",
 		    path, CONFIG_FILE_MAX_BYTES - 1);
 		return FAULT_CONFIG_ERROR;
 	}

@@ -304,14 +304,23 @@ static bool is_late(const struct conn *conn, short events)
 	    ((events & EV_TIMEOUT) || request_left_ms(conn) <= 0);
 }
 
+static bool takes_nothing(struct conn *conn)
+{
+	size_t before = conn->out.n;
+
+	return !send_out(conn) || conn->out.n == before;
+}
+
 static void ready(evutil_socket_t fd, short events, void *ctx)
 {
 	struct conn *conn = ctx;
 
 	(void)fd;
 	conn->inside = true;
-	/* One that does not read is let go, a watcher too. */
-	if (conn->phase != CONN_READING && events == EV_TIMEOUT) {
+	/* One that does not read is let go, a watcher too.  As below it may be
+	 * the helper that was late. */
+	if (conn->phase != CONN_READING && events == EV_TIMEOUT &&
+	    takes_nothing(conn)) {
 		buf_drop(&conn->out);
 		conn_note(conn, not_taken);
 		conn->phase = CONN_CLOSING;

@@ -6,7 +6,6 @@
  */
 #include "daemon/account_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/grant.h"

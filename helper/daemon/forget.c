@@ -133,10 +133,15 @@ static void happened(void *ctx, const struct flow_event *event)
 
 static void too_long(evutil_socket_t fd, short events, void *ctx)
 {
+	struct forget *forget = ctx;
+
 	(void)fd;
 	(void)events;
-	say_failed(ctx, "it did not answer in time");
-	revoked(ctx);
+	if (flow_revoke_is_done(forget->flow))
+		forget->revoked = FORGET_REVOKED;
+	else
+		say_failed(forget, "it did not answer in time");
+	revoked(forget);
 }
 
 /* The profile that the grant is of, whole where that takes no asking. */
@@ -221,7 +226,7 @@ enum fault forget_start(struct engine *engine, const struct forget_wish *wish,
 	} else {
 		if (entry != NULL)
 			forget->signed_in_s = entry->signed_in_s;
-		else if (wish->revoke)
+		else if (wish->revoke && account_exists(account))
 			say_failed(forget, "the record cannot be read");
 		finish(forget);
 	}

@@ -68,8 +68,11 @@ enum fault grant_provider(const struct config *config,
 	provider = config_provider(config, entry->provider);
 	if (provider == NULL && grant_is_imported(entry))
 		return grant_provider_of_entry(entry, provider_out, why);
-	if (provider == NULL && entry->registered_s > 0)
-		return choose_rebuild(config, entry, provider_out, why);
+	if (provider == NULL && entry->registered_s > 0) {
+		fault = choose_rebuild(config, entry, provider_out, why);
+		if (fault != FAULT_NOT_FOUND)
+			return fault;
+	}
 	if (provider == NULL) {
 		why_set(why, 0,
 		    "%s has no provider '%s' any more: put it back, or run: "

@@ -314,6 +314,9 @@ static enum fault reload_into(void *ctx, struct buf *out)
 	struct why why = { .err = 0, .text = "" };
 	bool config_changed = true;
 
+	/* Who asks is told again what is still wrong. */
+	if (!keeper->working)
+		keeper->trouble[0] = '\0';
 	if (read_again(keeper, &config, &why) != FAULT_NONE) {
 		if (!keeper->working)
 			set_trouble(keeper, why.text);

@@ -237,8 +237,15 @@ static void drop(struct running *running)
 	struct event *events[] = { running->signals[0], running->signals[1],
 		running->signals[2], running->watchdog, running->quiet,
 		running->poll };
+	sigset_t late;
 	size_t i;
 
+	/* They have done what they can do, and must not end the last save. */
+	(void)sigemptyset(&late);
+	(void)sigaddset(&late, SIGTERM);
+	(void)sigaddset(&late, SIGINT);
+	(void)sigaddset(&late, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &late, NULL);
 	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i] != NULL)
 			event_free(events[i]);

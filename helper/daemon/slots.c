@@ -124,8 +124,9 @@ void slots_want(struct slots *slots, struct slot_wish *wish)
 		return;
 	if (wish->place == SLOT_QUEUED)
 		unlink_wish(slots, wish);
+	else
+		wish->turn = slots->turns++;
 	wish->place = SLOT_QUEUED;
-	wish->turn = slots->turns++;
 	link_wish(slots, wish);
 	start_some(slots);
 }

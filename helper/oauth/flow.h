@@ -156,4 +156,10 @@ enum fault flow_revoke_start(const struct flow_target *target,
     const struct secret *refresh_token, const struct secret *access_token,
     struct flow **flow_out) MUST_CHECK;
 
+/*
+ * flow_revoke_is_done - whether the grant has ended already, of a flow that
+ * flow_revoke_start() made: only its access token may be left.
+ */
+bool flow_revoke_is_done(const struct flow *flow);
+
 #endif

@@ -134,3 +134,10 @@ enum fault flow_revoke_start(const struct flow_target *target,
 	return flow_started(flow,
 	    begin(revoke_of(flow), refresh_token, access_token), flow_out);
 }
+
+bool flow_revoke_is_done(const struct flow *flow)
+{
+	const struct flow_revoke *revoke = (const void *)flow;
+
+	return revoke->told_first && !revoke->failed;
+}

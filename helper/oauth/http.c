@@ -69,11 +69,13 @@ static size_t body_cb(char *p, size_t one, size_t n, void *ctx)
  * QUICK_EXIT leaves a resolver thread that hangs on a dead name server to
  * itself; otherwise ending its exchange waits for it, and the whole helper
  * with it.  CA_CACHE_TIMEOUT: what stood in a CA file would be kept for a
- * day, and a mended one must count at once.
+ * day, and a mended one must count at once; with a TLS library that has no
+ * such cache (mbedTLS) libcurl does not know the option.
  */
 static const struct {
 	CURLoption option;
 	long value;
+	bool may_lack;
 } always[] = {
 	{ CURLOPT_FOLLOWLOCATION, 0L },
 	{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
@@ -89,7 +91,7 @@ static const struct {
 	{ CURLOPT_TCP_KEEPALIVE, 1L },
 #if LIBCURL_VERSION_NUM >= 0x075700
 	{ CURLOPT_QUICK_EXIT, 1L },
-	{ CURLOPT_CA_CACHE_TIMEOUT, 0L },
+	{ CURLOPT_CA_CACHE_TIMEOUT, 0L, .may_lack = true },
 #endif
 };
 
@@ -98,9 +100,12 @@ static CURLcode set_always(CURL *easy)
 	CURLcode code = allow_https_only(easy);
 	size_t i;
 
-	for (i = 0; !code && i < sizeof(always) / sizeof(always[0]); i++)
+	for (i = 0; !code && i < sizeof(always) / sizeof(always[0]); i++) {
 		code = curl_easy_setopt(easy, always[i].option,
 		    always[i].value);
+		if (code == CURLE_NOT_BUILT_IN && always[i].may_lack)
+			code = CURLE_OK;
+	}
 	return code;
 }
 

@@ -129,6 +129,7 @@ static enum http_trouble trouble_of(CURLcode code)
 	switch ((int)code) {
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_COULDNT_RESOLVE_HOST: return HTTP_DNS;
+	case CURLE_PROXY: /* it speaks SOCKS, and refuses */
 	case CURLE_COULDNT_CONNECT: return HTTP_CONNECT;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_USE_SSL_FAILED: return HTTP_TLS;
@@ -186,7 +187,7 @@ static bool is_of_proxy(const struct http_exchange *exchange)
 		return true;
 	host += host[0] == '[' ? 1 : 0;
 	n = strcspn(name, " ");
-	return strncmp(name, host, n) != 0 || strchr(":]", host[n]) == NULL;
+	return strncasecmp(name, host, n) != 0 || strchr(":]", host[n]) == NULL;
 }
 
 static void connect_text(const struct http_exchange *exchange, long proxy,
@@ -197,8 +198,11 @@ static void connect_text(const struct http_exchange *exchange, long proxy,
 
 	if (proxy != 0) {
 		say(answer,
-		    "the proxy refused to connect to %.100s (status %ld)",
-		    exchange->host, proxy);
+		    "the proxy refused to connect to %.100s (status %ld)%s",
+		    exchange->host, proxy,
+		    proxy == 407 ?
+			": it wants a name and a password, in \"proxy\"" :
+			"");
 		return;
 	}
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &os);

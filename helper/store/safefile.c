@@ -376,7 +376,7 @@ enum fault safefile_remove(int dirfd, const char *leaf, struct why *why)
 	struct stat st;
 
 	if (unlinkat(dirfd, leaf, 0) != 0) {
-		/* Of a read-only mount that is said before the name is found. */
+		/* A read-only mount says that before it looks for the name. */
 		if (errno == EROFS &&
 		    fstatat(dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			errno = EROFS;

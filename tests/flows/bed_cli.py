@@ -28,6 +28,24 @@ DONE = {"event": "done", "result": "ok", "account": "alice@contoso.com",
         "identity": "alice@contoso.com"}
 
 
+class Running(subprocess.Popen):
+    """A program that may never end by itself, for a with statement: a test
+    that fails, or waits for what never comes, ends it."""
+
+    def __enter__(self):
+        self._timer = threading.Timer(2 * DEADLINE_S, self.kill)
+        self._timer.start()
+        return super().__enter__()
+
+    def __exit__(self, kind, *rest):
+        if kind is not None:
+            self.kill()
+        try:
+            return super().__exit__(kind, *rest)
+        finally:
+            self._timer.cancel()
+
+
 def lists(*records):
     """The bytes of attribute lists."""
     return b"".join(join_list([("mailtoken", "1"), *r.items()])
@@ -102,11 +120,23 @@ class Conversation:
         """Let a watch begin; the client asks for all states, and gets
         these."""
         self.send({"event": "watching"})
+        self._look(lists(*records, {"result": "ok"}))
+
+    def cut(self, look):
+        """End inside of a list: the answer to the look, or a change."""
+        if look:
+            self.send({"event": "watching"})
+            self._look(b"mailtoken=1\naccount=al")
+        else:
+            self.watching()
+            self._sock.sendall(b"mailtoken=1\naccount=al")
+
+    def _look(self, answer):
         watch = self._sock
         self._sock, _ = self._listener.accept()
         with self._sock:
             assert self.read() == b"mailtoken=1\nverb=status\n\n"
-            self.send(*records, {"result": "ok"})
+            self._sock.sendall(answer)
         self._sock = watch
 
     def wait_close(self):
@@ -147,7 +177,7 @@ class Command:
                               env=environment(), **more)
 
     def start(self, *args, **more):
-        return subprocess.Popen(
+        return Running(
             self.argv(*args), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=environment(), **more)

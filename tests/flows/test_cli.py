@@ -226,6 +226,14 @@ def test_texts_of_the_helper_cannot_drive_the_terminal(mailtoken, helper):
     assert mailtoken("token", "a@b").stderr == "mailtoken: a?[2Jb?c?d\n"
 
 
+def test_import_of_nothing_says_so(mailtoken, helper):
+    run = mailtoken("import", "mailtoken")
+    assert (run.returncode, run.stdout) == (0, "")
+    assert run.stderr == (
+        "mailtoken: standard input has no record: nothing to import\n")
+    assert not helper.requests
+
+
 def test_import_takes_as_many_files_as_there_are(mailtoken, helper, tmp_path):
     files = [tmp_path / f"a{i}@b" for i in range(70)]
     for path in files:
@@ -665,6 +673,21 @@ def test_watch_tells_what_changed_while_the_helper_restarted(
         'account=gone@b state=empty text=""\n',
         'account=busy@b state=config-error text=""\n']
     assert more == ""
+    assert errors.splitlines() == [
+        "mailtoken: the helper went away; waiting for it",
+        "mailtoken: the helper is back"]
+
+
+@pytest.mark.parametrize("look", [True, False])
+def test_watch_goes_on_after_an_answer_that_was_cut(mailtoken, place, look):
+    helper = Conversation(
+        place, lambda talk: talk.cut(look),
+        lambda talk: (talk.watching(), talk.send(CHANGE), talk.wait_close()))
+    with mailtoken.start("watch") as run:
+        assert "state=login-needed" in run.stdout.readline()
+        run.send_signal(signal.SIGTERM)
+        errors = run.communicate(timeout=DEADLINE_S)[1]
+    helper.end()
     assert errors.splitlines() == [
         "mailtoken: the helper went away; waiting for it",
         "mailtoken: the helper is back"]

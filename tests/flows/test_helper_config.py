@@ -6,11 +6,12 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 
 import pytest
 
 import paths
-from bed import wait_for, write_file
+from bed import DEADLINE_S, wait_for, write_file
 from bed_helper import SCOPE
 from helper_line import takes_connections
 
@@ -105,6 +106,15 @@ def test_mended_file_is_taken_on_sighup(helper):
     helper.signal(signal.SIGHUP)
     helper.wait_log("event=reload")
     assert helper.token()["token"] == old.access_token
+
+
+def test_a_file_that_is_still_broken_is_said_at_each_reload(helper):
+    break_config(helper)
+    helper.start()
+    helper.wait_log(f"{helper.config}:2: ", 1)
+    for n in (2, 3):
+        helper.signal(signal.SIGHUP)
+        helper.wait_log(f"{helper.config}:2: ", n)
 
 
 def test_mended_file_is_taken_by_reload(helper):
@@ -268,6 +278,19 @@ def test_folder_that_is_new_to_the_sandbox_is_told(helper, elsewhere, key):
     assert new in answer["text"] and "restart it" in answer["text"]
 
 
+def test_reload_lets_the_next_attempt_be_now(helper, idp):
+    helper.seed(age=10)
+    helper.start()
+    idp.fault("token", "http_error", times=None, status=503)
+    assert helper.ask("refresh", account=JO)["result"] == "try-later"
+    before = int(time.time())
+    helper.configure(servers=["localhost", "mail.example.org"])
+    assert helper.ask("reload")["result"] == "ok"
+    status = helper.status()
+    assert status["state"] == "backoff"
+    assert before - 1 <= int(status["next-try"]) <= time.time() + 1
+
+
 @pytest.mark.parametrize("how", ["request", "reload", "sighup"])
 def test_supervisor_is_told_what_is_wrong_and_when_it_is_mended(helper, how):
     if not paths.configured("SYSTEMD_LIBS"):
@@ -277,7 +300,7 @@ def test_supervisor_is_told_what_is_wrong_and_when_it_is_mended(helper, how):
     with supervisor:
         supervisor.bind(name)
         os.chmod(name, 0o666)
-        supervisor.settimeout(10)
+        supervisor.settimeout(DEADLINE_S)
         environment = helper.environment
         helper.environment = lambda stderr: {**environment(stderr),
                                              "NOTIFY_SOCKET": name}

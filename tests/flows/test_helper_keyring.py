@@ -44,6 +44,18 @@ def test_unsaved_record_is_stored_at_exit(clocked, idp):
     assert clocked.record()["refresh-token"] == idp.current_refresh(JO)
 
 
+def test_more_signals_do_not_end_the_last_save(clocked, idp):
+    clocked.seed(age=4000)
+    clocked.start()
+    clocked.limit_files(100)
+    assert clocked.token()["result"] == "ok"
+    clocked.limit_files(None)
+    while clocked.process.poll() is None:
+        clocked.signal()
+    assert clocked.wait() == 0
+    assert clocked.record()["refresh-token"] == idp.current_refresh(JO)
+
+
 def test_record_saved_by_another_refresh_is_not_saved_again(helper):
     """Nobody has asked for either, so they do not stay in memory."""
     for account in (JO, "ann@example.org"):

@@ -323,7 +323,15 @@ def test_askers_that_went_away_harm_nobody(helper, idp):
     assert helper.refreshes() == 1
 
 
-def test_peer_that_does_not_read_is_let_go(helper):
+@pytest.fixture
+def small_buffer():
+    """What is not read has to fill what the kernel keeps for the helper."""
+    with open("/proc/sys/net/core/wmem_default") as source:
+        if int(source.read()) > 212992:
+            pytest.skip("net.core.wmem_default is more than is sent here")
+
+
+def test_peer_that_does_not_read_is_let_go(helper, small_buffer):
     for i in range(400):
         helper.write_record(f"a{i}@example.org", "mailtoken-entry=1\n"
                             f"account=a{i}@example.org\nprovider=test\n"
@@ -335,7 +343,7 @@ def test_peer_that_does_not_read_is_let_go(helper):
         assert helper.ask("version")["result"] == "ok"
 
 
-def test_watcher_that_does_not_read_is_let_go(helper):
+def test_watcher_that_does_not_read_is_let_go(helper, small_buffer):
     for i in range(1000):
         helper.seed(f"a{i}@example.org", age=10, seeded=SimpleNamespace(
             refresh_token="r" * 20, access_token=f"a{i}" * 9))

@@ -377,6 +377,15 @@ def test_forget_ends_what_somebody_deleted_by_hand(helper):
     assert helper.token()["result"] == "unknown-account"
 
 
+def test_forget_of_a_resting_account_somebody_deleted_by_hand(helper):
+    helper.seed(age=10)
+    helper.start()
+    os.unlink(os.path.join(helper.keyring, JO))
+    answer = helper.ask("forget", account=JO)
+    assert answer["result"] == "unknown-account"
+    assert "cannot be read" not in answer["text"]
+
+
 # -- watch ------------------------------------------------------------------
 
 

@@ -456,7 +456,28 @@ def test_a_proxy_that_refuses_is_said(idp, refresh):
         event = refresh(proxy=proxy.url)
     assert_failed(event, **{"class": "transient"}, trouble="connect",
                   text="the proxy refused to connect to localhost:")
-    assert "(status 407)" in event["text"]
+    assert '(status 407): it wants a name and a password, in "proxy"' in \
+        event["text"]
+
+
+def test_a_socks_proxy_that_refuses_is_said(drive):
+    def refuse(listener):
+        with listener.accept()[0] as sock:
+            sock.recv(64)
+            sock.sendall(b"\5\0")
+            sock.recv(64)
+            sock.sendall(b"\5\5\0\1" + bytes(6))
+            sock.recv(64)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=refuse, args=(listener,),
+                         daemon=True).start()
+        port = listener.getsockname()[1]
+        event = drive("refresh", {"refresh_token": "a-refresh-token"},
+                      environment={
+                          "all_proxy": f"socks5://127.0.0.1:{port}"}).end()
+    assert_failed(event, **{"class": "transient"}, trouble="connect",
+                  text="cannot connect to localhost:")
 
 
 @pytest.mark.parametrize("where", ["proxy", "https_proxy"])

@@ -65,6 +65,24 @@ def test_client_is_registered_and_kept(issuer, idp):
     assert len(registered(idp)) == 1
 
 
+def test_block_of_a_registered_client_that_went_away_is_named(issuer):
+    issuer.start()
+    assert sign_in(issuer)["result"] == "ok"
+    with open(issuer.config) as source:
+        text = source.read()
+    assert "provider 'test'" in text
+    write_file(issuer.config, text.replace("provider 'test'",
+                                           "provider 'renamed'"))
+    assert issuer.ask("reload")["result"] == "ok"
+    assert issuer.status()["state"] == "config-error"
+    answer = issuer.token()
+    assert answer["result"] == "config-error"
+    assert "has no provider 'test' any more: put it back" in answer["text"]
+    write_file(issuer.config, text)
+    assert issuer.ask("reload")["result"] == "ok"
+    assert issuer.token()["result"] == "ok"
+
+
 def test_registered_client_signs_in_with_a_browser(issuer, idp):
     issuer.start()
     line, url, port = begin_browser(issuer, flow="browser")

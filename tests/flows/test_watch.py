@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 import paths
+from bed_cli import Running
 
 JO = "jo@example.org"
 
@@ -12,7 +13,7 @@ JO = "jo@example.org"
 def test_watch_lives_through_a_restart_and_misses_nothing(helper):
     helper.seed()
     helper.start()
-    with subprocess.Popen(
+    with Running(
             [str(paths.program("mailtoken")), "--socket", helper.socket,
              "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True) as watch:

@@ -61,20 +61,27 @@ def scratch(owner, prefix):
     return path
 
 
-def free_port():
-    """A port of 127.0.0.1 for somebody else to listen on.
+_given = set()
 
-    The kernel gives it to nobody who does not name it, so it stays free."""
+
+def free_port():
+    """A port of 127.0.0.1 for somebody else to listen on; each time another.
+
+    The kernel gives it to nobody who does not name it, so it stays free,
+    unless its own range leaves no room below."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as source:
         first = int(source.read().split()[0])
     while True:
-        port = random.randrange(10000, first)
+        port = random.randrange(10000, first if first > 11000 else 32768)
+        if port in _given:
+            continue
         with socket.socket() as sock:
             try:
                 sock.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _given.add(port)
+        return port
 
 
 def is_listening(port, host="127.0.0.1"):

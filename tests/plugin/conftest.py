@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import paths                                            # noqa: E402
 from sasl_host import Host                              # noqa: E402
 from scripted_helper import ScriptedHelper              # noqa: E402
+from sentences import open_the_way                      # noqa: E402
 
 
 def pytest_configure(config):
@@ -109,7 +110,5 @@ def private_system(root, tmp_path):
     """Where the system's socket and configuration would be: nothing."""
     directory = tmp_path / "system"
     directory.mkdir(mode=0o755)
-    for parent in directory.parents:
-        if parent.stat().st_uid == 0 and len(parent.parts) > 2:
-            parent.chmod(parent.stat().st_mode | 0o111)
+    open_the_way(directory)
     return PrivateSystem(directory)

@@ -127,6 +127,22 @@ static void requests_go_first_then_by_the_end_of_the_token(void **state)
 	slots_free(slots);
 }
 
+static void a_wish_wanted_again_keeps_its_turn(void **state)
+{
+	struct asker holders[SLOTS_MAX], a = { .started = 0 },
+					 b = { .started = 0 };
+	struct slots *slots = make_full(holders);
+
+	(void)state;
+	want(slots, &a, true, 9);
+	want(slots, &b, true, 9);
+	want(slots, &a, true, 9);
+	slots_done(slots, &holders[0].wish);
+	assert_int_equal(a.started, SLOTS_MAX + 1);
+	assert_int_equal(b.started, 0);
+	slots_free(slots);
+}
+
 static void a_wish_that_becomes_urgent_moves_up(void **state)
 {
 	struct asker holders[SLOTS_MAX], a = { .started = 0 },
@@ -222,6 +238,7 @@ int main(void)
 		cmocka_unit_test(the_33rd_waits_for_one_to_end),
 		cmocka_unit_test(
 		    requests_go_first_then_by_the_end_of_the_token),
+		cmocka_unit_test(a_wish_wanted_again_keeps_its_turn),
 		cmocka_unit_test(a_wish_that_becomes_urgent_moves_up),
 		cmocka_unit_test(who_holds_a_slot_is_not_started_again),
 		cmocka_unit_test(who_leaves_a_long_queue_does_not_upset_it),
