@@ -126,6 +126,9 @@ static void send_one(struct import *import, const char *where,
 		base64_put(&request.writer, ATTR_DEFAULTS,
 		    buf_span(&import->defaults));
 	outcome = talk_run(import->command, &request, &take);
+	/* The command was right; it is the data that is refused. */
+	if (outcome == OUTCOME_USAGE)
+		outcome = OUTCOME_NO;
 	import->outcome = outcome_worse(import->outcome, outcome);
 	if (outcome == OUTCOME_DONE)
 		import->done++;
@@ -212,8 +215,12 @@ static void say_postfix(void)
 		  "smtp_sasl_mechanism_filter = xoauth2 and "
 		  "smtp_sasl_tls_security_options = noanonymous; take away "
 		  "smtp_sasl_auth_cache_name");
-	print_say("then remove sasl-xoauth2, which offers the same mechanism "
-		  "and would renew the same grant, and run: postfix reload");
+	print_say("then run postfix reload, and mailtoken refresh ACCOUNT for "
+		  "each account: only that shows that the grant works; until "
+		  "it has, keep the token files, and to go back give Postfix "
+		  "its old settings again");
+	print_say("when it has, remove sasl-xoauth2, which offers the same "
+		  "mechanism and would renew the same grant");
 }
 
 static enum fault import_files(struct import *import,
@@ -302,5 +309,5 @@ enum outcome import_run(struct command *command)
 	if (fault == FAULT_NONE)
 		return import.outcome;
 	print_say("%s", why.text);
-	return outcome_of(fault);
+	return fault == FAULT_NOMEM ? OUTCOME_LATER : OUTCOME_NO;
 }

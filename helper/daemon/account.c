@@ -388,6 +388,8 @@ void account_describe(struct account *account, struct account_view *view_out)
 		view.provider = entry->provider;
 		view.servers = entry->servers;
 		view.refreshed_s = entry->refreshed_s;
+		view.untried = entry->refreshed_s == 0 && entry->flow != NULL &&
+		    strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0;
 		view.grant_expires_s = entry->grant_expires_s;
 		view.expires_s = now.wall_s + life_left_s(&account->life, &now);
 	}

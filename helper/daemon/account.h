@@ -160,6 +160,7 @@ void account_give_up(struct account *account);
 /* What status and watch show. */
 struct account_view {
 	const char *account; /* as it signed in */
+	bool untried;	     /* imported, and not renewed since */
 	const char *provider;
 	const char *text;
 	const char *servers;

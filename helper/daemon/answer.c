@@ -212,6 +212,7 @@ void answer_view(struct buf *out, const struct account_view *view,
     const struct provider *provider)
 {
 	struct attr_writer writer;
+	char text[ACCOUNT_MAX_BYTES + 120];
 
 	attr_begin(&writer, out, WIRE_FIRST);
 	attr_put_str(&writer, ATTR_ACCOUNT, view->account);
@@ -225,8 +226,15 @@ void answer_view(struct buf *out, const struct account_view *view,
 	put_time(&writer, ATTR_GRANT_EXPIRES, view->grant_expires_s);
 	put_time(&writer, ATTR_NEXT_TRY, view->next_try_s);
 	attr_put_str(&writer, ATTR_UNSAVED, view->unsaved ? "yes" : "no");
-	if (view->text != NULL)
+	if (view->text != NULL) {
 		put_plain(&writer, ATTR_TEXT, view->text);
+	} else if (view->untried) {
+		(void)snprintf(text, sizeof(text),
+		    "imported, and not renewed yet: whether the grant works "
+		    "shows when you run: mailtoken refresh %s",
+		    view->account);
+		put_plain(&writer, ATTR_TEXT, text);
+	}
 	finish(&writer);
 }
 

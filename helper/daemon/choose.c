@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "wire/attr.h"
 
@@ -126,6 +127,50 @@ static void by_block(const struct choose_from *from, struct choice *choice)
 		take(choice, provider, "the one of the account's block");
 }
 
+static bool is_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcasecmp(a, b) == 0);
+}
+
+/* The provider may have moved its endpoint since. */
+static bool is_host_of(const struct provider *provider,
+    const struct entry *entry)
+{
+	const char *preset;
+	char *host = NULL;
+	bool same;
+
+	if (entry->token_host == NULL)
+		return false;
+	if (provider_token_host(provider, &host) != FAULT_NONE)
+		return provider->issuer != NULL &&
+		    is_same(provider->issuer, entry->issuer);
+	preset = provider_preset_of(entry->token_host);
+	same = is_same(host, entry->token_host) ||
+	    (preset != NULL && is_same(preset, provider->preset) &&
+		provider_preset_of(host) == preset);
+	free(host);
+	return same;
+}
+
+struct provider *choose_same_client(const struct config *config,
+    const struct entry *entry)
+{
+	struct provider *provider;
+	size_t i;
+
+	for (i = 0; i < config->n_providers; i++) {
+		provider = config->providers[i];
+		if (provider->client_id != NULL && entry->client_id != NULL &&
+		    !provider_is_app_only(provider) &&
+		    strcmp(provider->client_id, entry->client_id) == 0 &&
+		    is_same(provider->tenant, entry->tenant) &&
+		    is_host_of(provider, entry))
+			return provider;
+	}
+	return NULL;
+}
+
 static enum fault by_record(const struct choose_from *from,
     struct choice *choice, struct why *why)
 {
@@ -135,6 +180,8 @@ static enum fault by_record(const struct choose_from *from,
 	if (choice->provider != NULL || from->entry == NULL)
 		return FAULT_NONE;
 	provider = config_provider(from->config, from->entry->provider);
+	if (provider == NULL)
+		provider = choose_same_client(from->config, from->entry);
 	if (provider != NULL) {
 		take(choice, provider, "the one of the earlier sign-in");
 		return FAULT_NONE;

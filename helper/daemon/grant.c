@@ -48,23 +48,66 @@ static bool is_client_of(const struct entry *entry,
 	return is_same(entry->client_id, provider->client_id);
 }
 
+/* A record whose client no block had when it was made. */
+static bool brings_client(const struct config *config,
+    const struct entry *entry)
+{
+	return config_provider(config, entry->provider) == NULL &&
+	    (grant_is_imported(entry) || entry->registered_s > 0);
+}
+
+/* What the block says counts; what it does not say, the record still does. */
+static enum fault take_over(struct provider *block, const struct entry *entry,
+    struct provider **provider_out, struct why *why)
+{
+	struct provider_change change = { .client_secret = NULL };
+	char *host = NULL;
+	enum fault fault;
+	bool same;
+
+	fault = provider_token_host(block, &host);
+	same = host == NULL || is_same(entry->token_host, host);
+	free(host);
+	if (fault != FAULT_NONE && fault != FAULT_NOT_FOUND)
+		return fault;
+	/* Its grant stays with the host that issued it. */
+	if (!same) {
+		fault = grant_provider_of_entry(entry, provider_out, why);
+		if (fault == FAULT_NONE && block->client_secret != NULL)
+			fault = provider_set_secret(*provider_out,
+			    block->client_secret);
+		return fault;
+	}
+	if (block->client_secret != NULL || entry->client_secret == NULL) {
+		*provider_out = provider_share(block);
+		return FAULT_NONE;
+	}
+	change.client_secret = entry->client_secret;
+	return provider_change(block, &change, provider_out, why);
+}
+
 enum fault grant_provider(const struct config *config,
     const struct entry *entry, struct provider **provider_out, struct why *why)
 {
 	const struct config_account *block;
-	struct provider *provider;
+	struct provider *provider, *taker = NULL;
 	char *host = NULL;
 	enum fault fault;
 
+	if (brings_client(config, entry))
+		taker = choose_same_client(config, entry);
 	block = config_account(config, entry->account);
 	if (block != NULL && block->provider != NULL &&
-	    strcmp(block->provider, entry->provider) != 0) {
+	    strcmp(block->provider, entry->provider) != 0 &&
+	    (taker == NULL || strcmp(block->provider, taker->name) != 0)) {
 		why_set(why, 0,
 		    "the grant is of provider '%s', the configuration says "
 		    "'%s': change it back, or run: mailtoken login %s",
 		    entry->provider, block->provider, entry->account);
 		return FAULT_CONFIG_ERROR;
 	}
+	if (taker != NULL)
+		return take_over(taker, entry, provider_out, why);
 	provider = config_provider(config, entry->provider);
 	if (provider == NULL && grant_is_imported(entry))
 		return grant_provider_of_entry(entry, provider_out, why);

@@ -41,12 +41,7 @@ static enum fault set_names(const struct import_source *source,
 	return fault;
 }
 
-static bool same_secret(const struct secret *a, const struct secret *b)
-{
-	return a == NULL || secret_equal(a, b);
-}
-
-/* Is it the client that a block describes? */
+/* Is it the client that a block describes?  The block's secret counts. */
 static bool is_of(const struct foreign *foreign, const char *host,
     const struct provider *provider)
 {
@@ -55,7 +50,8 @@ static bool is_of(const struct foreign *foreign, const char *host,
 
 	if (provider->client_id == NULL || provider_is_app_only(provider) ||
 	    strcmp(provider->client_id, foreign->client_id) != 0 ||
-	    !same_secret(foreign->client_secret, provider->client_secret) ||
+	    (foreign->client_secret != NULL &&
+		provider->client_secret == NULL) ||
 	    provider_token_host(provider, &known) != FAULT_NONE)
 		return false;
 	same = strcmp(known, host) == 0;
@@ -236,6 +232,13 @@ static enum fault read_foreign(const struct import_source *source,
 		fault = from_foreign(source, &foreign, entry, why);
 	if (fault == FAULT_NONE)
 		fault = check(source, entry, why);
+	if (fault == FAULT_NONE && foreign.assumed)
+		why_set(why, 0,
+		    "%s: nothing says the provider (there is no "
+		    "token_endpoint), so Google was assumed, as sasl-xoauth2 "
+		    "does: if it is another's, write its token_endpoint into "
+		    "the token file and import it again with --replace",
+		    entry->account);
 	foreign_drop(&foreign);
 	if (fault != FAULT_NONE) {
 		entry_free(entry);

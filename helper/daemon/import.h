@@ -25,6 +25,9 @@ struct import_source {
 /*
  * import_read - one record; the caller's
  *
+ * why  out: with FAULT_NONE what had to be assumed, or nothing (why_set()
+ *         was not called)
+ *
  * FAULT_BAD_REQUEST for data that is not of that format, or that does not say
  * what it takes; FAULT_CONFIG_ERROR when the configuration has another
  * provider for the account; why says which; FAULT_NOMEM.

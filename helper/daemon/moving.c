@@ -103,13 +103,15 @@ static bool can_open(const char *path)
 }
 
 static void answer_imported(struct conn *conn, const struct entry *entry,
-    const char *unsaved)
+    const char *assumed, const char *unsaved)
 {
 	struct provider *provider = NULL;
 	struct why why = { .err = 0, .text = "" };
-	const char *warnings[3];
+	const char *warnings[4];
 	size_t n = 0;
 
+	if (assumed[0] != '\0')
+		warnings[n++] = assumed;
 	if (unsaved != NULL)
 		warnings[n++] = unsaved;
 	if (grant_provider(conn->engine->config, entry, &provider, &why) !=
@@ -130,7 +132,7 @@ void moving_import(struct conn *conn)
 	char folded[ACCOUNT_MAX_BYTES + 1];
 	struct entry *entry = NULL;
 	struct account *account;
-	struct why why = { .err = 0, .text = "" };
+	struct why why = { .err = 0, .text = "" }, unsaved;
 	enum fault fault;
 
 	fault = read_record(conn, &entry, &why);
@@ -146,8 +148,9 @@ void moving_import(struct conn *conn)
 		conn_refuse(conn, fault, why.text);
 		return;
 	}
-	fault = account_adopt(account, entry, &why);
-	answer_imported(conn, entry, fault == FAULT_NONE ? NULL : why.text);
+	fault = account_adopt(account, entry, &unsaved);
+	answer_imported(conn, entry, why.text,
+	    fault == FAULT_NONE ? NULL : unsaved.text);
 }
 
 static void name_account(void *ctx, struct account *account)

@@ -4,6 +4,8 @@
  * The state of accounts, once and at each change: those with a record, and
  * those whose application signs in for itself.
  */
+#include <stdio.h>
+
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
 #include "daemon/apps.h"
@@ -31,7 +33,8 @@ static void show(void *ctx, struct account *account)
 	struct why why;
 
 	if ((!account_exists(account) && conn->phase != CONN_STREAMING) ||
-	    !is_shown(conn, account_name(account)))
+	    !is_shown(conn, account_name(account)) ||
+	    apps_provider(conn->engine->config, account_name(account)) != NULL)
 		return;
 	account_describe(account, &view);
 	/* One that cannot be read is not read again: view has its text. */
@@ -58,12 +61,21 @@ static void show_app(struct conn *conn, const char *mailbox)
 	const struct config_account *block = config_account(config, mailbox);
 	struct provider *provider = apps_provider(config, mailbox);
 	struct account *account = apps_peek(conn->engine->apps, mailbox);
+	struct account *old = accounts_find(conn->engine->accounts, mailbox);
 	struct account_view view = { .state = ACCOUNT_ACTIVE };
+	char text[ACCOUNT_MAX_BYTES + 100];
 
 	if (provider == NULL || !is_shown(conn, mailbox))
 		return;
 	if (account != NULL)
 		account_describe(account, &view);
+	if (view.text == NULL && old != NULL && account_exists(old)) {
+		(void)snprintf(text, sizeof(text),
+		    "an older grant of a sign-in is kept and not used: to end "
+		    "it, run: mailtoken logout %s",
+		    mailbox);
+		view.text = text;
+	}
 	view.account = mailbox;
 	view.provider = provider->name;
 	view.servers = block->servers;

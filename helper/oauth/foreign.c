@@ -7,6 +7,7 @@
 #include "oauth/foreign.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "oauth/reply_impl.h"
 
@@ -63,13 +64,50 @@ static enum fault find(const struct sources *sources, const char *name,
 	    sources->why);
 }
 
+/* What samples have where a value is to be written. */
+static bool is_placeholder(struct span text)
+{
+	static const char *const begin[] = { "your_", "your-", "your ", "<" };
+	static const char *const within[] = { "goes here", "goes_here",
+		"goes-here", "00000000-1111-2222-3333-444444444444",
+		"00000000-0000-0000-0000-000000000000" };
+	size_t i, at, n;
+
+	for (i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
+		n = strlen(begin[i]);
+		if (text.n >= n && strncasecmp(text.p, begin[i], n) == 0)
+			return true;
+	}
+	for (i = 0; i < sizeof(within) / sizeof(within[0]); i++) {
+		n = strlen(within[i]);
+		for (at = 0; at + n <= text.n; at++)
+			if (strncasecmp(text.p + at, within[i], n) == 0)
+				return true;
+	}
+	return span_is(text, "...");
+}
+
+static enum fault find_own(const struct sources *sources, const char *name,
+    struct span *text_out)
+{
+	enum fault fault = find(sources, name, text_out);
+
+	if (fault != FAULT_NONE || !is_placeholder(*text_out))
+		return fault;
+	why_set(sources->why, 0,
+	    "its %s is still the placeholder of a sample: write the real one "
+	    "there, or sign the account in with mailtoken login",
+	    name);
+	return FAULT_GARBLED;
+}
+
 static enum fault take(const struct sources *sources, const char *name,
     char **out)
 {
 	struct span text;
 	enum fault fault;
 
-	fault = find(sources, name, &text);
+	fault = find_own(sources, name, &text);
 	if (fault != FAULT_NONE || text.n == 0)
 		return fault;
 	*out = strdup(text.p);
@@ -82,7 +120,7 @@ static enum fault take_secret(const struct sources *sources, const char *name,
 	struct span text;
 	enum fault fault;
 
-	fault = find(sources, name, &text);
+	fault = find_own(sources, name, &text);
 	if (fault != FAULT_NONE || text.n == 0)
 		return fault;
 	return secret_new(text, secret_out);
@@ -164,6 +202,7 @@ static enum fault read_sasl_xoauth2(const struct sources *sources,
 	if (fault == FAULT_NONE)
 		fault = reply_number(source_of(sources, "refresh_window"),
 		    "refresh_window", margin, &foreign->margin_s, sources->why);
+	foreign->assumed = foreign->token_endpoint == NULL;
 	if (fault == FAULT_NONE)
 		fault = set_default(&foreign->token_endpoint, GOOGLE_TOKEN);
 	return fault;

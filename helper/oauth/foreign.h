@@ -28,6 +28,7 @@ struct foreign {
 	char *ca_file;
 	char *ca_path;
 	int64_t margin_s; /* 0: not said */
+	bool assumed;	  /* nobody says the token_endpoint: Google's */
 };
 
 /*

@@ -182,6 +182,11 @@ static enum fault no_flow(const struct provider *provider, struct why *why)
 	    provider->untried ?
 		"the preset is data only, nobody has tried it: to be the "
 		"first, name the flow, as in --flow browser" :
+		provider->client_secret != NULL ?
+		"nothing says how to sign in: write "
+		"authorization_endpoint = 'https://...', or, if the "
+		"application signs in for itself, flow = "
+		"'client-credentials'" :
 		"device_authorization_endpoint is missing: nothing says how "
 		"to sign in: write device_authorization_endpoint = "
 		"'https://...' or authorization_endpoint = 'https://...'",
@@ -222,7 +227,9 @@ enum fault provider_check(const struct provider *provider, struct why *why)
 		    "client_id is missing: register an application (README) "
 		    "and write client_id = '...'",
 		    why);
-	if (provider->flow == FLOW_NONE && provider->untried)
+	/* A client with a secret may have come to renew what was imported. */
+	if (provider->flow == FLOW_NONE &&
+	    (provider->untried || provider->client_secret != NULL))
 		return FAULT_NONE;
 	return provider_check_flow(provider, provider->flow, why);
 }

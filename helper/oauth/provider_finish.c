@@ -87,8 +87,6 @@ static void choose_flow(struct provider *provider)
 		provider->flow = FLOW_DEVICE;
 	else if (provider->authorization_endpoint != NULL)
 		provider->flow = FLOW_BROWSER;
-	else if (provider->client_secret != NULL)
-		provider->flow = FLOW_CLIENT_CREDENTIALS;
 }
 
 static enum fault expand_tenant(char **slot, const char *tenant)
