@@ -253,7 +253,7 @@ void account_tell(struct account *account)
 	log_str(&line, "from", account_state_word(account->told_state));
 	log_str(&line, "to", account_state_word(state));
 	log_str(&line, "unsaved", account->unsaved ? "yes" : NULL);
-	log_str(&line, "text", account->text);
+	log_plain(&line, "text", account->text);
 	log_end(&line);
 	account->told_state = state;
 	account->told_unsaved = account->unsaved;

@@ -52,7 +52,7 @@ static void log_request(const struct conn *conn)
 	}
 	log_str(&line, "outcome",
 	    conn->cancelled ? "cancelled" : fault_word(conn->outcome));
-	log_str(&line, "note", verbs_note(conn));
+	log_plain(&line, "note", verbs_note(conn));
 	log_int(&line, "ms", clock_boot_ms() - conn->started_ms);
 	log_end(&line);
 }

@@ -184,9 +184,9 @@ static void log_exchange(const struct account *account, enum fault fault,
 		log_int(&line, "life", account->life.granted_s);
 	} else {
 		log_int(&line, "status", failure->status);
-		log_str(&line, "error", failure->error);
-		log_str(&line, "text", failure->text);
-		log_str(&line, "trace", failure->trace);
+		log_plain(&line, "error", failure->error);
+		log_plain(&line, "text", failure->text);
+		log_plain(&line, "trace", failure->trace);
 	}
 	log_end(&line);
 }

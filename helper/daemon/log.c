@@ -1,55 +1,37 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Sink, escaping and rate limit.  A line is built in the caller's struct and
+ * Levels, escaping and rate limit.  A line is built in the caller's struct and
  * leaves in one write, so that lines of two processes cannot mix.
  */
 #include "daemon/log.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "daemon/clock.h"
+#include "daemon/sink.h"
 #include "wire/attr.h"
 
 #define LINE_MAX_BYTES 2000
 #define TAIL_BYTES     4 /* "..." and a closing quote */
 #define WINDOW_MS      10000
 #define WINDOW_LINES   100
+/* One a level, and one for requests, which no level may suffer from. */
+#define BUDGET_REQUEST 0
+#define BUDGETS	       (LOG_LEVEL_DEBUG + 1)
 
 static struct {
-	bool to_syslog;
 	enum log_level level;
 	int64_t window_ms; /* when the present window began */
-	int lines;
+	int lines[BUDGETS];
 	int64_t dropped;
-} sink = { false, LOG_LEVEL_INFO, 0, 0, 0 };
-
-/* JOURNAL_STREAM is "device:inode" of the stream (systemd.exec(5)). */
-static bool journal_reads_stderr(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	char ours[64];
-	struct stat st;
-
-	if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
-		return false;
-	(void)snprintf(ours, sizeof(ours), "%llu:%llu",
-	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-	return strcmp(stream, ours) == 0;
-}
+	bool stalled; /* nobody reads */
+} sink = { .level = LOG_LEVEL_INFO };
 
 void log_open(void)
 {
-	sink.to_syslog = !journal_reads_stderr() &&
-	    access("/dev/log", F_OK) == 0;
-	if (sink.to_syslog)
-		openlog("mailtokend", LOG_PID | LOG_NDELAY, LOG_MAIL);
+	sink_open();
 }
 
 void log_level_set(enum log_level level)
@@ -102,13 +84,16 @@ static bool is_bare(struct span value)
 	return true;
 }
 
-/* One byte inside quotes; what a terminal or a parser could obey is escaped. */
-static bool put_quoted(struct log_line *line, char c)
+/* One byte inside quotes; what a terminal or a parser could obey is escaped,
+ * but not the escapes of a text that has been through attr_plain(). */
+static bool put_quoted(struct log_line *line, char c, bool is_plain)
 {
 	char escaped[8];
 
 	if (c == '"')
 		return put(line, "\\\"", 2);
+	if (c == '\\' && is_plain)
+		return put(line, &c, 1);
 	attr_plain((struct span){ &c, 1 }, escaped, sizeof(escaped));
 	return put(line, escaped, strlen(escaped));
 }
@@ -123,7 +108,8 @@ static void put_tail(struct log_line *line, const char *tail)
 	line->on = false;
 }
 
-void log_span(struct log_line *line, const char *name, struct span value)
+static void put_pair(struct log_line *line, const char *name, struct span value,
+    bool is_plain)
 {
 	bool bare = is_bare(value);
 	size_t i, start = line->n;
@@ -139,13 +125,23 @@ void log_span(struct log_line *line, const char *name, struct span value)
 	}
 	for (i = 0; i < value.n; i++) {
 		if (bare ? put(line, value.p + i, 1) :
-			   put_quoted(line, value.p[i]))
+			   put_quoted(line, value.p[i], is_plain))
 			continue;
 		put_tail(line, bare ? "..." : "...\"");
 		return;
 	}
 	if (!bare && !put(line, "\"", 1))
 		put_tail(line, "\"");
+}
+
+void log_span(struct log_line *line, const char *name, struct span value)
+{
+	put_pair(line, name, value, false);
+}
+
+void log_plain(struct log_line *line, const char *name, const char *text)
+{
+	put_pair(line, name, span_of(text), true);
 }
 
 void log_str(struct log_line *line, const char *name, const char *value)
@@ -161,64 +157,57 @@ void log_int(struct log_line *line, const char *name, int64_t value)
 	log_str(line, name, digits);
 }
 
+/* What was held back is said first, or stays counted. */
+static void tell_dropped(void)
+{
+	char text[64];
+	int n;
+
+	if (sink.dropped == 0)
+		return;
+	n = snprintf(text, sizeof(text), "event=log-dropped lines=%lld",
+	    (long long)sink.dropped);
+	sink.stalled = n < 0 || !sink_write(LOG_LEVEL_WARNING, text, (size_t)n);
+	if (!sink.stalled)
+		sink.dropped = 0;
+}
+
+static bool within_rate(enum log_level level, const char *event)
+{
+	int64_t now_ms = clock_boot_ms();
+	int *lines =
+	    &sink.lines[strcmp(event, "request") == 0 ? BUDGET_REQUEST :
+							(int)level];
+
+	if (now_ms < sink.window_ms || now_ms - sink.window_ms >= WINDOW_MS) {
+		sink.window_ms = now_ms;
+		memset(sink.lines, 0, sizeof(sink.lines));
+		tell_dropped();
+	} else if (sink.stalled) {
+		tell_dropped();
+	}
+	if (*lines >= WINDOW_LINES) {
+		sink.dropped++;
+		return false;
+	}
+	(*lines)++;
+	return true;
+}
+
 void log_start(struct log_line *line, enum log_level level, const char *event)
 {
 	line->level = level;
-	line->on = level <= sink.level;
+	line->on = level <= sink.level && within_rate(level, event);
 	line->n = 0;
 	log_str(line, "event", event);
 }
 
-static void send_line(enum log_level level, const char *text, size_t n)
-{
-	char out[sizeof(((struct log_line *)NULL)->text) + 8];
-	int length;
-
-	if (sink.to_syslog) {
-		syslog((int)level, "%.*s", (int)n, text);
-		return;
-	}
-	length = snprintf(out, sizeof(out), "<%d>%.*s\n", (int)level, (int)n,
-	    text);
-	/* A log that cannot be written is no reason to stop serving. */
-	while (length > 0 && write(STDERR_FILENO, out, (size_t)length) < 0 &&
-	    errno == EINTR)
-		continue;
-}
-
-/* Whether this line may go out; says first what was held back before. */
-static bool within_rate(enum log_level level)
-{
-	int64_t now_ms = clock_boot_ms(), dropped;
-	struct log_line line;
-
-	if (now_ms < sink.window_ms || now_ms - sink.window_ms >= WINDOW_MS) {
-		dropped = sink.dropped;
-		sink.window_ms = now_ms;
-		sink.lines = 0;
-		sink.dropped = 0;
-		if (dropped > 0) {
-			log_start(&line, LOG_LEVEL_WARNING, "log-dropped");
-			log_int(&line, "lines", dropped);
-			send_line(line.level, line.text, line.n);
-		}
-	}
-	if (level < LOG_LEVEL_INFO)
-		return true;
-	if (sink.lines >= WINDOW_LINES) {
-		sink.dropped++;
-		return false;
-	}
-	sink.lines++;
-	return true;
-}
-
 void log_end(struct log_line *line)
 {
-	if (line->level > sink.level || line->n == 0 ||
-	    !within_rate(line->level))
+	if (line->n == 0 || sink_write(line->level, line->text, line->n))
 		return;
-	send_line(line->level, line->text, line->n);
+	sink.stalled = true;
+	sink.dropped++;
 }
 
 void log_event(enum log_level level, const char *event, const char *format, ...)
@@ -235,6 +224,6 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
 	n = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (n > 0)
-		log_str(&line, "text", text);
+		log_plain(&line, "text", text);
 	log_end(&line);
 }

@@ -4,11 +4,10 @@
  * log - one line an event, one sink
  *
  * logfmt: event=... then name=value pairs; values with blanks or quotes are
- * quoted, foreign bytes escaped.  Sink: stderr with "<N>" prefixes under a
- * supervisor that reads it (JOURNAL_STREAM names it, or there is no
- * /dev/log), else syslog LOG_MAIL; never both.  At most 100 lines in 10 s of
- * level info or lower; what was dropped is counted in a later line.  There
- * is no way to give it a secret.
+ * quoted, foreign bytes escaped.  A line that sink.h cannot write at once is
+ * dropped.  So is what is over 100 lines in 10 s of one level, or of requests.
+ * What was dropped is counted in a later line.  There is no way to give it a
+ * secret.
  */
 #ifndef MAILTOKEN_DAEMON_LOG_H
 #define MAILTOKEN_DAEMON_LOG_H
@@ -49,6 +48,8 @@ struct log_line {
 void log_start(struct log_line *line, enum log_level level, const char *event);
 void log_str(struct log_line *line, const char *name, const char *value);
 void log_span(struct log_line *line, const char *name, struct span value);
+/* log_plain - a text that attr_plain() has made, or a sentence of ours. */
+void log_plain(struct log_line *line, const char *name, const char *text);
 void log_int(struct log_line *line, const char *name, int64_t value);
 void log_end(struct log_line *line);
 

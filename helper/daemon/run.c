@@ -185,6 +185,7 @@ static void leave_foreground(int ready_fd)
 		(void)dup2(null, i);
 	if (null >= 0)
 		(void)close(null);
+	log_open(); /* not the terminal's any more */
 }
 
 static enum run_end run(struct running *running)

@@ -23,6 +23,11 @@ int64_t clock_boot_ms(void)
 	return now_ms;
 }
 
+int64_t clock_wall_s(void)
+{
+	return 0;
+}
+
 /* What the calls between start() and stop() wrote. */
 static int saved_stderr = -1, file_fd = -1;
 
@@ -93,6 +98,22 @@ static void foreign_bytes_are_escaped(void **state)
 	    "b=\"q\\\"q\\x5cq\\x00\\x7f\\xc3\\xa4\" c=\"k=v\" d=%s%n\n");
 }
 
+static void what_is_plain_is_not_escaped_again(void **state)
+{
+	struct log_line line;
+
+	(void)state;
+	start();
+	log_start(&line, LOG_LEVEL_ERROR, "x");
+	log_plain(&line, "trace", "a\\x0ab");
+	log_plain(&line, "text", "say \"x\" \n");
+	log_end(&line);
+	log_event(LOG_LEVEL_ERROR, "y", "a\\x1bb");
+	assert_string_equal(stop(),
+	    "<3>event=x trace=\"a\\x0ab\" text=\"say \\\"x\\\" "
+	    "\\x0a\"\n<3>event=y text=\"a\\x1bb\"\n");
+}
+
 static void long_lines_are_cut(void **state)
 {
 	char value[5000];
@@ -133,6 +154,7 @@ static void every_length_fits(void **state)
 		log_start(&line, LOG_LEVEL_ERROR, "x");
 		log_span(&line, "a", (struct span){ value, n });
 		log_str(&line, "b", "c d");
+		now_ms += 20000; /* no limit here */
 		log_int(&line, "e", 5);
 		assert_true(line.n <= 2000);
 	}
@@ -183,6 +205,26 @@ static void a_flood_is_counted_and_warnings_pass(void **state)
 	    "<4>event=log-dropped lines=51\n<6>event=later text=x\n"));
 }
 
+/* Whoever may be refused can ask again. */
+static void requests_have_one_limit_at_any_level(void **state)
+{
+	const char *text;
+	int i;
+
+	(void)state;
+	start();
+	for (i = 0; i < 150; i++) {
+		log_event(LOG_LEVEL_NOTICE, "request", "x");
+		log_event(LOG_LEVEL_INFO, "request", "x");
+		log_event(LOG_LEVEL_WARNING, "rejected", "x");
+	}
+	log_event(LOG_LEVEL_NOTICE, "stop", "x");
+	text = stop();
+	assert_int_equal(count(text, "event=request"), 100);
+	assert_int_equal(count(text, "event=rejected"), 100);
+	assert_int_equal(count(text, "event=stop"), 1);
+}
+
 static void level_words_are_the_five(void **state)
 {
 	enum log_level level = LOG_LEVEL_ERROR;
@@ -200,10 +242,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_is_logfmt_with_its_priority),
 		cmocka_unit_test(foreign_bytes_are_escaped),
+		cmocka_unit_test(what_is_plain_is_not_escaped_again),
 		cmocka_unit_test(long_lines_are_cut),
 		cmocka_unit_test(every_length_fits),
 		cmocka_unit_test(lines_above_the_level_are_dropped),
 		cmocka_unit_test(a_flood_is_counted_and_warnings_pass),
+		cmocka_unit_test(requests_have_one_limit_at_any_level),
 		cmocka_unit_test(level_words_are_the_five),
 	};
 
