@@ -46,6 +46,11 @@ static enum fault show(const struct refresh *refresh, const struct attrs *list,
 		buf_add_lit(&line, "; the token is good for ");
 		text_duration(&line, expires_s - print_now_s());
 	}
+	if (renewed == FAULT_NONE && attr_is(list, ATTR_UNSAVED, "yes"))
+		buf_add_lit(&line,
+		    "; unsaved: the new grant is in memory only, because the "
+		    "keyring could not be written: make that possible, and do "
+		    "not stop the helper before");
 	print_sentence(&out, &line, 4);
 	return print_answer(&out, why);
 }

@@ -211,6 +211,7 @@ enum account_state account_state(const struct account *account)
 	case TROUBLE_NONE:
 		return account->may_renew ? ACCOUNT_ACTIVE :
 					    ACCOUNT_LOGIN_NEEDED;
+	case TROUBLE_DISK:
 	case TROUBLE_TRANSIENT: return ACCOUNT_BACKOFF;
 	case TROUBLE_LOGIN: return ACCOUNT_LOGIN_NEEDED;
 	case TROUBLE_CONFIG:
@@ -269,7 +270,6 @@ enum fault account_adopt(struct account *account, struct entry *entry,
 	account->life = life_of(entry);
 	account->asked_s = clock_wall_s();
 	account->not_before_ms = 0;
-	account->stopped_for_disk = false;
 	note_record(account);
 	account_trouble(account, TROUBLE_NONE, NULL);
 	account_save(account, NULL);
@@ -393,7 +393,8 @@ void account_describe(struct account *account, struct account_view *view_out)
 		view.grant_expires_s = entry->grant_expires_s;
 		view.expires_s = now.wall_s + life_left_s(&account->life, &now);
 	}
-	if (account->trouble == TROUBLE_TRANSIENT)
+	if (account->trouble == TROUBLE_TRANSIENT ||
+	    account->trouble == TROUBLE_DISK)
 		view.next_try_s = now.wall_s +
 		    (account->next_try_ms - now.boot_ms) / 1000;
 	*view_out = view;

@@ -36,6 +36,7 @@ struct account_answer {
 	const struct secret *token; /* FAULT_NONE */
 	const char *serial;
 	int64_t expires_s;
+	bool unsaved; /* its record is in memory only */
 };
 
 typedef void account_answer_fn(void *ctx, const struct account_answer *answer);
@@ -154,7 +155,8 @@ void account_save_last(struct account *account);
 /* account_is_unsaved - whether the newest record is in memory only. */
 bool account_is_unsaved(const struct account *account);
 
-/* account_give_up - stopping: whoever waits for a queued refresh is told. */
+/* account_give_up - stopping: whoever waits for a queued refresh is told, and
+ * what is unsaved is tried every second. */
 void account_give_up(struct account *account);
 
 /* What status and watch show. */

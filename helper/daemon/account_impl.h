@@ -19,12 +19,14 @@
 #define ACCOUNT_BACKOFF_MAX_S	  900
 #define ACCOUNT_RETRY_AFTER_MAX_S 3600
 #define ACCOUNT_WAIT_MAX_S	  25
+#define ACCOUNT_ROOM_MIN_MS	  1000 /* between looks for room on disk */
 #define ACCOUNT_NEVER_MS	  (INT64_MIN / 2) /* a difference fits */
 
 /* Why the last exchange did not bring a token. */
 enum trouble {
 	TROUBLE_NONE,
 	TROUBLE_TRANSIENT,
+	TROUBLE_DISK, /* no room for a record: none was asked for */
 	TROUBLE_LOGIN,
 	TROUBLE_CONFIG,
 	TROUBLE_ISSUER, /* the configuration names another one */
@@ -40,8 +42,6 @@ struct account {
 	bool stale;    /* the configuration changed in flight */
 	char *subject; /* is_app: the mailbox, or NULL */
 	bool unsaved;
-	bool stopped_for_disk; /* a renewal waits for room on disk */
-	int64_t room_try_ms;   /* ... until this boot time */
 	struct life life;
 	int64_t asked_s; /* unix seconds; 0: not since start */
 	int64_t refreshed_s;
@@ -51,7 +51,7 @@ struct account {
 	char *text; /* its sentence, or NULL */
 	unsigned failures;
 	int64_t last_try_ms;   /* boot time */
-	int64_t next_try_ms;   /* boot time; TROUBLE_TRANSIENT */
+	int64_t next_try_ms;   /* boot time; TROUBLE_TRANSIENT, _DISK */
 	bool told_to_wait;     /* ... by the provider */
 	int64_t forced_ms;     /* last refresh for a refused token */
 	int64_t not_before_ms; /* spread after a start */
@@ -88,7 +88,7 @@ enum fault account_provider(const struct account *account,
 /* account_save.c */
 void account_save(struct account *account, struct keyring_stage *stage);
 void account_save_state(struct account *account, enum entry_state state);
-bool account_save_room(struct account *account);
+bool account_save_room(struct account *account, struct why *why);
 
 /* account_rejected.c */
 bool account_was_refused(const struct account *account);

@@ -6,30 +6,41 @@
  */
 #include "daemon/account_impl.h"
 
-#define DISK_RETRY_MS 60000
-#define SAVE_MIN_MS   1000
-#define SAVE_MAX_MS   60000
+#include <errno.h>
+#include <stdio.h>
+
+#define SAVE_MIN_MS 1000
+#define SAVE_MAX_MS 60000
 
 /*
- * Room on disk is made before the refresh token is spent.  A renewal that
- * nobody waits for is put off without it; when a mail waits, the token is
- * fetched all the same and its record stays in memory.
+ * Room on disk is made before the refresh token is spent; without it nothing
+ * is asked of the provider, even if a mail waits.  A keyring that cannot be
+ * written at all is another thing: somebody may have made it so on purpose.
  */
-bool account_save_room(struct account *account)
+bool account_save_room(struct account *account, struct why *why)
 {
-	struct why why;
+	const char *path = keyring_path(account->engine->keyring);
 	enum fault fault;
+	char text[320];
 
 	fault = keyring_stage_new(account->engine->keyring,
-	    span_of(account->name), &account->stage, &why);
-	if (fault != FAULT_NONE && !account->stopped_for_disk)
-		log_event(LOG_LEVEL_ERROR, "no-room",
-		    "%s: a new record could not be stored, because %s; "
-		    "renewals wait until it can",
-		    account->name, why.text);
-	account->stopped_for_disk = fault != FAULT_NONE;
-	account->room_try_ms = clock_boot_ms() + DISK_RETRY_MS;
-	return fault == FAULT_NONE || account->wish.urgent;
+	    span_of(account->name), &account->stage, why);
+	if (fault == FAULT_READ_ONLY && account->wish.urgent)
+		return true;
+	if (fault == FAULT_NONE)
+		return true;
+	if (why->err == ENOSPC || why->err == EDQUOT)
+		(void)snprintf(text, sizeof(text),
+		    "the keyring's file system is full, so the token is not "
+		    "renewed: make room (df -h %s; df -i %s)",
+		    path, path);
+	else
+		(void)snprintf(text, sizeof(text),
+		    "a new record could not be stored, so the token is not "
+		    "renewed: %s",
+		    why->text);
+	why_set(why, 0, "%s", text);
+	return false;
 }
 
 static void try_again(evutil_socket_t fd, short events, void *ctx)
@@ -75,6 +86,8 @@ void account_save(struct account *account, struct keyring_stage *stage)
 	    account->save_delay_ms * 2;
 	if (account->save_delay_ms > SAVE_MAX_MS)
 		account->save_delay_ms = SAVE_MAX_MS;
+	if (account->engine->stopping)
+		account->save_delay_ms = SAVE_MIN_MS;
 	renewal_set_timer(account, &account->save_timer, try_again,
 	    account->save_delay_ms);
 }

@@ -138,14 +138,23 @@ void answer_app(struct buf *out, const char *account,
 	finish(&writer);
 }
 
-void answer_refreshed(struct buf *out, const char *account, int64_t expires_s)
+static void put_renewed(struct attr_writer *writer,
+    const struct account_answer *answer)
+{
+	attr_put_int(writer, ATTR_EXPIRES, answer->expires_s);
+	if (answer->unsaved)
+		attr_put_str(writer, ATTR_UNSAVED, "yes");
+}
+
+void answer_refreshed(struct buf *out, const char *account,
+    const struct account_answer *answer)
 {
 	struct attr_writer writer;
 
 	attr_begin(&writer, out, WIRE_FIRST);
 	attr_put_str(&writer, ATTR_RESULT, RESULT_OK);
 	attr_put_str(&writer, ATTR_ACCOUNT, account);
-	attr_put_int(&writer, ATTR_EXPIRES, expires_s);
+	put_renewed(&writer, answer);
 	finish(&writer);
 }
 
@@ -158,7 +167,7 @@ void answer_due(struct buf *out, const char *account,
 	attr_put_str(&writer, ATTR_ACCOUNT, account);
 	attr_put_str(&writer, ATTR_OUTCOME, fault_word(answer->fault));
 	if (answer->fault == FAULT_NONE)
-		attr_put_int(&writer, ATTR_EXPIRES, answer->expires_s);
+		put_renewed(&writer, answer);
 	else
 		put_plain(&writer, ATTR_TEXT, answer->text);
 	finish(&writer);

@@ -28,7 +28,8 @@ void answer_token(struct buf *out, const struct account_answer *answer,
     struct span login);
 void answer_app(struct buf *out, const char *account,
     const struct provider *provider, const struct account_answer *answer);
-void answer_refreshed(struct buf *out, const char *account, int64_t expires_s);
+void answer_refreshed(struct buf *out, const char *account,
+    const struct account_answer *answer);
 void answer_due(struct buf *out, const char *account,
     const struct account_answer *answer);
 struct answer_warnings {

@@ -59,6 +59,7 @@ static void fill_token(const struct account *account,
 		.token = account->entry->access_token,
 		.serial = account->entry->serial,
 		.expires_s = account->entry->expires_s,
+		.unsaved = account->unsaved,
 		.retry_after_s = -1,
 	};
 }
@@ -148,6 +149,10 @@ bool asking_may_try(struct account *account, const struct now *now,
 		answer->retry_after_s =
 		    (account->next_try_ms - now->boot_ms + 999) / 1000;
 		return now->boot_ms >= account->next_try_ms;
+	case TROUBLE_DISK:
+		answer->fault = FAULT_TRY_LATER;
+		answer->retry_after_s = 1;
+		return since_ms >= ACCOUNT_ROOM_MIN_MS;
 	case TROUBLE_ISSUER:
 	case TROUBLE_RECORD: answer->fault = FAULT_CONFIG_ERROR; return false;
 	case TROUBLE_NONE: break;
@@ -259,8 +264,6 @@ static bool should_renew(struct account *account, const struct now *now,
 
 	if (life_renew_in_ms(&account->life, now, server_min_s) > 0)
 		return false;
-	if (account->stopped_for_disk)
-		return false; /* its timer looks again */
 	return asking_may_try(account, now, &unused) &&
 	    now->boot_ms - account->life.received_boot_ms >=
 	    LIFE_RENEWALS_APART_S * 1000;
@@ -373,6 +376,8 @@ void account_give_up(struct account *account)
 		.text = "the helper is stopping",
 		.retry_after_s = 1 };
 
+	if (account->unsaved)
+		account_save(account, NULL); /* and often from now on */
 	if (account_in_flight(account))
 		return;
 	slots_done(account->engine->slots, &account->wish);

@@ -13,6 +13,9 @@
 
 #define ODD_STATUS_MAX_MS (24 * 3600 * INT64_C(1000))
 #define LOCAL_RETRY_S	  60
+#define ROOM_IDLE_MS	  60000
+#define ROOM_ASKED_S	  600
+#define ROOM_DOUBLINGS	  2 /* of ACCOUNT_ROOM_MIN_MS */
 
 static void exchange_start(void *ctx);
 
@@ -94,6 +97,27 @@ static enum fault fail_transient(struct account *account, int64_t retry_after_s,
 	delay_ms = backoff_ms(account, retry_after_s);
 	account->next_try_ms = clock_boot_ms() + delay_ms;
 	return answer_fault(account, FAULT_TRY_LATER, (delay_ms + 999) / 1000);
+}
+
+/* Looked for again soon where somebody asks: a mail waits for it. */
+static void fail_for_room(struct account *account, const char *text)
+{
+	int64_t now_ms = clock_boot_ms();
+	int64_t delay_ms = ROOM_IDLE_MS;
+
+	if (account->trouble != TROUBLE_DISK) {
+		account->failures = 0;
+		log_event(LOG_LEVEL_ERROR, "no-room", "%s: %s", account->name,
+		    text);
+	}
+	account_trouble(account, TROUBLE_DISK, text);
+	if (llabs(clock_wall_s() - account->asked_s) < ROOM_ASKED_S)
+		delay_ms = ACCOUNT_ROOM_MIN_MS << account->failures;
+	if (account->failures < ROOM_DOUBLINGS)
+		account->failures++;
+	account->last_try_ms = now_ms;
+	account->next_try_ms = now_ms + delay_ms;
+	(void)answer_fault(account, FAULT_TRY_LATER, (delay_ms + 999) / 1000);
 }
 
 /*
@@ -341,8 +365,13 @@ static void exchange_start(void *ctx)
 	account->started_ms = clock_boot_ms();
 	account->not_before_ms = 0;
 	/* Only now: many may queue, and few records stay in memory. */
-	if (account_entry(account) != NULL &&
-	    (account->is_app || account_save_room(account))) {
+	if (account_entry(account) == NULL) {
+		end(account);
+		return;
+	}
+	if (!account->is_app && !account_save_room(account, &why)) {
+		fail_for_room(account, why.text);
+	} else {
 		fault = begin(account, &why);
 		if (fault == FAULT_NONE)
 			return;

@@ -52,7 +52,8 @@ static int64_t wanted_in_ms(const struct account *account,
 	/* An application has no grant that could lapse. */
 	if (!account->may_renew || (account->is_app && !in_use))
 		return -1;
-	if (account->trouble == TROUBLE_CONFIG)
+	if (account->trouble == TROUBLE_CONFIG ||
+	    account->trouble == TROUBLE_DISK)
 		return 0;
 	return in_use ?
 	    life_renew_in_ms(&account->life, now, server_min_s(account)) :
@@ -62,13 +63,12 @@ static int64_t wanted_in_ms(const struct account *account,
 /* Boot time before which the last try forbids another unasked one. */
 static int64_t gate_ms(const struct account *account)
 {
-	if (account->trouble == TROUBLE_TRANSIENT)
+	if (account->trouble == TROUBLE_TRANSIENT ||
+	    account->trouble == TROUBLE_DISK)
 		return account->next_try_ms;
 	if (account->trouble == TROUBLE_CONFIG ||
 	    account->trouble == TROUBLE_RECORD)
 		return account->last_try_ms + ACCOUNT_RETRY_S * 1000;
-	if (account->stopped_for_disk)
-		return account->room_try_ms;
 	return account->last_try_ms + LIFE_RENEWALS_APART_S * 1000;
 }
 

@@ -46,13 +46,15 @@ static void look_whether_done(evutil_socket_t fd, short events, void *ctx)
 {
 	struct running *running = ctx;
 	bool late = clock_boot_ms() >= running->stop_at_ms;
+	bool done = keeper_is_done(running->keeper);
 
 	(void)fd;
 	(void)events;
 	if (!late &&
-	    !(keeper_is_done(running->keeper) && serve_is_idle(running->serve)))
+	    !(done && serve_is_idle(running->serve) &&
+		keeper_is_saved(running->keeper)))
 		return;
-	if (late)
+	if (late && !done)
 		log_event(LOG_LEVEL_WARNING, "stop",
 		    "a provider did not answer in time; stopping without it");
 	(void)event_base_loopexit(running->base, NULL);

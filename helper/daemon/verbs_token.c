@@ -119,7 +119,7 @@ static void refreshed(void *ctx, const struct account_answer *answer)
 		answer_failure(conn, answer);
 		return;
 	}
-	answer_refreshed(&conn->out, conn->request.folded, answer->expires_s);
+	answer_refreshed(&conn->out, conn->request.folded, answer);
 	conn_close_after(conn, FAULT_NONE);
 }
 

@@ -20,6 +20,7 @@
 #define TMP_PREFIX	 ".tmp-"
 #define NAMES_MAX_BYTES	 33554432	     /* of all files together */
 #define RECORD_MAX_BYTES WIRE_LIST_MAX_BYTES /* sealed ones too */
+#define STAGE_MORE_BYTES 32768 /* by which a record may grow at once */
 
 struct keyring {
 	int dirfd;
@@ -188,23 +189,28 @@ out:
 
 /* A rename would do away with what stands there; only a record may go. */
 static enum fault check_old(const struct keyring *keyring, const char *leaf,
-    struct why *why)
+    off_t *size_out, struct why *why)
 {
 	struct stat st;
 
-	if (fstatat(keyring->dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	*size_out = 0;
+	if (fstatat(keyring->dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		*size_out = st.st_size;
 		return safefile_check(&st, keyring->path, leaf, why);
+	}
 	if (errno == ENOENT)
 		return FAULT_NONE;
 	why_set(why, errno, "fstatat");
 	return FAULT_IO;
 }
 
-enum fault keyring_stage_new(struct keyring *keyring, struct span account,
-    struct keyring_stage **stage_out, struct why *why)
+/* bytes: of the new record, where that is known; else 0. */
+static enum fault make_stage(struct keyring *keyring, struct span account,
+    size_t bytes, struct keyring_stage **stage_out, struct why *why)
 {
 	struct keyring_stage *stage;
 	enum fault fault;
+	off_t size;
 
 	stage = calloc(1, sizeof(*stage));
 	if (stage == NULL)
@@ -213,10 +219,10 @@ enum fault keyring_stage_new(struct keyring *keyring, struct span account,
 	stage->tmp.fd = -1;
 	fault = name_file(account, stage->leaf, why);
 	if (fault == FAULT_NONE)
-		fault = check_old(keyring, stage->leaf, why);
+		fault = check_old(keyring, stage->leaf, &size, why);
 	if (fault == FAULT_NONE)
 		fault = safefile_make(keyring->dirfd,
-		    keyring->key != NULL ? RECORD_MAX_BYTES : ENTRY_MAX_BYTES,
+		    bytes > 0 ? (off_t)bytes : size + STAGE_MORE_BYTES,
 		    &stage->tmp, why);
 	if (fault != FAULT_NONE) {
 		keyring_stage_free(stage);
@@ -224,6 +230,12 @@ enum fault keyring_stage_new(struct keyring *keyring, struct span account,
 	}
 	*stage_out = stage;
 	return FAULT_NONE;
+}
+
+enum fault keyring_stage_new(struct keyring *keyring, struct span account,
+    struct keyring_stage **stage_out, struct why *why)
+{
+	return make_stage(keyring, account, 0, stage_out, why);
 }
 
 void keyring_stage_free(struct keyring_stage *stage)
@@ -260,6 +272,7 @@ enum fault keyring_save(struct keyring *keyring, const struct entry *entry,
 	struct buf bytes = BUF_INIT(RECORD_MAX_BYTES);
 	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
 	enum fault fault;
+	off_t unused;
 
 	fault = name_file(span_of(entry->account), leaf, why);
 	if (fault != FAULT_NONE)
@@ -274,9 +287,9 @@ enum fault keyring_save(struct keyring *keyring, const struct entry *entry,
 		goto out;
 	}
 	if (stage == NULL)
-		fault = keyring_stage_new(keyring, span_of(entry->account),
+		fault = make_stage(keyring, span_of(entry->account), bytes.n,
 		    &stage, why);
-	else if (check_old(keyring, leaf, why) == FAULT_UNSAFE)
+	else if (check_old(keyring, leaf, &unused, why) == FAULT_UNSAFE)
 		fault = FAULT_UNSAFE;
 	if (fault == FAULT_NONE)
 		fault = safefile_put(keyring->dirfd, &stage->tmp, leaf,
@@ -292,10 +305,11 @@ enum fault keyring_erase(struct keyring *keyring, struct span account,
 {
 	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
 	enum fault fault;
+	off_t unused;
 
 	fault = name_file(account, leaf, why);
 	if (fault == FAULT_NONE)
-		fault = check_old(keyring, leaf, why);
+		fault = check_old(keyring, leaf, &unused, why);
 	if (fault == FAULT_NONE)
 		fault = safefile_remove(keyring->dirfd, leaf, why);
 	return fault;

@@ -6,7 +6,7 @@
  * Owns the directory descriptor (checked once: owner is the effective uid,
  * mode 0700, not a link), file names, the lock, and the rule that a file is
  * either the old record or the new one: made under a temporary name with its
- * largest size reserved, written, fsynced, renamed, directory fsynced.
+ * room reserved, written, fsynced, renamed, directory fsynced.
  * Foreign or unsafe files are refused, never mended or removed.
  */
 #ifndef MAILTOKEN_STORE_KEYRING_H
@@ -96,8 +96,8 @@ enum fault keyring_load(struct keyring *keyring, struct span account,
     struct entry **entry_out, struct why *why) MUST_CHECK;
 
 /*
- * keyring_stage_new - make the new file and reserve its largest size, before
- * a refresh token is spent
+ * keyring_stage_new - make the new file and reserve the size of the old
+ * record and 32 KiB, before a refresh token is spent
  *
  * FAULT_NONE; FAULT_READ_ONLY (EROFS, EACCES, EPERM); FAULT_IO with
  * why.err ENOSPC, EDQUOT, EFBIG and others (the process must ignore

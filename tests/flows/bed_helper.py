@@ -246,6 +246,18 @@ class Bed:
         return self.ask("token", account=account, server=server,
                         service="smtp", mechanism="XOAUTH2", **more)
 
+    def token_unsaved(self, verb="token", account="jo@example.org"):
+        """The answer to a request for which there is room on the disk at
+        first, and none any more when the provider answers."""
+        here = {"server": "localhost"} if verb == "token" else {}
+        seen = len(self.idp.requests)
+        with self.idp.holding("token"):
+            answer = self.later(lambda: self.ask(verb, account=account,
+                                                 **here))
+            wait_for(lambda: len(self.idp.requests) > seen)
+            self.limit_files(100)
+        return answer()
+
     def status(self, account="jo@example.org", **who):
         """The state of one account."""
         with self.connect(**who) as line:

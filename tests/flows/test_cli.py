@@ -338,6 +338,14 @@ def test_logout_says_what_was_done(mailtoken, helper):
                           "deleted.\nend it there\n")
 
 
+def test_refresh_says_that_the_new_grant_is_unsaved(mailtoken, helper):
+    answer(helper, {"result": "ok", "account": "a@b", "unsaved": "yes",
+                    "expires": str(IN_TEN_DAYS)})
+    run = mailtoken("refresh", "a@b")
+    assert run.returncode == 0
+    assert "unsaved" in run.stdout and "in memory only" in run.stdout
+
+
 def test_refresh_says_how_long_the_token_lives(mailtoken, helper):
     answer(helper, {"result": "ok", "account": "a@b",
                     "expires": str(IN_TEN_DAYS)})

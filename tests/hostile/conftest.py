@@ -9,4 +9,4 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 sys.path.insert(0, str(HERE.parent / "flows"))
 
 from bed_helper import (authority_directory, beds,      # noqa: E402,F401
-                        helper, idp, root)
+                        clocked, helper, idp, root)

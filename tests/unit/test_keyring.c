@@ -928,7 +928,7 @@ static void sealed_records_need_their_key(void **state)
 
 static int save_under_limit(void *ctx)
 {
-	struct rlimit limit = { 1000, 1000 };
+	struct rlimit limit = { 10, 10 };
 	struct bed *bed = ctx;
 
 	(void)signal(SIGXFSZ, SIG_IGN);
