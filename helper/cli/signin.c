@@ -107,10 +107,25 @@ static void begin(struct signin *signin, const struct attrs *event)
 	set_end(signin, event);
 }
 
+/* Whether the browser comes back by itself. */
+static bool is_here(struct span uri)
+{
+	static const char *const here[] = { "http://127.0.0.1:",
+		"http://localhost:" };
+	size_t i;
+
+	for (i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+		if (uri.n > strlen(here[i]) &&
+		    memcmp(uri.p, here[i], strlen(here[i])) == 0)
+			return true;
+	return false;
+}
+
 void signin_show(struct signin *signin, const char *account,
     const struct attrs *event)
 {
 	bool code = attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE);
+	bool comes_back = is_here(attr_get(event, ATTR_REDIRECT_URI));
 	struct buf out = BUF_INIT(2 * SCREEN_MAX_BYTES);
 	struct buf words = BUF_INIT(SCREEN_MAX_BYTES);
 	char line[ACCOUNT_MAX_BYTES + 80];
@@ -118,8 +133,10 @@ void signin_show(struct signin *signin, const char *account,
 	begin(signin, event);
 	(void)snprintf(line, sizeof(line),
 	    code ? "To sign in %s, open this page in a browser on any device:" :
+		comes_back ?
 		   "To sign in %s, open this link in a browser on this "
-		   "computer:",
+		   "computer:" :
+		   "To sign in %s, open this link in a browser on any device:",
 	    account);
 	add_line(&words, line);
 	add_shown(&words,

@@ -102,6 +102,7 @@ static void drop_account(struct config_account *account)
 	free(account->name);
 	free(account->provider);
 	free(account->login);
+	free_all(account->logins, CONFIG_SERVICES);
 	free(account->token_of);
 	free(account->servers);
 	access_list_drop(&account->allow);

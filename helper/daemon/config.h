@@ -18,13 +18,17 @@
 #define CONFIG_NOTES_MAX   32
 #define CONFIG_FOLDERS_MAX 64
 
+/* SASL services that may have a login of their own: smtp, imap, pop. */
+#define CONFIG_SERVICES 3
+
 struct config_account {
 	char *name; /* folded; or "*@domain", or "*" */
 	char *provider;
 	char *login;
-	char *token_of; /* folded */
-	char *servers;	/* separated by blanks */
-	bool has_allow; /* then allow replaces the general one */
+	char *logins[CONFIG_SERVICES]; /* in place of login, or NULL */
+	char *token_of;		       /* folded */
+	char *servers;		       /* separated by blanks */
+	bool has_allow;		       /* then allow replaces the general one */
 	struct access_list allow;
 };
 
@@ -85,6 +89,10 @@ struct provider *config_provider(const struct config *config, const char *name);
  * NULL. */
 const struct config_account *config_account(const struct config *config,
     const char *account);
+
+/* config_login - what block has for user= with that SASL service, or NULL. */
+const char *config_login(const struct config_account *block,
+    struct span service);
 
 /* config_allows - whether peer may ask for account's tokens (design of
  * access: mailtoken.conf(5), ACCESS).  config_is_known - whether it stands

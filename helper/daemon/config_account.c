@@ -4,6 +4,7 @@
  * Account blocks: names folded and sorted for the lookups of config.c, what
  * they refer to checked.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/config_read.h"
@@ -41,19 +42,47 @@ static enum fault set_name(const struct config_part *part,
 	return config_put(&account->name, title);
 }
 
-static enum fault set_login(const struct config_part *part,
-    struct config_account *account)
+static const char *const services[CONFIG_SERVICES] = { "smtp", "imap", "pop" };
+
+const char *config_login(const struct config_account *block,
+    struct span service)
 {
-	const char *login = config_text(part, "login");
+	size_t i;
+
+	for (i = 0; i < CONFIG_SERVICES; i++)
+		if (span_is(service, services[i]) && block->logins[i] != NULL)
+			return block->logins[i];
+	return block->login;
+}
+
+static enum fault set_login(const struct config_part *part, const char *key,
+    const struct config_account *account, char **slot)
+{
+	const char *login = config_text(part, key);
 
 	if (login == NULL)
 		return FAULT_NONE;
 	if (!attr_is_login(span_of(login)))
-		return config_bad(part, "login",
-		    "account '%s': login has 1 to %d bytes of UTF-8 without "
+		return config_bad(part, key,
+		    "account '%s': %s has 1 to %d bytes of UTF-8 without "
 		    "control characters; write 'user@example.com'",
-		    account->name, LOGIN_MAX_BYTES);
-	return config_put(&account->login, login);
+		    account->name, key, LOGIN_MAX_BYTES);
+	return config_put(slot, login);
+}
+
+static enum fault set_logins(const struct config_part *part,
+    struct config_account *account)
+{
+	char key[16];
+	enum fault fault;
+	size_t i;
+
+	fault = set_login(part, "login", account, &account->login);
+	for (i = 0; fault == FAULT_NONE && i < CONFIG_SERVICES; i++) {
+		(void)snprintf(key, sizeof(key), "login_%s", services[i]);
+		fault = set_login(part, key, account, &account->logins[i]);
+	}
+	return fault;
 }
 
 static enum fault set_token_of(const struct config_part *part,
@@ -131,7 +160,7 @@ static enum fault build(const struct config_part *part,
 	if (fault == FAULT_NONE)
 		fault = set_token_of(part, account);
 	if (fault == FAULT_NONE)
-		fault = set_login(part, account);
+		fault = set_logins(part, account);
 	if (fault == FAULT_NONE)
 		fault = set_servers(part, account);
 	account->has_allow = config_list(part, "allow")->line > 0;

@@ -73,6 +73,7 @@ static bool same_provider(const struct provider *a, const struct provider *b)
 	    same(a->proxy, b->proxy) && a->flow == b->flow &&
 	    a->family == b->family && a->min_validity_s == b->min_validity_s &&
 	    a->redirect_port == b->redirect_port &&
+	    same(a->redirect_uri, b->redirect_uri) &&
 	    same_strings(a->servers, a->n_servers, b->servers, b->n_servers) &&
 	    same_extra(a, b) && same(a->assertion_file, b->assertion_file) &&
 	    a->client_secret_expires_s == b->client_secret_expires_s &&
@@ -83,6 +84,11 @@ static bool same_provider(const struct provider *a, const struct provider *b)
 static bool same_account(const struct config_account *a,
     const struct config_account *b)
 {
+	size_t i;
+
+	for (i = 0; i < CONFIG_SERVICES; i++)
+		if (!same(a->logins[i], b->logins[i]))
+			return false;
 	return same(a->provider, b->provider) && same(a->login, b->login) &&
 	    same(a->token_of, b->token_of) && same(a->servers, b->servers) &&
 	    a->has_allow == b->has_allow && same_access(&a->allow, &b->allow);

@@ -21,8 +21,9 @@ static const char *const keys_of_one_value[] = {
 	    "client_secret_expires certificate certificate_key "
 	    "certificate_key_passphrase_file certificate_algorithm "
 	    "assertion_file service_account_file tenant cloud flow "
-	    "min_validity redirect_port ca_file ca_path proxy",
-	[CONFIG_ACCOUNT] = "provider login token_of",
+	    "min_validity redirect_port redirect_uri ca_file ca_path proxy",
+	[CONFIG_ACCOUNT] = "provider login login_smtp login_imap login_pop "
+			   "token_of",
 };
 static const char *const keys_of_lists[] = {
 	[CONFIG_TOP] = "listen allow admin",

@@ -72,6 +72,47 @@ static enum fault fault_of(const struct flow_failure *failure)
 	return FAULT_INTERNAL;
 }
 
+static enum fault start_flow(struct signin *signin, struct why *why);
+
+/* Of Microsoft: conditional access blocks this flow, and may allow another. */
+static bool is_blocked_by_policy(const struct flow_failure *failure)
+{
+	return failure->code == 53003 || failure->code == 530036;
+}
+
+static void say_choice(struct signin *signin, const char *why_flow)
+{
+	(void)snprintf(signin->reason, sizeof(signin->reason),
+	    "provider '%.100s' (%s), flow '%s' (%s)", signin->provider->name,
+	    signin->choice.reason, flow_kind_word(signin->kind), why_flow);
+}
+
+/* In place of a device flow that cannot work there, if there is another. */
+static bool go_on_with_browser(struct signin *signin,
+    const struct flow_failure *failure)
+{
+	struct why why = { .err = 0, .text = "" };
+	char text[100];
+
+	if (signin->kind != FLOW_DEVICE || !is_blocked_by_policy(failure) ||
+	    provider_check_flow(signin->provider, FLOW_BROWSER, &why) !=
+		FAULT_NONE)
+		return false;
+	log_event(LOG_LEVEL_WARNING, "sign-in",
+	    "%s: %s; going on with the browser flow", signin->folded,
+	    failure->text);
+	flow_free(signin->flow);
+	signin->flow = NULL;
+	signin->kind = FLOW_BROWSER;
+	(void)snprintf(text, sizeof(text),
+	    "a policy of the provider blocks the device flow, number %lld",
+	    (long long)failure->code);
+	say_choice(signin, text);
+	if (start_flow(signin, &why) != FAULT_NONE)
+		signin_end(signin, FAULT_CONFIG_ERROR, failure->text);
+	return true;
+}
+
 static void happened(void *ctx, const struct flow_event *event)
 {
 	struct signin *signin = ctx;
@@ -92,8 +133,11 @@ static void happened(void *ctx, const struct flow_event *event)
 		told.kind = SIGNIN_SHOW_URL;
 		signin->fn(signin->ctx, &told);
 		ask_for_address(signin,
-		    "where the browser is not on this computer, paste the "
-		    "address that it ended at");
+		    signin->provider->redirect_uri != NULL ?
+			"paste the address that the browser ended at, also "
+			"when its page is an error" :
+			"where the browser is not on this computer, paste the "
+			"address that it ended at");
 		break;
 	case FLOW_WAITING:
 		told.kind = SIGNIN_WAITING;
@@ -102,6 +146,8 @@ static void happened(void *ctx, const struct flow_event *event)
 	case FLOW_REVOKED: break; /* ends no sign-in */
 	case FLOW_TOKENS: signin_keep(signin, event->token); break;
 	case FLOW_FAILED:
+		if (go_on_with_browser(signin, event->failure))
+			break;
 		log_event(LOG_LEVEL_WARNING, "sign-in", "%s: %s%s%s",
 		    signin->folded, event->failure->text,
 		    event->failure->trace[0] != '\0' ? " " : "",
@@ -188,8 +234,38 @@ static enum fault start_flow(struct signin *signin, struct why *why)
 	return FAULT_CONFIG_ERROR;
 }
 
+/* How it was signed in before with that provider, if that can work still. */
+static enum flow_kind earlier_flow(const struct signin *signin)
+{
+	struct account *known = accounts_find(signin->engine->accounts,
+	    signin->folded);
+	const struct entry *entry = known != NULL ? account_entry(known) : NULL;
+	enum flow_kind kind = FLOW_NONE;
+	struct why why;
+
+	if (entry == NULL || entry->flow == NULL ||
+	    strcmp(entry->provider, signin->provider->name) != 0 ||
+	    flow_kind_from_word(span_of(entry->flow), &kind) != FAULT_NONE ||
+	    provider_check_flow(signin->provider, kind, &why) != FAULT_NONE)
+		return FLOW_NONE;
+	return kind;
+}
+
+static const char *choose_flow(struct signin *signin)
+{
+	signin->kind = signin->wished;
+	if (signin->kind != FLOW_NONE)
+		return "named for this sign-in";
+	signin->kind = earlier_flow(signin);
+	if (signin->kind != FLOW_NONE)
+		return "that of the earlier sign-in";
+	signin->kind = signin->provider->flow;
+	return "the way of that provider";
+}
+
 static void prepared(void *ctx, const struct profile_end *done)
 {
+	const char *why_flow;
 	struct signin *signin = ctx;
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
@@ -201,13 +277,8 @@ static void prepared(void *ctx, const struct profile_end *done)
 	provider_release(signin->provider);
 	signin->provider = done->provider;
 	signin->registered_s = done->registered_s;
-	signin->kind = signin->wished != FLOW_NONE ? signin->wished :
-						     signin->provider->flow;
-	(void)snprintf(signin->reason, sizeof(signin->reason),
-	    "provider '%.100s' (%s), flow '%s' (%s)", signin->provider->name,
-	    signin->choice.reason, flow_kind_word(signin->kind),
-	    signin->wished != FLOW_NONE ? "named for this sign-in" :
-					  "the way of that provider");
+	why_flow = choose_flow(signin);
+	say_choice(signin, why_flow);
 	fault = start_flow(signin, &why);
 	if (fault != FAULT_NONE)
 		signin_end(signin, fault,

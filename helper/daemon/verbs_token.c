@@ -37,10 +37,13 @@ static struct span login_of(const struct conn *conn)
 	const struct config_account *block;
 	const struct entry *entry;
 	struct account *account;
+	const char *login = NULL;
 
 	block = config_account(conn->engine->config, conn->request.folded);
-	if (block != NULL && block->login != NULL)
-		return span_of(block->login);
+	if (block != NULL)
+		login = config_login(block, conn->request.service);
+	if (login != NULL)
+		return span_of(login);
 	if (block != NULL && block->token_of != NULL)
 		return conn->request.account;
 	if (apps_provider(conn->engine->config, conn->request.folded) != NULL)

@@ -45,9 +45,9 @@ static void code_event(void *ctx, const struct flow_event *event)
 {
 	struct flow_code *code = ctx;
 
-	if (event->kind == FLOW_TOKENS)
+	if (event->kind == FLOW_TOKENS && code->redirect != NULL)
 		redirect_finish(code->redirect, NULL);
-	if (event->kind == FLOW_FAILED)
+	if (event->kind == FLOW_FAILED && code->redirect != NULL)
 		redirect_finish(code->redirect, event->failure->text);
 	code->event(code->ctx, event);
 }
@@ -334,7 +334,8 @@ static enum fault prepare(struct flow_code *code)
 	return fault;
 }
 
-static enum fault begin(struct flow_code *code,
+/* Where the browser comes back to: we listen there unless it is elsewhere. */
+static enum fault set_uri(struct flow_code *code,
     const struct flow_code_wish *wish, struct why *why)
 {
 	const struct provider *provider = code->flow.target.provider;
@@ -347,13 +348,28 @@ static enum fault begin(struct flow_code *code,
 	};
 	enum fault fault;
 
+	if (provider->redirect_uri != NULL) {
+		buf_add_str(&code->uri, provider->redirect_uri);
+		return buf_fault(&code->uri);
+	}
+	fault = redirect_new(&visit, &code->redirect, why);
+	return fault != FAULT_NONE ?
+	    fault :
+	    authorize_redirect(provider, redirect_port(code->redirect),
+		&code->uri);
+}
+
+static enum fault begin(struct flow_code *code,
+    const struct flow_code_wish *wish, struct why *why)
+{
+	enum fault fault;
+
+	why->text[0] = '\0';
 	fault = prepare(code);
 	if (fault == FAULT_NONE) {
-		fault = redirect_new(&visit, &code->redirect, why);
-		if (fault != FAULT_NONE)
+		fault = set_uri(code, wish, why);
+		if (fault != FAULT_NONE && why->text[0] != '\0')
 			return fault;
-		fault = authorize_redirect(provider,
-		    redirect_port(code->redirect), &code->uri);
 	}
 	if (fault == FAULT_NONE)
 		fault = make_url(code, wish);

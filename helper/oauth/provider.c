@@ -20,7 +20,8 @@ enum value_form {
 	VALUE_URL,
 	VALUE_ISSUER,
 	VALUE_TENANT,
-	VALUE_PROTOCOLS
+	VALUE_PROTOCOLS,
+	VALUE_URI
 };
 
 /* All strings that a profile owns; those without a key follow from others. */
@@ -40,6 +41,7 @@ static const struct {
 	{ "client_id", AT(client_id), VALUE_NAME },
 	{ "tenant", AT(tenant), VALUE_TENANT },
 	{ "cloud", AT(cloud), VALUE_WORD },
+	{ "redirect_uri", AT(redirect_uri), VALUE_URI },
 	{ "scope", AT(scope), VALUE_TEXT },
 	{ "protocols", AT(protocols), VALUE_PROTOCOLS },
 	{ "assertion_file", AT(assertion_file), VALUE_PATH },
@@ -197,6 +199,16 @@ static bool is_protocols(const char *value)
 	return true;
 }
 
+/* RFC 6749 section 3.1.2; also "urn:ietf:wg:oauth:2.0:oob" */
+static bool is_uri(const char *value)
+{
+	size_t scheme = strcspn(value, ":");
+
+	return attr_is_token(span_of(value), PROVIDER_URL_MAX_BYTES) &&
+	    scheme > 0 && value[scheme] == ':' && value[scheme + 1] != '\0' &&
+	    strchr(value, '#') == NULL;
+}
+
 /* What is wrong with a value, in words behind the key's name; or NULL. */
 static const char *complaint(enum value_form form, const char *value)
 {
@@ -229,6 +241,12 @@ static const char *complaint(enum value_form form, const char *value)
 			return "is empty: write the id of the application you "
 			       "registered";
 		break;
+	case VALUE_URI:
+		return is_uri(value) ?
+		    NULL :
+		    "must be the whole address that the application is "
+		    "registered with, such as 'https://example.com/callback', "
+		    "without '#'";
 	case VALUE_WORD:
 	case VALUE_TEXT: break;
 	}

@@ -71,6 +71,9 @@ struct provider {
 	int64_t min_validity_s; /* 0: the general rule */
 	uint16_t redirect_port; /* of this computer, where a browser
 					   comes back; 0: any */
+	char *redirect_uri;	/* of another place, then what the
+					   browser ends at is pasted; NULL:
+					   this computer */
 	char *ca_file;
 	char *ca_path;
 	char *proxy;

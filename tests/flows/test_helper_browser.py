@@ -188,3 +188,87 @@ def test_the_whole_way_with_the_command_on_another_machine(browser_helper,
                                  timeout=DEADLINE_S)
     assert run.returncode == 0
     assert "event=done\nresult=ok\n" in out
+
+
+def test_an_application_of_another_address_is_pasted(browser_helper, idp):
+    """Nothing listens where the browser cannot come back to."""
+    elsewhere = "https://app.example.com/signed-in?from=mail"
+    idp.add_client("far-app", redirects=(elsewhere,))
+    bed = browser_helper(client_id="far-app", redirect_uri=elsewhere)
+    line = bed.connect().send("sign-in", account=JO)
+    shown = line.next()
+    assert (shown["event"], shown["redirect-uri"]) == ("show-url", elsewhere)
+    assert "paste" in line.next()["text"]
+    back = idp.browse(shown["url"])
+    assert back.startswith(elsewhere)
+    assert done(line.send(answer=back))["result"] == "ok"
+    assert bed.token()["result"] == "ok"
+    assert idp.refusals() == []
+
+
+@pytest.mark.parametrize("address", ("example.com", "https://a/#b", "a b:c",
+                                     ""))
+def test_an_address_that_is_none_is_refused(helper, address):
+    helper.configure(redirect_uri=address)
+    helper.start()
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert "redirect_uri" in answer["text"]
+
+
+@pytest.mark.parametrize("endpoint, number, word", (
+    ("token", 53003, "access_denied"), ("token", 530036, "access_denied"),
+    ("token", 53003, "invalid_grant"), ("device", 53003, "invalid_grant")))
+def test_a_flow_that_policy_blocks_goes_on_with_the_browser(
+        helper, idp, endpoint, number, word):
+    helper.configure(authorization_endpoint=f"{idp.url}/authorize")
+    helper.start()
+    idp.fault(endpoint, "http_error", status=400, error=word,
+              error_codes=[number], error_description=f"AADSTS{number}: no.")
+    line = helper.connect().send("sign-in", account=JO)
+    shown = line.until(lambda a: a["event"] == "show-url")
+    assert f"number {number}" in shown["text"]
+    assert line.next()["question"] == "paste-url"
+    assert visit(idp.browse(shown["url"])).status == 200
+    assert done(line)["result"] == "ok"
+    assert helper.record()["flow"] == "browser"
+
+
+def test_a_flow_that_policy_blocks_is_the_end_without_another(helper, idp):
+    helper.start()
+    idp.fault("device", "http_error", status=400, error="invalid_grant",
+              error_codes=[53003], error_description="AADSTS53003: no.")
+    with helper.connect().send("sign-in", account=JO) as line:
+        assert "53003" in done(line)["text"]
+
+
+def test_a_person_who_says_no_is_asked_no_more(helper, idp):
+    helper.configure(authorization_endpoint=f"{idp.url}/authorize")
+    helper.start()
+    line = helper.connect().send("sign-in", account=JO)
+    idp.deny(line.next()["user-code"])
+    assert done(line)["result"] == "login-needed"
+
+
+def test_the_flow_of_the_earlier_sign_in_is_taken_again(helper, idp):
+    """Also where the provider's own would be another."""
+    helper.configure(authorization_endpoint=f"{idp.url}/authorize",
+                     flow="browser")
+    helper.seed()
+    helper.start()
+    with helper.connect().send("sign-in", account=JO) as line:
+        shown = line.next()
+    assert shown["event"] == "show-code"
+    assert "that of the earlier sign-in" in shown["text"]
+    wait_for(lambda: helper.connect().send(
+        "sign-in", account=JO, flow="browser").next().get("event") ==
+        "show-url")
+
+
+def test_a_flow_that_is_gone_is_not_taken_again(helper, idp):
+    helper.configure(authorization_endpoint=f"{idp.url}/authorize",
+                     device_authorization_endpoint=None)
+    helper.seed()
+    helper.start()
+    with helper.connect().send("sign-in", account=JO) as line:
+        assert line.next()["event"] == "show-url"

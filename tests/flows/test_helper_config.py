@@ -399,6 +399,26 @@ def test_login_of_an_account_block_is_told(helper):
     assert helper.token()["login"] == "jo.the.user"
 
 
+def test_a_protocol_may_have_a_login_of_its_own(helper):
+    """A shared mailbox is read by its name and sent from by a delegate's."""
+    helper.configure(f"""account 'shared@example.org' {{
+        token_of = '{JO}'  login_smtp = '{JO}'  login_imap = 'Shared' }}
+        account '{JO}' {{ login = 'all'  login_pop = 'pop' }}""")
+    helper.seed()
+    helper.start()
+
+    def login(account, service):
+        return helper.ask("token", account=account, server="localhost",
+                          service=service, mechanism="XOAUTH2")["login"]
+    assert login("shared@example.org", "smtp") == JO
+    assert login("shared@example.org", "imap") == "Shared"
+    assert login("shared@example.org", "pop") == "shared@example.org"
+    assert login(JO, "smtp") == "all"
+    assert login(JO, "pop") == "pop"
+    helper.configure(f"account '{JO}' {{ login_smtp = '' }}")
+    assert "login_smtp" in helper.ask("reload")["text"]
+
+
 def test_names_that_do_not_exist_are_a_warning(helper):
     helper.configure("allow = { 'no-such-user-here' }")
     helper.start()

@@ -269,7 +269,7 @@ static void unknown_keys_are_named_with_their_line(void **state)
 	bad("provider 'x' {\n\n clientid = 'a'\n}\n", 3, "client_id");
 	bad("provider 'x' {\n keyring = '/a'\n}\n", 2, "keys here are: preset");
 	bad("account 'x' {\n tenant = 'a'\n}\n", 2,
-	    "keys here are: provider login token_of allow servers");
+	    "keys here are: provider login login_smtp login_imap login_pop token_of allow servers");
 	bad("server 'x' { }\n", 1, "provider account");
 	bad("provider 'x' {\n certificates = '/a'\n}\n", 2, "no such key");
 	bad("provider 'x' {\n include('/a')\n}\n", 2, "} is missing");
