@@ -2,6 +2,7 @@
 """Each rule script finds what it is for: a line planted in a copy of the
 tree makes it fail, and without that line it does not."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -122,3 +123,40 @@ def test_a_planted_line_is_found(tree, rule, where, more):
         path.write_text(clean)
     assert done.returncode == 1, done.stderr
     assert f"{where}:" in done.stdout
+
+
+def unlisted(tmp_path, flaky, log):
+    """What tests/run says of a log: the tests that may not fail."""
+    where = tmp_path / "src" / "tests"
+    where.mkdir(parents=True)
+    (where / "flaky").write_text(flaky)
+    (tmp_path / "flows.log").write_text(log)
+    text = (TOP / "tests/run").read_text()
+    function = re.search(r"^unlisted\(\).*?^}$", text, re.M | re.S)[0]
+    done = subprocess.run(
+        ["sh", "-c", function + "\nunlisted flows"], check=True, text=True,
+        capture_output=True,
+        env={"PATH": "/usr/bin:/bin", "work": str(tmp_path),
+             "logs": str(tmp_path)})
+    return done.stdout.splitlines()
+
+
+def test_no_failed_test_is_tried_again_without_a_listed_reason(tmp_path):
+    log = ("x.py F\nFAILED a/x.py::one[b c] - AssertionError: it\n"
+           "FAILED a/x.py::two\nERROR a/y.py - ImportError\n")
+    assert unlisted(tmp_path / "1", "# none\n", log) == [
+        "a/x.py::one[b c]", "a/x.py::two", "a/y.py"]
+    assert unlisted(tmp_path / "2", "a/x.py::one[b c]  it waits\n"
+                    "a/x.py::two\n", log) == ["a/x.py::two", "a/y.py"]
+    assert unlisted(tmp_path / "3", "a/x.py::two  slow\n",
+                    "FAILED a/x.py::two\n") == []
+
+
+def test_each_flaky_test_is_there_and_has_its_reason():
+    for line in (TOP / "tests/flaky").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        name, _, reason = line.partition("  ")
+        path, _, test = name.partition("::")
+        assert reason.strip(), line
+        assert f"def {test.partition('[')[0]}(" in (TOP / path).read_text()
