@@ -8,13 +8,17 @@
 
 #include <errno.h>
 #include <sasl/sasl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "wire/ask.h"
 
 #define NAME_SHOWN_BYTES  64 /* so that the advice behind it still fits */
-#define TEXT_SHOWN_BYTES  160
+#define TEXT_SHOWN_BYTES  400
+#define LINE_BYTES	  500 /* beyond it no explanation is added */
 #define RETRY_AFTER_MAX_S 86400
+#define RETRY_PAUSE_MS	  50
 
 /* What came of asking one socket. */
 struct talk {
@@ -22,6 +26,8 @@ struct talk {
 	struct buf answer;
 	struct attrs attrs; /* when it answered */
 	bool answered;
+	bool settled; /* not to be asked again */
+	unsigned hang_ups;
 	enum fault fault;
 	struct why why;
 };
@@ -58,12 +64,11 @@ static bool is_shut(const struct talk *talk)
 }
 
 static void talk_once(struct talk *talk, struct span request,
-    int64_t deadline_ms, int64_t retry_ms)
+    int64_t deadline_ms)
 {
 	struct ask question = { .address = talk->address,
 		.request = request,
-		.deadline_ms = deadline_ms,
-		.retry_ms = retry_ms };
+		.deadline_ms = deadline_ms };
 
 	buf_drop(&talk->answer);
 	talk->attrs.n = 0;
@@ -74,16 +79,16 @@ static void talk_once(struct talk *talk, struct span request,
 		talk->fault = ask_result(&talk->attrs);
 }
 
-/*
- * A helper that is being restarted drops the connections it has not taken
- * yet; the next one goes to its successor.
- */
-static void talk_to(struct talk *talk, struct span request, int64_t deadline_ms,
-    int64_t retry_ms)
+/* The helper or its successor may be there in a moment. */
+static bool may_pass(struct talk *talk)
 {
-	talk_once(talk, request, deadline_ms, retry_ms);
+	if (talk->answered || talk->fault != FAULT_NO_HELPER)
+		return false;
+	/* It drops the connections it has not taken; the next goes on. */
 	if (hung_up(talk))
-		talk_once(talk, request, deadline_ms, retry_ms);
+		return talk->hang_ups++ == 0;
+	return talk->why.err == ECONNREFUSED || talk->why.err == EAGAIN ||
+	    talk->why.err == EINTR || talk->why.err == ENOENT;
 }
 
 /* Whether the next helper should be asked as well. */
@@ -95,34 +100,51 @@ static bool knows_nothing(const struct talk *talk)
 }
 
 /*
- * The system's helper after the user's.  Where the user's has answered, a
- * socket that is not there means that nobody runs one, and nothing is gained
- * by waiting for it.
+ * Which outcome counts where none is final.  What is wrong with the user's
+ * own socket comes before the system's not knowing him.
  */
-static void talk_second(struct talk *talks, struct span request,
-    int64_t deadline_ms)
+static struct talk *choose(struct talk *talks, size_t n)
 {
-	talk_to(&talks[1], request, deadline_ms,
-	    talks[0].answered ? 0 : CONNECT_RETRY_MAX_MS);
-	if (talks[0].answered && talks[1].fault == FAULT_NO_HELPER &&
-	    !is_absent(&talks[1]) && !is_shut(&talks[1]))
-		talk_to(&talks[1], request, deadline_ms, CONNECT_RETRY_MAX_MS);
+	struct talk *own = &talks[0], *system = &talks[n - 1];
+
+	if (is_absent(own))
+		return system;
+	if (own->answered && !is_absent(system) && !is_shut(system))
+		return system;
+	return own;
 }
 
-/* Which outcome counts. */
+/*
+ * One loop over the candidates.  A socket that is not there is no helper that
+ * restarts, but where only the system's is asked: a moment's absence would
+ * make Postfix hold back the mail for minutes.
+ */
 static struct talk *talk_all(struct talk *talks, size_t n, struct span request)
 {
-	int64_t deadline_ms = peerio_now_ms() + STEP_MAX_MS;
+	int64_t now_ms = peerio_now_ms();
+	int64_t until_ms = now_ms + CONNECT_RETRY_MAX_MS;
+	bool waits = true;
+	size_t i;
 
-	talk_to(&talks[0], request, deadline_ms,
-	    n > 1 ? 0 : CONNECT_RETRY_MAX_MS);
-	if (n == 1 || !knows_nothing(&talks[0]))
-		return &talks[0];
-	talk_second(talks, request, deadline_ms);
-	if ((is_absent(&talks[1]) || is_shut(&talks[1])) &&
-	    !is_absent(&talks[0]))
-		return &talks[0];
-	return &talks[1];
+	while (waits) {
+		waits = false;
+		for (i = 0; i < n; i++) {
+			if (talks[i].settled)
+				continue;
+			talk_once(&talks[i], request, now_ms + STEP_MAX_MS);
+			if (!knows_nothing(&talks[i]))
+				return &talks[i];
+			talks[i].settled = !may_pass(&talks[i]);
+			waits = waits ||
+			    (!talks[i].settled &&
+				(n == 1 || !is_absent(&talks[i])));
+		}
+		if (peerio_now_ms() >= until_ms)
+			break;
+		if (waits)
+			peerio_pause(RETRY_PAUSE_MS, until_ms);
+	}
+	return choose(talks, n);
 }
 
 /* An answer is used only when all of it is as the protocol says. */
@@ -152,9 +174,56 @@ static enum fault take_answer(struct talk *talk,
 	return FAULT_NONE;
 }
 
-static unsigned long my_uid(void)
+/* A name in a sentence, where it may be cut. */
+struct shown {
+	char text[NAME_SHOWN_BYTES];
+};
+
+static struct shown show(const char *name)
 {
-	return (unsigned long)geteuid();
+	struct shown shown;
+
+	attr_plain(span_of(name), shown.text, sizeof(shown.text));
+	return shown;
+}
+
+/* An explanation behind what to do, if the line has room for it. */
+static void explain(struct why *why, const char *format, ...) PRINTF_LIKE(2, 3);
+static void explain(struct why *why, const char *format, ...)
+{
+	size_t n = strlen(why->text);
+	va_list args;
+	int more;
+
+	va_start(args, format);
+	more = vsnprintf(why->text + n, sizeof(why->text) - n, format, args);
+	va_end(args);
+	if (more < 0 || n + (size_t)more > LINE_BYTES)
+		why->text[n] = '\0';
+}
+
+/* Postfix's has no /proc. */
+static bool is_in_chroot(void)
+{
+	return access("/proc/self", F_OK) != 0;
+}
+
+static void say_absent(const struct talk *talk, const char *other,
+    struct why *why)
+{
+	if (is_in_chroot())
+		why_set(why, 0,
+		    "mailtoken: no helper's socket in this chroot: run "
+		    "\"systemctl stop mailtoken.service && systemctl enable "
+		    "--now mailtoken-postfix.socket\" (%s)",
+		    talk->why.text);
+	else
+		why_set(why, 0,
+		    "mailtoken: cannot reach the helper at %s: run \"systemctl "
+		    "enable --now mailtoken.socket\", or start mailtokend",
+		    talk->why.text);
+	if (other[0] != '\0')
+		explain(why, "; nor at %s", other);
 }
 
 /* Sentences for a helper that cannot be asked. */
@@ -163,77 +232,80 @@ static void say_unreachable(const struct talk *talk, const char *other,
 {
 	const char *path = talk->address.path;
 
-	if (is_shut(talk))
+	if (is_shut(talk)) {
 		why_set(why, 0,
 		    "mailtoken: no permission for uid %lu to reach the helper "
-		    "at %s%s%s: let this user in, see the modes of the socket "
-		    "and its directory",
-		    my_uid(), talk->why.text,
-		    other[0] != '\0' ? ", and none runs at " : "", other);
-	else if (talk->fault == FAULT_UNTRUSTED)
+		    "at %s: run \"usermod -aG mailtoken $(id -nu %lu)\" and "
+		    "start the program anew (for Postfix: mailtoken(1))",
+		    (unsigned long)geteuid(), talk->why.text,
+		    (unsigned long)geteuid());
+		if (other[0] != '\0')
+			explain(why, "; none runs at %s", other);
+	} else if (talk->fault == FAULT_UNTRUSTED) {
 		why_set(why, 0, "mailtoken: not trusting the helper at %s: %s",
 		    path, talk->why.text);
-	else if (talk->fault == FAULT_IO)
+	} else if (talk->fault == FAULT_IO) {
 		why_set(why, 0, "mailtoken: cannot ask the helper at %s: %s",
 		    path, talk->why.text);
-	else if (hung_up(talk))
+	} else if (hung_up(talk)) {
 		why_set(why, 0,
 		    "mailtoken: the helper at %s hung up without an answer: "
 		    "see the log of mailtokend",
 		    path);
-	else
+	} else if (is_absent(talk)) {
+		say_absent(talk, other, why);
+	} else {
 		why_set(why, 0,
-		    "mailtoken: cannot reach the helper at %s%s%s (is "
-		    "mailtokend running? in a chroot the socket must be inside "
-		    "it)",
-		    talk->why.text, other[0] != '\0' ? ", nor at " : "", other);
+		    "mailtoken: cannot reach the helper at %s: run \"systemctl "
+		    "%srestart mailtoken.socket\", or start mailtokend",
+		    talk->why.text, talk->address.own ? "--user " : "");
+		if (other[0] != '\0')
+			explain(why, "; nor at %s", other);
+	}
 }
 
-/* Sentences for what an answer says. */
+/* Sentences for what an answer says.  The helper's text has the commands. */
 static void say_answer(const struct talk *talk, const struct question *question,
     struct why *why)
 {
-	char account[NAME_SHOWN_BYTES], server[NAME_SHOWN_BYTES];
-	char text[TEXT_SHOWN_BYTES];
 	struct span said = attr_get(&talk->attrs, ATTR_TEXT);
+	const char *account = question->account;
+	char whole[ACCOUNT_MAX_BYTES + 1];
+	char text[TEXT_SHOWN_BYTES];
 	int64_t after_s;
 
 	if (said.n == 0)
 		said = span_of(fault_text(talk->fault));
 	attr_plain(said, text, sizeof(text));
-	attr_plain(span_of(question->account), account, sizeof(account));
-	attr_plain(span_of(question->server), server, sizeof(server));
+	attr_plain(span_of(account), whole, sizeof(whole));
 
-	if (talk->fault == FAULT_LOGIN_NEEDED)
+	if (talk->fault == FAULT_LOGIN_NEEDED) {
 		why_set(why, 0,
 		    "mailtoken: %s must sign in again: run \"mailtoken login "
-		    "%s\" (%s)",
-		    account, account, text);
-	else if (talk->fault == FAULT_UNKNOWN_ACCOUNT)
+		    "%s\"",
+		    show(account).text, whole);
+		explain(why, " (%s)", text);
+	} else if (talk->fault == FAULT_UNKNOWN_ACCOUNT) {
 		why_set(why, 0,
-		    "mailtoken: no account \"%s\" for uid %lu: not signed in, "
-		    "or not allowed: run \"mailtoken login %s\", or name the "
-		    "user in allow of mailtoken.conf",
-		    account, my_uid(), account);
-	else if (talk->fault == FAULT_DENIED)
-		why_set(why, 0,
-		    "mailtoken: uid %lu may not use the helper at %s: %s",
-		    my_uid(), talk->address.path, text);
-	else if (talk->fault == FAULT_WRONG_SERVER)
-		why_set(why, 0,
-		    "mailtoken: no token of %s for %s: %s (\"mailtoken login "
-		    "--server\" adds a name)",
-		    account, server, text);
-	else if (attr_get_int(&talk->attrs, ATTR_RETRY_AFTER, 1,
-		     RETRY_AFTER_MAX_S, &after_s) == FAULT_NONE)
-		why_set(why, 0,
-		    "mailtoken: no token for %s: %s (next try in %d s)",
-		    account, text, (int)after_s);
-	else
-		why_set(why, 0,
-		    "mailtoken: no token for %s: %s (\"mailtoken status\" "
-		    "shows more)",
-		    account, text);
+		    "mailtoken: no account \"%s\": run \"mailtoken login "
+		    "%s\"",
+		    show(account).text, whole);
+		explain(why, " (%s)", text);
+	} else if (talk->fault == FAULT_DENIED) {
+		why_set(why, 0, "mailtoken: the helper at %s refuses: %s",
+		    talk->address.path, text);
+	} else if (talk->fault == FAULT_WRONG_SERVER) {
+		why_set(why, 0, "mailtoken: no token of %s for %s: %s",
+		    show(account).text, show(question->server).text, text);
+	} else {
+		why_set(why, 0, "mailtoken: no token for %s: %s",
+		    show(account).text, text);
+		if (attr_get_int(&talk->attrs, ATTR_RETRY_AFTER, 1,
+			RETRY_AFTER_MAX_S, &after_s) == FAULT_NONE)
+			explain(why, " (next try in %d s)", (int)after_s);
+		else
+			explain(why, " (\"mailtoken status\" shows more)");
+	}
 }
 
 static void say(const struct talk *talk, const char *other,
@@ -279,6 +351,9 @@ static enum fault converse(const struct addresses *addresses,
 		other = talks[0].address.path;
 	if (fault != FAULT_NONE)
 		say(talk, other, question, why);
+	if (fault != FAULT_NONE && talk == &talks[0] && talks[1].answered)
+		explain(why, "; the system's helper does not know %s",
+		    show(question->account).text);
 	if (fault == FAULT_UNKNOWN_ACCOUNT)
 		fetched_out->password_allowed =
 		    attr_is(&talks[0].attrs, ATTR_PASSWORD_AS_TOKEN, "yes") ||

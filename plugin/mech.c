@@ -12,7 +12,7 @@
 #include "who.h"
 #include "wire/attr.h"
 
-#define SAID_MAX_BYTES 250 /* one line of a log */
+#define SAID_MAX_BYTES 500 /* one line of a log, a command whole */
 
 struct mech_kind {
 	const char *name;
@@ -238,8 +238,8 @@ static int second_step(struct mech *mech, const struct step *step,
 		    verdict.challenge);
 	attr_plain(span_of(step->params->serverFQDN), server, sizeof(server));
 	attr_plain(span_of(mech->who.account), account, sizeof(account));
-	why_set(&why, 0, "mailtoken: %s rejected the token of %s: %s", server,
-	    account, verdict.challenge);
+	why_set(&why, 0, "mailtoken: %s rejected the token of %s: %.150s",
+	    server, account, verdict.challenge);
 	return tell(step->params, SASL_OK, &why);
 }
 

@@ -20,11 +20,13 @@
 
 #include "wire/peerio.h"
 
-#define PAUSE_MS	20
-#define ENV_MAX		16
-#define ENV_MAX_BYTES	1024
-#define ENV_PATH	"PATH=/usr/local/bin:/usr/bin:/bin"
-#define DESCRIPTORS_MAX 1024 /* closed where /proc does not list them */
+#define PAUSE_MS	   20
+#define REASON_MAX_BYTES   4096
+#define REASON_SHOWN_BYTES 400
+#define ENV_MAX		   16
+#define ENV_MAX_BYTES	   1024
+#define ENV_PATH	   "PATH=/usr/local/bin:/usr/bin:/bin"
+#define DESCRIPTORS_MAX	   1024 /* closed where /proc does not list them */
 
 static bool is_there(const char *path)
 {
@@ -60,7 +62,10 @@ static enum fault choose_named(struct command *command, const char *path,
 static enum fault choose_own(struct command *command, struct why *why)
 {
 	enum fault fault = address_user_socket(&command->address);
+	struct address holder;
 
+	if (fault == FAULT_NONE && address_holder(&command->address, &holder))
+		command->address = holder;
 	if (fault == FAULT_NOT_FOUND)
 		why_set(why, 0,
 		    "a helper of your own needs HOME or XDG_RUNTIME_DIR in the "
@@ -126,6 +131,21 @@ static bool has_user_manager(void)
 		n = snprintf(path, sizeof(path),
 		    "/run/user/%lu/systemd/private", (unsigned long)getuid());
 	return n > 0 && (size_t)n < sizeof(path) && is_there(path);
+}
+
+bool start_is_stale(struct why *why)
+{
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+	char shown[REASON_SHOWN_BYTES];
+
+	if (runtime == NULL || runtime[0] != '/' || is_there(runtime))
+		return false;
+	attr_plain(span_of(runtime), shown, sizeof(shown));
+	why_set(why, 0,
+	    "XDG_RUNTIME_DIR names %s, which is not there: run \"unset "
+	    "XDG_RUNTIME_DIR\", or log in anew",
+	    shown);
+	return true;
 }
 
 bool start_may(const struct command *command)
@@ -201,14 +221,14 @@ static void reset_signals(void)
 }
 
 /* In the child; comes back only to fail. */
-static void become(const char *program, int null)
+static void become(const char *program, int null, int words)
 {
 	char name[] = "mailtokend", background[] = "--background";
 	char *argv[] = { name, background, NULL };
 	char *env[ENV_MAX];
 
 	if (setsid() < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-	    dup2(null, 2) < 0 || chdir("/") != 0)
+	    dup2(words, 2) < 0 || chdir("/") != 0)
 		return;
 	close_descriptors();
 	reset_signals();
@@ -216,7 +236,29 @@ static void become(const char *program, int null)
 	(void)execve(program, argv, env);
 }
 
-static enum fault wait_for(pid_t pid, int64_t deadline_ms, struct why *why)
+/* What a start that failed said last, behind its own name. */
+static bool read_reason(int words, struct why *why)
+{
+	static const char name[] = "mailtokend: ";
+	char text[REASON_MAX_BYTES], shown[REASON_SHOWN_BYTES], *at, *line;
+	ssize_t n = read(words, text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	at = line = text;
+	while ((at = strstr(at, name)) != NULL)
+		line = at += sizeof(name) - 1;
+	if (line == text)
+		return false;
+	attr_plain((struct span){ line, strcspn(line, "\n") }, shown,
+	    sizeof(shown));
+	why_set(why, 0, "mailtokend did not start: %s", shown);
+	return true;
+}
+
+static enum fault wait_for(pid_t pid, int words, int64_t deadline_ms,
+    struct why *why)
 {
 	int status;
 	pid_t got;
@@ -236,15 +278,19 @@ static enum fault wait_for(pid_t pid, int64_t deadline_ms, struct why *why)
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return FAULT_NONE;
-	why_set(why, 0,
-	    "mailtokend did not start (status %d): run it by hand to see why",
-	    WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	if (!read_reason(words, why))
+		why_set(why, 0,
+		    "mailtokend did not start (status %d): run \"mailtokend\" "
+		    "to see why",
+		    WIFEXITED(status) ? WEXITSTATUS(status) :
+					128 + WTERMSIG(status));
 	return FAULT_NO_HELPER;
 }
 
 enum fault start_helper(const char *program, int64_t deadline_ms,
     struct why *why)
 {
+	int words[2] = { -1, -1 };
 	enum fault fault;
 	pid_t pid;
 	int null;
@@ -254,20 +300,24 @@ enum fault start_helper(const char *program, int64_t deadline_ms,
 		return FAULT_NOT_FOUND;
 	}
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0) {
-		why_set(why, errno, "/dev/null");
+	if (null < 0 || pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
+		why_set(why, errno, null < 0 ? "/dev/null" : "pipe");
+		if (null >= 0)
+			(void)close(null);
 		return FAULT_IO;
 	}
 	pid = fork();
 	if (pid == 0) {
-		become(program, null);
+		become(program, null, words[1]);
 		_exit(126);
 	}
 	fault = FAULT_IO;
 	if (pid > 0)
-		fault = wait_for(pid, deadline_ms, why);
+		fault = wait_for(pid, words[0], deadline_ms, why);
 	else
 		why_set(why, errno, "fork");
+	(void)close(words[0]);
+	(void)close(words[1]);
 	(void)close(null);
 	return fault;
 }

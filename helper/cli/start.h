@@ -30,6 +30,12 @@ enum fault start_choose(struct command *command, struct why *why) MUST_CHECK;
  */
 enum fault start_fall_back(struct command *command) MUST_CHECK;
 
+/*
+ * start_is_stale - XDG_RUNTIME_DIR names a folder that is gone: nothing can
+ * be started there; why has the sentence
+ */
+bool start_is_stale(struct why *why);
+
 /* start_may - whether this user's helper is ours to start. */
 bool start_may(const struct command *command);
 

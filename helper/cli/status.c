@@ -122,7 +122,7 @@ static enum fault show(void *ctx, const struct attrs *last, struct why *why)
 	}
 	if (status->n == 0) {
 		print_say("no account is signed in, or none that this user "
-			  "may see");
+			  "may see: run \"mailtoken login ACCOUNT\"");
 		return FAULT_NONE;
 	}
 	fault = table_print(&status->table, print_columns(), &out);
@@ -156,6 +156,7 @@ enum outcome status_run(struct command *command)
 		return OUTCOME_USAGE;
 	add_titles(&status.table);
 	talk_begin(&request, VERB_STATUS);
+	request.as_it_is = true;
 	if (command->words.n > 0)
 		talk_put(&request, ATTR_ACCOUNT, command->words.at[0]);
 	outcome = talk_run(command, &request, &take);

@@ -43,13 +43,15 @@ static enum fault dial_or_start(struct talk *talk, struct command *command,
 	fault = dial(talk, command, 0, why);
 	if (fault == FAULT_NO_HELPER && why->err == EAGAIN)
 		return dial(talk, command, CONNECT_RETRY_MAX_MS, why);
-	if (!is_absent(fault, why) || as_it_is)
-		return fault;
-	if (start_fall_back(command) == FAULT_NONE)
+	if (is_absent(fault, why) && start_fall_back(command) == FAULT_NONE)
 		fault = dial(talk, command, 0, why);
-	if (!is_absent(fault, why) || !start_may(command))
+	if (!is_absent(fault, why) || as_it_is || !start_may(command))
 		return fault;
 
+	if (start_is_stale(&reason)) {
+		*why = reason;
+		return FAULT_NO_HELPER;
+	}
 	started = start_helper(MAILTOKEN_MAILTOKEND,
 	    peerio_now_ms() + START_MAX_MS, &reason);
 	fault = dial(talk, command,
@@ -223,6 +225,21 @@ enum outcome talk_names(struct command *command, struct talk_request *request,
 	return talk_run(command, request, &take);
 }
 
+/* A user who has no keyring yet needs no helper to be told so. */
+static bool say_nothing_begun(const struct why *why)
+{
+	char keyring[ADDRESS_FILE_MAX_BYTES];
+
+	if (why->err != ENOENT || address_user_keyring(keyring) != FAULT_NONE ||
+	    access(keyring, F_OK) == 0)
+		return false;
+	print_say("no account of yours is signed in, and no helper of yours "
+		  "runs (%s): run \"mailtoken login ACCOUNT\", which starts "
+		  "one",
+	    why->text);
+	return true;
+}
+
 static void say_no_helper(const struct command *command, const struct why *why)
 {
 	if (why->err == 0) {
@@ -236,6 +253,8 @@ static void say_no_helper(const struct command *command, const struct why *why)
 	}
 	switch (command->helper) {
 	case COMMAND_OWN:
+		if (start_may(command) && say_nothing_begun(why))
+			break;
 		print_say("no helper of yours answers (%s): start it with "
 			  "\"systemctl --user enable --now " UNIT " " TIMER
 			  "\", or with \"mailtokend --background\"",
@@ -291,8 +310,8 @@ static void say_hint(const struct command *command, enum fault fault)
 			  "helper and a keyring of your own");
 	else if (fault == FAULT_UNKNOWN_ACCOUNT)
 		print_say("\"mailtoken status\" lists the accounts this user "
-			  "may see; \"mailtoken login\" signs one in; "
-			  "\"allow\" in mailtoken.conf says who may use one");
+			  "may see; \"mailtoken login %s\" signs one in",
+		    command->words.n > 0 ? command->words.at[0] : "ACCOUNT");
 }
 
 enum outcome talk_refused(const struct command *command,

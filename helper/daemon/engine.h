@@ -27,6 +27,7 @@ struct engine {
 	struct http *http;
 	struct keyring *keyring;
 	struct config *config;
+	const char *config_path; /* for messages */
 	struct accounts *accounts;
 	struct apps *apps;
 	struct issuers *issuers;

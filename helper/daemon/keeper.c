@@ -83,6 +83,7 @@ enum fault keeper_new(const struct keeper_options *options,
 		return FAULT_NOMEM;
 	keeper->options = *options;
 	keeper->engine.base = options->base;
+	keeper->engine.config_path = options->source.path;
 	keeper->file_changed = file_time(keeper);
 	keeper->config_bad = config == NULL;
 	fault = expiry_new(options->base, EXPIRY_LOOK_MS, &keeper->expiry);
@@ -135,6 +136,18 @@ static void jumped(void *ctx)
 	visit_all(keeper, reconsider, &config_changed);
 }
 
+/* Where clients of this user find us who see another XDG_RUNTIME_DIR. */
+static void name_sockets(const struct keeper *keeper)
+{
+	const struct listeners *listeners = keeper->options.listeners;
+	const char *paths[LISTEN_MAX];
+	size_t i;
+
+	for (i = 0; listeners != NULL && i < listeners->n; i++)
+		paths[i] = listeners->at[i].path;
+	keyring_listens(keeper->engine.keyring, paths, i);
+}
+
 /* Only what is wrong with the directory; the lock is separate. */
 static enum fault open_keyring(struct keeper *keeper, struct why *why)
 {
@@ -153,6 +166,7 @@ static enum fault open_keyring(struct keeper *keeper, struct why *why)
 			keeper->engine.keyring = NULL;
 			return fault;
 		}
+		name_sockets(keeper);
 		keyring_sweep(keeper->engine.keyring);
 	}
 	if (keeper->config->keyring_key != NULL && keeper->key == NULL) {

@@ -23,6 +23,7 @@ struct keeper_options {
 	const char *log_level; /* NULL: what the configuration says */
 	bool sandbox;	       /* apply Landlock when first good */
 	struct event *jumped;  /* NULL, or run when the clock was set */
+	const struct listeners *listeners; /* named in the lock file, or NULL */
 };
 
 /*

@@ -215,6 +215,7 @@ static enum fault make(struct running *running)
 	struct keeper_options options = { .source = *start->source,
 		.keyring = start->keyring,
 		.log_level = start->log_level,
+		.listeners = start->listeners,
 		.sandbox = true };
 	struct serve_host host;
 	enum fault fault;

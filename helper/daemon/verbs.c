@@ -6,6 +6,8 @@
  */
 #include "daemon/verbs.h"
 
+#include <stdio.h>
+
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
 #include "daemon/apps.h"
@@ -25,11 +27,29 @@ static bool is_known_server(const struct conn *conn)
 	return false;
 }
 
+/* The same bytes for both cases and for all accounts. */
+static void say_unknown(const struct conn *conn, char text[TEXT_MAX_BYTES])
+{
+	char user[PEER_NAME_BYTES];
+
+	peer_name(&conn->peer, user);
+	if (peer_is_root(&conn->peer))
+		(void)snprintf(text, TEXT_MAX_BYTES, "not signed in");
+	else
+		(void)snprintf(text, TEXT_MAX_BYTES,
+		    "not signed in, or not allowed for %s, whom an admin lets "
+		    "in with allow = {'%s'} in %s",
+		    user, strchr(user, ' ') + 1, conn->engine->config_path);
+}
+
 void verbs_refuse_unknown(struct conn *conn, bool allowed)
 {
+	char text[TEXT_MAX_BYTES];
 	struct answer_refusal refusal = { .fault = FAULT_UNKNOWN_ACCOUNT,
+		.text = text,
 		.retry_after_s = -1 };
 
+	say_unknown(conn, text);
 	refusal.password_as_token = conn->request.verb == REQUEST_TOKEN &&
 	    conn->engine->config->password_as_token && is_known_server(conn);
 	conn->hidden = !allowed;

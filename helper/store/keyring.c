@@ -81,6 +81,12 @@ enum fault keyring_lock(struct keyring *keyring, struct why *why)
 	return lock_take(keyring->dirfd, keyring->path, &keyring->lock, why);
 }
 
+void keyring_listens(const struct keyring *keyring, const char *const *sockets,
+    size_t n)
+{
+	lock_name(&keyring->lock, sockets, n);
+}
+
 const char *keyring_path(const struct keyring *keyring)
 {
 	return keyring->path;

@@ -74,6 +74,10 @@ void keyring_close(struct keyring *keyring);
  */
 enum fault keyring_lock(struct keyring *keyring, struct why *why) MUST_CHECK;
 
+/* keyring_listens - for the lock file: where its holder answers. */
+void keyring_listens(const struct keyring *keyring, const char *const *sockets,
+    size_t n);
+
 /* keyring_path - as opened; stays the keyring's. */
 const char *keyring_path(const struct keyring *keyring);
 

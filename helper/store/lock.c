@@ -8,15 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/safefile.h"
 #include "wire/attr.h"
+#include "wire/buf.h"
 
 #define HOST_BYTES    65
-#define CONTENT_BYTES 128
+#define CONTENT_BYTES ADDRESS_LOCK_MAX_BYTES
 
 static enum fault failed(int err, const char *dir, struct why *why)
 {
@@ -87,19 +87,20 @@ static enum fault check_file(const struct lock *lock, const char *dir,
 	return safefile_check(&st, dir, LOCK_LEAF, why);
 }
 
-/* content = host SP pid LF */
+/* content = host SP pid LF, and socket LF for each */
 static void name_holder(int fd, const char *dir, struct why *why)
 {
 	char content[CONTENT_BYTES], shown[SAFEFILE_SHOWN_BYTES];
-	char host[HOST_BYTES] = "unknown";
+	char host[HOST_BYTES] = "unknown", at[ADDRESS_SOCKET_MAX_BYTES];
 	struct span text = { content, 0 };
-	const char *blank;
+	const char *blank, *end, *next;
 	ssize_t n;
 	int64_t pid = 0;
 
 	n = pread(fd, content, sizeof(content), 0);
-	if (n > 0 && content[n - 1] == '\n') {
-		text.n = (size_t)n - 1;
+	end = n > 0 ? memchr(content, '\n', (size_t)n) : NULL;
+	if (end != NULL) {
+		text.n = (size_t)(end - text.p);
 		blank = memrchr(text.p, ' ', text.n);
 		if (blank != NULL) {
 			struct span number = { blank + 1,
@@ -113,11 +114,19 @@ static void name_holder(int fd, const char *dir, struct why *why)
 		}
 	}
 	attr_plain(span_of(dir), shown, 300);
+	at[0] = '\0';
+	next = end != NULL ?
+	    memchr(end + 1, '\n', (size_t)(content + n - end - 1)) :
+	    NULL;
+	if (next != NULL)
+		attr_plain((struct span){ end + 1, (size_t)(next - end - 1) },
+		    at, sizeof(at));
 	if (pid > 0)
 		why_set(why, 0,
 		    "the keyring %s is in use by another mailtokend (host %s, "
-		    "pid %lld)",
-		    shown, host, (long long)pid);
+		    "pid %lld%s%s)",
+		    shown, host, (long long)pid,
+		    at[0] != '\0' ? ", socket " : "", at);
 	else
 		why_set(why, 0,
 		    "the keyring %s is in use by another mailtokend (host %s)",
@@ -155,19 +164,30 @@ static enum fault set_lock(const struct lock *lock, const char *dir,
 }
 
 /* Failing is no fault: on a full disk the lock holds all the same. */
-static void write_holder(int fd)
+void lock_name(const struct lock *lock, const char *const *sockets, size_t n)
 {
-	char content[CONTENT_BYTES], host[HOST_BYTES];
-	int n;
+	struct buf content = BUF_INIT(CONTENT_BYTES - 1);
+	char host[HOST_BYTES];
+	size_t i;
 
+	if (lock->fd < 0 || lock->is_shared)
+		return;
 	if (gethostname(host, sizeof(host)) != 0)
 		memcpy(host, "unknown", sizeof("unknown"));
 	host[sizeof(host) - 1] = '\0';
-	n = snprintf(content, sizeof(content), "%s %ld\n", host,
-	    (long)getpid());
-	if (n <= 0 || ftruncate(fd, 0) != 0 ||
-	    pwrite(fd, content, (size_t)n, 0) != (ssize_t)n)
-		return;
+	buf_add_str(&content, host);
+	buf_add_lit(&content, " ");
+	buf_add_int(&content, getpid());
+	buf_add_lit(&content, "\n");
+	for (i = 0; i < n; i++) {
+		if (sockets[i][0] != '/' || strchr(sockets[i], '\n') != NULL)
+			continue;
+		buf_add_str(&content, sockets[i]);
+		buf_add_lit(&content, "\n");
+	}
+	if (buf_fault(&content) == FAULT_NONE && ftruncate(lock->fd, 0) == 0)
+		(void)!pwrite(lock->fd, content.p, content.n, 0);
+	buf_drop(&content);
 }
 
 enum fault lock_take(int dirfd, const char *dir, struct lock *lock_out,
@@ -185,8 +205,7 @@ enum fault lock_take(int dirfd, const char *dir, struct lock *lock_out,
 		lock_drop(&lock);
 		return fault;
 	}
-	if (lock.fd >= 0 && !lock.is_shared)
-		write_holder(lock.fd);
+	lock_name(&lock, NULL, 0);
 	*lock_out = lock;
 	return FAULT_NONE;
 }

@@ -10,11 +10,9 @@
 #ifndef MAILTOKEN_STORE_LOCK_H
 #define MAILTOKEN_STORE_LOCK_H
 
-#include <stdbool.h>
+#include "wire/address.h"
 
-#include "wire/fault.h"
-
-#define LOCK_LEAF ".lock"
+#define LOCK_LEAF ADDRESS_LOCK_LEAF
 
 struct lock {
 	int fd;		/* -1: none */
@@ -32,6 +30,12 @@ struct lock {
  */
 enum fault lock_take(int dirfd, const char *dir, struct lock *lock_out,
     struct why *why) MUST_CHECK;
+
+/*
+ * lock_name - write who holds it, and the sockets that it answers on, where a
+ * client with another environment finds them (wire/address.h)
+ */
+void lock_name(const struct lock *lock, const char *const *sockets, size_t n);
 
 void lock_drop(struct lock *lock);
 

@@ -7,6 +7,7 @@
 #include "wire/address.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -36,6 +37,7 @@ enum fault address_set(const char *path, struct address *address_out)
 	if (strlen(path) >= sizeof(address_out->path))
 		return FAULT_TOO_BIG;
 	memcpy(address_out->path, path, strlen(path) + 1);
+	address_out->own = false;
 	return FAULT_NONE;
 }
 
@@ -101,7 +103,56 @@ enum fault address_user_socket(struct address *address_out)
 		    "/mailtoken/socket", path);
 	if (fault == FAULT_NONE)
 		fault = address_set(path, address_out);
+	if (fault == FAULT_NONE)
+		address_out->own = true;
 	return fault;
+}
+
+/* What stands in the lock file while somebody holds it; the bytes. */
+static size_t read_held(int fd, char *content, size_t content_bytes)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+	    fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+		return 0;
+	n = read(fd, content, content_bytes - 1);
+	return n > 0 ? (size_t)n : 0;
+}
+
+bool address_holder(const struct address *tried, struct address *holder_out)
+{
+	char path[ADDRESS_FILE_MAX_BYTES], leaf[ADDRESS_FILE_MAX_BYTES + 8];
+	char content[ADDRESS_LOCK_MAX_BYTES], *line, *end;
+	bool found = false;
+	int fd;
+
+	if (address_user_keyring(path) != FAULT_NONE ||
+	    join(leaf, sizeof(leaf), path, "/" ADDRESS_LOCK_LEAF) != FAULT_NONE)
+		return false;
+	fd = open(leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	content[read_held(fd, content, sizeof(content))] = '\0';
+	(void)close(fd);
+
+	/* The first line says who it is. */
+	for (line = strchr(content, '\n'); line != NULL; line = end) {
+		end = strchr(++line, '\n');
+		if (end == NULL)
+			break;
+		*end = '\0';
+		if (strcmp(line, tried->path) == 0)
+			return false;
+		if (!found)
+			found = address_set(line, holder_out) == FAULT_NONE;
+	}
+	if (found)
+		holder_out->own = true;
+	return found;
 }
 
 void address_system_socket(struct address *address_out)
@@ -112,6 +163,7 @@ void address_system_socket(struct address *address_out)
 
 	memcpy(address_out->path, MAILTOKEN_SYSTEM_SOCKET,
 	    sizeof(MAILTOKEN_SYSTEM_SOCKET));
+	address_out->own = false;
 }
 
 enum fault address_candidates(struct addresses *addresses_out)
@@ -165,6 +217,13 @@ enum fault address_owner(const struct address *address, uid_t *owner_out,
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		why_set(why, 0,
 		    "group or others may write to %s: chmod go-w %s", dir, dir);
+		return FAULT_UNTRUSTED;
+	}
+	if (address->own && st.st_uid != 0 && st.st_uid != geteuid()) {
+		why_set(why, 0,
+		    "%s belongs to uid %lu, not to you: unset XDG_RUNTIME_DIR "
+		    "(su keeps that of another user)",
+		    dir, (unsigned long)st.st_uid);
 		return FAULT_UNTRUSTED;
 	}
 	*owner_out = st.st_uid;

@@ -16,11 +16,14 @@
 #include "wire/fault.h"
 
 #define ADDRESS_SOCKET_ENV	 "MAILTOKEN_SOCKET"
-#define ADDRESS_SOCKET_MAX_BYTES 108  /* sun_path, with the NUL */
-#define ADDRESS_FILE_MAX_BYTES	 1024 /* other paths, with the NUL */
+#define ADDRESS_SOCKET_MAX_BYTES 108	 /* sun_path, with the NUL */
+#define ADDRESS_FILE_MAX_BYTES	 1024	 /* other paths, with the NUL */
+#define ADDRESS_LOCK_LEAF	 ".lock" /* in a keyring */
+#define ADDRESS_LOCK_MAX_BYTES	 1200	 /* a line, and eight sockets */
 
 struct address {
 	char path[ADDRESS_SOCKET_MAX_BYTES];
+	bool own; /* of this user's helper: nobody else's may answer there */
 };
 
 struct addresses {
@@ -46,6 +49,18 @@ enum fault address_set(const char *path,
  * user's or more rights than it was started with; FAULT_TOO_BIG.
  */
 enum fault address_user_socket(struct address *address_out) MUST_CHECK;
+
+/*
+ * address_holder - where the helper listens that holds the user's keyring
+ *
+ * tried       in: the user's socket as this process sees it; another one may
+ *             have been started with another XDG_RUNTIME_DIR
+ * holder_out  out: a socket that the keyring's lock file names
+ *
+ * False when nobody holds it, when tried is one of its sockets, and when the
+ * lock file is not this user's.
+ */
+bool address_holder(const struct address *tried, struct address *holder_out);
 
 /* address_system_socket - the path given to configure. */
 void address_system_socket(struct address *address_out);
@@ -76,7 +91,8 @@ const char *address_system_config(void);
  * address_owner - the owner of the directory that holds the socket
  *
  * FAULT_NONE; FAULT_NOT_FOUND when there is no such directory (why.err is
- * ENOENT); FAULT_UNTRUSTED when group or others may write to it; FAULT_IO.
+ * ENOENT); FAULT_UNTRUSTED when group or others may write to it, or when the
+ * socket is this user's own and the directory is somebody else's; FAULT_IO.
  */
 enum fault address_owner(const struct address *address, uid_t *owner_out,
     struct why *why) MUST_CHECK;

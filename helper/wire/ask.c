@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define RETRY_PAUSE_MS 50
+#define SILENT_MS      250 /* until the holder of the keyring is looked for */
 
 /* 0 and a descriptor, or the errno that says why not. */
 static int connect_once(const struct address *address, int *fd_out)
@@ -77,7 +78,20 @@ enum fault ask_open(const struct ask *ask, int *fd_out, struct why *why)
 	return FAULT_NONE;
 }
 
-enum fault ask(const struct ask *ask, struct buf *answer,
+/*
+ * A supervisor may hold the socket of a helper that waits for the keyring.
+ * Patience is the rule: an answer that needs its time has no other holder.
+ */
+static bool has_gone_elsewhere(int fd, const struct ask *ask)
+{
+	struct address holder;
+
+	return ask->address.own &&
+	    !peerio_readable(fd, peerio_now_ms() + SILENT_MS) &&
+	    address_holder(&ask->address, &holder);
+}
+
+static enum fault ask_there(const struct ask *ask, struct buf *answer,
     struct attrs *attrs_out, struct why *why)
 {
 	struct attrs attrs;
@@ -91,6 +105,11 @@ enum fault ask(const struct ask *ask, struct buf *answer,
 	/* A helper that refuses at once may have answered before it closed. */
 	if (fault != FAULT_NONE && fault != FAULT_NO_HELPER)
 		goto out;
+	if (has_gone_elsewhere(fd, ask)) {
+		why_set(why, 0, "the helper there waits for the keyring");
+		fault = FAULT_NO_HELPER;
+		goto out;
+	}
 	fault = peerio_receive(fd, answer, ask->deadline_ms, &attrs, why);
 	if (fault != FAULT_NONE)
 		goto out;
@@ -103,6 +122,22 @@ enum fault ask(const struct ask *ask, struct buf *answer,
 out:
 	(void)close(fd);
 	return fault;
+}
+
+enum fault ask(const struct ask *ask, struct buf *answer,
+    struct attrs *attrs_out, struct why *why)
+{
+	struct ask second = *ask;
+	enum fault fault;
+
+	fault = ask_there(ask, answer, attrs_out, why);
+	if (!ask->address.own ||
+	    (fault != FAULT_NO_HELPER && fault != FAULT_UNTRUSTED &&
+		fault != FAULT_IO) ||
+	    !address_holder(&ask->address, &second.address))
+		return fault;
+	buf_drop(answer);
+	return ask_there(&second, answer, attrs_out, why);
 }
 
 enum fault ask_result(const struct attrs *attrs)

@@ -36,6 +36,9 @@ enum fault ask_open(const struct ask *ask, int *fd_out,
 /*
  * ask - one request, one list as the answer
  *
+ * Where the user's own socket is silent and another of his helpers holds the
+ * keyring, that one is asked.
+ *
  * answer     in/out: empty buf of limit WIRE_LIST_MAX_BYTES; may hold a
  *            secret afterwards, so the caller must buf_drop() it
  * attrs_out  out: points into answer; has a "result" that ask_result() knows

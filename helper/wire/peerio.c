@@ -63,6 +63,13 @@ static enum fault await(int fd, short events, int64_t deadline_ms,
 	}
 }
 
+bool peerio_readable(int fd, int64_t deadline_ms)
+{
+	struct why why;
+
+	return await(fd, POLLIN, deadline_ms, &why) == FAULT_NONE;
+}
+
 enum fault peerio_send(int fd, struct span bytes, int64_t deadline_ms,
     struct why *why)
 {

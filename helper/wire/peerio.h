@@ -21,6 +21,9 @@ int64_t peerio_now_ms(void);
 /* peerio_pause - sleep ms, at most until the deadline. */
 void peerio_pause(int ms, int64_t deadline_ms);
 
+/* peerio_readable - wait for a byte or a hang-up; false when none came. */
+bool peerio_readable(int fd, int64_t deadline_ms);
+
 /*
  * peerio_send - all of bytes
  *

@@ -726,10 +726,11 @@ def home(program):
     shutil.rmtree(top)
 
 
-def at_home(home, argv):
+def at_home(home, argv, **more):
     """Run argv with the environment of that user."""
     return subprocess.run(
-        argv, env=environment(HOME=str(home), XDG_RUNTIME_DIR=str(home)),
+        argv, env=environment(**{"HOME": str(home),
+                                 "XDG_RUNTIME_DIR": str(home), **more}),
         capture_output=True, text=True, timeout=2 * DEADLINE_S, check=False)
 
 
@@ -764,7 +765,8 @@ def test_a_helper_is_started_where_no_user_manager_runs(home):
     script = ('mount -t tmpfs -o mode=755 tmpfs "$1" && '
               'cp "$2/mailtokend" "$1" && '
               'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
-              'sh -c \'"$0" status; echo "$?"; exec "$0" version --json\' '
+              'sh -c \'"$0" refresh --due; echo "$?"; '
+              'exec "$0" version --json\' '
               '"$2/mailtoken"')
     run = at_home(home, ["unshare", "-m", "sh", "-c", script, "sh",
                          os.path.dirname(path), str(home.parent)])
@@ -777,6 +779,66 @@ def test_a_helper_is_started_where_no_user_manager_runs(home):
     os.close(helper)
     assert status == "0"
     assert (home / ".local/state/mailtoken/keyring").is_dir()
+
+
+def as_nobody(home, script, **environment):
+    """Run a script of sh as another user, the built helper installed; its
+    $0 is the command."""
+    path = installed_helper()
+    built = paths.program("mailtokend")
+    if path is None or not built.exists() or \
+            not os.path.isdir(os.path.dirname(path)):
+        pytest.skip("needs a built mailtokend and its directory")
+    shutil.copy(built, home.parent)
+    outer = ('mount -t tmpfs -o mode=755 tmpfs "$1" && '
+             'cp "$2/mailtokend" "$1" && '
+             'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
+             f"sh -c '{script}' \"$2/mailtoken\"")
+    run = at_home(home, ["unshare", "-m", "sh", "-c", outer, "sh",
+                         os.path.dirname(path), str(home.parent)],
+                  **environment)
+    if "mount:" in run.stderr:
+        pytest.skip("cannot mount here")
+    return run
+
+
+@pytest.mark.parametrize("option", ["", "--user"])
+def test_status_starts_nothing_and_makes_no_folder(home, option):
+    before = sorted(home.rglob("*"))
+    run = as_nobody(home, f'"$0" {option} status')
+    assert run.returncode != 0 and run.stdout == ""
+    assert "no account of yours is signed in" in run.stderr
+    assert "mailtoken login ACCOUNT" in run.stderr
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_runtime_folder_that_is_gone_is_named(home):
+    """As after the session ended that set it."""
+    run = as_nobody(home, '"$0" --user refresh --due',
+                    XDG_RUNTIME_DIR="/run/user/none")
+    assert run.returncode != 0
+    assert "XDG_RUNTIME_DIR names /run/user/none, which is not there" in \
+        " ".join(run.stderr.split())
+    assert "unset XDG_RUNTIME_DIR" in run.stderr
+
+
+def test_one_helper_serves_both_places_of_a_user(home):
+    """Started from cron, asked from a session with XDG_RUNTIME_DIR; and what
+    starts a second one there is told where the first is."""
+    session = home.parent / "session"
+    session.mkdir()
+    os.chown(session, 65534, 65534)
+    script = (f'"$0" --user refresh --due; XDG_RUNTIME_DIR={session} '
+              '"$0" --user version --json; '
+              f'XDG_RUNTIME_DIR={session} "$0" --user version --json')
+    run = as_nobody(home, script)
+    first, second = [json.loads(line) for line in run.stdout.splitlines()]
+    helper = os.pidfd_open(first["helper"]["pid"])
+    signal.pidfd_send_signal(helper, signal.SIGTERM)
+    assert select.select([helper], [], [], DEADLINE_S)[0]
+    os.close(helper)
+    assert first == second
+    assert list(session.iterdir()) == []
 
 
 def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(home):

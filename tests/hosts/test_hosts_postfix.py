@@ -25,7 +25,8 @@ FAULTS = {
         f'{USER}" (Told by the script.)'),
     "unknown-account": (
         "user not found",
-        f'mailtoken: no account "{USER}" for uid '),
+        f'mailtoken: no account "{USER}": run "mailtoken login {USER}" '
+        '(Told by the script.)'),
     "wrong-server": (
         "error when parsing configuration file",
         f"mailtoken: no token of {USER} for localhost: Told by the script."),
@@ -38,7 +39,7 @@ FAULTS = {
         f"mailtoken: no token for {USER}: Told by the script."),
     "denied": (
         "account disabled",
-        "may not use the helper at /run/mailtoken/socket: "
+        "mailtoken: the helper at /run/mailtoken/socket refuses: "
         "Told by the script."),
     "bad-request": (
         "invalid parameter supplied",

@@ -227,7 +227,9 @@ def test_an_account_that_is_not_signed_in_is_told(changed):
     box.send("carl@example.org")
     assert "user not found" in box.wait_status("deferred")
     said = box.wait_log(r"warning: SASL authentication failure: (.*)")[1]
-    assert 'no account "carl@example.org" for uid ' in said
+    assert 'no account "carl@example.org": run "mailtoken login ' in said
+    assert 'not allowed for user postfix, ' in said
+    assert 'mailtoken login carl@example.org"' in said
 
 
 def test_no_token_goes_to_a_server_of_somebody_else(changed, fresh):

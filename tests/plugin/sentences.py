@@ -3,7 +3,7 @@
 
 import os
 
-TEXT_MAX = 250
+TEXT_MAX = 500
 
 
 def sentence(run):

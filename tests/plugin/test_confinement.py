@@ -71,7 +71,8 @@ def test_a_socket_outside_of_the_chroot_is_told_as_such(jail, confined,
         run = confined.run(chroot=directory, uid=NOBODY, user=ALICE)
         assert len(outside.requests) == 0
     assert run.start == sasl.UNAVAIL
-    assert "in a chroot the socket must be inside it" in run.detail
+    assert "no helper's socket in this chroot" in run.detail
+    assert "enable --now mailtoken-postfix.socket" in run.detail
 
 
 def test_no_descriptor_leads_out_of_the_chroot(jail, confined):

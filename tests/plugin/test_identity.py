@@ -196,4 +196,4 @@ def test_no_password_callback_fails_as_an_unknown_account(helper, host):
     unknown(helper, times=None)
     run = host.run(user=ALICE, no_pass=True)
     assert run.start == sasl.NOUSER
-    assert "not signed in, or not allowed" in run.detail
+    assert f'no account "{ALICE}": run "mailtoken login {ALICE}"' in run.detail

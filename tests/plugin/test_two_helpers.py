@@ -84,7 +84,7 @@ def test_unknown_to_the_only_helper_that_runs_is_unknown(two):
     own, _, host = two
     own.start()
     own.add("fault", word="unknown-account")
-    assert "not signed in" in failed(host, sasl.NOUSER)
+    assert "no account" in failed(host, sasl.NOUSER)
     assert len(own.requests) == 1
 
 
@@ -94,7 +94,7 @@ def test_unknown_to_both_is_unknown(two):
     system.start()
     own.add("fault", word="unknown-account")
     system.add("fault", word="unknown-account")
-    assert "for uid 65534" in failed(host, sasl.NOUSER)
+    assert "no account" in failed(host, sasl.NOUSER)
 
 
 def test_a_password_may_be_allowed_by_the_users_helper(two):
@@ -118,7 +118,7 @@ def test_a_system_socket_closed_to_the_user_leaves_his_answer(two, closed):
     own.add("answer", times=None, attributes=[
         ["mailtoken", "1"], ["result", "unknown-account"],
         ["password-as-token", "yes"]])
-    assert "not signed in" in failed(host, sasl.NOUSER)
+    assert "no account" in failed(host, sasl.NOUSER)
     run = host.run(user=ALICE, password="A1" * 40)
     assert b"auth=Bearer " + b"A1" * 40 in run.outs[0]
 
@@ -129,13 +129,13 @@ def test_a_closed_system_socket_is_not_all_that_is_told(two):
     Path(system.path).chmod(0o600)
     text = failed(host, sasl.UNAVAIL)
     assert "no permission for uid 65534" in text
-    assert f"none runs at {own.path}: " in text
+    assert f"none runs at {own.path}" in text
 
 
 def test_no_helper_at_all_names_both_places(two):
     own, system, host = two
     text = failed(host, sasl.UNAVAIL)
-    assert f"nor at {own.path} " in text
+    assert f"nor at {own.path}" in text
 
 
 def test_the_users_dead_socket_is_what_is_told(two):
