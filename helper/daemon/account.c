@@ -74,6 +74,9 @@ static void note_record(struct account *account)
 	account->exists = true;
 	account->may_renew = entry->refresh_token != NULL;
 	account->refreshed_s = entry->refreshed_s;
+	if (entry->token_host != NULL && account->wish.place == SLOT_IDLE)
+		account->wish.share = slots_share(account->engine->slots,
+		    entry->token_host);
 	if (account->asked_s == 0)
 		account->asked_s = entry->asked_s;
 }

@@ -91,6 +91,7 @@ struct account_question {
 	struct span service;
 	const char *mailbox; /* folded; NULL: the account's own name */
 	int64_t min_validity_s;
+	bool renewal; /* no mail waits for it, and it may wait its turn */
 	account_answer_fn *fn;
 	void *ctx;
 };

@@ -18,8 +18,10 @@
 #define ACCOUNT_BACKOFF_MIN_S	  5
 #define ACCOUNT_BACKOFF_MAX_S	  900
 #define ACCOUNT_RETRY_AFTER_MAX_S 3600
-#define ACCOUNT_WAIT_MAX_S	  25
-#define ACCOUNT_ROOM_MIN_MS	  1000 /* between looks for room on disk */
+#define ACCOUNT_WAIT_MAX_MS	  25000 /* from an exchange's beginning */
+#define ACCOUNT_TURN_MAX_MS	  30000 /* until it begins: clients wait 35 s */
+#define ACCOUNT_ASK_MAX_MS	  33000 /* both together */
+#define ACCOUNT_ROOM_MIN_MS	  1000	/* between looks for room on disk */
 #define ACCOUNT_NEVER_MS	  (INT64_MIN / 2) /* a difference fits */
 
 /* Why the last exchange did not bring a token. */
@@ -122,6 +124,7 @@ void asking_answer_all(struct account *account,
     const struct account_answer *answer);
 void asking_answer_token(struct account *account);
 void asking_look_again(struct account *account);
+void asking_began(struct account *account);
 bool asking_may_try(struct account *account, const struct now *now,
     struct account_answer *answer);
 

@@ -10,10 +10,13 @@
 
 #include "daemon/grant.h"
 
+#define TURN_RETRY_S 5
+
 struct waiter {
 	struct account *account;
 	struct account_question question;
 	struct event *timer;
+	int64_t asked_ms;
 	struct waiter *next;
 };
 
@@ -96,10 +99,18 @@ static void waited_long(evutil_socket_t fd, short events, void *ctx)
 	struct waiter *waiter = ctx;
 	struct account_answer answer = {
 		.fault = FAULT_TIMEOUT,
-		.text = "the provider did not answer in time",
+		.text = "the provider has not answered yet; if it does, the "
+			"next who asks has the token",
 		.retry_after_s = -1,
 	};
 	struct account_question question = waiter->question;
+
+	if (waiter->account->wish.place == SLOT_QUEUED) {
+		answer.fault = FAULT_TRY_LATER;
+		answer.text = "the helper is busy with other exchanges, and "
+			      "this one has not had its turn yet";
+		answer.retry_after_s = TURN_RETRY_S;
+	}
 
 	(void)fd;
 	(void)events;
@@ -107,21 +118,55 @@ static void waited_long(evutil_socket_t fd, short events, void *ctx)
 	question.fn(question.ctx, &answer);
 }
 
+/*
+ * An exchange has its time from its own beginning; but whoever asks goes away
+ * after 35 seconds, and is to hear why before.
+ */
+static bool set_limit(struct waiter *waiter)
+{
+	const struct account *account = waiter->account;
+	bool begun = account->wish.place == SLOT_HELD;
+	int64_t left_ms = waiter->asked_ms +
+	    (begun ? ACCOUNT_ASK_MAX_MS : ACCOUNT_TURN_MAX_MS);
+	struct timeval limit;
+
+	if (waiter->question.renewal && !begun)
+		return true;
+	if (begun &&
+	    (waiter->question.renewal ||
+		left_ms > account->started_ms + ACCOUNT_WAIT_MAX_MS))
+		left_ms = account->started_ms + ACCOUNT_WAIT_MAX_MS;
+	left_ms -= clock_boot_ms();
+	if (left_ms < 0)
+		left_ms = 0;
+	limit.tv_sec = (time_t)(left_ms / 1000);
+	limit.tv_usec = (suseconds_t)(left_ms % 1000 * 1000);
+	return evtimer_add(waiter->timer, &limit) == 0;
+}
+
+void asking_began(struct account *account)
+{
+	struct waiter *waiter;
+
+	for (waiter = account->waiters; waiter != NULL; waiter = waiter->next)
+		(void)set_limit(waiter);
+}
+
 static enum fault wait_for_it(struct account *account,
     const struct account_question *question, struct waiter **waiter_out)
 {
-	static const struct timeval limit = { ACCOUNT_WAIT_MAX_S, 0 };
 	struct waiter *waiter = calloc(1, sizeof(*waiter));
 
 	if (waiter == NULL)
 		return FAULT_NOMEM;
 	waiter->timer = evtimer_new(account->engine->base, waited_long, waiter);
-	if (waiter->timer == NULL || evtimer_add(waiter->timer, &limit) != 0) {
+	waiter->account = account;
+	waiter->question = *question;
+	waiter->asked_ms = clock_boot_ms();
+	if (waiter->timer == NULL || !set_limit(waiter)) {
 		waiter_free(waiter);
 		return FAULT_NOMEM;
 	}
-	waiter->account = account;
-	waiter->question = *question;
 	waiter->question.mailbox = NULL; /* may be the configuration's */
 	waiter->next = account->waiters;
 	account->waiters = waiter;
@@ -196,7 +241,7 @@ static void ask_provider(struct account *account,
 		answer_now(question, &answer);
 		return;
 	}
-	exchange_want(account, true);
+	exchange_want(account, !question->renewal);
 	/* An exchange that could not even start has answered already. */
 	if (account->waiters == NULL)
 		*waiter_out = NULL;

@@ -26,7 +26,6 @@ void exchange_want(struct account *account, bool urgent)
 	account->wish.start = exchange_start;
 	account->wish.ctx = account;
 	account->wish.urgent = account->wish.urgent || urgent;
-	account->wish.ends_s = account->life.expires_s;
 	slots_want(account->engine->slots, &account->wish);
 }
 
@@ -364,6 +363,7 @@ static void exchange_start(void *ctx)
 
 	account->started_ms = clock_boot_ms();
 	account->not_before_ms = 0;
+	asking_began(account);
 	/* Only now: many may queue, and few records stay in memory. */
 	if (account_entry(account) == NULL) {
 		end(account);

@@ -146,7 +146,8 @@ static void due_refreshed(void *ctx, const struct account_answer *answer)
 static void refresh_if_due(void *ctx, struct account *account)
 {
 	struct conn *conn = ctx;
-	struct account_question question = { .fn = due_refreshed };
+	struct account_question question = { .fn = due_refreshed,
+		.renewal = true };
 	struct conn_due *due;
 
 	if (!account_is_due(account))

@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Turns at the providers: how many at once, and in which order.
+ * Turns at the providers: how many at once, in which order, whose.
  */
 #include "daemon/slots.h"
 
@@ -31,13 +31,14 @@ static void on_start(void *ctx)
 }
 
 static void want(struct slots *slots, struct asker *asker, bool urgent,
-    int64_t ends_s)
+    const char *host)
 {
 	asker->slots = slots;
 	asker->wish.start = on_start;
 	asker->wish.ctx = asker;
 	asker->wish.urgent = urgent;
-	asker->wish.ends_s = ends_s;
+	if (asker->wish.place == SLOT_IDLE && host != NULL)
+		asker->wish.share = slots_share(slots, host);
 	slots_want(slots, &asker->wish);
 }
 
@@ -50,7 +51,7 @@ static struct slots *make(void)
 	return slots;
 }
 
-/* All slots are taken. */
+/* All slots are taken, by the only host that is known. */
 static struct slots *make_full(struct asker *holders)
 {
 	struct slots *slots = make();
@@ -58,7 +59,7 @@ static struct slots *make_full(struct asker *holders)
 
 	memset(holders, 0, SLOTS_MAX * sizeof(*holders));
 	for (i = 0; i < SLOTS_MAX; i++)
-		want(slots, &holders[i], false, 1);
+		want(slots, &holders[i], false, "a");
 	assert_int_equal(starts, SLOTS_MAX);
 	return slots;
 }
@@ -69,7 +70,7 @@ static void a_free_slot_is_had_at_once(void **state)
 	struct asker asker = { .started = 0 };
 
 	(void)state;
-	want(slots, &asker, false, 1);
+	want(slots, &asker, false, NULL);
 	assert_int_equal(asker.started, 1);
 	assert_int_equal(slots_held(slots), 1);
 	slots_done(slots, &asker.wish);
@@ -80,34 +81,18 @@ static void a_free_slot_is_had_at_once(void **state)
 	slots_free(slots);
 }
 
-static void the_33rd_waits_for_one_to_end(void **state)
-{
-	struct asker holders[SLOTS_MAX], late = { .started = 0 };
-	struct slots *slots = make_full(holders);
-
-	(void)state;
-	want(slots, &late, false, 1);
-	assert_int_equal(late.started, 0);
-	assert_int_equal(late.wish.place, SLOT_QUEUED);
-	slots_done(slots, &holders[5].wish);
-	assert_int_equal(late.started, SLOTS_MAX + 1);
-	assert_int_equal(slots_held(slots), SLOTS_MAX);
-	slots_free(slots);
-}
-
-static void requests_go_first_then_by_the_end_of_the_token(void **state)
+static void requests_go_first_and_each_queue_is_first_come(void **state)
 {
 	static const struct {
 		bool urgent;
-		int64_t ends_s;
 		int turn;
 	} rows[] = {
-		{ false, 30, 5 },
-		{ true, 90, 3 },
-		{ false, 10, 4 },
-		{ true, 20, 1 },
-		{ true, 90, 0 },
-		{ true, 40, 2 },
+		{ false, 4 },
+		{ true, 1 },
+		{ false, 5 },
+		{ true, 0 },
+		{ true, 2 },
+		{ true, 3 },
 	};
 	struct asker holders[SLOTS_MAX], askers[COUNT(rows)];
 	struct slots *slots = make_full(holders);
@@ -116,30 +101,15 @@ static void requests_go_first_then_by_the_end_of_the_token(void **state)
 	(void)state;
 	memset(askers, 0, sizeof(askers));
 	for (i = 0; i < COUNT(rows); i++)
-		want(slots, &askers[i], rows[i].urgent, rows[i].ends_s);
-	/* One leaves the queue. */
-	slots_done(slots, &askers[4].wish);
+		want(slots, &askers[i], rows[i].urgent, "a");
+	/* One asks again, and one leaves the queue. */
+	want(slots, &askers[1], true, "a");
+	slots_done(slots, &askers[3].wish);
 	for (i = 0; i < COUNT(rows); i++)
 		slots_done(slots, &holders[i].wish);
 	for (i = 0; i < COUNT(rows); i++)
 		assert_int_equal(askers[i].started,
 		    rows[i].turn == 0 ? 0 : SLOTS_MAX + rows[i].turn);
-	slots_free(slots);
-}
-
-static void a_wish_wanted_again_keeps_its_turn(void **state)
-{
-	struct asker holders[SLOTS_MAX], a = { .started = 0 },
-					 b = { .started = 0 };
-	struct slots *slots = make_full(holders);
-
-	(void)state;
-	want(slots, &a, true, 9);
-	want(slots, &b, true, 9);
-	want(slots, &a, true, 9);
-	slots_done(slots, &holders[0].wish);
-	assert_int_equal(a.started, SLOTS_MAX + 1);
-	assert_int_equal(b.started, 0);
 	slots_free(slots);
 }
 
@@ -150,9 +120,9 @@ static void a_wish_that_becomes_urgent_moves_up(void **state)
 	struct slots *slots = make_full(holders);
 
 	(void)state;
-	want(slots, &a, false, 1);
-	want(slots, &b, false, 9);
-	want(slots, &b, true, 9);
+	want(slots, &a, false, "a");
+	want(slots, &b, false, "a");
+	want(slots, &b, true, "a");
 	slots_done(slots, &holders[0].wish);
 	assert_int_equal(b.started, SLOTS_MAX + 1);
 	assert_int_equal(a.started, 0);
@@ -165,10 +135,33 @@ static void who_holds_a_slot_is_not_started_again(void **state)
 	struct asker asker = { .started = 0 };
 
 	(void)state;
-	want(slots, &asker, false, 1);
-	want(slots, &asker, true, 1);
+	want(slots, &asker, false, "a");
+	want(slots, &asker, true, "a");
 	assert_int_equal(starts, 1);
 	assert_int_equal(slots_held(slots), 1);
+	slots_free(slots);
+}
+
+static void of_two_hosts_none_has_more_than_half(void **state)
+{
+	struct asker a[SLOTS_MAX], b[SLOTS_MAX];
+	struct slots *slots = make();
+	size_t i;
+
+	(void)state;
+	memset(a, 0, sizeof(a));
+	memset(b, 0, sizeof(b));
+	assert_non_null(slots_share(slots, "b"));
+	for (i = 0; i < SLOTS_MAX; i++)
+		want(slots, &a[i], true, "a");
+	assert_int_equal(starts, SLOTS_SHARE_MAX);
+	for (i = 0; i < SLOTS_MAX; i++)
+		want(slots, &b[i], false, "b");
+	assert_int_equal(starts, SLOTS_MAX);
+	slots_done(slots, &b[0].wish);
+	assert_int_equal(b[SLOTS_SHARE_MAX].started, SLOTS_MAX + 1);
+	slots_done(slots, &a[0].wish);
+	assert_int_equal(a[SLOTS_SHARE_MAX].started, SLOTS_MAX + 2);
 	slots_free(slots);
 }
 
@@ -184,50 +177,15 @@ static void a_long_queue_that_fails_at_once_needs_no_deep_stack(void **state)
 	assert_non_null(askers);
 	for (i = 0; i < MANY; i++) {
 		askers[i].ends_at_once = true;
-		want(slots, &askers[i], false, (int64_t)(i * 7919 % MANY));
+		want(slots, &askers[i], i % 2 == 1, "a");
 	}
 	slots_done(slots, &holders[0].wish);
 	assert_int_equal(starts, SLOTS_MAX + MANY);
 	assert_int_equal(slots_held(slots), SLOTS_MAX - 1);
 	for (i = 0; i < MANY; i++)
 		assert_int_equal(askers[i].started,
-		    SLOTS_MAX + 1 + askers[i].wish.ends_s);
+		    SLOTS_MAX + 1 + (int)i / 2 + (i % 2 == 1 ? 0 : MANY / 2));
 	free(askers);
-	slots_free(slots);
-}
-
-static void who_leaves_a_long_queue_does_not_upset_it(void **state)
-{
-	struct asker holders[SLOTS_MAX], askers[999];
-	struct slots *slots = make_full(holders);
-	size_t i;
-
-	(void)state;
-	memset(askers, 0, sizeof(askers));
-	for (i = 0; i < COUNT(askers); i++) {
-		askers[i].ends_at_once = true;
-		want(slots, &askers[i], false, (int64_t)(i * 101 % 333));
-		if (i % 4 == 3)
-			slots_done(slots, &askers[i / 2].wish);
-		if (i % 5 == 4)
-			want(slots, &askers[i / 3], i % 2 == 0, 500);
-	}
-	slots_done(slots, &holders[0].wish);
-	for (i = 0; i < COUNT(askers); i++) {
-		const struct asker *a = &askers[i];
-		size_t other;
-
-		assert_int_equal(a->wish.place, SLOT_IDLE);
-		for (other = 0; a->started > 0 && other < i; other++) {
-			const struct asker *b = &askers[other];
-
-			if (b->started == 0 || a->wish.urgent != b->wish.urgent)
-				continue;
-			if (a->wish.ends_s != b->wish.ends_s)
-				assert_int_equal(a->started < b->started,
-				    a->wish.ends_s < b->wish.ends_s);
-		}
-	}
 	slots_free(slots);
 }
 
@@ -235,13 +193,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_free_slot_is_had_at_once),
-		cmocka_unit_test(the_33rd_waits_for_one_to_end),
 		cmocka_unit_test(
-		    requests_go_first_then_by_the_end_of_the_token),
-		cmocka_unit_test(a_wish_wanted_again_keeps_its_turn),
+		    requests_go_first_and_each_queue_is_first_come),
 		cmocka_unit_test(a_wish_that_becomes_urgent_moves_up),
 		cmocka_unit_test(who_holds_a_slot_is_not_started_again),
-		cmocka_unit_test(who_leaves_a_long_queue_does_not_upset_it),
+		cmocka_unit_test(of_two_hosts_none_has_more_than_half),
 		cmocka_unit_test(
 		    a_long_queue_that_fails_at_once_needs_no_deep_stack),
 	};
