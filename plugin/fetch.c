@@ -397,8 +397,8 @@ enum fault fetch_token(const struct question *question,
 	return fault;
 }
 
-void fetch_rejected(const struct fetched *fetched, const char *account,
-    const char *challenge)
+void fetch_rejected(const struct fetched *fetched,
+    const struct question *question, const char *challenge)
 {
 	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
 	struct buf answer = BUF_INIT(WIRE_LIST_MAX_BYTES);
@@ -409,8 +409,10 @@ void fetch_rejected(const struct fetched *fetched, const char *account,
 
 	attr_begin(&list, &request, WIRE_FIRST);
 	attr_put_str(&list, ATTR_VERB, VERB_REJECTED);
-	attr_put_str(&list, ATTR_ACCOUNT, account);
+	attr_put_str(&list, ATTR_ACCOUNT, question->account);
 	attr_put_str(&list, ATTR_SERIAL, fetched->serial);
+	attr_put_str(&list, ATTR_SERVER, question->server);
+	attr_put_str(&list, ATTR_SERVICE, question->service);
 	attr_put_str(&list, ATTR_CHALLENGE, challenge);
 	fault = attr_end(&list);
 	report.request = buf_span(&request);

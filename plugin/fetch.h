@@ -51,8 +51,8 @@ enum fault fetch_token(const struct question *question,
  *
  * challenge  in: as struct verdict has it
  */
-void fetch_rejected(const struct fetched *fetched, const char *account,
-    const char *challenge);
+void fetch_rejected(const struct fetched *fetched,
+    const struct question *question, const char *challenge);
 
 /* fetch_drop - wipe. */
 void fetch_drop(struct fetched *fetched);

@@ -220,6 +220,9 @@ static struct span sent_token(const struct mech *mech)
 static int second_step(struct mech *mech, const struct step *step,
     struct span challenge, const char **clientout, unsigned *clientoutlen)
 {
+	const struct question question = { .account = mech->who.account,
+		.server = step->params->serverFQDN,
+		.service = step->params->service };
 	char server[64], account[64];
 	struct verdict verdict;
 	struct why why;
@@ -234,8 +237,7 @@ static int second_step(struct mech *mech, const struct step *step,
 		return SASL_OK;
 
 	if (mech->fetched.serial[0] != '\0')
-		fetch_rejected(&mech->fetched, mech->who.account,
-		    verdict.challenge);
+		fetch_rejected(&mech->fetched, &question, verdict.challenge);
 	attr_plain(span_of(step->params->serverFQDN), server, sizeof(server));
 	attr_plain(span_of(mech->who.account), account, sizeof(account));
 	why_set(&why, 0, "mailtoken: %s rejected the token of %s: %.150s",

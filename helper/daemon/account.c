@@ -45,7 +45,10 @@ void account_free(struct account *account)
 	if (account->save_timer != NULL)
 		event_free(account->save_timer);
 	entry_free(account->entry);
+	refusals_free(account);
 	free(account->text);
+	free(account->said);
+	free(account->same);
 	free(account->subject);
 	free(account->name);
 	free(account);
@@ -86,11 +89,16 @@ void account_trouble(struct account *account, enum trouble trouble,
 {
 	free(account->text);
 	account->text = text != NULL ? strdup(text) : NULL;
+	if (trouble != account->trouble)
+		account->since_s = clock_wall_s();
 	account->trouble = trouble;
-	if (trouble == TROUBLE_NONE) {
-		account->failures = 0;
-		account->odd_status = 0;
+	if (trouble != TROUBLE_TRANSIENT) {
+		free(account->same);
+		account->same = NULL;
+		account->for_a_day = false;
 	}
+	if (trouble == TROUBLE_NONE)
+		account->failures = 0;
 }
 
 static void resume_state(struct account *account)
@@ -120,6 +128,7 @@ static struct life life_of(const struct entry *entry)
 static void resume(struct account *account)
 {
 	account->life = life_of(account->entry);
+	refusals_resume(account);
 	resume_state(account);
 }
 
@@ -214,8 +223,10 @@ enum account_state account_state(const struct account *account)
 	case TROUBLE_NONE:
 		return account->may_renew ? ACCOUNT_ACTIVE :
 					    ACCOUNT_LOGIN_NEEDED;
-	case TROUBLE_DISK:
-	case TROUBLE_TRANSIENT: return ACCOUNT_BACKOFF;
+	case TROUBLE_DISK: return ACCOUNT_BACKOFF;
+	case TROUBLE_TRANSIENT:
+		return account->for_a_day ? ACCOUNT_CONFIG_ERROR :
+					    ACCOUNT_BACKOFF;
 	case TROUBLE_LOGIN: return ACCOUNT_LOGIN_NEEDED;
 	case TROUBLE_CONFIG:
 	case TROUBLE_ISSUER:
@@ -268,9 +279,11 @@ enum fault account_adopt(struct account *account, struct entry *entry,
     struct why *why)
 {
 	exchange_cancel(account);
+	refusals_free(account);
 	entry_free(account->entry);
 	account->entry = entry;
 	account->life = life_of(entry);
+	refusals_resume(account);
 	account->asked_s = clock_wall_s();
 	account->not_before_ms = 0;
 	note_record(account);
@@ -301,6 +314,7 @@ enum fault account_forget(struct account *account, struct why *why)
 	if (fault != FAULT_NONE)
 		return fault;
 	exchange_cancel(account);
+	refusals_free(account);
 	entry_free(account->entry);
 	account->entry = NULL;
 	account->exists = false;
@@ -382,7 +396,7 @@ void account_describe(struct account *account, struct account_view *view_out)
 		.account = account->name,
 		.state = account_state(account),
 		.unsaved = account->unsaved,
-		.text = account->text,
+		.text = account_said(account),
 	};
 	struct now now = engine_now();
 

@@ -105,8 +105,10 @@ void account_refresh(struct account *account,
 /* account_unwait - the asker is gone; fn is not called. */
 void account_unwait(struct waiter *waiter);
 
-/* account_rejected - a mail server refused the token of that serial. */
-void account_rejected(struct account *account, struct span serial);
+/* account_rejected - a mail server's service refused the token of that serial;
+ * server and service empty: it is not known which. */
+void account_rejected(struct account *account, struct span serial,
+    struct span server, struct span service);
 
 /*
  * account_adopt - the result of a sign-in, or a record made elsewhere, takes

@@ -50,15 +50,19 @@ struct account {
 	bool may_renew; /* there is a refresh token */
 
 	enum trouble trouble;
-	char *text; /* its sentence, or NULL */
+	char *text;	 /* its sentence, or NULL */
+	int64_t since_s; /* ... and since when */
+	char *said;	 /* what account_said() made last */
+	struct refusal *refusals;
 	unsigned failures;
 	int64_t last_try_ms;   /* boot time */
 	int64_t next_try_ms;   /* boot time; TROUBLE_TRANSIENT, _DISK */
 	bool told_to_wait;     /* ... by the provider */
 	int64_t forced_ms;     /* last refresh for a refused token */
 	int64_t not_before_ms; /* spread after a start */
-	long odd_status;       /* a 4xx without a reason ... */
-	int64_t odd_since_ms;  /* ... and since when */
+	char *same;	       /* the answer that it fails with ... */
+	int64_t same_since_ms; /* ... and since when */
+	bool for_a_day;
 
 	struct slot_wish wish;
 	struct flow *flow;
@@ -92,8 +96,19 @@ void account_save(struct account *account, struct keyring_stage *stage);
 void account_save_state(struct account *account, enum entry_state state);
 bool account_save_room(struct account *account, struct why *why);
 
-/* account_rejected.c */
-bool account_was_refused(const struct account *account);
+/* account_rejected.c: who refused which token, and since when */
+void refusals_free(struct account *account);
+void refusals_resume(struct account *account);
+void refusals_note(struct account *account);
+bool refusals_forbid(const struct account *account, struct span server,
+    struct span service);
+void refusals_served(struct account *account, struct span server,
+    struct span service);
+void refusals_say(struct account *account, char *out, size_t out_bytes);
+
+/* account_said.c */
+void account_date(int64_t when_s, char out[40]);
+const char *account_said(struct account *account);
 
 /* account_app.c */
 enum fault account_app_provider(const struct account *account,

@@ -54,9 +54,10 @@ void asking_answer_all(struct account *account,
 	}
 }
 
-static void fill_token(const struct account *account,
-    struct account_answer *answer)
+static void fill_token(struct account *account,
+    const struct account_question *question, struct account_answer *answer)
 {
+	refusals_served(account, question->server, question->service);
 	*answer = (struct account_answer){
 		.fault = FAULT_NONE,
 		.token = account->entry->access_token,
@@ -68,30 +69,35 @@ static void fill_token(const struct account *account,
 }
 
 /* A refused token that the provider gives again helps nobody. */
-static bool fill_refused(const struct account *account,
-    struct account_answer *answer)
+static void fill_refused(struct account_answer *answer)
 {
-	if (!account_was_refused(account))
-		return false;
 	*answer = (struct account_answer){
 		.fault = FAULT_TRY_LATER,
 		.text = "a mail server refused this token and the provider "
 			"has given no other one yet",
 		.retry_after_s = LIFE_RENEWALS_APART_S,
 	};
-	return true;
 }
 
 /* Just fetched: served whatever its life is. */
 void asking_answer_token(struct account *account)
 {
+	struct waiter *waiter = account->waiters, *next;
 	struct account_answer answer;
 
-	if (account->waiters == NULL)
-		return;
-	if (!fill_refused(account, &answer))
-		fill_token(account, &answer);
-	asking_answer_all(account, &answer);
+	account->waiters = NULL;
+	for (; waiter != NULL; waiter = next) {
+		const struct account_question *question = &waiter->question;
+
+		next = waiter->next;
+		if (refusals_forbid(account, question->server,
+			question->service))
+			fill_refused(&answer);
+		else
+			fill_token(account, question, &answer);
+		question->fn(question->ctx, &answer);
+		waiter_free(waiter);
+	}
 }
 
 static void waited_long(evutil_socket_t fd, short events, void *ctx)
@@ -190,7 +196,8 @@ bool asking_may_try(struct account *account, const struct now *now,
 		answer->fault = FAULT_CONFIG_ERROR;
 		return since_ms >= ACCOUNT_RETRY_S * 1000;
 	case TROUBLE_TRANSIENT:
-		answer->fault = FAULT_TRY_LATER;
+		answer->fault = account->for_a_day ? FAULT_CONFIG_ERROR :
+						     FAULT_TRY_LATER;
 		answer->retry_after_s =
 		    (account->next_try_ms - now->boot_ms + 999) / 1000;
 		return now->boot_ms >= account->next_try_ms;
@@ -202,9 +209,6 @@ bool asking_may_try(struct account *account, const struct now *now,
 	case TROUBLE_RECORD: answer->fault = FAULT_CONFIG_ERROR; return false;
 	case TROUBLE_NONE: break;
 	}
-	if (account_was_refused(account) &&
-	    now->boot_ms - account->forced_ms < LIFE_RENEWALS_APART_S * 1000)
-		return !fill_refused(account, answer);
 	return true;
 }
 
@@ -235,7 +239,8 @@ static void ask_provider(struct account *account,
 		answer_now(question, &answer);
 		return;
 	}
-	if (account_was_refused(account) && !account_in_flight(account))
+	if (refusals_forbid(account, question->server, question->service) &&
+	    !account_in_flight(account))
 		account->forced_ms = clock_boot_ms();
 	if (wait_for_it(account, question, waiter_out) != FAULT_NONE) {
 		answer_now(question, &answer);
@@ -288,18 +293,31 @@ static enum fault check(struct account *account,
 }
 
 static bool has_good_token(const struct account *account, const struct now *now,
-    int64_t min_validity_s, int64_t server_min_s)
+    const struct account_question *question, int64_t server_min_s)
 {
 	const struct entry *entry = account->entry;
 
-	if (entry->access_token == NULL || account_was_refused(account))
+	if (entry->access_token == NULL ||
+	    refusals_forbid(account, question->server, question->service))
 		return false;
-	if (!life_usable(&account->life, now, min_validity_s, 0))
+	if (!life_usable(&account->life, now, question->min_validity_s, 0))
 		return false;
 	/* One that has just come: another would not live longer. */
 	return life_left_s(&account->life, now) >= server_min_s ||
 	    now->boot_ms - account->life.received_boot_ms <
 	    LIFE_RENEWALS_APART_S * 1000;
+}
+
+/* One renewal a minute for a refused token, however often it is asked for. */
+static bool is_too_soon(const struct account *account,
+    const struct account_question *question, const struct now *now,
+    struct account_answer *answer)
+{
+	if (now->boot_ms - account->forced_ms >= LIFE_RENEWALS_APART_S * 1000 ||
+	    !refusals_forbid(account, question->server, question->service))
+		return false;
+	fill_refused(answer);
+	return true;
 }
 
 static bool should_renew(struct account *account, const struct now *now,
@@ -341,9 +359,8 @@ void account_token(struct account *account,
 		refuse(question, fault, &why);
 		return;
 	}
-	if (has_good_token(account, &now, question->min_validity_s,
-		server_min_s)) {
-		fill_token(account, &answer);
+	if (has_good_token(account, &now, question, server_min_s)) {
+		fill_token(account, question, &answer);
 		answer_now(question, &answer);
 		if (should_renew(account, &now, server_min_s))
 			exchange_want(account, false);
@@ -351,8 +368,11 @@ void account_token(struct account *account,
 			renewal_arm(account);
 		return;
 	}
-	if (account_in_flight(account) ||
-	    asking_may_try(account, &now, &answer))
+	if (account_in_flight(account))
+		ask_provider(account, question, waiter_out);
+	else if (is_too_soon(account, question, &now, &answer))
+		answer_now(question, &answer);
+	else if (asking_may_try(account, &now, &answer))
 		ask_provider(account, question, waiter_out);
 	else
 		answer_now(question, &answer);
@@ -394,7 +414,8 @@ void asking_look_again(struct account *account)
 		enum fault fault = check(account, &waiter->question,
 		    &server_min_s, &why);
 
-		bool good = has_good_token(account, &now, 0, server_min_s);
+		bool good = has_good_token(account, &now, &waiter->question,
+		    server_min_s);
 
 		next = waiter->next;
 		if (fault == FAULT_NONE && !good && !account->may_renew)
@@ -402,7 +423,7 @@ void asking_look_again(struct account *account)
 		if (fault != FAULT_NONE) {
 			refuse(&waiter->question, fault, &why);
 		} else if (good) {
-			fill_token(account, &answer);
+			fill_token(account, &waiter->question, &answer);
 			answer_now(&waiter->question, &answer);
 		} else {
 			waiter->next = account->waiters;

@@ -6,16 +6,17 @@
  */
 #include "daemon/account_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/grant.h"
 #include "daemon/issuers.h"
 
-#define ODD_STATUS_MAX_MS (24 * 3600 * INT64_C(1000))
-#define LOCAL_RETRY_S	  60
-#define ROOM_IDLE_MS	  60000
-#define ROOM_ASKED_S	  600
-#define ROOM_DOUBLINGS	  2 /* of ACCOUNT_ROOM_MIN_MS */
+#define SAME_MAX_MS    (24 * 3600 * INT64_C(1000))
+#define LOCAL_RETRY_S  60
+#define ROOM_IDLE_MS   60000
+#define ROOM_ASKED_S   600
+#define ROOM_DOUBLINGS 2 /* of ACCOUNT_ROOM_MIN_MS */
 
 static void exchange_start(void *ctx);
 
@@ -95,7 +96,9 @@ static enum fault fail_transient(struct account *account, int64_t retry_after_s,
 	account_trouble(account, TROUBLE_TRANSIENT, text);
 	delay_ms = backoff_ms(account, retry_after_s);
 	account->next_try_ms = clock_boot_ms() + delay_ms;
-	return answer_fault(account, FAULT_TRY_LATER, (delay_ms + 999) / 1000);
+	return answer_fault(account,
+	    account->for_a_day ? FAULT_CONFIG_ERROR : FAULT_TRY_LATER,
+	    (delay_ms + 999) / 1000);
 }
 
 /* Looked for again soon where somebody asks: a mail waits for it. */
@@ -119,26 +122,23 @@ static void fail_for_room(struct account *account, const char *text)
 	(void)answer_fault(account, FAULT_TRY_LATER, (delay_ms + 999) / 1000);
 }
 
-/*
- * A 4xx that gives no reason may be a proxy's; after a day of the same one it
- * is more likely a wrong address in the configuration.
- */
-static bool is_odd_for_long(struct account *account,
+/* What fails the same way for a day is hardly temporary. */
+static void note_answer(struct account *account,
     const struct flow_failure *failure)
 {
 	int64_t now_ms = clock_boot_ms();
+	char answer[96] = "";
 
-	if (failure->status < 400 || failure->status >= 500 ||
-	    failure->status == 408 || failure->status == 425 ||
-	    failure->status == 429 || failure->error[0] != '\0') {
-		account->odd_status = 0;
-		return false;
+	if (failure->status != 0)
+		(void)snprintf(answer, sizeof(answer), "%ld %s",
+		    failure->status, failure->error);
+	if (account->same == NULL || strcmp(account->same, answer) != 0) {
+		free(account->same);
+		account->same = strdup(answer);
+		account->same_since_ms = now_ms;
 	}
-	if (account->odd_status != failure->status) {
-		account->odd_status = failure->status;
-		account->odd_since_ms = now_ms;
-	}
-	return now_ms - account->odd_since_ms >= ODD_STATUS_MAX_MS;
+	account->for_a_day = failure->status != 0 &&
+	    now_ms - account->same_since_ms >= SAME_MAX_MS;
 }
 
 static enum fault lose(struct account *account,
@@ -150,10 +150,11 @@ static enum fault lose(struct account *account,
 		account_save_state(account, ENTRY_LOGIN_NEEDED);
 		return answer_fault(account, FAULT_LOGIN_NEEDED, -1);
 	}
-	if (failure->class == ADVICE_TRANSIENT &&
-	    !is_odd_for_long(account, failure))
+	if (failure->class == ADVICE_TRANSIENT) {
+		note_answer(account, failure);
 		return fail_transient(account, failure->retry_after_s,
 		    failure->text);
+	}
 	account_trouble(account, TROUBLE_CONFIG, failure->text);
 	if (failure->class == ADVICE_CONFIG)
 		account_save_state(account, ENTRY_CONFIG_ERROR);
@@ -171,11 +172,9 @@ static void win(struct account *account, struct reply_token *token)
 		token->refresh_token = NULL;
 	}
 	grant_renew(account->next, token, &now);
-	/* A mail server may have refused the old token meanwhile. */
-	free(account->next->rejected_serial);
-	account->next->rejected_serial = old->rejected_serial;
-	old->rejected_serial = NULL;
 	account->entry = account->next;
+	/* A mail server may have refused the old token meanwhile. */
+	refusals_note(account);
 	account->next = NULL;
 	account->stage = NULL;
 	entry_free(old);

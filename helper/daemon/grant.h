@@ -118,4 +118,9 @@ void grant_renew(struct entry *entry, struct reply_token *token,
  */
 struct span grant_lacks(const struct entry *entry);
 
+/* grant_is_outdated - whether a sign-in would ask for another scope now, or be
+ * for protocols that the last one was not for. */
+bool grant_is_outdated(const struct entry *entry,
+    const struct provider *provider);
+
 #endif

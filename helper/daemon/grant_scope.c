@@ -84,3 +84,33 @@ struct span grant_lacks(const struct entry *entry)
 	}
 	return none;
 }
+
+/* Whether every word of a stands in b. */
+static bool are_in(const char *a, const char *b)
+{
+	while (*a != '\0') {
+		struct span word = { a, strcspn(a, " ") };
+
+		if (word.n > 0 && !has_word(b, word))
+			return false;
+		a += word.n;
+		a += strspn(a, " ");
+	}
+	return true;
+}
+
+bool grant_is_outdated(const struct entry *entry,
+    const struct provider *provider)
+{
+	if (entry->scope == NULL || provider->scope == NULL ||
+	    entry->registered_s != 0 || provider->incomplete ||
+	    provider->registers ||
+	    (entry->flow != NULL &&
+		strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0))
+		return false;
+	if (provider->scope_derived)
+		return provider->covers != NULL && entry->protocols != NULL &&
+		    !are_in(provider->covers, entry->protocols);
+	return !are_in(provider->scope, entry->scope) ||
+	    !are_in(entry->scope, provider->scope);
+}

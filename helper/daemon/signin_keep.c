@@ -52,7 +52,7 @@ static void commit(struct signin *signin)
 		attr_plain(word, plain, sizeof(plain));
 		(void)snprintf(lacks, sizeof(lacks),
 		    "the provider did not grant %s: mail servers may refuse "
-		    "the token",
+		    "the token: sign in again, and leave no box unticked",
 		    plain);
 		event.warnings[n++] = lacks;
 	}

@@ -109,7 +109,8 @@ void verbs_rejected(struct conn *conn)
 		verbs_refuse_unknown(conn, true);
 		return;
 	}
-	account_rejected(account, conn->request.serial);
+	account_rejected(account, conn->request.serial, conn->request.server,
+	    conn->request.service);
 	conn_answer_ok(conn);
 }
 

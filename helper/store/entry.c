@@ -101,6 +101,8 @@ static const struct field fields[] = {
 	STRING(ATTR_IDENTITY, identity, NULL),
 	STRING(ATTR_SERIAL, serial, is_serial),
 	STRING("rejected-serial", rejected_serial, is_serial),
+	STRING("rejected-server", rejected_server, NULL),
+	STRING("rejected-service", rejected_service, NULL),
 	STRING(ATTR_TEXT, text, NULL),
 	STRING("proxy", proxy, NULL),
 	STRING("ca-file", ca_file, NULL),
@@ -116,6 +118,7 @@ static const struct field fields[] = {
 	NUMBER("signed-in", signed_in_s),
 	NUMBER("asked", asked_s),
 	NUMBER("margin", margin_s),
+	NUMBER("rejected-since", rejected_s),
 	NUMBER("registered", registered_s),
 	{ ATTR_STATE, KIND_STATE, offsetof(struct entry, state), NULL },
 };

@@ -38,14 +38,16 @@ struct entry {
 	char *device_authorization_endpoint;
 	char *authorization_endpoint; /* of an issuer, as last discovered */
 	char *revocation_endpoint;
-	char *protocols;       /* what the scope is good for, if it tells */
-	char *scope;	       /* as asked for at sign-in */
-	char *granted_scope;   /* as the provider answered, if it did */
-	char *identity;	       /* who signed in, as the provider says */
-	char *serial;	       /* of the access token; 1..32 of [0-9a-f] */
-	char *rejected_serial; /* of the last token a mail server refused */
-	char *text;	       /* the sentence of the last failure */
-	char *proxy;	       /* what an imported client needs */
+	char *protocols;	/* what the scope is good for, if it tells */
+	char *scope;		/* as asked for at sign-in */
+	char *granted_scope;	/* as the provider answered, if it did */
+	char *identity;		/* who signed in, as the provider says */
+	char *serial;		/* of the access token; 1..32 of [0-9a-f] */
+	char *rejected_serial;	/* of the last token a mail server refused */
+	char *rejected_server;	/* ... which one, */
+	char *rejected_service; /* for what */
+	char *text;		/* the sentence of the last failure */
+	char *proxy;		/* what an imported client needs */
 	char *ca_file;
 	char *ca_path;
 	struct secret *refresh_token;
@@ -59,6 +61,7 @@ struct entry {
 	int64_t signed_in_s;
 	int64_t asked_s; /* when a token was last asked for */
 	int64_t margin_s;
+	int64_t rejected_s;   /* since when that server refuses */
 	int64_t registered_s; /* when the helper registered client_id */
 	enum entry_state state;
 };

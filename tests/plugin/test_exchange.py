@@ -90,6 +90,7 @@ def test_a_refused_token_is_reported_with_its_serial(helper, host):
     assert report.bad == ""
     assert report.attributes[2:] == [
         ("account", ALICE), ("serial", "77"),
+        ("server", "smtp.example.com"), ("service", "smtp"),
         ("challenge", " \\x0d\\x0a" + GMAIL.decode())]
 
 
