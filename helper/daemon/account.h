@@ -60,6 +60,9 @@ bool account_is_app(const struct account *account);
  * token was asked for last. */
 bool account_is_idle(const struct account *account, int64_t *asked_s_out);
 
+/* account_backs_off - whether its last exchange forbids another one now. */
+bool account_backs_off(const struct account *account);
+
 /* account_free - waiters are answered "internal" if any are left. */
 void account_free(struct account *account);
 

@@ -53,6 +53,14 @@ bool account_is_idle(const struct account *account, int64_t *asked_s_out)
 	return account->waiters == NULL && account->wish.place == SLOT_IDLE;
 }
 
+bool account_backs_off(const struct account *account)
+{
+	struct account_answer unused;
+	struct now now = engine_now();
+
+	return !asking_may_try(account, &now, &unused);
+}
+
 enum fault account_app_provider(const struct account *account,
     struct provider **provider_out, struct why *why)
 {

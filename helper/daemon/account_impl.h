@@ -140,7 +140,7 @@ void asking_answer_all(struct account *account,
 void asking_answer_token(struct account *account);
 void asking_look_again(struct account *account);
 void asking_began(struct account *account);
-bool asking_may_try(struct account *account, const struct now *now,
+bool asking_may_try(const struct account *account, const struct now *now,
     struct account_answer *answer);
 
 #endif

@@ -89,24 +89,38 @@ struct account *apps_peek(const struct apps *apps, const char *mailbox)
 	return index_find(&apps->tree, name);
 }
 
-/* The one that nobody has asked for longest gives way. */
+/* Whom nobody has asked for longest; NULL when all are at work. */
+static struct node **oldest(struct apps *apps, bool backing_off)
+{
+	struct node **at, **found = NULL;
+	int64_t asked_s, oldest_s = INT64_MAX;
+
+	for (at = &apps->first; *at != NULL; at = &(*at)->next) {
+		struct account *account = (*at)->index.value;
+
+		if (!account_is_idle(account, &asked_s) ||
+		    account_backs_off(account) != backing_off ||
+		    asked_s > oldest_s)
+			continue;
+		found = at;
+		oldest_s = asked_s;
+	}
+	return found;
+}
+
+/* With one that backs off goes what keeps it from its provider: these last. */
 static enum fault make_room(struct apps *apps)
 {
-	struct node **at, **oldest = NULL;
-	int64_t asked_s, oldest_s = INT64_MAX;
+	struct node **at;
 
 	if (apps->n < APPS_MAX)
 		return FAULT_NONE;
-	for (at = &apps->first; *at != NULL; at = &(*at)->next) {
-		if (!account_is_idle((*at)->index.value, &asked_s) ||
-		    asked_s > oldest_s)
-			continue;
-		oldest = at;
-		oldest_s = asked_s;
-	}
-	if (oldest == NULL)
+	at = oldest(apps, false);
+	if (at == NULL)
+		at = oldest(apps, true);
+	if (at == NULL)
 		return FAULT_BUSY;
-	drop(apps, oldest);
+	drop(apps, at);
 	return FAULT_NONE;
 }
 

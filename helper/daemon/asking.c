@@ -181,7 +181,7 @@ static enum fault wait_for_it(struct account *account,
 }
 
 /* May a request start an exchange now?  If not, answer says why. */
-bool asking_may_try(struct account *account, const struct now *now,
+bool asking_may_try(const struct account *account, const struct now *now,
     struct account_answer *answer)
 {
 	int64_t since_ms = now->boot_ms - account->last_try_ms;

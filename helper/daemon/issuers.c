@@ -24,6 +24,7 @@ struct issuer {
 	int64_t found_ms;	   /* boot time */
 	int64_t failed_ms;	   /* boot time; 0: the last one worked */
 	char *text;		   /* why the last one did not */
+	uint64_t used;		   /* the higher, the later */
 	struct discovery_search *search;
 	struct issuers_waiter *waiters;
 	struct issuer *next;
@@ -33,6 +34,7 @@ struct issuers {
 	struct http *http;
 	struct issuer *first;
 	size_t n;
+	uint64_t uses;
 };
 
 enum fault issuers_new(struct http *http, struct issuers **issuers_out)
@@ -154,6 +156,26 @@ static struct issuer *add(struct issuers *issuers, struct provider *provider)
 	return issuer;
 }
 
+/* The one that was not needed for longest gives way. */
+static enum fault make_room(struct issuers *issuers)
+{
+	struct issuer **at, **oldest = NULL, *issuer;
+
+	if (issuers->n < ISSUERS_MAX)
+		return FAULT_NONE;
+	for (at = &issuers->first; (issuer = *at) != NULL; at = &issuer->next)
+		if (issuer->search == NULL && issuer->waiters == NULL &&
+		    (oldest == NULL || issuer->used < (*oldest)->used))
+			oldest = at;
+	if (oldest == NULL)
+		return FAULT_BUSY;
+	issuer = *oldest;
+	*oldest = issuer->next;
+	issuer_free(issuer);
+	issuers->n--;
+	return FAULT_NONE;
+}
+
 /* No search: what is kept is young, or the last one failed just now. */
 static bool is_settled(const struct issuer *issuer)
 {
@@ -197,12 +219,13 @@ enum fault issuers_find(struct issuers *issuers, struct provider *provider,
 	struct issuer *issuer = find(issuers, provider);
 
 	*waiter_out = NULL;
-	if (issuer == NULL && issuers->n >= ISSUERS_MAX)
+	if (issuer == NULL && make_room(issuers) != FAULT_NONE)
 		return FAULT_BUSY;
 	if (issuer == NULL)
 		issuer = add(issuers, provider);
 	if (issuer == NULL)
 		return FAULT_NOMEM;
+	issuer->used = ++issuers->uses;
 	if (!is_settled(issuer))
 		return wait_for_it(issuer, fn, ctx, waiter_out);
 	fn(ctx, issuer->found.issuer != NULL ? &issuer->found : NULL,

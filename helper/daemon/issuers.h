@@ -33,7 +33,7 @@ void issuers_free(struct issuers *issuers);
  *            nothing, not even an old copy, and text says why
  * waiter_out out: for issuers_unwait(); NULL when fn was called already
  *
- * FAULT_NOMEM, FAULT_INTERNAL, FAULT_BUSY (too many issuers): fn is not
+ * FAULT_NOMEM, FAULT_INTERNAL, FAULT_BUSY (256 searches under way): fn is not
  * called.
  */
 typedef void issuers_fn(void *ctx, const struct discovery *found,

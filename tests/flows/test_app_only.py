@@ -542,3 +542,19 @@ def test_service_account_keeps_at_most_1024_tokens(bed, keys, monkeypatch):
         if len(exchanges(bed)) > 1025:
             break
     assert len(exchanges(bed)) == 1026
+
+
+@pytest.mark.slow
+def test_a_failing_mailbox_keeps_its_back_off_when_others_give_way(
+        bed, keys, monkeypatch):
+    monkeypatch.setattr(assertion, "is_signed", lambda *_: True)
+    names = [f"u{i}@example.org" for i in range(1030)]
+    with_service_account(bed, keys, users=names).start()
+    refused_by = bed.token("nobody@example.org")["result"]
+    assert refused_by != "ok"
+    left = iter(names)
+    results = bed.many(25, lambda: [bed.token(n)["result"] for n in left])
+    assert [r for part in results for r in part] == ["ok"] * 1030
+    before = len(exchanges(bed))
+    assert bed.token("nobody@example.org")["result"] == refused_by
+    assert len(exchanges(bed)) == before

@@ -226,3 +226,17 @@ def test_command_line_names_the_issuer(bare, idp):
             idp.approve(value, JO)
     assert process.wait(DEADLINE_S) == 0, lines
     assert lines["provider"] == idp.url
+
+
+@pytest.mark.slow
+def test_issuers_that_were_looked_at_once_give_way(bare, idp):
+    """257 of them: the table has room for 256."""
+    line, code = begin(bare, issuer=idp.url)
+    line.close()
+    for n in range(257):
+        answer = bare.ask("sign-in", account=JO, issuer=f"{idp.url}/none{n}")
+        assert answer["result"] not in ("ok", "busy"), (n, answer)
+    line, code = begin(bare, issuer=idp.url)
+    idp.approve(code, JO)
+    with line:
+        assert done(line)["result"] == "ok"
