@@ -307,6 +307,11 @@ int main(int argc, char **argv)
 	if (options.background && !go_background(&start.ready_fd))
 		return EXIT_FAILURE;
 	log_open();
+	if (!peer_setup())
+		log_event(LOG_LEVEL_WARNING, "start",
+		    "this helper's user namespace does not map all users and "
+		    "groups: who shows as nobody's uid or gid there is let "
+		    "into nothing");
 	reply_setup();
 	start.keyring = options.keyring;
 	start.log_level = options.log_level;

@@ -19,15 +19,18 @@
 #define SO_PEERGROUPS 59
 #endif
 
-#define UIDS_ALL     INT64_C(4294967295)
-#define OVERFLOW_UID 65534 /* the kernel's default */
-#define GROUPS_MAX   65536 /* NGROUPS_MAX of Linux */
-#define PASSWD_MAX   500   /* lines of /etc/passwd that are read for a name */
+#define IDS_ALL	    INT64_C(4294967295)
+#define OVERFLOW_ID 65534 /* the kernel's default */
+#define GROUPS_MAX  65536 /* NGROUPS_MAX of Linux */
+#define PASSWD_MAX  500	  /* lines of /etc/passwd that are read for a name */
 
-static struct {
+/* What this user namespace shows for an id that it does not map. */
+struct mapping {
 	bool partial;
-	uid_t overflow_uid;
-} mapping = { false, OVERFLOW_UID };
+	id_t overflow;
+};
+static struct mapping users = { true, OVERFLOW_ID };
+static struct mapping groups = { true, OVERFLOW_ID };
 
 /* The next decimal number of text; false when there is none. */
 static bool next_number(const char **text, int64_t *number_out)
@@ -37,20 +40,20 @@ static bool next_number(const char **text, int64_t *number_out)
 	digits.p = *text + strspn(*text, " \t");
 	digits.n = strspn(digits.p, "0123456789");
 	*text = digits.p + digits.n;
-	return attr_number(digits, 0, UIDS_ALL, number_out) == FAULT_NONE;
+	return attr_number(digits, 0, IDS_ALL, number_out) == FAULT_NONE;
 }
 
-/* A line of uid_map: first uid inside, first outside, how many. */
-static bool maps_all_uids(void)
+/* A line of uid_map or gid_map: first id inside, first outside, how many.
+ * What cannot be read is taken for a map with holes. */
+static bool maps_all(const char *path)
 {
 	int64_t mapped = 0, inside, outside, count;
-	FILE *file = fopen("/proc/self/uid_map", "re");
+	FILE *file = fopen(path, "re");
 	const char *at;
 	char line[80];
 
-	/* A kernel without user namespaces has no such file. */
 	if (file == NULL)
-		return access("/proc/self/stat", F_OK) == 0;
+		return false;
 	while (fgets(line, sizeof(line), file) != NULL) {
 		at = line;
 		if (next_number(&at, &inside) && next_number(&at, &outside) &&
@@ -58,30 +61,32 @@ static bool maps_all_uids(void)
 			mapped += count;
 	}
 	(void)fclose(file);
-	return mapped >= UIDS_ALL;
+	return mapped >= IDS_ALL;
 }
 
-static uid_t read_overflow_uid(void)
+static id_t read_overflow(const char *path)
 {
-	FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");
-	int64_t uid = OVERFLOW_UID;
+	FILE *file = fopen(path, "re");
+	int64_t id = OVERFLOW_ID;
 	const char *at;
 	char line[80];
 
 	if (file == NULL)
-		return OVERFLOW_UID;
+		return OVERFLOW_ID;
 	at = fgets(line, sizeof(line), file);
-	if (at == NULL || !next_number(&at, &uid))
-		uid = OVERFLOW_UID;
+	if (at == NULL || !next_number(&at, &id))
+		id = OVERFLOW_ID;
 	(void)fclose(file);
-	return (uid_t)uid;
+	return (id_t)id;
 }
 
-void peer_setup(bool *partial_out)
+bool peer_setup(void)
 {
-	mapping.partial = !maps_all_uids();
-	mapping.overflow_uid = read_overflow_uid();
-	*partial_out = mapping.partial;
+	users.partial = !maps_all("/proc/self/uid_map");
+	users.overflow = read_overflow("/proc/sys/kernel/overflowuid");
+	groups.partial = !maps_all("/proc/self/gid_map");
+	groups.overflow = read_overflow("/proc/sys/kernel/overflowgid");
+	return !users.partial && !groups.partial;
 }
 
 /*
@@ -92,23 +97,22 @@ static enum fault read_groups(int fd, gid_t primary, struct peer *peer,
     struct why *why)
 {
 	socklen_t bytes = 0;
-	gid_t *groups;
+	gid_t *ids;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes) == 0 ||
 	    errno != ERANGE || bytes > GROUPS_MAX * sizeof(gid_t))
 		bytes = 0;
-	groups = malloc(sizeof(gid_t) + bytes);
-	if (groups == NULL)
+	ids = malloc(sizeof(gid_t) + bytes);
+	if (ids == NULL)
 		return FAULT_NOMEM;
-	groups[0] = primary;
+	ids[0] = primary;
 	if (bytes > 0 &&
-	    getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups + 1, &bytes) !=
-		0) {
+	    getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, ids + 1, &bytes) != 0) {
 		why_set(why, errno, "SO_PEERGROUPS");
-		free(groups);
+		free(ids);
 		return FAULT_IO;
 	}
-	peer->groups = groups;
+	peer->groups = ids;
 	peer->n_groups = 1 + bytes / sizeof(gid_t);
 	return FAULT_NONE;
 }
@@ -129,7 +133,7 @@ enum fault peer_read(int fd, struct peer *peer_out, struct why *why)
 		return fault;
 	peer.uid = credentials.uid;
 	peer.pid = credentials.pid;
-	peer.overflow = mapping.partial && peer.uid == mapping.overflow_uid;
+	peer.overflow = users.partial && peer.uid == users.overflow;
 	*peer_out = peer;
 	return FAULT_NONE;
 }
@@ -179,7 +183,9 @@ bool peer_in(const struct peer *peer, const struct access_list *list)
 	size_t i;
 
 	for (i = 0; i < peer->n_groups && !found; i++)
-		found = has_id(&list->gids, peer->groups[i]);
+		found = !(groups.partial &&
+			    peer->groups[i] == groups.overflow) &&
+		    has_id(&list->gids, peer->groups[i]);
 	return found && !peer->overflow;
 }
 
@@ -208,7 +214,7 @@ enum fault access_list_add(struct access_list *list, const char *name)
 	int64_t number;
 
 	/* A name of digits only is a number: useradd(8) makes no such user. */
-	if (attr_number(span_of(bare), 0, UIDS_ALL - 1, &number) == FAULT_NONE)
+	if (attr_number(span_of(bare), 0, IDS_ALL - 1, &number) == FAULT_NONE)
 		return add_id(is_group ? &list->gids : &list->uids,
 		    (id_t)number);
 	if (is_group) {

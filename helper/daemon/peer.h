@@ -37,9 +37,15 @@ struct access_list {
 enum fault peer_read(int fd, struct peer *peer_out, struct why *why) MUST_CHECK;
 void peer_drop(struct peer *peer);
 
-/* peer_setup - look at /proc/self/uid_map and the overflow uid; once.
- * Says in *partial_out whether some uids are not mapped. */
-void peer_setup(bool *partial_out);
+/*
+ * peer_setup - look at /proc/self/uid_map, gid_map and what unmapped ids look
+ * like; once, before the sandbox closes /proc
+ *
+ * False when some ids are not mapped, or that cannot be read: then the
+ * overflow uid and gid are nobody's (user_namespaces(7)).  That is also so
+ * before it was called.
+ */
+bool peer_setup(void) MUST_CHECK;
 
 #define PEER_NAME_BYTES 40
 

@@ -23,7 +23,7 @@ static void the_kernel_says_uid_pid_and_groups(void **state)
 	bool partial;
 
 	(void)state;
-	peer_setup(&partial);
+	partial = !peer_setup();
 	n = getgroups(64, groups);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	assert_int_equal(peer_read(fds[0], &peer, &why), FAULT_NONE);
@@ -91,13 +91,11 @@ static int child_in_namespace(void)
 	struct access_list list = { NULL, 0, NULL, 0 };
 	struct peer peer;
 	struct why why;
-	bool partial = false;
 	int fds[2];
 
 	if (unshare(CLONE_NEWUSER) != 0)
 		return 77;
-	peer_setup(&partial);
-	if (!partial || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 ||
+	if (peer_setup() || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 ||
 	    peer_read(fds[0], &peer, &why) != FAULT_NONE)
 		return 1;
 	if (!peer.overflow || peer_is_root(&peer))
