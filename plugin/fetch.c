@@ -10,6 +10,7 @@
 #include <sasl/sasl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "wire/ask.h"
@@ -32,6 +33,36 @@ struct talk {
 	struct why why;
 };
 
+/*
+ * The host in what programs give as the server: sendmail's [127.0.0.1] and
+ * [IPv6:::1], a name with a port or a final dot, the address of a directory.
+ */
+static struct span host_of(const char *server)
+{
+	static const char scheme[] = "://", ipv6[] = "IPv6:";
+	const char *at = strstr(server, scheme);
+	struct span host;
+
+	host.p = at != NULL ? at + sizeof(scheme) - 1 : server;
+	host.n = strcspn(host.p, "/");
+	if (host.n > 0 && host.p[0] == '[') {
+		host.p++;
+		host.n = strcspn(host.p, "]");
+		if (strncasecmp(host.p, ipv6, sizeof(ipv6) - 1) == 0) {
+			host.p += sizeof(ipv6) - 1;
+			host.n -= sizeof(ipv6) - 1;
+		}
+		return host;
+	}
+	at = memchr(host.p, ':', host.n);
+	if (at != NULL &&
+	    memchr(at + 1, ':', host.n - (size_t)(at + 1 - host.p)) == NULL)
+		host.n = (size_t)(at - host.p);
+	if (host.n > 0 && host.p[host.n - 1] == '.')
+		host.n--;
+	return host;
+}
+
 static enum fault write_question(const struct question *question,
     struct buf *out)
 {
@@ -40,7 +71,7 @@ static enum fault write_question(const struct question *question,
 	attr_begin(&list, out, WIRE_FIRST);
 	attr_put_str(&list, ATTR_VERB, VERB_TOKEN);
 	attr_put_str(&list, ATTR_ACCOUNT, question->account);
-	attr_put_str(&list, ATTR_SERVER, question->server);
+	attr_put(&list, ATTR_SERVER, host_of(question->server));
 	attr_put_str(&list, ATTR_SERVICE, question->service);
 	attr_put_str(&list, ATTR_MECHANISM, question->mechanism);
 	return attr_end(&list);
@@ -370,6 +401,14 @@ enum fault fetch_token(const struct question *question,
 	struct addresses addresses;
 	enum fault fault;
 
+	if (question->server != NULL && question->server[0] != '\0' &&
+	    !attr_is_host(host_of(question->server))) {
+		why_set(why, 0,
+		    "mailtoken: the program calls the server \"%s\", which is "
+		    "no host name: configure the server by its host name",
+		    show(question->server).text);
+		return FAULT_WRONG_SERVER;
+	}
 	if (question->server == NULL || question->server[0] == '\0') {
 		why_set(why, 0,
 		    "mailtoken: the program names no server, and a token is "
@@ -411,7 +450,7 @@ void fetch_rejected(const struct fetched *fetched,
 	attr_put_str(&list, ATTR_VERB, VERB_REJECTED);
 	attr_put_str(&list, ATTR_ACCOUNT, question->account);
 	attr_put_str(&list, ATTR_SERIAL, fetched->serial);
-	attr_put_str(&list, ATTR_SERVER, question->server);
+	attr_put(&list, ATTR_SERVER, host_of(question->server));
 	attr_put_str(&list, ATTR_SERVICE, question->service);
 	attr_put_str(&list, ATTR_CHALLENGE, challenge);
 	fault = attr_end(&list);

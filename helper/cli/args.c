@@ -87,6 +87,11 @@ enum fault args_parse(struct args *args, struct why *why)
 		}
 		if (!only_words && arg[0] == '-' && arg[1] == '-') {
 			fault = take_option(args, why);
+		} else if (!only_words && strcmp(arg, "-h") == 0) {
+			static char help[] = "--help";
+
+			args->argv[args->used] = help;
+			fault = take_option(args, why);
 		} else if (!only_words && arg[0] == '-' && arg[1] != '\0') {
 			why_set(why, 0, "there is no option %s", arg);
 			fault = FAULT_GRAMMAR;

@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include "cli/print.h"
+#include "wire/near.h"
 
 #define USAGE_MAX_BYTES 8192
+
+static verb_fn help_run;
 
 static const struct verb {
 	const char *name;
@@ -21,7 +24,8 @@ static const struct verb {
 	{ "login", login_run,
 	    "ACCOUNT [--provider NAME | --issuer URL] "
 	    "[--flow FLOW]\n           [--protocols LIST]\n"
-	    "           [--server HOST]... [--as-delegate] [--browser]",
+	    "           [--server HOST]... [--as-delegate] [--browser] "
+	    "[--any-name]",
 	    "sign an account in" },
 	{ "logout", logout_run,
 	    "ACCOUNT | --all [--yes] [--no-revoke] [--keep-local]",
@@ -47,6 +51,7 @@ static const struct verb {
 	{ "reload", reload_run, "", "have the helper read its configuration" },
 	{ "version", version_run, "",
 	    "show the versions of command and helper" },
+	{ "help", help_run, "[VERB]", "show this, or how a verb is used" },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -98,6 +103,30 @@ static enum outcome own_version(void)
 	return put(&out);
 }
 
+/* The usage, with what was probably meant. */
+static enum outcome refuse_verb(const struct command *command, const char *name)
+{
+	struct buf words = BUF_INIT(USAGE_MAX_BYTES);
+	struct span near;
+	struct why why;
+	size_t i;
+
+	for (i = 0; i < VERBS; i++) {
+		buf_add_str(&words, verbs[i].name);
+		buf_add_lit(&words, " ");
+	}
+	near = near_word(span_of(name), words.p);
+	if (near.n > 0)
+		why_set(&why, 0,
+		    "there is no verb %.100s; did you mean \"mailtoken %.*s\"?",
+		    name, (int)near.n, near.p);
+	else
+		why_set(&why, 0, "there is no verb %.100s", name);
+	buf_drop(&words);
+	(void)command_usage(command, why.text);
+	return OUTCOME_USAGE;
+}
+
 static const struct verb *find(const char *name)
 {
 	size_t i;
@@ -113,9 +142,24 @@ static bool wants_help(int argc, char **argv)
 	int i;
 
 	for (i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--help") == 0)
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0)
 			return true;
 	return false;
+}
+
+static enum outcome help_run(struct command *command)
+{
+	const struct verb *verb = NULL;
+
+	if (command_words(command, ARGS_NONE, 0, 1) != FAULT_NONE)
+		return OUTCOME_USAGE;
+	if (command->words.n == 1) {
+		verb = find(command->words.at[0]);
+		if (verb == NULL)
+			return refuse_verb(command, command->words.at[0]);
+	}
+	return usage(verb);
 }
 
 /* A closed stdin, stdout or stderr must not become the socket. */
@@ -159,11 +203,8 @@ int main(int argc, char **argv)
 		return OUTCOME_USAGE;
 	}
 	verb = find(args.words.at[0]);
-	if (verb == NULL) {
-		why_set(&why, 0, "there is no verb %s", args.words.at[0]);
-		(void)command_usage(&command, why.text);
-		return OUTCOME_USAGE;
-	}
+	if (verb == NULL)
+		return (int)refuse_verb(&command, args.words.at[0]);
 	command.verb = verb->name;
 	command.argc = args.argc - args.used;
 	command.argv = args.argv + args.used;

@@ -49,7 +49,11 @@ enum fault command_words(struct command *command, struct args_table options,
 	if (command->version)
 		return command_usage(command, "--version stands alone");
 	if (args.words.n < min)
-		return command_usage(command, "something is missing");
+		return command_usage(command,
+		    strcmp(command->verb, "import") == 0 ?
+			"the kind of data is missing: sasl-xoauth2, "
+			"mutt_oauth2 or mailtoken" :
+			"the account is missing, such as alice@example.com");
 	if (args.words.n > max)
 		return command_usage(command, "there is a word too many");
 	if (command->system + command->user + (command->socket != NULL) > 1)

@@ -294,9 +294,34 @@ static enum outcome sign_in(struct login *login)
 	return outcome;
 }
 
+/* Host programs ask for the very name: one that was mistyped helps nobody. */
+static bool is_meant(const struct login *login)
+{
+	struct buf question = BUF_INIT(CHOICE_MAX_BYTES);
+	const char *at = strchr(login->account, '@');
+	bool yes;
+
+	if (at != NULL && at != login->account && at[1] != '\0' &&
+	    strpbrk(login->account, " \t\"<>,;") == NULL)
+		return true;
+	if (login->plain || isatty(STDIN_FILENO) != 1) {
+		print_say("%s is no mail address; if that is the account's "
+			  "name all the same, add --any-name",
+		    login->account);
+		return false;
+	}
+	buf_add_str(&question, login->account);
+	buf_add_lit(&question,
+	    " is no mail address. Is that the account's name all the same?");
+	yes = print_confirm(buf_span(&question));
+	buf_drop(&question);
+	return yes;
+}
+
 enum outcome login_run(struct command *command)
 {
 	struct login login = { .command = command, .paste = PASTE_INIT };
+	bool any_name = false;
 	const struct args_option options[] = {
 		{ .name = "provider", .value = &login.provider },
 		{ .name = "flow", .value = &login.flow },
@@ -305,6 +330,7 @@ enum outcome login_run(struct command *command)
 		{ .name = "server", .list = &login.servers },
 		{ .name = "browser", .flag = &login.browser },
 		{ .name = "as-delegate", .flag = &login.as_delegate },
+		{ .name = "any-name", .flag = &any_name },
 	};
 
 	if (command_words(command, ARGS_TABLE(options), 1, 1) != FAULT_NONE ||
@@ -313,5 +339,7 @@ enum outcome login_run(struct command *command)
 		return OUTCOME_USAGE;
 	login.account = command->words.at[0];
 	login.plain = command->json || !print_on_terminal();
+	if (!any_name && !is_meant(&login))
+		return OUTCOME_USAGE;
 	return sign_in(&login);
 }

@@ -9,6 +9,7 @@
 
 #include "daemon/config_lex.h"
 #include "daemon/config_tree.h"
+#include "wire/near.h"
 
 /* The keys by the kind of block, separated by blanks. */
 static const char *const keys_of_one_value[] = {
@@ -256,7 +257,18 @@ static enum fault take_call(struct parser *p, int line)
 static enum fault refuse_name(const struct parser *p)
 {
 	enum config_kind kind = p->tree->blocks[p->block].kind;
+	struct span near = near_word(span_of(p->lex.word.p),
+	    keys_of_one_value[kind]);
 
+	if (near.n == 0)
+		near = near_word(span_of(p->lex.word.p), keys_of_lists[kind]);
+	if (near.n > 0) {
+		why_set(p->lex.why, 0,
+		    "%s:%d: no such key '%.40s'; did you mean '%.*s'?",
+		    p->lex.file, p->lex.token_line, p->lex.word.p, (int)near.n,
+		    near.p);
+		return FAULT_CONFIG_ERROR;
+	}
 	why_set(p->lex.why, 0,
 	    "%s:%d: no such key '%.40s'%s; the keys here are: %s %s%s",
 	    p->lex.file, p->lex.token_line, p->lex.word.p,

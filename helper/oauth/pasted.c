@@ -10,15 +10,37 @@
 
 #define CODE_MIN_BYTES 6 /* "no" and "yes" are none */
 
-/* None of what is left out stands in an address or a code. */
+/* Of a typesetter's quote at the start of text: U+2018..201F, 2039, 203A, and
+ * the angled ones of Latin 1; 0 for anything else. */
+static size_t quote_bytes(struct span text)
+{
+	const unsigned char *p = (const unsigned char *)text.p;
+
+	if (text.n >= 2 && p[0] == 0xc2 && (p[1] == 0xab || p[1] == 0xbb))
+		return 2;
+	if (text.n >= 3 && p[0] == 0xe2 && p[1] == 0x80 &&
+	    ((p[2] >= 0x98 && p[2] <= 0x9f) || p[2] == 0xb9 || p[2] == 0xba))
+		return 3;
+	return 0;
+}
+
+/*
+ * None of what is left out stands in an address or a code: quotes, those of
+ * typesetters, too, and the end of a sentence.
+ */
 static void add_clean(struct buf *out, struct span text)
 {
-	size_t i;
+	size_t i, n;
 
-	for (i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] > 0x20 && text.p[i] != 0x7f &&
-		    strchr("\"'<>`", text.p[i]) == NULL)
+	for (i = 0; i<text.n; i += n> 0 ? n : 1) {
+		n = quote_bytes((struct span){ text.p + i, text.n - i });
+		if (n == 0 && (unsigned char)text.p[i] > 0x20 &&
+		    text.p[i] != 0x7f && strchr("\"'<>`", text.p[i]) == NULL)
 			buf_add(out, (struct span){ text.p + i, 1 });
+	}
+	while (out->n > 0 && strchr(".,;", out->p[out->n - 1]) != NULL)
+		out->n--;
+	buf_add_lit(out, "");
 }
 
 static bool is_address(const char *text)

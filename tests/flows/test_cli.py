@@ -860,3 +860,58 @@ def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(home):
     assert "the system's helper does not answer" in run.stderr
     assert "--user" in run.stderr
     assert not list(home.iterdir())
+
+
+@pytest.mark.parametrize("args,said", [
+    (["lgoin", "a@example.org"], 'did you mean "mailtoken login"?'),
+    (["stat"], 'did you mean "mailtoken status"?'),
+    (["help", "tokne"], 'did you mean "mailtoken token"?'),
+    (["xyzzy"], 'there is no verb xyzzy; "mailtoken --help" shows how'),
+    (["login"], "the account is missing, such as alice@example.com"),
+    (["token"], "the account is missing, such as alice@example.com"),
+    (["import"], "the kind of data is missing: sasl-xoauth2, mutt_oauth2"),
+])
+def test_what_is_wrong_or_missing_is_named(mailtoken, helper, args, said):
+    run = mailtoken(*args)
+    assert run.returncode == 2 and run.stdout == ""
+    assert said in run.stderr
+    assert len(helper.requests) == 0
+
+
+@pytest.mark.parametrize("args,verbs", [
+    (["help"], ["login", "status", "help"]), (["-h"], ["login", "help"]),
+    (["help", "token"], ["token"]), (["token", "-h"], ["token"])])
+def test_help_is_found_however_it_is_asked_for(mailtoken, helper, args,
+                                               verbs):
+    run = mailtoken(*args)
+    assert run.returncode == 0 and run.stderr == ""
+    for verb in verbs:
+        assert f"\n  {verb} " in run.stdout
+    assert ("export" in run.stdout) == (len(verbs) > 1)
+
+
+@pytest.mark.parametrize("name", ["alice", "alice @example.org", "@", "a@",
+                                  "alice@example.org,"])
+def test_an_account_that_is_no_address_is_asked_about(mailtoken, helper,
+                                                      name):
+    run = mailtoken("login", name)
+    assert run.returncode == 2
+    assert f"{name} is no mail address" in run.stderr
+    assert "--any-name" in run.stderr
+    assert len(helper.requests) == 0
+    mailtoken("login", name, "--any-name")
+    assert helper.wait_request()[0].get("account") == name
+
+
+def test_an_odd_account_can_be_declined_on_a_terminal(mailtoken, helper):
+    status, shown = mailtoken.on_terminal("login", "alice", typed=b"n\n")
+    assert status == 2
+    assert "alice is no mail address" in " ".join(shown.split())
+    assert len(helper.requests) == 0
+
+
+def test_status_without_accounts_says_what_to_type(mailtoken, helper):
+    helper.add("answer", attributes=[["mailtoken", "1"], ["result", "ok"]])
+    run = mailtoken("status")
+    assert run.returncode == 0
+    assert 'run "mailtoken login ACCOUNT"' in run.stderr

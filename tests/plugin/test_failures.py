@@ -281,3 +281,22 @@ def serve_one(listener, helper):
                          b"\ntoken=" + helper.token.encode() +
                          b"\nserial=1\n\n")
         return raw
+
+
+@pytest.mark.parametrize("given,asked", [
+    ("[127.0.0.1]", "127.0.0.1"), ("[IPv6:::1]", "::1"),
+    ("ldap://ldap.example.com:389/", "ldap.example.com"),
+    ("ldap.example.com:389", "ldap.example.com"), ("::1", "::1"),
+    ("smtp.example.com.", "smtp.example.com")])
+def test_server_names_are_understood_as_programs_give_them(helper, host,
+                                                           given, asked):
+    """sendmail's literals, an LDAP tool's address."""
+    host.run(user=ALICE, fqdn=given)
+    assert helper.wait_request()[0].get("server") == asked
+
+
+@pytest.mark.parametrize("given", ["not a name", "[", "ldapi://%2frun"])
+def test_a_server_that_is_no_host_is_named(helper, host, given):
+    text = failed(host, sasl.CONFIGERR, fqdn=given)
+    assert f'calls the server "{given.lower()}", which is no host name' in text
+    assert len(helper.requests) == 0

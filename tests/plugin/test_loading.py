@@ -253,3 +253,14 @@ def test_install_puts_one_file_where_libsasl2_looks(plugins, tmp_path):
     make(["uninstall-sasl_pluginLTLIBRARIES", "uninstall-hook"],
          destination)
     assert list(directory.iterdir()) == []
+
+
+def test_install_makes_the_folder_of_the_configuration(plugins, tmp_path):
+    """Empty: a mailtoken.conf in it would be the wish to be used."""
+    destination = tmp_path / "destination"
+    folder = Path(f"{destination}{paths.configured('system_config')}").parent
+    make(["install-data-hook"], destination)
+    assert list(folder.iterdir()) == []
+    assert folder.stat().st_mode & 0o777 == 0o755
+    make(["uninstall-hook"], destination)
+    assert not folder.exists()
