@@ -281,6 +281,7 @@ static void receive(struct conn *conn)
 			return;
 		}
 	}
+	serve_charge(conn->serve, conn);
 	n = recv(conn->fd, p, room, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

@@ -44,6 +44,7 @@ struct conn {
 	bool inside;	 /* a callback of it is on the stack */
 	bool cancelled;	 /* the peer left before the end of it */
 	bool trusted;	 /* it may do what it asked for */
+	bool stranger;	 /* its user stands in no list */
 	bool hidden;	 /* it is not told whether there is a record */
 	struct event *event;
 	int64_t started_ms;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +17,10 @@
 #define PER_UID_MAX	    32
 #define PER_UID_ALLOWED_MAX 1024
 #define RESERVED_FDS	    128
+#define RESERVED_FOR_ROOT   64 /* connections; the helper's own uid too */
+#define STRANGERS_MAX	    64 /* of all uids that stand in no list */
+#define STRANGERS_MAX_BYTES (1024 * 1024) /* of their unfinished requests */
+#define STRANGERS_LOG_MS    60000
 
 struct uid_count {
 	uid_t uid;
@@ -36,6 +41,10 @@ struct serve {
 	size_t n_conns_max;
 	int64_t last_ms; /* when the last connection came */
 	struct uid_count *counts;
+	struct conn *strangers[STRANGERS_MAX]; /* the oldest first */
+	size_t n_strangers;
+	int64_t n_let_go; /* of them, not logged yet */
+	int64_t said_ms;  /* when that was logged */
 };
 
 static struct uid_count *count_of(struct serve *serve, uid_t uid)
@@ -83,8 +92,24 @@ static void set_accepting(struct serve *serve, bool on)
 	serve->full = !on;
 }
 
+static void forget_stranger(struct serve *serve, const struct conn *conn)
+{
+	size_t i;
+
+	for (i = 0; i < serve->n_strangers; i++)
+		if (serve->strangers[i] == conn)
+			break;
+	if (i == serve->n_strangers)
+		return;
+	serve->n_strangers--;
+	memmove(&serve->strangers[i], &serve->strangers[i + 1],
+	    (serve->n_strangers - i) * sizeof(serve->strangers[0]));
+}
+
 void serve_leave(struct serve *serve, const struct conn *conn)
 {
+	if (conn->stranger)
+		forget_stranger(serve, conn);
 	if (conn->prev != NULL)
 		conn->prev->next = conn->next;
 	else
@@ -97,25 +122,80 @@ void serve_leave(struct serve *serve, const struct conn *conn)
 		set_accepting(serve, true);
 }
 
-static bool is_over_cap(struct serve *serve, struct conn *conn)
+static void say_let_go(struct serve *serve, uid_t uid)
 {
-	const struct peer *peer = &conn->peer;
-	struct uid_count *count = count_of(serve, peer->uid);
-	struct engine *engine;
+	int64_t now_ms = clock_boot_ms();
+
+	serve->n_let_go++;
+	if (serve->said_ms != 0 && now_ms - serve->said_ms < STRANGERS_LOG_MS)
+		return;
+	log_event(LOG_LEVEL_WARNING, "strangers",
+	    "too much at once from users that no allow or admin names: %lld "
+	    "of their connections were closed, the last of uid %lu",
+	    (long long)serve->n_let_go, (unsigned long)uid);
+	serve->said_ms = now_ms;
+	serve->n_let_go = 0;
+}
+
+/* The oldest goes first, so that one who is quick is still answered. */
+static void let_go_oldest(struct serve *serve)
+{
+	struct conn *oldest = serve->strangers[0];
+
+	say_let_go(serve, oldest->peer.uid);
+	conn_free(oldest);
+}
+
+void serve_charge(struct serve *serve, const struct conn *conn)
+{
+	size_t bytes, i;
+
+	if (!conn->stranger)
+		return;
+	for (;;) {
+		for (bytes = 0, i = 0; i < serve->n_strangers; i++)
+			bytes += serve->strangers[i]->in.room +
+			    serve->strangers[i]->more.room;
+		if (bytes <= STRANGERS_MAX_BYTES || serve->strangers[0] == conn)
+			return;
+		let_go_oldest(serve);
+	}
+}
+
+static bool stands_in_a_list(const struct serve *serve, const struct peer *peer)
+{
+	const struct engine *engine;
 	struct why why;
-	unsigned cap = PER_UID_MAX;
+
+	if (peer_is_root(peer))
+		return true;
+	engine = serve->host.engine(serve->host.ctx, &why);
+	return engine != NULL && config_is_known(engine->config, peer);
+}
+
+/* Why a connection cannot be, or NULL.  All strangers together have a limit,
+ * and root and the helper's own user have connections of their own. */
+static const char *place(struct serve *serve, struct conn *conn)
+{
+	struct uid_count *count = count_of(serve, conn->peer.uid);
 
 	if (count == NULL)
-		return true;
+		return "the helper is out of memory: try again";
 	count->n++;
-	if (count->n <= cap)
-		return false;
-	engine = serve->host.engine(serve->host.ctx, &why);
-	conn->trusted = peer_is_root(peer) ||
-	    (engine != NULL && config_is_known(engine->config, peer));
-	if (conn->trusted)
-		cap = PER_UID_ALLOWED_MAX;
-	return count->n > cap;
+	conn->stranger = !stands_in_a_list(serve, &conn->peer);
+	if (conn->stranger) {
+		if (serve->n_strangers == STRANGERS_MAX)
+			let_go_oldest(serve);
+		serve->strangers[serve->n_strangers++] = conn;
+	} else {
+		conn->trusted = true;
+	}
+	if (!peer_is_root(&conn->peer) &&
+	    serve->n_conns + RESERVED_FOR_ROOT > serve->n_conns_max)
+		return "the helper has too many connections open: try again";
+	if (count->n > (conn->stranger ? PER_UID_MAX : PER_UID_ALLOWED_MAX))
+		return "this uid has too many connections open: close some";
+	return NULL;
 }
 
 static void greet(struct serve *serve, int fd)
@@ -126,6 +206,7 @@ static void greet(struct serve *serve, int fd)
 		.base = serve->base,
 		.fd = fd,
 	};
+	const char *refusal;
 	struct conn *conn;
 	struct why why;
 
@@ -141,9 +222,9 @@ static void greet(struct serve *serve, int fd)
 	serve->first = conn;
 	serve->n_conns++;
 	serve->last_ms = conn->started_ms;
-	if (is_over_cap(serve, conn))
-		conn_refuse(conn, FAULT_BUSY,
-		    "this uid has too many connections open: close some");
+	refusal = place(serve, conn);
+	if (refusal != NULL)
+		conn_refuse(conn, FAULT_BUSY, refusal);
 	else
 		conn_start(conn);
 }

@@ -42,6 +42,10 @@ bool serve_is_idle(const struct serve *serve);
  * is open. */
 int64_t serve_quiet_ms(const struct serve *serve);
 
+/* serve_charge - for conn.c: conn, which goes on, holds more bytes of an
+ * unfinished request.  Older connections of users in no list may be gone. */
+void serve_charge(struct serve *serve, const struct conn *conn);
+
 /* serve_leave - for conn.c: a connection is about to be freed. */
 void serve_leave(struct serve *serve, const struct conn *conn);
 

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Users that stand in no list: all of them together get a small part of the
+helper, however many they are, and nobody who is let in waits for them."""
+
+from pathlib import Path
+
+import pytest
+
+from helper_line import ask, connect
+
+JO = "jo@example.org"
+FRIEND = 4800
+STRANGERS = range(5000, 5020)
+TOTAL = 64
+FIRST = b"mailtoken=1\n"
+
+
+@pytest.fixture
+def open_helper(root, helper):
+    """A helper that lets one user in, and has a good token."""
+    helper.configure(f"allow = {{ '{FRIEND}' }}")
+    helper.seed(JO)
+    return helper.start()
+
+
+def is_open(line):
+    """Whether the helper has not hung up."""
+    line.sock.setblocking(False)
+    try:
+        return line.sock.recv(65536) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionResetError:
+        return False
+
+
+def crowd(helper, each, data=b""):
+    """Connections of many users, which say data and no more."""
+    lines = []
+    for uid in STRANGERS:
+        for _ in range(each):
+            lines.append(connect(helper.socket, uid=uid).raw(data))
+    return lines
+
+
+def friend_is_served(helper):
+    """Whether the one who is let in gets his token."""
+    return ask(helper.socket, "token", FRIEND, account=JO,
+               server="localhost")["result"] == "ok"
+
+
+def memory(helper):
+    """What the helper holds for itself, in kilobytes."""
+    rows = Path(f"/proc/{helper.process.pid}/status").read_text()
+    return int(rows.split("RssAnon:")[1].split()[0])
+
+
+def test_all_strangers_have_one_ceiling(open_helper):
+    lines = crowd(open_helper, 8, FIRST)
+    try:
+        assert friend_is_served(open_helper)
+        assert sum(is_open(line) for line in lines) <= TOTAL
+        # One who is quick is answered all the same.
+        assert ask(open_helper.socket, "version", 5050)["result"] == "ok"
+        log = open_helper.log()
+        assert log.count("event=strangers") == 1, log[-3000:]
+    finally:
+        for line in lines:
+            line.close()
+
+
+def test_the_oldest_stranger_goes_first(open_helper):
+    lines = crowd(open_helper, 4, FIRST)
+    try:
+        assert friend_is_served(open_helper)
+        still = [is_open(line) for line in lines]
+        assert not any(still[:len(lines) - TOTAL])
+        assert still[-1]
+    finally:
+        for line in lines:
+            line.close()
+
+
+def test_unfinished_requests_of_strangers_have_one_ceiling(open_helper):
+    before = memory(open_helper)
+    half = FIRST + b"".join(b"x%d=%s\n" % (i, b"y" * 6000)
+                            for i in range(20))
+    lines = crowd(open_helper, 3, half)
+    try:
+        assert friend_is_served(open_helper)
+        assert memory(open_helper) - before < 4096
+        # At least as many as have room together, no more.
+        n = sum(is_open(line) for line in lines)
+        assert 1 <= n <= 1024 * 1024 // len(half) + 1
+    finally:
+        for line in lines:
+            line.close()
+
+
+def test_strangers_take_no_descriptor_from_those_who_are_let_in(open_helper):
+    lines = crowd(open_helper, 8, FIRST)
+    mine = [connect(open_helper.socket, uid=FRIEND) for _ in range(200)]
+    try:
+        for line in mine:
+            line.send("token", account=JO, server="localhost")
+        assert all(line.next()["result"] == "ok" for line in mine)
+    finally:
+        for line in lines + mine:
+            line.close()
+
+
+def test_root_has_connections_of_its_own(root, helper):
+    helper.configure(f"allow = {{ '{FRIEND}' }}")
+    helper.seed(JO)
+    helper.start(before=["prlimit", "--nofile=300:300"])
+    # Watches stay; those over what is for others are refused.
+    lines = [connect(helper.socket, uid=FRIEND).send("watch")
+             for _ in range(180)]
+    try:
+        assert any(line.next()["result"] == "busy" for line in lines[-72:-64])
+        assert helper.ask("version")["result"] == "ok"
+        assert ask(helper.socket, "version",
+                   helper.user.pw_uid)["result"] == "ok"
+    finally:
+        for line in lines:
+            line.close()
