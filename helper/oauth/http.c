@@ -63,8 +63,9 @@ static size_t body_cb(char *p, size_t one, size_t n, void *ctx)
 }
 
 /*
- * HTTP/1.1: a connection that went dead is closed with the exchange that
- * timed out on it.  Of HTTP/2 libcurl keeps it, and the next one hangs, too.
+ * A connection an exchange: on a kept one that closes early libcurl sends the
+ * request again by itself, and a refresh token or a code must be on the wire
+ * once.  HTTP/1.1: so it does with a stream of HTTP/2 that was refused.
  *
  * QUICK_EXIT leaves a resolver thread that hangs on a dead name server to
  * itself; otherwise ending its exchange waits for it, and the whole helper
@@ -78,6 +79,8 @@ static const struct {
 	bool may_lack;
 } always[] = {
 	{ CURLOPT_FOLLOWLOCATION, 0L },
+	{ CURLOPT_FRESH_CONNECT, 1L },
+	{ CURLOPT_FORBID_REUSE, 1L },
 	{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
 	{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
 	{ CURLOPT_SSL_VERIFYPEER, 1L },
@@ -87,7 +90,6 @@ static const struct {
 	{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L },
 	{ CURLOPT_NOSIGNAL, 1L },
 	{ CURLOPT_CONNECTTIMEOUT_MS, HTTP_CONNECT_MAX_MS },
-	{ CURLOPT_TIMEOUT_MS, HTTP_TOTAL_MAX_MS },
 	{ CURLOPT_TCP_KEEPALIVE, 1L },
 #if LIBCURL_VERSION_NUM >= 0x075700
 	{ CURLOPT_QUICK_EXIT, 1L },
@@ -179,6 +181,10 @@ static CURLcode set_request(struct http_exchange *exchange,
 
 	code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+		    (long)(request->patient ? HTTP_PATIENT_MAX_MS :
+					      HTTP_TOTAL_MAX_MS));
+	if (!code)
 		code = curl_easy_setopt(easy, CURLOPT_USERAGENT,
 		    "mailtoken/" MAILTOKEN_VERSION);
 	if (!code)
@@ -230,6 +236,7 @@ enum fault http_start(struct http *http, const struct http_request *request,
 	exchange->http = http;
 	exchange->done = done;
 	exchange->ctx = ctx;
+	exchange->patient = request->patient;
 	buf_init(&exchange->sent, HTTP_SENT_MAX_BYTES);
 	buf_init(&exchange->body, HTTP_BODY_MAX_BYTES);
 
@@ -313,9 +320,6 @@ static CURLMcode http_set_up(struct http *http)
 		    http_timer_cb);
 	if (!code)
 		code = curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
-	if (!code)
-		code = curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
-		    (long)HTTP_CONNECTIONS_MAX);
 	return code;
 }
 

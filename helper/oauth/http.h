@@ -3,11 +3,11 @@
  *
  * http - bounded HTTPS exchanges on a curl multi handle
  *
- * Owns the multi handle and its timers and sockets on the event loop;
- * connections are kept for reuse.  https only, HTTP/1.1, verified, TLS 1.2 or
- * newer, no redirects, 10 s to connect, 20 s in all, bodies up to
- * HTTP_BODY_MAX_BYTES.  Request and answer bodies are wiped; curl's own buffers
- * cannot be.
+ * Owns the multi handle and its timers and sockets on the event loop.  https
+ * only, HTTP/1.1, verified, TLS 1.2 or newer, no redirects, a connection for
+ * each request, which is sent once, 10 s to connect, 20 s in all (60 s for one
+ * that is patient), bodies up to HTTP_BODY_MAX_BYTES.  Request and answer
+ * bodies are wiped; curl's own buffers cannot be.
  */
 #ifndef MAILTOKEN_OAUTH_HTTP_H
 #define MAILTOKEN_OAUTH_HTTP_H
@@ -21,6 +21,7 @@ struct http_exchange;
 #define HTTP_BODY_MAX_BYTES 262144
 #define HTTP_CONNECT_MAX_MS 10000
 #define HTTP_TOTAL_MAX_MS   20000
+#define HTTP_PATIENT_MAX_MS 60000
 
 /* Why there is no status; each has its own sentence. */
 enum http_trouble {
@@ -48,6 +49,7 @@ struct http_request {
 	const char *ca_file; /* NULL: the system's */
 	const char *ca_path;
 	const char *proxy; /* NULL: from the environment; "" for none */
+	bool patient;	   /* what is lost with its answer is not had again */
 };
 
 struct http_answer {

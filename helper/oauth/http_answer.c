@@ -217,7 +217,6 @@ static void timeout_text(const struct http_exchange *exchange,
 {
 	curl_off_t ready_us = 0;
 
-	/* Not APPCONNECT_TIME: that is 0 on a connection that was kept. */
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T,
 	    &ready_us);
 	if (ready_us == 0)
@@ -225,7 +224,10 @@ static void timeout_text(const struct http_exchange *exchange,
 		    exchange->host, HTTP_CONNECT_MAX_MS / 1000);
 	else
 		say(answer, "%.100s did not answer within %d seconds",
-		    exchange->host, HTTP_TOTAL_MAX_MS / 1000);
+		    exchange->host,
+		    (exchange->patient ? HTTP_PATIENT_MAX_MS :
+					 HTTP_TOTAL_MAX_MS) /
+			1000);
 }
 
 static void local_text(const char *host, CURLcode code,

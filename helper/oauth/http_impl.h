@@ -15,7 +15,6 @@
 
 #include "oauth/http.h"
 
-#define HTTP_CONNECTIONS_MAX  32 /* as many exchanges as the helper has */
 #define HTTP_HEADER_MAX_BYTES 128
 
 struct http {
@@ -34,6 +33,7 @@ struct http_exchange {
 	struct buf sent;
 	struct buf body; /* of the answer */
 	bool broken;	 /* the event loop could not take its socket */
+	bool patient;
 	char retry_after[HTTP_HEADER_MAX_BYTES];
 	char date[HTTP_HEADER_MAX_BYTES];
 	char reason[CURL_ERROR_SIZE];
