@@ -161,23 +161,44 @@ static enum fault lose(struct account *account,
 	return answer_fault(account, FAULT_CONFIG_ERROR, -1);
 }
 
-static void win(struct account *account, struct reply_token *token)
+/* The prepared record is the account's from now on; the old one goes. */
+static struct keyring_stage *take_next(struct account *account)
 {
 	struct keyring_stage *stage = account->stage;
-	struct now now = engine_now();
 	struct entry *old = account->entry;
 
-	if (account->is_app) {
-		secret_free(token->refresh_token);
-		token->refresh_token = NULL;
-	}
-	grant_renew(account->next, token, &now);
 	account->entry = account->next;
 	/* A mail server may have refused the old token meanwhile. */
 	refusals_note(account);
 	account->next = NULL;
 	account->stage = NULL;
 	entry_free(old);
+	return stage;
+}
+
+/* The old one is spent, though the answer is of no use otherwise. */
+static void keep_refresh_token(struct account *account,
+    struct reply_token *token)
+{
+	struct now now = engine_now();
+
+	if (account->is_app)
+		return;
+	grant_keep(account->next, token, &now);
+	account_save(account, take_next(account));
+}
+
+static void win(struct account *account, struct reply_token *token)
+{
+	struct keyring_stage *stage;
+	struct now now = engine_now();
+
+	if (account->is_app) {
+		secret_free(token->refresh_token);
+		token->refresh_token = NULL;
+	}
+	grant_renew(account->next, token, &now);
+	stage = take_next(account);
 	account->life = life_begin(account->entry->granted_s,
 	    account->entry->refresh_in_s, &now);
 	account->refreshed_s = now.wall_s;
@@ -248,10 +269,27 @@ static void finished(void *ctx, const struct flow_event *event)
 		log_exchange(account, FAULT_NONE, NULL);
 		warn_of_scope(account);
 	} else {
+		if (event->token != NULL)
+			keep_refresh_token(account, event->token);
 		log_exchange(account, lose(account, event->failure),
 		    event->failure);
 	}
 	end(account);
+}
+
+static enum fault start_refresh(struct account *account,
+    const struct flow_target *target)
+{
+	struct buf scope = BUF_INIT(GRANT_SCOPE_MAX_BYTES);
+	enum fault fault;
+
+	fault = grant_scope(account->entry, target->provider, &scope);
+	if (fault == FAULT_NONE)
+		fault = flow_refresh_start(target,
+		    account->entry->refresh_token, scope.n > 0 ? scope.p : NULL,
+		    &account->flow);
+	buf_drop(&scope);
+	return fault;
 }
 
 static enum fault start_flow(struct account *account, struct provider *provider,
@@ -270,8 +308,7 @@ static enum fault start_flow(struct account *account, struct provider *provider,
 	if (fault == FAULT_NONE)
 		fault = account->is_app ?
 		    account_app_start(account, &target, why) :
-		    flow_refresh_start(&target, account->entry->refresh_token,
-			account->entry->scope, &account->flow);
+		    start_refresh(account, &target);
 	return fault;
 }
 

@@ -246,6 +246,19 @@ static enum fault set_serial_room(struct entry *entry)
 	return entry_set(&entry->serial, span_of("0000000000000000"));
 }
 
+void grant_keep(struct entry *entry, struct reply_token *token,
+    const struct now *now)
+{
+	if (token->refresh_token == NULL)
+		return;
+	secret_free(entry->refresh_token);
+	entry->refresh_token = token->refresh_token;
+	token->refresh_token = NULL;
+	entry->grant_expires_s = token->refresh_expires_in_s > 0 ?
+	    now->wall_s + token->refresh_expires_in_s :
+	    0;
+}
+
 /*
  * A provider may answer with the token it gave before: it keeps its serial
  * then, so that one that a mail server refused stays refused.
@@ -258,14 +271,7 @@ void grant_renew(struct entry *entry, struct reply_token *token,
 	secret_free(entry->access_token);
 	entry->access_token = token->access_token;
 	token->access_token = NULL;
-	if (token->refresh_token != NULL) {
-		secret_free(entry->refresh_token);
-		entry->refresh_token = token->refresh_token;
-		token->refresh_token = NULL;
-		entry->grant_expires_s = token->refresh_expires_in_s > 0 ?
-		    now->wall_s + token->refresh_expires_in_s :
-		    0;
-	}
+	grant_keep(entry, token, now);
 	if (token->scope != NULL) {
 		free(entry->granted_scope);
 		entry->granted_scope = token->scope;

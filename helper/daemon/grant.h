@@ -107,9 +107,21 @@ enum fault grant_new(const struct grant_signin *signin,
 enum fault grant_prepare(const struct entry *entry,
     const struct provider *provider, struct entry **next_out) MUST_CHECK;
 
+/* grant_keep - of an answer move a new refresh token alone, if it has one. */
+void grant_keep(struct entry *entry, struct reply_token *token,
+    const struct now *now);
+
 /* grant_renew - move a refresh's answer into a prepared entry. */
 void grant_renew(struct entry *entry, struct reply_token *token,
     const struct now *now);
+
+/*
+ * grant_scope - append what a refresh may ask for; nothing: no scope is sent.
+ * Faults stick to out and are given back.
+ */
+#define GRANT_SCOPE_MAX_BYTES 16384
+enum fault grant_scope(const struct entry *entry,
+    const struct provider *provider, struct buf *out) MUST_CHECK;
 
 /*
  * grant_lacks - the first word of a sign-in's scope that is neither granted

@@ -57,7 +57,7 @@ bool grant_covers(const struct entry *entry, struct span service,
 	return false;
 }
 
-struct span grant_lacks(const struct entry *entry)
+static bool is_silent(struct span word)
 {
 	static const char *const silent[] = {
 		"offline_access",
@@ -65,19 +65,59 @@ struct span grant_lacks(const struct entry *entry)
 		"email",
 		"profile",
 	};
+	size_t i;
+
+	for (i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
+		if (span_is(word, silent[i]))
+			return true;
+	return word.n == 0;
+}
+
+/*
+ * What is asked for has to be what was granted, or less (RFC 6749 section 6).
+ * Words that answers leave out are asked for again where a refresh must name
+ * the scope: without offline_access no refresh token would come back.
+ */
+enum fault grant_scope(const struct entry *entry,
+    const struct provider *provider, struct buf *out)
+{
+	const char *at = entry->scope != NULL ? entry->scope : "";
+
+	if (provider->family != PROVIDER_MICROSOFT) {
+		buf_add_str(out,
+		    entry->granted_scope != NULL ? entry->granted_scope : "");
+		return buf_fault(out);
+	}
+	if (entry->granted_scope == NULL) {
+		buf_add_str(out, at);
+		return buf_fault(out);
+	}
+	buf_add_str(out, entry->granted_scope);
+	while (*at != '\0') {
+		struct span word = { at, strcspn(at, " ") };
+
+		if (word.n > 0 && is_silent(word) &&
+		    !has_word(entry->granted_scope, word)) {
+			buf_add_lit(out, out->n > 0 ? " " : "");
+			buf_add(out, word);
+		}
+		at += word.n;
+		at += strspn(at, " ");
+	}
+	return buf_fault(out);
+}
+
+struct span grant_lacks(const struct entry *entry)
+{
 	const char *at = entry->scope;
 	struct span none = { NULL, 0 };
-	size_t i;
 
 	if (at == NULL || entry->granted_scope == NULL)
 		return none;
 	while (*at != '\0') {
 		struct span word = { at, strcspn(at, " ") };
-		bool is_silent = word.n == 0;
 
-		for (i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
-			is_silent = is_silent || span_is(word, silent[i]);
-		if (!is_silent && !has_word(entry->granted_scope, word))
+		if (!is_silent(word) && !has_word(entry->granted_scope, word))
 			return word;
 		at += word.n;
 		at += strspn(at, " ");

@@ -85,19 +85,16 @@ static enum fault copy(const char *text, char **slot)
 	return *slot != NULL ? FAULT_NONE : FAULT_NOMEM;
 }
 
+/* One that cannot be used is as none. */
 static enum fault take_endpoint(const json_t *object, const char *name,
-    char **slot, struct why *why)
+    char **slot)
 {
 	struct span url;
-	enum fault fault;
 
-	fault = reply_string(object, name, &url, why);
-	if (fault || url.n == 0)
-		return fault;
-	if (provider_is_url(url.p))
+	if (reply_string(object, name, &url, NULL) == FAULT_NONE && url.n > 0 &&
+	    provider_is_url(url.p))
 		return copy(url.p, slot);
-	why_set(why, 0, "its %s is no URL with https", name);
-	return FAULT_GARBLED;
+	return FAULT_NONE;
 }
 
 /* A list of words; what is no word in it is nobody's loss. */
@@ -147,11 +144,14 @@ static enum fault take_all(const json_t *object, const char *issuer,
 	fault = check_issuer(object, issuer, why);
 	for (i = 0; !fault && i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		fault = take_endpoint(object, endpoints[i].name,
-		    endpoints[i].slot, why);
+		    endpoints[i].slot);
 	if (fault)
 		return fault;
 	if (found->token_endpoint == NULL) {
-		why_set(why, 0, "it has no token_endpoint");
+		why_set(why, 0, "%s",
+		    json_object_get(object, "token_endpoint") != NULL ?
+			"its token_endpoint is no URL with https" :
+			"it has no token_endpoint");
 		return FAULT_GARBLED;
 	}
 	found->returns_iss = json_is_true(json_object_get(object,
@@ -167,7 +167,7 @@ enum fault discovery_parse(struct span body, const char *issuer,
 	json_t *object = NULL;
 	enum fault fault;
 
-	fault = reply_object(body, &object, why);
+	fault = reply_answer(body, &object, why);
 	if (!fault)
 		fault = take_all(object, issuer, &found, why);
 	json_decref(object);

@@ -99,6 +99,7 @@ enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
 		.ca_file = provider->ca_file,
 		.ca_path = provider->ca_path,
 		.proxy = provider->proxy,
+		.patient = flow->patient,
 	};
 	char *host = NULL;
 	enum fault fault;
@@ -137,6 +138,7 @@ void flow_tell_failed(struct flow *flow, const struct flow_failure *failure)
 	struct flow_event event = {
 		.kind = FLOW_FAILED,
 		.failure = failure,
+		.token = flow->kept,
 	};
 
 	flow_tell(flow, &event);
@@ -252,27 +254,42 @@ void flow_tell_refused(struct flow *flow, const struct http_answer *answer,
 	flow_tell_failed(flow, &failure);
 }
 
+bool flow_succeeded(const struct http_answer *answer)
+{
+	return answer->trouble == HTTP_ANSWERED && answer->status >= 200 &&
+	    answer->status <= 299;
+}
+
+bool flow_has_tokens(const struct http_answer *answer)
+{
+	struct reply_token token = { 0 };
+	bool has = flow_succeeded(answer) &&
+	    reply_token_parse(answer->body, &token, NULL) == FAULT_NONE;
+
+	reply_token_drop(&token);
+	return has;
+}
+
 void flow_tell_tokens(struct flow *flow, const struct http_answer *answer)
 {
 	struct why why = { 0, "" };
-	struct reply_token token;
+	struct reply_token token = { 0 };
 	struct reply_error error;
 	struct flow_event event = {
 		.kind = FLOW_TOKENS,
 		.token = &token,
 	};
-	enum fault fault;
+	enum fault fault = FAULT_GARBLED;
 
-	/* Some say "error" with status 200. */
-	if (flow_refused(answer, &error) || answer->status != 200) {
+	if (flow_succeeded(answer))
+		fault = reply_token_parse(answer->body, &token, &why);
+	flow->kept = token.refresh_token != NULL ? &token : NULL;
+	/* Some say "error" with status 200, and a few beside good tokens. */
+	if (fault == FAULT_NONE)
+		flow_tell(flow, &event);
+	else if (flow_refused(answer, &error) || !flow_succeeded(answer))
 		flow_tell_refused(flow, answer, &error);
-		return;
-	}
-	fault = reply_token_parse(answer->body, &token, &why);
-	if (fault) {
+	else
 		flow_tell_unusable(flow, answer, fault, &why);
-		return;
-	}
-	flow_tell(flow, &event);
 	reply_token_drop(&token);
 }

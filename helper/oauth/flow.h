@@ -46,7 +46,9 @@ struct flow_event {
 	const char *redirect_uri;	    /* where it comes back to */
 	int64_t left_s;			    /* SHOW_CODE, SHOW_URL, WAITING */
 	struct reply_token *token;	    /* FLOW_TOKENS; members may
-						   be taken (set NULL) */
+						   be taken (set NULL);
+						   FLOW_FAILED: NULL, or a new
+						   refresh token all the same */
 	const struct flow_failure *failure; /* FLOW_FAILED */
 };
 
@@ -67,7 +69,8 @@ void flow_free(struct flow *flow);
  * flow_refresh_start - RFC 6749 section 6
  *
  * refresh_token  in: copied
- * scope          in: as asked for at sign-in, or NULL
+ * scope          in: what was granted, or NULL: none is sent where that will
+ *                do; a server that calls it invalid is asked once more without
  *
  * FAULT_NOMEM, FAULT_INTERNAL.
  */

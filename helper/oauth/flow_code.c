@@ -105,6 +105,7 @@ static void redeem(struct flow_code *code, struct span text)
 	form_add(&form, "code_verifier",
 	    secret_reveal(code->verifier, "grant authorization_code"));
 	flow_add_client(&code->flow, FLOW_WITH_SECRET, &form);
+	code->flow.patient = true;
 	fault = flow_post_token(&code->flow, &form);
 	if (fault == FAULT_NONE)
 		return;

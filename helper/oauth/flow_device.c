@@ -183,7 +183,8 @@ static void poll_answered(struct flow_device *device,
 		return;
 	}
 	device->vain_s = 0;
-	if (!flow_refused(answer, &error) && answer->status == 200) {
+	if (flow_has_tokens(answer) ||
+	    (!flow_refused(answer, &error) && answer->status == 200)) {
 		flow_tell_tokens(&device->flow, answer);
 		return;
 	}
@@ -207,11 +208,14 @@ static void code_answered(struct flow_device *device,
 	struct why why = { 0, "" };
 	enum fault fault;
 
-	if (flow_refused(answer, &error) || answer->status != 200) {
+	fault = FAULT_GARBLED;
+	if (flow_succeeded(answer))
+		fault = reply_device_parse(answer->body, &device->reply, &why);
+	if (fault != FAULT_NONE &&
+	    (flow_refused(answer, &error) || !flow_succeeded(answer))) {
 		flow_tell_refused(&device->flow, answer, &error);
 		return;
 	}
-	fault = reply_device_parse(answer->body, &device->reply, &why);
 	if (!fault)
 		fault = set_timer(device, device->flow.end,
 		    device->reply.expires_in_s);

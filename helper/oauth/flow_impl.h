@@ -26,9 +26,12 @@ struct flow {
 	const struct flow_grant *grant;
 	struct flow_target target;
 	struct http_exchange *exchange;
-	const char *endpoint; /* what is asked, in words */
-	char *host;	      /* its host */
-	struct event *end;    /* of waiting for a person, or NULL; no more
+	struct reply_token *kept; /* a refresh token in an answer that is of no
+				     use otherwise, or NULL */
+	bool patient;		  /* see struct http_request */
+	const char *endpoint;	  /* what is asked, in words */
+	char *host;		  /* its host */
+	struct event *end;	  /* of waiting for a person, or NULL; no more
 				 after the last event */
 };
 
@@ -81,6 +84,10 @@ void flow_tell_fault(struct flow *flow, enum fault fault);
 
 /* flow_tell_tokens - the last event, from the answer of a token endpoint. */
 void flow_tell_tokens(struct flow *flow, const struct http_answer *answer);
+
+/* flow_succeeded - a status of 2xx; flow_has_tokens - and a usable token. */
+bool flow_succeeded(const struct http_answer *answer);
+bool flow_has_tokens(const struct http_answer *answer);
 
 /* flow_tell_unusable - the last event: 200, but with a body we refuse. */
 void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,

@@ -90,21 +90,21 @@ static bool is_text(struct span text, size_t max_bytes)
 static enum fault take_client(const json_t *object, struct registration *made,
     struct why *why)
 {
-	struct span id, secret;
+	struct span id, secret = { NULL, 0 };
 	enum fault fault;
 
 	fault = reply_string(object, "client_id", &id, why);
-	if (!fault)
-		fault = reply_string(object, "client_secret", &secret, why);
 	if (fault)
 		return fault;
-	if (id.n == 0 || !is_text(id, CLIENT_ID_MAX_BYTES) ||
-	    !is_text(secret, CLIENT_SECRET_MAX_BYTES)) {
+	if (id.n == 0 || !is_text(id, CLIENT_ID_MAX_BYTES)) {
 		why_set(why, 0,
-		    "its client_id is missing, or a value is too long or has a "
-		    "byte that cannot be there");
+		    "its client_id is missing, too long or has a byte that "
+		    "cannot be there");
 		return FAULT_GARBLED;
 	}
+	(void)!reply_string(object, "client_secret", &secret, NULL);
+	if (!is_text(secret, CLIENT_SECRET_MAX_BYTES))
+		secret.n = 0;
 	made->client_id = strdup(id.p);
 	if (made->client_id == NULL)
 		return FAULT_NOMEM;
@@ -119,7 +119,7 @@ enum fault registration_parse(struct span body,
 	json_t *object = NULL;
 	enum fault fault;
 
-	fault = reply_object(body, &object, why);
+	fault = reply_answer(body, &object, why);
 	if (!fault)
 		fault = take_client(object, &made, why);
 	json_decref(object);

@@ -60,6 +60,11 @@ static enum fault take_text(const json_t *object, const char *name,
 	return *text_out != NULL ? FAULT_NONE : FAULT_NOMEM;
 }
 
+static enum fault optional(enum fault fault)
+{
+	return fault == FAULT_NOMEM ? fault : FAULT_NONE;
+}
+
 static enum fault check_type(const json_t *object, struct why *why)
 {
 	struct span type;
@@ -74,24 +79,18 @@ static enum fault check_type(const json_t *object, struct why *why)
 	return FAULT_GARBLED;
 }
 
-/*
- * Advice about times is used when it makes sense and never refused: 0 and
- * nonsense mean that nothing was said.
- */
+/* 0: nothing was said, or nothing that makes sense. */
 static int64_t hint_s(const json_t *object, const char *name)
 {
-	const struct reply_range range = { 1, REPLY_EXPIRES_IN_MAX_S, 0 };
-	int64_t seconds;
+	const struct reply_range range = { 1, INT64_MAX, 0 };
+	int64_t seconds = reply_seconds(object, name, range);
 
-	if (reply_number(object, name, range, &seconds, NULL) != FAULT_NONE)
-		return 0;
-	return seconds;
+	return seconds <= REPLY_EXPIRES_IN_MAX_S ? seconds : 0;
 }
 
-static enum fault token_times(const json_t *object, struct reply_token *token,
-    struct why *why)
+static void token_times(const json_t *object, struct reply_token *token)
 {
-	const struct reply_range range = { 1, REPLY_EXPIRES_IN_MAX_S,
+	const struct reply_range life = { 1, REPLY_EXPIRES_IN_MAX_S,
 		REPLY_EXPIRES_IN_DEFAULT_S };
 
 	token->refresh_in_s = hint_s(object, "refresh_in");
@@ -99,17 +98,30 @@ static enum fault token_times(const json_t *object, struct reply_token *token,
 	if (token->refresh_expires_in_s == 0)
 		token->refresh_expires_in_s = hint_s(object,
 		    "refresh_token_expires_in");
-	return reply_number(object, "expires_in", range, &token->expires_in_s,
-	    why);
+	token->expires_in_s = reply_seconds(object, "expires_in", life);
 }
 
+/*
+ * The old refresh token may be spent: whatever else is odd, a new one is
+ * taken, and taken first.
+ */
 static enum fault token_from(const json_t *object, struct reply_token *token,
     struct why *why)
 {
 	struct span id_token;
 	enum fault fault;
 
-	fault = check_type(object, why);
+	fault = optional(take_secret(object, "refresh_token",
+	    REFRESH_TOKEN_MAX_BYTES, &token->refresh_token, NULL));
+	if (!fault)
+		fault = optional(take_text(object, "scope",
+		    REPLY_SCOPE_MAX_BYTES, &token->scope, NULL));
+	if (!fault &&
+	    reply_string(object, "id_token", &id_token, NULL) == FAULT_NONE)
+		fault = reply_identity(id_token, &token->identity);
+	if (!fault)
+		fault = check_type(object, why);
+	token_times(object, token);
 	if (!fault)
 		fault = take_secret(object, "access_token",
 		    ACCESS_TOKEN_MAX_BYTES, &token->access_token, why);
@@ -117,38 +129,21 @@ static enum fault token_from(const json_t *object, struct reply_token *token,
 		why_set(why, 0, "it has no access_token");
 		fault = FAULT_GARBLED;
 	}
-	if (!fault)
-		fault = take_secret(object, "refresh_token",
-		    REFRESH_TOKEN_MAX_BYTES, &token->refresh_token, why);
-	if (!fault)
-		fault = token_times(object, token, why);
-	if (!fault)
-		fault = take_text(object, "scope", REPLY_SCOPE_MAX_BYTES,
-		    &token->scope, why);
-	if (!fault)
-		fault = reply_string(object, "id_token", &id_token, why);
-	if (!fault)
-		fault = reply_identity(id_token, &token->identity);
 	return fault;
 }
 
 enum fault reply_token_parse(struct span body, struct reply_token *token_out,
     struct why *why)
 {
-	struct reply_token token = { 0 };
 	json_t *object = NULL;
 	enum fault fault;
 
-	fault = reply_object(body, &object, why);
+	memset(token_out, 0, sizeof(*token_out));
+	fault = reply_answer(body, &object, why);
 	if (!fault)
-		fault = token_from(object, &token, why);
+		fault = token_from(object, token_out, why);
 	json_decref(object);
-	if (fault) {
-		reply_token_drop(&token);
-		return fault;
-	}
-	*token_out = token;
-	return FAULT_NONE;
+	return fault;
 }
 
 void reply_token_drop(struct reply_token *token)
@@ -162,57 +157,46 @@ void reply_token_drop(struct reply_token *token)
 	memset(token, 0, sizeof(*token));
 }
 
-static bool is_https(const char *uri)
+/* "https://microsoft.com@evil.example/" looks like another's. */
+static bool is_shown(const char *uri)
 {
+	size_t n = strcspn(uri, "?#");
+
 	return strncasecmp(uri, "https://", 8) == 0 &&
-	    attr_is_token(span_of(uri), REPLY_URI_MAX_BYTES);
+	    attr_is_token(span_of(uri), REPLY_URI_MAX_BYTES) &&
+	    memchr(uri, '@', strcspn(uri + 8, "/?#") + 8) == NULL &&
+	    memchr(uri, '\\', n) == NULL;
 }
 
-/* verification_url is what some providers call it. */
-static enum fault device_uris(const json_t *object, struct reply_device *device,
-    struct why *why)
+/* Of the names that providers have for it, the first with a good one. */
+static enum fault take_uri(const json_t *object, const char *name,
+    char **uri_out)
 {
+	char *uri = NULL;
 	enum fault fault;
 
-	fault = take_text(object, "verification_uri", REPLY_URI_MAX_BYTES,
-	    &device->verification_uri, why);
-	if (!fault && device->verification_uri == NULL)
-		fault = take_text(object, "verification_url",
-		    REPLY_URI_MAX_BYTES, &device->verification_uri, why);
-	if (fault)
-		return fault;
-	if (device->verification_uri == NULL ||
-	    !is_https(device->verification_uri)) {
-		why_set(why, 0, "it has no verification_uri with https");
-		return FAULT_GARBLED;
-	}
-	fault = take_text(object, "verification_uri_complete",
-	    REPLY_URI_MAX_BYTES, &device->verification_uri_complete, why);
-	if (fault || device->verification_uri_complete == NULL)
-		return fault;
-	if (is_https(device->verification_uri_complete))
+	if (*uri_out != NULL)
 		return FAULT_NONE;
-	why_set(why, 0, "its verification_uri_complete is not https");
-	return FAULT_GARBLED;
+	fault = optional(
+	    take_text(object, name, REPLY_URI_MAX_BYTES, &uri, NULL));
+	if (uri != NULL && is_shown(uri))
+		*uri_out = uri;
+	else
+		free(uri);
+	return fault;
 }
 
-static enum fault device_times(const json_t *object,
-    struct reply_device *device, struct why *why)
+static void device_times(const json_t *object, struct reply_device *device)
 {
 	const struct reply_range life = { 1, REPLY_EXPIRES_IN_MAX_S,
 		REPLY_DEVICE_EXPIRES_IN_DEFAULT_S };
-	const struct reply_range interval = { 0, 3600,
+	const struct reply_range interval = { 0, REPLY_DEVICE_INTERVAL_MAX_S,
 		REPLY_DEVICE_INTERVAL_DEFAULT_S };
-	enum fault fault;
 
-	fault = reply_number(object, "expires_in", life, &device->expires_in_s,
-	    why);
-	if (!fault)
-		fault = reply_number(object, "interval", interval,
-		    &device->interval_s, why);
-	if (!fault && device->interval_s == 0)
+	device->expires_in_s = reply_seconds(object, "expires_in", life);
+	device->interval_s = reply_seconds(object, "interval", interval);
+	if (device->interval_s == 0)
 		device->interval_s = 1;
-	return fault;
 }
 
 static enum fault device_from(const json_t *object, struct reply_device *device,
@@ -232,9 +216,21 @@ static enum fault device_from(const json_t *object, struct reply_device *device,
 		fault = FAULT_GARBLED;
 	}
 	if (!fault)
-		fault = device_uris(object, device, why);
+		fault = take_uri(object, "verification_uri",
+		    &device->verification_uri);
 	if (!fault)
-		fault = device_times(object, device, why);
+		fault = take_uri(object, "verification_url",
+		    &device->verification_uri);
+	if (!fault)
+		fault = take_uri(object, "verification_uri_complete",
+		    &device->verification_uri_complete);
+	if (!fault && device->verification_uri == NULL) {
+		why_set(why, 0,
+		    "it has no verification_uri with https and without a user "
+		    "name");
+		fault = FAULT_GARBLED;
+	}
+	device_times(object, device);
 	return fault;
 }
 
@@ -245,7 +241,7 @@ enum fault reply_device_parse(struct span body, struct reply_device *device_out,
 	json_t *object = NULL;
 	enum fault fault;
 
-	fault = reply_object(body, &object, why);
+	fault = reply_answer(body, &object, why);
 	if (!fault)
 		fault = device_from(object, &device, why);
 	json_decref(object);
@@ -319,7 +315,7 @@ enum fault reply_error_parse(struct span body, struct reply_error *error_out)
 	enum fault fault;
 
 	memset(error_out, 0, sizeof(*error_out));
-	fault = reply_object(body, &object, NULL);
+	fault = reply_answer(body, &object, NULL);
 	if (fault)
 		return FAULT_GARBLED;
 	plain_member(object, "error", error_out->error,

@@ -3,8 +3,9 @@
  *
  * reply - JSON bodies of token and device endpoints, checked
  *
- * RFC 6749 section 5, RFC 8628 section 3.2.  Duplicate members are refused,
- * types and ranges checked, unknown members ignored; numbers may be numeric
+ * RFC 6749 section 5, RFC 8628 section 3.2.  Answers are read for what is
+ * good in them: only a member without which they are of no use can make them
+ * so, any other that is odd is clamped or ignored; numbers may be numeric
  * strings.  jansson gets wiping allocators (reply_setup).
  */
 #ifndef MAILTOKEN_OAUTH_REPLY_H
@@ -15,6 +16,7 @@
 #define REPLY_EXPIRES_IN_DEFAULT_S	  3600
 #define REPLY_EXPIRES_IN_MAX_S		  (366 * 86400)
 #define REPLY_DEVICE_INTERVAL_DEFAULT_S	  5
+#define REPLY_DEVICE_INTERVAL_MAX_S	  300
 #define REPLY_DEVICE_EXPIRES_IN_DEFAULT_S 600
 #define REPLY_ERRORS_MAX		  8
 
@@ -59,8 +61,9 @@ void reply_setup(void);
 
 /*
  * reply_token_parse - FAULT_NONE; FAULT_GARBLED when body is not such an
- * object, has no usable access token, another token_type than bearer, or an
- * impossible life, why saying which; FAULT_NOMEM.
+ * object, has no usable access token or another token_type than bearer, why
+ * saying which; FAULT_NOMEM.  Whatever it returns: what was good is in
+ * token_out, a new refresh_token above all, and has to be dropped.
  */
 enum fault reply_token_parse(struct span body, struct reply_token *token_out,
     struct why *why) MUST_CHECK;

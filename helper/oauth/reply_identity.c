@@ -113,7 +113,7 @@ enum fault reply_identity(struct span id_token, char **identity_out)
 	fault = decode(payload, &json);
 	if (fault)
 		goto out;
-	fault = reply_object(buf_span(&json), &claims, NULL);
+	fault = reply_answer(buf_span(&json), &claims, NULL);
 	if (fault)
 		goto out;
 	fault = collect(claims, identity_out);

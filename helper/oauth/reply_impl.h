@@ -31,6 +31,17 @@ enum fault reply_object(struct span body, json_t **object_out,
     struct why *why) MUST_CHECK;
 
 /*
+ * reply_answer - what is good in body, member by member: one that cannot be
+ * read is left out, of one that stands twice the last counts, and neither a
+ * byte order mark nor what comes behind the object does harm
+ *
+ * FAULT_GARBLED when body does not begin an object, why saying what it is;
+ * FAULT_NOMEM.
+ */
+enum fault reply_answer(struct span body, json_t **object_out,
+    struct why *why) MUST_CHECK;
+
+/*
  * reply_string - a string member; the empty span when it is absent, null or
  * empty.  FAULT_GARBLED when it is none.  Valid as long as the object.
  */
@@ -46,6 +57,10 @@ struct reply_range {
 };
 enum fault reply_number(const json_t *object, const char *name,
     struct reply_range range, int64_t *number_out, struct why *why) MUST_CHECK;
+
+/* reply_seconds - over the maximum it is that, odd or too small the other. */
+int64_t reply_seconds(const json_t *object, const char *name,
+    struct reply_range range);
 
 /*
  * reply_identity - the names in an id_token, as struct reply_token says; NULL

@@ -18,15 +18,17 @@
 
 /*
  * Without memory jansson reports bad syntax, or even drops bytes of a string
- * and reports nothing; only the allocator knows.
+ * and reports nothing; only the allocator knows.  When it drops the quote at
+ * the end of one it reads and writes on behind it: after one failure all of
+ * the same parse fail.
  */
-static bool memory_failed;
+static bool memory_failed, parsing;
 
 static void *block_new(size_t n)
 {
 	char *block = NULL;
 
-	if (n <= SIZE_MAX - BLOCK_HEAD_BYTES)
+	if (n <= SIZE_MAX - BLOCK_HEAD_BYTES && !(parsing && memory_failed))
 		block = malloc(n + BLOCK_HEAD_BYTES);
 	if (block == NULL) {
 		memory_failed = true;
@@ -52,6 +54,16 @@ static void block_free(void *p)
 void reply_setup(void)
 {
 	json_set_alloc_funcs(block_new, block_free);
+}
+
+static json_t *load(struct span text, size_t flags, json_error_t *error)
+{
+	json_t *read;
+
+	parsing = true;
+	read = json_loadb(text.p, text.n, flags, error);
+	parsing = false;
+	return read;
 }
 
 /* jansson recurses; real answers are two levels deep. */
@@ -101,7 +113,7 @@ enum fault reply_object(struct span body, json_t **object_out, struct why *why)
 		return FAULT_GARBLED;
 	}
 	memory_failed = false;
-	object = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, &error);
+	object = load(body, JSON_REJECT_DUPLICATES, &error);
 	if (memory_failed) {
 		json_decref(object);
 		return FAULT_NOMEM;
@@ -116,6 +128,126 @@ enum fault reply_object(struct span body, json_t **object_out, struct why *why)
 		json_decref(object);
 		why_set(why, 0, "it is no JSON object");
 		return FAULT_GARBLED;
+	}
+	*object_out = object;
+	return FAULT_NONE;
+}
+
+/* The bytes before the first of stops that is in no string or bracket. */
+static struct span take_until(struct span *rest, const char *stops)
+{
+	struct span part = { rest->p, 0 };
+	bool in_string = false;
+	size_t i, depth = 0;
+
+	for (i = 0; i < rest->n; i++) {
+		char c = rest->p[i];
+
+		if (in_string && c == '\\')
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (in_string || c == '\0')
+			continue;
+		else if (depth == 0 && strchr(stops, c) != NULL)
+			break;
+		else if (c == '{' || c == '[')
+			depth++;
+		else if ((c == '}' || c == ']') && depth > 0)
+			depth--;
+	}
+	part.n = i < rest->n ? i : rest->n;
+	rest->p += part.n;
+	rest->n -= part.n;
+	return part;
+}
+
+static void skip(struct span *rest, const char *what)
+{
+	while (rest->n > 0 && rest->p[0] != '\0' &&
+	    strchr(what, rest->p[0]) != NULL) {
+		rest->p++;
+		rest->n--;
+	}
+}
+
+/* "name": value; a whole object of one is what jansson reads best. */
+static void add_member(json_t *object, struct span text)
+{
+	struct buf one = BUF_INIT(REPLY_BODY_MAX_BYTES + 2);
+	json_error_t error;
+	json_t *read = NULL;
+
+	buf_add_lit(&one, "{");
+	buf_add(&one, text);
+	buf_add_lit(&one, "}");
+	if (buf_fault(&one) == FAULT_NOMEM)
+		memory_failed = true;
+	else if (is_shallow(buf_span(&one)))
+		read = load(buf_span(&one), 0, &error);
+	secret_wipe(&error, sizeof(error));
+	if (read != NULL)
+		(void)json_object_update(object, read);
+	json_decref(read);
+	buf_drop(&one);
+}
+
+static bool is_html(struct span body)
+{
+	return body.n > 0 && body.p[0] == '<';
+}
+
+static enum fault begin_answer(struct span *rest, struct why *why)
+{
+	const char *text = NULL;
+
+	if (rest->n >= 3 && memcmp(rest->p, "\357\273\277", 3) == 0) {
+		rest->p += 3;
+		rest->n -= 3;
+	}
+	skip(rest, " \t\r\n");
+	if (rest->n == 0)
+		text = "it is empty";
+	else if (rest->n > REPLY_BODY_MAX_BYTES)
+		text = "it is too long";
+	else if (is_html(*rest))
+		text = "it is an HTML page, as of a proxy or filter";
+	else if (rest->p[0] != '{')
+		text = rest->p[0] == '[' ? "it is no JSON object" :
+					   "it is not JSON";
+	why_set(why, 0, "%s", text != NULL ? text : "");
+	return text != NULL ? FAULT_GARBLED : FAULT_NONE;
+}
+
+enum fault reply_answer(struct span body, json_t **object_out, struct why *why)
+{
+	struct span name, value;
+	json_t *object;
+	enum fault fault = begin_answer(&body, why);
+
+	if (fault)
+		return fault;
+	memory_failed = false;
+	object = json_object();
+	body.p++;
+	body.n--;
+	for (;;) {
+		skip(&body, " \t\r\n,");
+		if (object == NULL || body.n == 0 || body.p[0] == '}')
+			break;
+		name = take_until(&body, ":,}");
+		if (body.n == 0 || body.p[0] != ':')
+			continue;
+		body.p++;
+		body.n--;
+		value = take_until(&body, ",}");
+		add_member(object,
+		    (struct span){ name.p,
+			(size_t)(value.p + value.n - name.p) });
+	}
+	if (memory_failed || object == NULL) {
+		json_decref(object);
+		return FAULT_NOMEM;
 	}
 	*object_out = object;
 	return FAULT_NONE;
@@ -141,25 +273,27 @@ enum fault reply_string(const json_t *object, const char *name,
 
 static bool to_number(const json_t *member, int64_t *number_out)
 {
-	struct span text;
-	double real;
+	double real = 0;
+	char *end;
 
 	if (json_is_integer(member)) {
 		*number_out = json_integer_value(member);
 		return true;
 	}
 	if (json_is_string(member)) {
-		text.p = json_string_value(member);
-		text.n = json_string_length(member);
-		return attr_number(text, INT64_MIN, INT64_MAX, number_out) ==
-		    FAULT_NONE;
+		real = strtod(json_string_value(member), &end);
+		if (end == json_string_value(member) || *end != '\0')
+			return false;
+	} else if (json_is_real(member)) {
+		real = json_real_value(member);
+	} else {
+		return false;
 	}
-	if (!json_is_real(member))
+	if (isnan(real))
 		return false;
-	real = json_real_value(member);
-	if (!isfinite(real) || real < -1e15 || real > 1e15)
-		return false;
-	*number_out = (int64_t)real;
+	*number_out = real < -1e15 ? INT64_MIN :
+	    real > 1e15		   ? INT64_MAX :
+				     (int64_t)real;
 	return true;
 }
 
@@ -180,4 +314,15 @@ enum fault reply_number(const json_t *object, const char *name,
 	}
 	*number_out = number;
 	return FAULT_NONE;
+}
+
+int64_t reply_seconds(const json_t *object, const char *name,
+    struct reply_range range)
+{
+	int64_t number;
+
+	if (!to_number(json_object_get(object, name), &number) ||
+	    number < range.min)
+		return range.other;
+	return number > range.max ? range.max : number;
 }

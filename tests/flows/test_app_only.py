@@ -270,6 +270,8 @@ def test_failure_keeps_serving_and_backs_off(moved):
     moved.idp.fault("token", "http_error", times=None, status=503)
     moved.clock.both(1900)
     assert moved.token()["token"] == first["token"]
+    # Or the renewal in flight would have begun 2000 seconds ago.
+    moved.wait_log("outcome=try-later")
     moved.clock.both(2000)
     answer = moved.token()
     assert answer["result"] == "try-later"

@@ -7,6 +7,7 @@ import pytest
 
 from bed import wait_for
 from bed_helper import SCOPE
+from test_helper_signin import sign_in
 
 JO = "jo@example.org"
 EVER = None
@@ -87,7 +88,6 @@ TRANSIENT = [
     ("malformed", {}),
     ("huge", {}),
     ("not_object", {}),
-    ("duplicate_members", {}),
     ("bad_token", {}),
     ("without", {"names": ["access_token"]}),
     ("close_before", {}),
@@ -323,6 +323,59 @@ def test_scope_that_is_absent_or_in_another_order_is_no_warning(helper, idp,
     assert helper.token()["result"] == "ok"
     assert helper.stop() == 0
     assert "event=scope" not in helper.log()
+
+
+def scopes_sent(idp):
+    """The scope of each refresh that was asked for."""
+    return [r.form.get("scope") for r in idp.requests
+            if r.grant_type == "refresh_token"]
+
+
+def test_a_refresh_asks_for_what_was_granted_and_no_more(helper, idp):
+    helper.start()
+    idp.set(withheld=("email",))
+    assert sign_in(helper)["result"] == "ok"
+    assert helper.ask("refresh", account=JO)["result"] == "ok"
+    helper.restart()
+    assert helper.ask("refresh", account=JO)["result"] == "ok"
+    wanted = " ".join(w for w in SCOPE.split() if w != "email")
+    assert scopes_sent(idp) == [wanted, wanted]
+
+
+def test_a_refresh_names_no_scope_where_the_answer_named_none(helper, idp):
+    helper.start()
+    idp.set(withheld=("email",), scope_answer="")
+    assert sign_in(helper)["result"] == "ok"
+    assert helper.ask("refresh", account=JO)["result"] == "ok"
+    assert scopes_sent(idp) == [None]
+
+
+def test_a_scope_called_invalid_is_left_out_once(helper, idp):
+    seeded = helper.seed(age=4000, granted_scope="mail.as.we.call.it")
+    helper.seed("ann@example.org", age=4000)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    assert scopes_sent(idp) == ["mail.as.we.call.it", None]
+    sent = [r.form["refresh_token"] for r in idp.requests]
+    assert sent == [seeded.refresh_token] * 2
+    assert idp.counts["refresh_reuse"] == 0
+    # One that was sent without is not sent again.
+    idp.fault("token", "http_error", status=400, error="invalid_scope")
+    assert helper.token("ann@example.org")["result"] == "config-error"
+    assert len(scopes_sent(idp)) == 3
+
+
+@pytest.mark.slow
+def test_an_answer_that_comes_late_is_not_lost(helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "delay", seconds=27)
+    answer = helper.token()
+    assert answer["result"] == "timeout"
+    wait_for(lambda: helper.record()["refresh-token"] ==
+             idp.current_refresh(JO), what="the late answer on disk")
+    assert helper.token()["result"] == "ok"
+    assert helper.refreshes() == 1
 
 
 def test_accounts_of_one_grant_share_its_refresh(helper, idp):

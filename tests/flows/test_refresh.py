@@ -75,25 +75,13 @@ def test_no_refresh_token_in_the_answer_keeps_the_old_one(idp, drive):
     assert idp.refusals() == []
 
 
-def test_refreshes_share_one_connection(idp, drive):
+def test_each_refresh_has_a_connection_of_its_own(idp, drive):
     seeded = idp.seed("jo@x.example", tenant="common")
     with Proxy() as proxy:
         driver = drive("refresh", {"refresh_token": seeded.refresh_token},
-                       ask=SCOPE, times=5, proxy=proxy.url)
+                       ask=SCOPE, times=3, proxy=proxy.url)
         assert driver.end()["event"] == "tokens"
-        assert idp.counts["refresh_token"] == 5
-        assert len(proxy.targets) == 1
-
-
-def test_refreshes_at_once_leave_connections_for_the_next(idp, drive):
-    idp.set(rotation=False)
-    seeded = idp.seed("jo@x.example", tenant="common")
-    with Proxy() as proxy:
-        driver = drive("refresh", {"refresh_token": seeded.refresh_token},
-                       ask=SCOPE, together=32, times=3, proxy=proxy.url)
-        driver.end()
-        assert idp.counts["refresh_token"] == 96
-        assert len(proxy.targets) <= 32
+        assert idp.counts["refresh_token"] == len(proxy.targets) == 3
 
 
 def test_refreshes_at_once_all_end(idp, drive):
@@ -253,16 +241,13 @@ def test_a_description_that_quotes_the_token_is_not_repeated(idp, drive):
 
 
 @pytest.mark.parametrize("kind, details, text", [
-    ("html", {}, "not JSON"),
+    ("html", {}, "an HTML page, as of a proxy or filter"),
     ("html", {"status": 502}, "status 502"),
     ("empty", {}, "empty"),
-    ("malformed", {}, "ends too early"),
+    ("malformed", {}, "no access_token"),
     ("not_object", {}, "no JSON object"),
-    ("duplicate_members", {}, "stands twice"),
     ("changed", {"token_type": "mac"}, "token_type is not bearer"),
     ("changed", {"access_token": 7}, "access_token is no string"),
-    ("changed", {"expires_in": 0}, "expires_in"),
-    ("changed", {"expires_in": "soon"}, "expires_in"),
     ("without", {"names": ["access_token"]}, "no access_token"),
     ("bad_token", {}, "has a byte that cannot be there"),
 ])
@@ -309,23 +294,10 @@ def test_a_slow_answer_is_waited_for(idp, refresh):
 
 
 @pytest.mark.slow
-def test_silence_ends_after_twenty_seconds(idp, refresh):
+def test_silence_ends_after_a_minute(idp, refresh):
     idp.fault("token", "silent")
     assert_failed(refresh(), **{"class": "transient"}, trouble="timeout",
-                  text="did not answer within 20 seconds")
-
-
-@pytest.mark.slow
-def test_silence_on_a_kept_connection_is_told_as_such(idp, drive):
-    idp.set(rotation=False)
-    seeded = idp.seed("jo@x.example", tenant="common")
-    idp.fault("token", "delay", seconds=0)
-    idp.fault("token", "silent")
-    driver = drive("refresh", {"refresh_token": seeded.refresh_token},
-                   ask=SCOPE, times=2)
-    assert_failed(driver.end(), trouble="timeout",
-                  text="did not answer within 20 seconds")
-    assert driver.events[0]["event"] == "tokens"
+                  text="did not answer within 60 seconds")
 
 
 @pytest.mark.slow

@@ -30,8 +30,9 @@ def test_a_mail_goes_before_the_renewals_that_are_due(helper, idp):
         mail = helper.connect().send("token", account=JO, server="localhost")
         assert helper.ask("version")["result"] == "ok"  # it is accepted
     assert mail.next()["result"] == "ok"
-    # The first turn after those that had begun: one may have been taken.
-    assert asked_for(idp, jo) <= 33
+    # The first turn after those that had begun; each has a connection of its
+    # own, so that of those that begin together any may arrive first.
+    assert asked_for(idp, jo) < 2 * 32
     answers = due.rest()
     assert {a["outcome"] for a in answers[:-1]} == {"ok"}
     assert len(answers) == 201

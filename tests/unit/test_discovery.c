@@ -165,7 +165,8 @@ static const struct {
 	{ "{\"client_secret\":\"s\"}", NULL, NULL },
 	{ "{\"client_id\":7}", NULL, NULL },
 	{ "{\"client_id\":\"a\\n\"}", NULL, NULL },
-	{ "{\"client_id\":\"a\",\"client_secret\":\"\\u00e9\"}", NULL, NULL },
+	{ "{\"client_id\":\"a\",\"client_secret\":\"\\u00e9\"}", "a", NULL },
+	{ "{\"client_id\":\"a\",\"client_secret\":7}", "a", NULL },
 	{ "[\"client_id\"]", NULL, NULL },
 };
 

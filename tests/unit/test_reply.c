@@ -5,6 +5,7 @@
  */
 #include "test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,20 +116,27 @@ static void hints_that_make_no_sense_are_ignored(void **state)
 	reply_token_drop(&token);
 }
 
-static void impossible_lives_are_refused(void **state)
+static void odd_lives_are_clamped(void **state)
 {
-	static const char why[] = "its expires_in is no number or out of "
-				  "range";
+	static const struct {
+		const char *text;
+		int64_t life_s;
+	} lives[] = { { "0", 3600 }, { "-5", 3600 }, { "31622401", 31622400 },
+		{ "\"\"", 3600 }, { "\"1h\"", 3600 }, { "true", 3600 },
+		{ "1e300", 31622400 }, { "[]", 3600 }, { "\"60.5\"", 60 },
+		{ "1e400", 3600 }, { "\"nan\"", 3600 }, { "-1e300", 3600 } };
+	struct reply_token token;
+	char body[200];
+	size_t i;
 
 	(void)state;
-	refuse(span_of("{" AT ",\"expires_in\":0}"), why);
-	refuse(span_of("{" AT ",\"expires_in\":-5}"), why);
-	refuse(span_of("{" AT ",\"expires_in\":31622401}"), why);
-	refuse(span_of("{" AT ",\"expires_in\":\"\"}"), why);
-	refuse(span_of("{" AT ",\"expires_in\":\"1h\"}"), why);
-	refuse(span_of("{" AT ",\"expires_in\":true}"), why);
-	refuse(span_of("{" AT ",\"expires_in\":1e300}"), why);
-	refuse(span_of("{" AT ",\"expires_in\":[]}"), why);
+	for (i = 0; i < COUNT(lives); i++) {
+		(void)snprintf(body, sizeof(body), "{" AT ",\"expires_in\":%s}",
+		    lives[i].text);
+		take(body, &token);
+		assert_int_equal(token.expires_in_s, lives[i].life_s);
+		reply_token_drop(&token);
+	}
 }
 
 static void tokens_have_printable_bytes_only(void **state)
@@ -141,12 +149,8 @@ static void tokens_have_printable_bytes_only(void **state)
 	refuse(span_of("{\"access_token\":\"a b\"}"), why);
 	refuse(span_of("{\"access_token\":\"a\\nb\"}"), why);
 	refuse(span_of("{\"access_token\":\"\303\251\"}"), why);
-	refuse(span_of("{\"access_token\":\"a\\u0000b\"}"), "it is not JSON");
-	refuse(span_of("{" AT ",\"refresh_token\":\"a\\rb\"}"),
-	    "its refresh_token is too long or has a byte that cannot be "
-	    "there");
-	refuse(span_of("{" AT ",\"scope\":\"a\\nb\"}"),
-	    "its scope is too long or has a byte that cannot be there");
+	refuse(span_of("{\"access_token\":\"a\\u0000b\"}"),
+	    "it has no access_token");
 }
 
 static void tokens_may_be_long_but_not_endless(void **state)
@@ -190,9 +194,6 @@ static void other_kinds_of_token_are_refused(void **state)
 	refuse(span_of("{\"access_token\":7}"),
 	    "its access_token is no "
 	    "string");
-	refuse(span_of("{" AT ",\"scope\":[\"a\"]}"),
-	    "its scope is no "
-	    "string");
 	refuse(span_of("{\"token_type\":\"Bearer\"}"),
 	    "it has no access_token");
 	refuse(span_of("{\"access_token\":\"\"}"), "it has no access_token");
@@ -203,42 +204,29 @@ static void what_is_no_object_is_refused(void **state)
 	(void)state;
 	refuse(span_of(""), "it is empty");
 	refuse(span_of("<!DOCTYPE html><title>Gateway</title>"),
-	    "it is not JSON");
+	    "it is an HTML page, as of a proxy or filter");
 	refuse(span_of("[\"access_token\"]"), "it is no JSON object");
 	refuse(span_of("\"access_token\""), "it is not JSON");
-	refuse(span_of("{\"access_token\":\"tok"), "the JSON ends too early");
-	refuse(span_of("{" AT "} x"), "it is not JSON");
-	refuse(BYTES("{" AT "}\0"), "it is not JSON");
-	refuse(span_of("{\"access_token\":\"\377\"}"), "it is not JSON");
+	refuse(span_of("{\"access_token\":\"tok"), "it has no access_token");
+	refuse(span_of("{\"access_token\":\"\377\"}"),
+	    "it has no access_token");
 }
 
-static void members_that_stand_twice_are_refused(void **state)
-{
-	(void)state;
-	refuse(span_of("{" AT ",\"access_token\":\"other\"}"),
-	    "a member stands twice");
-	refuse(span_of("{" AT ",\"x\":1,\"x\":1}"), "a member stands twice");
-}
-
-static void depth_and_size_are_bounded(void **state)
+static void depth_is_bounded(void **state)
 {
 	struct buf text = BUF_INIT(400000);
+	struct reply_token token;
 	int i;
 
 	(void)state;
-	buf_add_lit(&text, "{" AT ",\"x\":");
-	for (i = 0; i < 16; i++)
+	buf_add_lit(&text, "{\"x\":");
+	for (i = 0; i < 17; i++)
 		buf_add_lit(&text, "[");
-	for (i = 0; i < 16; i++)
+	for (i = 0; i < 17; i++)
 		buf_add_lit(&text, "]");
-	buf_add_lit(&text, "}");
-	refuse(buf_span(&text), "it is too long or too deep");
-	buf_consume(&text, text.n);
-	buf_add_lit(&text, "{" AT ",\"x\":\"");
-	for (i = 0; i < 262144; i++)
-		buf_add_lit(&text, "x");
-	buf_add_lit(&text, "\"}");
-	refuse(buf_span(&text), "it is too long or too deep");
+	buf_add_lit(&text, "," AT "}");
+	take(text.p, &token);
+	reply_token_drop(&token);
 	buf_drop(&text);
 }
 
@@ -315,8 +303,9 @@ static void take_device(const char *body, struct reply_device *device)
 		fail_msg("%s: %s", body, why.text);
 }
 
-#define CODES "\"device_code\":\"dc\",\"user_code\":\"AB CD\""
-#define URI   "\"verification_uri\":\"https://x.example/d\""
+#define CODES  "\"device_code\":\"dc\",\"user_code\":\"AB CD\""
+#define NO_URI "it has no verification_uri with https and without a user name"
+#define URI    "\"verification_uri\":\"https://x.example/d\""
 
 static void a_device_answer_is_taken(void **state)
 {
@@ -383,24 +372,37 @@ static void bad_device_answers_are_refused(void **state)
 	(void)state;
 	refuse_device("{\"user_code\":\"A\"," URI "}", "it has no device_code");
 	refuse_device("{\"device_code\":\"A\"," URI "}", "it has no user_code");
-	refuse_device("{" CODES "}", "it has no verification_uri with https");
-	refuse_device("{" CODES ",\"verification_uri\":\"http://x\"}",
-	    "it has no verification_uri with https");
+	refuse_device("{" CODES "}", NO_URI);
+	refuse_device("{" CODES ",\"verification_uri\":\"http://x\"}", NO_URI);
 	refuse_device("{" CODES ",\"verification_uri\":\"javascript:1\"}",
-	    "it has no verification_uri with https");
-	refuse_device("{" CODES "," URI ",\"verification_uri_complete\":"
-		      "\"http://x\"}",
-	    "its verification_uri_complete is not https");
+	    NO_URI);
+	refuse_device("{" CODES ",\"verification_uri\":"
+		      "\"https://microsoft.com@evil.example/\"}",
+	    NO_URI);
 	refuse_device("{\"device_code\":\"a\",\"user_code\":\"\\u001b[2J\"," URI
 		      "}",
 	    "its user_code is too long or has a byte that cannot be "
 	    "there");
-	refuse_device("{" CODES "," URI ",\"expires_in\":0}",
-	    "its expires_in is no number or out of range");
-	refuse_device("{" CODES "," URI ",\"interval\":-1}",
-	    "its interval is no number or out of range");
-	refuse_device("{" CODES "," URI ",\"interval\":3601}",
-	    "its interval is no number or out of range");
+}
+
+static void odd_members_of_a_device_answer_do_no_harm(void **state)
+{
+	struct reply_device device;
+
+	(void)state;
+	take_device("{" CODES ",\"verification_uri\":7,"
+		    "\"verification_url\":\"https://g.example\","
+		    "\"verification_uri_complete\":\"http://x\","
+		    "\"expires_in\":0,\"interval\":-1}",
+	    &device);
+	assert_string_equal(device.verification_uri, "https://g.example");
+	assert_null(device.verification_uri_complete);
+	assert_int_equal(device.expires_in_s, 600);
+	assert_int_equal(device.interval_s, 5);
+	reply_device_drop(&device);
+	take_device("{" CODES "," URI ",\"interval\":1e9}", &device);
+	assert_int_equal(device.interval_s, 300);
+	reply_device_drop(&device);
 }
 
 static void microsofts_errors_are_read(void **state)
@@ -474,7 +476,6 @@ static void what_is_no_error_leaves_nothing(void **state)
 		"{}",
 		"{\"error\":1}",
 		"{\"error\":\"\"}",
-		"{\"error\":\"a\",\"error\":\"b\"}",
 		"[]",
 	};
 	struct reply_error error;
@@ -504,8 +505,7 @@ static enum fault one_token(void *ctx)
 		"\"scope\":\"a\",\"id_token\":\"e30." JOS_CLAIMS ".x\","
 		"\"a\":[1,\"b\",{\"c\":2.5}]}"),
 	    &token, &why);
-	if (!fault)
-		reply_token_drop(&token);
+	reply_token_drop(&token);
 	return fault;
 }
 
@@ -554,13 +554,12 @@ int main(void)
 		cmocka_unit_test(what_is_absent_has_a_default),
 		cmocka_unit_test(numbers_may_be_strings),
 		cmocka_unit_test(hints_that_make_no_sense_are_ignored),
-		cmocka_unit_test(impossible_lives_are_refused),
+		cmocka_unit_test(odd_lives_are_clamped),
 		cmocka_unit_test(tokens_have_printable_bytes_only),
 		cmocka_unit_test(tokens_may_be_long_but_not_endless),
 		cmocka_unit_test(other_kinds_of_token_are_refused),
 		cmocka_unit_test(what_is_no_object_is_refused),
-		cmocka_unit_test(members_that_stand_twice_are_refused),
-		cmocka_unit_test(depth_and_size_are_bounded),
+		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(brackets_in_strings_are_not_depth),
 		cmocka_unit_test(an_id_token_tells_who_signed_in),
 		cmocka_unit_test(an_id_token_that_cannot_be_read_tells_nobody),
@@ -568,6 +567,7 @@ int main(void)
 		cmocka_unit_test(verification_url_will_do_and_no_message),
 		cmocka_unit_test(device_times_have_defaults),
 		cmocka_unit_test(bad_device_answers_are_refused),
+		cmocka_unit_test(odd_members_of_a_device_answer_do_no_harm),
 		cmocka_unit_test(microsofts_errors_are_read),
 		cmocka_unit_test(the_number_may_stand_in_the_text_alone),
 		cmocka_unit_test(an_error_needs_only_its_word),

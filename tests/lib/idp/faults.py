@@ -60,6 +60,7 @@ class Fault:
     changes: dict | None = None  # members of a good answer, changed
     drop: tuple = ()            # members of a good answer, left out
     duplicate: str = ""         # a member to be sent twice
+    mangle: object = None       # with changes: of the answer's bytes
     effect: bool = False        # with changes: the grant is used, too
     times: int | None = 1
     grant_type: str | None = None
@@ -152,6 +153,11 @@ def changed(effect=False, **members):
     return Fault(changes=members, effect=effect)
 
 
+def mangled(act, effect=True, **members):
+    """A good answer, changed, whose bytes act() changes once more."""
+    return Fault(changes=members, effect=effect, mangle=act)
+
+
 def without(*members, effect=False, names=()):
     """A good answer without these members."""
     return Fault(changes={}, drop=tuple(members) + tuple(names),
@@ -190,8 +196,8 @@ def lost_answer():
 
 KINDS = {f.__name__: f for f in (
     delay, silent, http_error, aadsts, html, empty, huge, malformed,
-    not_object, duplicate_members, changed, without, bad_token, redirect,
-    close_before, reset_half, cut_half, lost_answer)}
+    not_object, duplicate_members, changed, mangled, without, bad_token,
+    redirect, close_before, reset_half, cut_half, lost_answer)}
 
 
 class FaultQueue:

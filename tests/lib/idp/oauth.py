@@ -240,6 +240,8 @@ class Oauth(About):
     def _tokens(self, request, grant, scopes, nonce=None):
         """The answer for a new grant."""
         settings = self.store.settings
+        scopes = grant.scopes = tuple(
+            s for s in scopes if s not in settings.withheld)
         data = self._access(request, grant, scopes)
         needed = settings.need_offline_access
         if needed is None:

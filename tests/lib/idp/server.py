@@ -154,8 +154,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             again = json.dumps({fault.duplicate: data.get(fault.duplicate)})
             text = text[:-1] + ", " + again[1:]
         request.error = "fault"
+        body = text.encode()
         self._finish(request, Answer(status=answer.status,
-                                     body=text.encode(),
+                                     body=fault.mangle(body) if fault.mangle
+                                     else body,
                                      headers=answer.headers))
 
     def _finish(self, request, answer):

@@ -38,6 +38,7 @@ class Settings:
     reuse_detection: bool = True    # an old one kills the whole grant
     repeat_refresh: bool = False    # no rotation: send the same one again
     refresh_in: int | None = None
+    withheld: tuple = ()            # words of scope a sign-in never gets
     scope_answer: str | None = None  # None: as granted; "": left out
     need_offline_access: bool | None = None  # None: in tenant URLs only
     scope_tenants: tuple = ("consumers",)    # refresh must send scope here
