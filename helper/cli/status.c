@@ -109,13 +109,23 @@ static enum fault add_account(void *ctx, const struct attrs *list,
 	return fault;
 }
 
+static void say_warnings(const struct attrs *last)
+{
+	size_t i;
+
+	for (i = 0; i < last->n; i++)
+		if (span_is(last->at[i].name, ATTR_WARNING))
+			print_say("warning: %.*s", (int)last->at[i].value.n,
+			    last->at[i].value.p);
+}
+
 static enum fault show(void *ctx, const struct attrs *last, struct why *why)
 {
 	struct status *status = ctx;
 	struct buf out = BUF_INIT(OUT_MAX_BYTES);
 	enum fault fault;
 
-	(void)last;
+	say_warnings(last);
 	if (status->command->json) {
 		buf_add_str(&status->json, status->n == 0 ? "[]\n" : "]\n");
 		return print_answer(&status->json, why);

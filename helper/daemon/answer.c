@@ -81,6 +81,18 @@ void answer_ok(struct buf *out)
 	finish(&writer);
 }
 
+void answer_ok_but(struct buf *out, struct answer_warnings warnings)
+{
+	struct attr_writer writer;
+	size_t i;
+
+	attr_begin(&writer, out, WIRE_FIRST);
+	attr_put_str(&writer, ATTR_RESULT, RESULT_OK);
+	for (i = 0; i < warnings.n; i++)
+		put_plain(&writer, ATTR_WARNING, warnings.at[i]);
+	finish(&writer);
+}
+
 void answer_fault(struct buf *out, const struct answer_refusal *refusal)
 {
 	struct attr_writer writer;

@@ -36,6 +36,8 @@ struct answer_warnings {
 	const char *const *at;
 	size_t n;
 };
+/* answer_ok_but - the end of an answer that went well, with what is not. */
+void answer_ok_but(struct buf *out, struct answer_warnings warnings);
 void answer_import(struct buf *out, const char *account, const char *provider,
     struct answer_warnings warnings);
 void answer_export(struct buf *out, const char *account, struct span record);

@@ -49,8 +49,9 @@ static enum fault read_with(struct config_reading *reading,
 	if (reading->config == NULL)
 		goto out;
 	reading->config->users = 1;
-	fault = config_tree_read(reading->source->path, &reading->tree,
-	    reading->why);
+	config_files_drop(reading->source->files);
+	fault = config_tree_read(reading->source->path, reading->source->files,
+	    &reading->tree, reading->why);
 	if (fault == FAULT_NOT_FOUND)
 		fault = reading->source->may_be_missing ? FAULT_NONE :
 							  FAULT_CONFIG_ERROR;

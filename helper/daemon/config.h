@@ -52,14 +52,29 @@ struct config {
 	size_t n_accounts;
 	char *notes[CONFIG_NOTES_MAX]; /* warnings: names that do not exist */
 	size_t n_notes;
+	size_t n_missing;		   /* names that do not exist */
 	char *folders[CONFIG_FOLDERS_MAX]; /* of all files it names */
 	size_t n_folders;
 };
 
+/* The files that were read, also by a reading that failed, and whether one of
+ * them is another one now. */
+struct config_file;
+struct config_files {
+	struct config_file *at;
+	size_t n;
+};
+bool config_files_changed(const struct config_files *files);
+void config_files_drop(struct config_files *files);
+/* config_files_add - path is about to be read; files may be NULL. */
+enum fault config_files_add(struct config_files *files,
+    const char *path) MUST_CHECK;
+
 struct config_source {
 	const char *path;
-	bool user_helper;    /* defaults of a user's own helper */
-	bool may_be_missing; /* a user helper works without a file */
+	bool user_helper;	    /* defaults of a user's own helper */
+	bool may_be_missing;	    /* a user helper works without a file */
+	struct config_files *files; /* in/out: made anew; NULL: not noted */
 };
 
 /*

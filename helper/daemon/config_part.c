@@ -134,9 +134,11 @@ enum fault config_names(const struct config_part *part, const char *key,
 			    key);
 		fault = access_list_add(list, name);
 		if (fault == FAULT_NOT_FOUND)
+			part->reading->config->n_missing++;
+		if (fault == FAULT_NOT_FOUND)
 			fault = config_note(part, key,
 			    "%s names %s '%.60s', which does not exist; make "
-			    "it and reload, or take it away",
+			    "it, or take it away",
 			    key, name[0] == '@' ? "the group" : "the user",
 			    name);
 		if (fault != FAULT_NONE)

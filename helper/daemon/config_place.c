@@ -142,6 +142,9 @@ enum fault config_place(const struct config_part *part, const char *key,
 		return FAULT_NONE;
 	fault = resolve(part, key, value, path_out);
 	if (fault == FAULT_NONE)
+		fault = config_files_add(part->reading->source->files,
+		    *path_out);
+	if (fault == FAULT_NONE)
 		fault = config_note_file(part, key, *path_out, false);
 	return fault;
 }

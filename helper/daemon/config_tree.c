@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/config.h"
+
 bool config_is_shut_out(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -116,8 +118,8 @@ static enum fault read_file(struct config_tree *tree, unsigned file,
 	return fault;
 }
 
-enum fault config_tree_read(const char *path, struct config_tree *tree,
-    struct why *why)
+enum fault config_tree_read(const char *path, struct config_files *seen,
+    struct config_tree *tree, struct why *why)
 {
 	enum fault fault = FAULT_NONE;
 	unsigned i;
@@ -128,8 +130,11 @@ enum fault config_tree_read(const char *path, struct config_tree *tree,
 	if (tree->blocks == NULL || tree->files[0] == NULL)
 		return FAULT_NOMEM;
 	tree->n_blocks = tree->n_files = 1;
-	for (i = 0; i < tree->n_files && fault == FAULT_NONE; i++)
-		fault = read_file(tree, i, why);
+	for (i = 0; i < tree->n_files && fault == FAULT_NONE; i++) {
+		fault = config_files_add(seen, tree->files[i]);
+		if (fault == FAULT_NONE)
+			fault = read_file(tree, i, why);
+	}
 	return fault;
 }
 

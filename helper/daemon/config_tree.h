@@ -45,6 +45,8 @@ struct config_block {
 	size_t n_keys;
 };
 
+struct config_files;
+
 struct config_tree {
 	char *files[CONFIG_FILES_MAX];
 	unsigned n_files;
@@ -53,14 +55,14 @@ struct config_tree {
 };
 
 /*
- * config_tree_read - path and what it includes; the caller drops the tree,
- * which after a fault holds what was understood before it
+ * config_tree_read - path and what it includes, noted in seen; the caller
+ * drops the tree, which after a fault holds what was understood before it
  *
  * FAULT_NOT_FOUND when path itself is not there; FAULT_CONFIG_ERROR with
  * "FILE:LINE: what; cure"; FAULT_NOMEM.
  */
-enum fault config_tree_read(const char *path, struct config_tree *tree,
-    struct why *why) MUST_CHECK;
+enum fault config_tree_read(const char *path, struct config_files *seen,
+    struct config_tree *tree, struct why *why) MUST_CHECK;
 void config_tree_drop(struct config_tree *tree);
 
 /* config_tree_key - a key of a block; one with line 0 where it is not. */

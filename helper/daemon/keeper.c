@@ -8,7 +8,6 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
@@ -22,7 +21,8 @@
 #include "daemon/watch.h"
 #include "store/seal.h"
 
-#define READ_AGAIN_MS 1000
+#define LOOK_MS	 1000
+#define NAMES_MS 60000
 
 struct keeper {
 	struct keeper_options options;
@@ -34,9 +34,11 @@ struct keeper {
 	struct seal_key *key;
 	struct clock_watch *clock;
 	struct expiry *expiry;
-	struct timespec file_changed;
-	int64_t read_ms; /* boot time */
-	char trouble[WHY_MAX_BYTES];
+	struct config_files files;
+	int64_t looked_ms; /* boot time */
+	int64_t names_ms;
+	char trouble[WHY_MAX_BYTES]; /* why nothing works */
+	char edited[WHY_MAX_BYTES];  /* why the old file stays in force */
 };
 
 static void set_trouble(struct keeper *keeper, const char *text)
@@ -47,14 +49,6 @@ static void set_trouble(struct keeper *keeper, const char *text)
 	supervise_status(keeper->trouble);
 }
 
-static struct timespec file_time(const struct keeper *keeper)
-{
-	struct stat st = { .st_size = 0 };
-
-	(void)stat(keeper->options.source.path, &st);
-	return st.st_ctim;
-}
-
 static void take_config(struct keeper *keeper, struct config *config)
 {
 	enum log_level level = config->log_level;
@@ -63,6 +57,7 @@ static void take_config(struct keeper *keeper, struct config *config)
 	config_release(keeper->config);
 	keeper->config = config;
 	keeper->engine.config = config;
+	keeper->edited[0] = '\0';
 	if (keeper->options.log_level != NULL &&
 	    log_level_from_word(keeper->options.log_level, &level) !=
 		FAULT_NONE)
@@ -84,7 +79,12 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->options = *options;
 	keeper->engine.base = options->base;
 	keeper->engine.config_path = options->source.path;
-	keeper->file_changed = file_time(keeper);
+	keeper->engine.config_trouble = keeper->edited;
+	/* From now on they are this one's. */
+	if (options->source.files != NULL)
+		keeper->files = *options->source.files;
+	keeper->options.source.files = &keeper->files;
+	keeper->looked_ms = keeper->names_ms = clock_boot_ms();
 	keeper->config_bad = config == NULL;
 	fault = expiry_new(options->base, EXPIRY_LOOK_MS, &keeper->expiry);
 	if (fault == FAULT_NONE)
@@ -156,6 +156,13 @@ static enum fault open_keyring(struct keeper *keeper, struct why *why)
 	    keeper->config->keyring;
 	enum fault fault;
 
+	if (keeper->engine.keyring != NULL &&
+	    strcmp(keyring_path(keeper->engine.keyring), path) != 0) {
+		keyring_close(keeper->engine.keyring);
+		keeper->engine.keyring = NULL;
+		seal_key_free(keeper->key);
+		keeper->key = NULL;
+	}
 	if (keeper->engine.keyring == NULL) {
 		fault = keyring_open(path, &keeper->engine.keyring, why);
 		if (fault != FAULT_NONE)
@@ -251,8 +258,6 @@ static enum fault read_again(struct keeper *keeper, struct config **config_out,
 {
 	enum fault fault;
 
-	keeper->file_changed = file_time(keeper);
-	keeper->read_ms = clock_boot_ms();
 	fault = config_read(&keeper->options.source, config_out, why);
 	keeper->config_bad = fault != FAULT_NONE;
 	if (keeper->config_bad && why->text[0] == '\0')
@@ -260,17 +265,15 @@ static enum fault read_again(struct keeper *keeper, struct config **config_out,
 	return fault;
 }
 
-/* Its own file is looked at each time; those that it names, or their modes,
- * may have been mended as well. */
-static bool may_be_mended(const struct keeper *keeper)
+static void stay(struct keeper *keeper, const char *text)
 {
-	struct timespec now = file_time(keeper);
+	char edited[WHY_MAX_BYTES];
 
-	if (now.tv_sec != keeper->file_changed.tv_sec ||
-	    now.tv_nsec != keeper->file_changed.tv_nsec)
-		return true;
-	return keeper->config_bad &&
-	    clock_boot_ms() - keeper->read_ms >= READ_AGAIN_MS;
+	(void)snprintf(edited, sizeof(edited),
+	    "%.460s; the old configuration stays in force", text);
+	if (strcmp(keeper->edited, edited) != 0)
+		log_event(LOG_LEVEL_ERROR, "config", "%s", edited);
+	(void)snprintf(keeper->edited, sizeof(keeper->edited), "%s", edited);
 }
 
 /* Where the fault is the keyring's, at every request: a mended mode is no
@@ -280,7 +283,7 @@ static void try_again(struct keeper *keeper)
 	struct config *config = NULL;
 	struct why why = { .err = 0, .text = "" };
 
-	if (may_be_mended(keeper)) {
+	if (config_files_changed(&keeper->files)) {
 		if (read_again(keeper, &config, &why) != FAULT_NONE) {
 			set_trouble(keeper, why.text);
 			return;
@@ -295,16 +298,65 @@ static void try_again(struct keeper *keeper)
 		    "configuration and keyring are good now");
 }
 
-static struct engine *host_engine(void *ctx, struct why *why)
+/* An edited file, or one that it names, is taken when it is good. */
+static void look_again(struct keeper *keeper)
+{
+	struct config *config = NULL, *old;
+	struct why why = { .err = 0, .text = "" };
+	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	bool config_changed = true;
+
+	keeper->looked_ms = clock_boot_ms();
+	if (!config_files_changed(&keeper->files))
+		return;
+	if (read_again(keeper, &config, &why) != FAULT_NONE) {
+		stay(keeper, why.text);
+		return;
+	}
+	old = config_share(keeper->config);
+	take_config(keeper, config);
+	reload_tell(old, config, "", &out); /* for the log */
+	config_release(old);
+	buf_drop(&out);
+	visit_all(keeper, reconsider, &config_changed);
+}
+
+static struct engine *host_engine(void *ctx, bool look, struct why *why)
 {
 	struct keeper *keeper = ctx;
 
-	if (!keeper->working && !keeper->engine.stopping)
+	if (keeper->engine.stopping || !look)
+		;
+	else if (!keeper->working)
 		try_again(keeper);
+	else if (clock_boot_ms() - keeper->looked_ms >= LOOK_MS)
+		look_again(keeper);
 	if (keeper->working)
 		return &keeper->engine;
 	why_set(why, 0, "%s", keeper->trouble);
 	return NULL;
+}
+
+/* Names that were not there when the file was read may be there by now. */
+static void host_stranger(void *ctx, const struct peer *peer)
+{
+	struct keeper *keeper = ctx;
+	struct config *config = NULL;
+	struct why why = { .err = 0, .text = "" };
+
+	if (keeper->config->n_missing == 0 || keeper->engine.stopping ||
+	    clock_boot_ms() - keeper->names_ms < NAMES_MS ||
+	    config_is_known(keeper->config, peer))
+		return;
+	keeper->names_ms = clock_boot_ms();
+	if (config_files_changed(&keeper->files))
+		return; /* the next look takes it */
+	if (read_again(keeper, &config, &why) != FAULT_NONE)
+		stay(keeper, why.text);
+	else if (config->n_missing < keeper->config->n_missing)
+		take_config(keeper, config);
+	else
+		config_release(config);
 }
 
 static enum fault refuse_reload(struct keeper *keeper, struct buf *out,
@@ -314,9 +366,9 @@ static enum fault refuse_reload(struct keeper *keeper, struct buf *out,
 		.text = text,
 		.retry_after_s = -1 };
 
+	keeper->edited[0] = '\0'; /* who asks is told again */
 	if (keeper->working)
-		log_event(LOG_LEVEL_ERROR, "reload",
-		    "%s; the old configuration stays in force", text);
+		stay(keeper, text);
 	answer_fault(out, &refusal);
 	return FAULT_CONFIG_ERROR;
 }
@@ -326,8 +378,11 @@ static enum fault reload_into(void *ctx, struct buf *out)
 	struct keeper *keeper = ctx;
 	struct config *config = NULL, *old;
 	struct why why = { .err = 0, .text = "" };
+	char mended[WHY_MAX_BYTES];
 	bool config_changed = true;
 
+	(void)snprintf(mended, sizeof(mended), "%s",
+	    keeper->working ? keeper->edited : keeper->trouble);
 	/* Who asks is told again what is still wrong. */
 	if (!keeper->working)
 		keeper->trouble[0] = '\0';
@@ -341,7 +396,7 @@ static enum fault reload_into(void *ctx, struct buf *out)
 	if (!keeper->working)
 		start_again(keeper);
 	if (keeper->working)
-		reload_tell(old, config, out);
+		reload_tell(old, config, mended, out);
 	config_release(old);
 	if (!keeper->working)
 		return refuse_reload(keeper, out, keeper->trouble);
@@ -359,7 +414,8 @@ void keeper_reload(struct keeper *keeper)
 
 struct serve_host keeper_host(struct keeper *keeper)
 {
-	return (struct serve_host){ keeper, host_engine, reload_into };
+	return (struct serve_host){ keeper, host_engine, host_stranger,
+		reload_into };
 }
 
 static void give_up(void *ctx, struct account *account)
@@ -415,6 +471,7 @@ void keeper_free(struct keeper *keeper)
 	watch_free(keeper->engine.watchers);
 	keyring_close(keeper->engine.keyring);
 	seal_key_free(keeper->key);
+	config_files_drop(&keeper->files);
 	config_release(keeper->config);
 	free(keeper);
 }

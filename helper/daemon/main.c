@@ -287,7 +287,8 @@ static int serve(const struct options *options,
 int main(int argc, char **argv)
 {
 	struct options options = { .config = NULL };
-	struct config_source source = { .path = NULL };
+	struct config_files files = { .n = 0 }; /* the keeper takes them */
+	struct config_source source = { .files = &files };
 	struct listeners listeners = { .n = 0 };
 	struct run_start start = { .source = &source,
 		.listeners = &listeners,

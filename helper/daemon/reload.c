@@ -25,13 +25,22 @@ static void differs(void *ctx, const char *what, bool restart)
 }
 
 void reload_tell(const struct config *old, const struct config *config,
-    struct buf *out)
+    const char *mended, struct buf *out)
 {
 	struct differences found;
+	char plain[WHY_MAX_BYTES];
+	size_t i;
 
 	log_start(&found.line, LOG_LEVEL_NOTICE, "reload");
 	attr_begin(&found.writer, out, WIRE_FIRST);
 	attr_put_str(&found.writer, ATTR_RESULT, RESULT_OK);
+	if (mended[0] != '\0')
+		differs(&found, "configuration and keyring are good now",
+		    false);
+	for (i = 0; i < config->n_notes; i++) {
+		attr_plain(span_of(config->notes[i]), plain, sizeof(plain));
+		attr_put_str(&found.writer, ATTR_WARNING, plain);
+	}
 	if (old != NULL)
 		config_compare(old, config, differs, &found);
 	if (attr_end(&found.writer) != FAULT_NONE) {

@@ -9,8 +9,9 @@
 struct buf;
 struct config;
 
-/* reload_tell - append the answer to out; old is NULL when there was none. */
+/* reload_tell - append the answer to out; old is NULL when there was none,
+ * mended what was wrong until now. */
 void reload_tell(const struct config *old, const struct config *config,
-    struct buf *out);
+    const char *mended, struct buf *out);
 
 #endif

@@ -169,7 +169,7 @@ static bool stands_in_a_list(const struct serve *serve, const struct peer *peer)
 
 	if (peer_is_root(peer))
 		return true;
-	engine = serve->host.engine(serve->host.ctx, &why);
+	engine = serve->host.engine(serve->host.ctx, false, &why);
 	return engine != NULL && config_is_known(engine->config, peer);
 }
 

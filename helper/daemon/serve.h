@@ -19,8 +19,11 @@ struct serve_host {
 	void *ctx;
 
 	/* The working engine; or NULL, and why says what is wrong with the
-	 * configuration or the keyring. */
-	struct engine *(*engine)(void *ctx, struct why *why);
+	 * configuration or the keyring.  look: for files that have changed. */
+	struct engine *(*engine)(void *ctx, bool look, struct why *why);
+
+	/* One whom the configuration may not know asks. */
+	void (*stranger)(void *ctx, const struct peer *peer);
 
 	/* Read the configuration anew; appends the whole answer to out and
 	 * returns what it says. */

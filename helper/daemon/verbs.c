@@ -173,7 +173,12 @@ void verbs_begin(struct conn *conn)
 	struct why why = { .err = 0, .text = "" };
 	bool allowed;
 
-	conn->engine = host->engine(host->ctx, &why);
+	/* A reload says itself what it finds. */
+	conn->engine = host->engine(host->ctx,
+	    conn->request.verb != REQUEST_RELOAD || !peer_is_root(&conn->peer),
+	    &why);
+	if (conn->engine != NULL)
+		host->stranger(host->ctx, &conn->peer);
 	if (conn->request.verb == REQUEST_VERSION) {
 		do_version(conn);
 		return;

@@ -98,6 +98,26 @@ static void show_apps(struct conn *conn, const struct account *account)
 	}
 }
 
+/* What is wrong with the configuration, for who can mend it. */
+static void end_status(struct conn *conn)
+{
+	const struct config *config = conn->engine->config;
+	const char *warnings[CONFIG_NOTES_MAX + 1];
+	struct answer_warnings all = { warnings, 0 };
+	size_t i;
+
+	if (!config_is_admin(config, &conn->peer)) {
+		conn_answer_ok(conn);
+		return;
+	}
+	if (conn->engine->config_trouble[0] != '\0')
+		warnings[all.n++] = conn->engine->config_trouble;
+	for (i = 0; i < config->n_notes; i++)
+		warnings[all.n++] = config->notes[i];
+	answer_ok_but(&conn->out, all);
+	conn_close_after(conn, FAULT_NONE);
+}
+
 void verbs_status(struct conn *conn)
 {
 	const char *name = conn->request.folded;
@@ -119,7 +139,7 @@ void verbs_status(struct conn *conn)
 		}
 		show(conn, account);
 	}
-	conn_answer_ok(conn);
+	end_status(conn);
 }
 
 static void changed(void *ctx, struct account *account)

@@ -2,11 +2,14 @@
 """A helper that cannot work says why; a configuration that changes."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -188,6 +191,120 @@ def test_secret_that_others_can_read_is_refused_until_it_is_mended(helper):
     assert "chmod" in answer["text"] and secret in answer["text"]
     os.chmod(secret, 0o600)
     wait_for(lambda: helper.token()["result"] == "ok")
+
+
+def test_edited_file_is_in_force_without_a_reload(helper, root):
+    assert root is None
+    uid = pwd.getpwnam("daemon").pw_uid
+    helper.configure("allow = { 'daemon' }\n")
+    helper.seed(age=10)
+    helper.start()
+    ask = {"account": JO, "server": "localhost", "uid": uid}
+    assert helper.ask("token", **ask)["result"] == "ok"
+    helper.configure("allow = { 'mail' }\n")
+    wait_for(lambda: helper.ask("token", **ask)["result"] != "ok",
+             what="the end of what allow no longer gives")
+    helper.configure("allow = { 'daemon' }\n")
+    wait_for(lambda: helper.ask("token", **ask)["result"] == "ok")
+    assert "event=reload" in helper.log()
+
+
+def test_edited_include_is_in_force_without_a_reload(helper):
+    part = helper.path("part.conf")
+    write_file(part, "")
+    helper.configure(f"include('{part}')\n")
+    helper.seed(age=10)
+    helper.start()
+    assert helper.token()["login"] == JO
+    write_file(part, f"account '{JO}' {{ login = 'other@example.org' }}\n")
+    wait_for(lambda: helper.token()["login"] == "other@example.org")
+
+
+def test_typo_leaves_the_old_file_in_force_and_stands_in_status(helper):
+    helper.seed(age=10)
+    helper.start()
+    break_config(helper)
+
+    def warned():
+        with helper.connect() as line:
+            return line.send("status").rest()[-1].all("warning")
+
+    wait_for(warned, what="the warning in status")
+    said = f"{helper.config}:2: "
+    assert said in warned()[0] and "stays in force" in warned()[0]
+    assert helper.token()["result"] == "ok"
+    for _ in range(3):
+        helper.token()
+        time.sleep(1.1)     # longer than it waits between two looks
+    assert helper.log().count(said) == 1
+    helper.configure()
+    answer = helper.ask("reload")
+    assert answer["result"] == "ok" and answer.all("changed"), answer
+    assert warned() == []
+
+
+def test_a_new_secret_is_used_without_a_reload(helper, idp):
+    secret = with_secret(helper)
+    right = idp.client_secret
+    write_file(secret, "old and refused\n", 0o600)
+    helper._give(secret)
+    helper.start()
+    assert helper.token()["result"] == "config-error"
+    write_file(secret + ".new", right + "\n", 0o600)
+    helper._give(secret + ".new")
+    os.rename(secret + ".new", secret)
+    wait_for(lambda: helper.token()["result"] == "ok")
+
+
+def test_repaired_file_is_not_said_to_be_no_change(helper):
+    break_config(helper)
+    helper.start()
+    assert helper.token()["result"] == "config-error"
+    helper.configure()
+    answer = helper.ask("reload")
+    assert answer["result"] == "ok"
+    assert answer.all("changed"), answer
+
+
+def test_repaired_file_that_names_another_keyring_is_served_from_it(helper):
+    other = helper.path("state", "other")
+    key = helper.path("key")
+    helper.seed(age=10)
+    helper.configure(f"keyring = '{helper.keyring}'\n"
+                     f"keyring_key = '{key}'\n")
+    os.mkdir(other, 0o700)
+    helper._give(other)
+    argv = helper.argv
+    helper.argv = lambda: [word for word in argv()
+                           if word not in ("--keyring", helper.keyring)]
+    helper.start()
+    assert helper.token()["result"] == "config-error"   # there is no key
+    helper.configure(f"keyring = '{other}'\n")
+    wait_for(lambda: helper.token()["result"] == "unknown-account")
+
+
+def test_a_user_who_is_made_later_is_found(root, beds):
+    assert root is None
+    helper = beds(clock=True)
+    users = helper.path("passwd")
+    write_file(users, Path("/etc/passwd").read_text())
+    probe = subprocess.run(["unshare", "-m", "mount", "--bind", users,
+                            "/etc/passwd"], check=False)
+    if probe.returncode != 0:
+        pytest.skip("no mount namespace here")
+    helper.configure("allow = { 'postfx' }\n")
+    helper.seed(age=10)
+    helper.start(before=("unshare", "-m", "sh", "-c",
+                         f"mount --bind {users} /etc/passwd; "
+                         "exec \"$@\"", "sh"))
+    ask = {"account": JO, "server": "localhost", "uid": 54321}
+    for answer in (helper.ask("reload"), helper.ask("status")):
+        assert "'postfx'" in "".join(answer.all("warning")), answer
+    assert helper.ask("token", **ask)["result"] == "unknown-account"
+    with open(users, "a") as more:
+        more.write("postfx:x:54321:54321::/:/bin/false\n")
+    helper.clock.both(61)
+    assert helper.ask("token", **ask)["result"] == "ok"
 
 
 @pytest.mark.parametrize("how", ["reload", "sighup"])
