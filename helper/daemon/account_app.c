@@ -69,8 +69,13 @@ enum fault account_app_provider(const struct account *account,
 	struct provider *provider = config_provider(config, name);
 
 	if (provider == NULL || !provider_is_app_only(provider)) {
-		why_set(why, 0, "%s has no app-only provider '%s' any more",
-		    config->path, name);
+		if (config_bad_provider(config, name) != NULL)
+			why_set(why, 0, "%s",
+			    config_bad_provider(config, name));
+		else
+			why_set(why, 0,
+			    "%s has no app-only provider '%s' any more",
+			    config->path, name);
 		return FAULT_CONFIG_ERROR;
 	}
 	*provider_out = provider_share(provider);

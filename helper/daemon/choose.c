@@ -74,6 +74,10 @@ static enum fault by_name(const struct choose_from *from, struct choice *choice,
 		    "named for this sign-in; it needs no client id");
 		return fault;
 	}
+	if (config_bad_provider(from->config, name) != NULL) {
+		why_set(why, 0, "%s", config_bad_provider(from->config, name));
+		return FAULT_CONFIG_ERROR;
+	}
 	why_set(why, 0,
 	    provider_known(name) ?
 		"%s has no provider '%s': write a provider block with its "
@@ -289,7 +293,8 @@ static void by_being_alone(const struct choose_from *from, const char *known,
 {
 	struct provider *only;
 
-	if (choice->provider != NULL || from->config->n_providers != 1)
+	if (choice->provider != NULL || from->config->n_providers != 1 ||
+	    from->config->n_bad > 0)
 		return;
 	only = from->config->providers[0];
 	if (known == NULL || only->preset == NULL)

@@ -101,6 +101,7 @@ static void free_all(char **strings, size_t n)
 static void drop_account(struct config_account *account)
 {
 	free(account->name);
+	free(account->trouble);
 	free(account->provider);
 	free(account->login);
 	free_all(account->logins, CONFIG_SERVICES);
@@ -121,6 +122,11 @@ void config_release(struct config *config)
 	for (i = 0; i < config->n_providers; i++)
 		provider_release(config->providers[i]);
 	free(config->providers);
+	for (i = 0; i < config->n_bad; i++) {
+		free(config->bad[i].name);
+		free(config->bad[i].text);
+	}
+	free(config->bad);
 	free_all(config->listen, config->n_listen);
 	free_all(config->notes, config->n_notes);
 	free_all(config->folders, config->n_folders);
@@ -141,6 +147,29 @@ struct provider *config_provider(const struct config *config, const char *name)
 		if (strcmp(config->providers[i]->name, name) == 0)
 			return config->providers[i];
 	return NULL;
+}
+
+const char *config_bad_provider(const struct config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_bad; i++)
+		if (strcmp(config->bad[i].name, name) == 0)
+			return config->bad[i].text;
+	return NULL;
+}
+
+const char *config_bad_account(const struct config *config, const char *account)
+{
+	const struct config_account *block = config_account(config, account);
+
+	if (block == NULL)
+		return NULL;
+	if (block->trouble != NULL || block->provider == NULL)
+		return block->trouble;
+	return config_provider(config, block->provider) != NULL ?
+	    NULL :
+	    config_bad_provider(config, block->provider);
 }
 
 static int by_name(const void *key, const void *member)

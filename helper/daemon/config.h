@@ -21,8 +21,15 @@
 /* SASL services that may have a login of their own: smtp, imap, pop. */
 #define CONFIG_SERVICES 3
 
+/* A block that cannot be used stops what depends on it, not the rest. */
+struct config_bad {
+	char *name;
+	char *text; /* "FILE:LINE: what; cure" */
+};
+
 struct config_account {
-	char *name; /* folded; or "*@domain", or "*" */
+	char *name;    /* folded; or "*@domain", or "*" */
+	char *trouble; /* NULL: the block is good */
 	char *provider;
 	char *login;
 	char *logins[CONFIG_SERVICES]; /* in place of login, or NULL */
@@ -52,7 +59,10 @@ struct config {
 	size_t n_accounts;
 	char *notes[CONFIG_NOTES_MAX]; /* warnings: names that do not exist */
 	size_t n_notes;
-	size_t n_missing;		   /* names that do not exist */
+	size_t n_missing;	/* names that do not exist */
+	struct config_bad *bad; /* providers that cannot be used */
+	size_t n_bad;
+	size_t n_troubles; /* blocks that cannot be used; notes say why */
 	char *folders[CONFIG_FOLDERS_MAX]; /* of all files it names */
 	size_t n_folders;
 };
@@ -75,6 +85,7 @@ struct config_source {
 	bool user_helper;	    /* defaults of a user's own helper */
 	bool may_be_missing;	    /* a user helper works without a file */
 	struct config_files *files; /* in/out: made anew; NULL: not noted */
+	bool whole;		    /* one bad block makes all bad */
 };
 
 /*
@@ -99,6 +110,12 @@ void config_release(struct config *config);
 
 /* config_provider - by name, or NULL. */
 struct provider *config_provider(const struct config *config, const char *name);
+
+/* config_bad_provider, config_bad_account - why the provider of that name, or
+ * what the account depends on, cannot be used; NULL when nothing is known. */
+const char *config_bad_provider(const struct config *config, const char *name);
+const char *config_bad_account(const struct config *config,
+    const char *account);
 
 /* config_account - the block for a folded account: exact, *@domain, *; or
  * NULL. */

@@ -115,7 +115,8 @@ static enum fault set_provider(const struct config_part *part,
 	const char *provider = config_text(part, "provider");
 
 	if (provider != NULL &&
-	    config_provider(part->reading->config, provider) == NULL)
+	    config_provider(part->reading->config, provider) == NULL &&
+	    config_bad_provider(part->reading->config, provider) == NULL)
 		return config_bad(part, "provider",
 		    "account '%s': there is no provider '%.60s'; add provider "
 		    "'%.60s' { client_id = '...' }",
@@ -154,7 +155,11 @@ static enum fault build(const struct config_part *part,
 {
 	enum fault fault;
 
-	fault = set_name(part, account);
+	/* Who may ask is told what is wrong with the rest. */
+	account->has_allow = config_list(part, "allow")->line > 0;
+	fault = config_names(part, "allow", &account->allow);
+	if (fault == FAULT_NONE)
+		fault = set_name(part, account);
 	if (fault == FAULT_NONE)
 		fault = set_provider(part, account);
 	if (fault == FAULT_NONE)
@@ -163,9 +168,6 @@ static enum fault build(const struct config_part *part,
 		fault = set_logins(part, account);
 	if (fault == FAULT_NONE)
 		fault = set_servers(part, account);
-	account->has_allow = config_list(part, "allow")->line > 0;
-	if (fault == FAULT_NONE)
-		fault = config_names(part, "allow", &account->allow);
 	return fault;
 }
 
@@ -186,6 +188,16 @@ static enum fault check_token_of(const struct config_part *part,
 	    "own, and '%s' uses another one's; name that one, or give '%s' a "
 	    "block without token_of",
 	    account->name, account->token_of, account->token_of);
+}
+
+/* The list is sorted by name, so a bad one has its place, too. */
+static enum fault set_aside(const struct config_part *part, enum fault fault,
+    struct config_account *account)
+{
+	if (account->name == NULL &&
+	    config_put(&account->name, part->block->title))
+		return FAULT_NOMEM;
+	return config_set_aside(part, fault, &account->trouble);
 }
 
 static int by_title(const void *a, const void *b)
@@ -217,10 +229,14 @@ static enum fault add_all(struct config_part *part,
 			    blocks[i - 1]->line);
 		config->n_accounts++;
 		fault = build(part, &config->accounts[i]);
+		if (fault == FAULT_CONFIG_ERROR)
+			fault = set_aside(part, fault, &config->accounts[i]);
 	}
 	for (i = 0; i < n && fault == FAULT_NONE; i++) {
 		part->block = blocks[i];
 		fault = check_token_of(part, &config->accounts[i]);
+		if (fault == FAULT_CONFIG_ERROR)
+			fault = set_aside(part, fault, &config->accounts[i]);
 	}
 	return fault;
 }

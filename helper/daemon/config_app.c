@@ -90,8 +90,8 @@ static enum fault set_certificate(const struct config_part *part,
 	if (fault == FAULT_NONE)
 		fault = config_secret(part, "certificate_key", &key);
 	if (fault == FAULT_NONE)
-		fault = config_secret(part, "certificate_key_passphrase_file",
-		    &phrase);
+		fault = config_secret_line(part,
+		    "certificate_key_passphrase_file", &phrase);
 	if (fault == FAULT_NONE && phrase.n > 0)
 		fault = secret_new(buf_span(&phrase), &passphrase);
 	if (fault == FAULT_NONE) {

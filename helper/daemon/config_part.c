@@ -83,6 +83,26 @@ enum fault config_note(const struct config_part *part, const char *key,
 	return FAULT_NONE;
 }
 
+enum fault config_set_aside(const struct config_part *part, enum fault fault,
+    char **text_out)
+{
+	struct config *config = part->reading->config;
+	struct why *why = part->reading->why;
+
+	if (fault != FAULT_CONFIG_ERROR || part->reading->source->whole)
+		return fault;
+	if (config_put(text_out, why->text))
+		return FAULT_NOMEM;
+	config->n_troubles++;
+	if (config->n_notes < CONFIG_NOTES_MAX) {
+		if (config_put(&config->notes[config->n_notes], why->text))
+			return FAULT_NOMEM;
+		config->n_notes++;
+	}
+	why_set(why, 0, "%s", "");
+	return FAULT_NONE;
+}
+
 enum fault config_put(char **slot, const char *text)
 {
 	char *copy;

@@ -159,10 +159,39 @@ enum fault config_secret(const struct config_part *part, const char *key,
 	fault = config_place(part, key, &path);
 	if (fault == FAULT_NONE && path != NULL) {
 		fault = safefile_read_secret(path, out->max_bytes, out, &why);
+		if (fault == FAULT_NONE && out->n == 0) {
+			why_set(&why, 0,
+			    "%s is empty: write the secret into it, or take "
+			    "%s away",
+			    path, key);
+			fault = FAULT_CONFIG_ERROR;
+		}
 		if (fault != FAULT_NONE && fault != FAULT_NOMEM)
 			fault = config_bad(part, key, "provider '%s': %s: %s",
 			    part->block->title, key, why.text);
 	}
 	free(path);
 	return fault;
+}
+
+/* What an editor may have put there is said, and no part of the secret. */
+enum fault config_secret_line(const struct config_part *part, const char *key,
+    struct buf *out)
+{
+	enum fault fault = config_secret(part, key, out);
+	const char *file = config_text(part, key);
+
+	if (fault != FAULT_NONE || file == NULL)
+		return fault;
+	if (out->n >= 3 && memcmp(out->p, "\xef\xbb\xbf", 3) == 0)
+		return config_bad(part, key,
+		    "provider '%s': %s: %s begins with a byte order mark; take "
+		    "it away: sed -i '1s/^\\xef\\xbb\\xbf//' %s",
+		    part->block->title, key, file, file);
+	if (memchr(out->p, '\n', out->n) != NULL)
+		return config_bad(part, key,
+		    "provider '%s': %s: %s has more than one line; keep the "
+		    "secret alone: a line end after it and nothing else",
+		    part->block->title, key, file);
+	return FAULT_NONE;
 }

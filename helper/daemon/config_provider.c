@@ -136,7 +136,7 @@ static enum fault set_secret(const struct config_part *part,
 	struct secret *secret = NULL;
 	enum fault fault;
 
-	fault = config_secret(part, "client_secret_file", &bytes);
+	fault = config_secret_line(part, "client_secret_file", &bytes);
 	if (fault == FAULT_NONE && bytes.n > 0)
 		fault = secret_new(buf_span(&bytes), &secret);
 	if (fault == FAULT_NONE && secret != NULL)
@@ -201,6 +201,22 @@ static enum fault add(const struct config_part *part)
 	return fault;
 }
 
+static enum fault set_aside(const struct config_part *part, enum fault fault)
+{
+	struct config *config = part->reading->config;
+	struct config_bad *bad;
+
+	bad = reallocarray(config->bad, config->n_bad + 1, sizeof(*bad));
+	if (bad == NULL)
+		return FAULT_NOMEM;
+	config->bad = bad;
+	bad += config->n_bad++;
+	bad->name = bad->text = NULL;
+	if (config_put(&bad->name, part->block->title))
+		return FAULT_NOMEM;
+	return config_set_aside(part, fault, &bad->text);
+}
+
 enum fault config_providers(struct config_reading *reading)
 {
 	struct config_part part = { .reading = reading };
@@ -220,6 +236,8 @@ enum fault config_providers(struct config_reading *reading)
 			    "more than %d providers; take some away",
 			    PROVIDERS_MAX);
 		fault = add(&part);
+		if (fault == FAULT_CONFIG_ERROR)
+			fault = set_aside(&part, fault);
 	}
 	return fault;
 }

@@ -46,6 +46,11 @@ enum fault config_pass(const struct config_part *part, const char *key,
 enum fault config_note(const struct config_part *part, const char *key,
     const char *format, ...) PRINTF_LIKE(3, 4) MUST_CHECK;
 
+/* config_set_aside - a block is bad with what stands in why: note that and go
+ * on, where the source allows it; *text_out is a copy of it. */
+enum fault config_set_aside(const struct config_part *part, enum fault fault,
+    char **text_out) MUST_CHECK;
+
 /* config_put - a copy of text in place of *slot; NULL: leave it. */
 enum fault config_put(char **slot, const char *text) MUST_CHECK;
 
@@ -72,8 +77,10 @@ enum fault config_place(const struct config_part *part, const char *key,
     char **path_out) MUST_CHECK;
 
 /* config_secret - the whole of the secret file that a key names; nothing
- * without that key. */
+ * without that key.  config_secret_line - the same of a file of one line. */
 enum fault config_secret(const struct config_part *part, const char *key,
+    struct buf *out) MUST_CHECK;
+enum fault config_secret_line(const struct config_part *part, const char *key,
     struct buf *out) MUST_CHECK;
 
 /* config_app - the credentials of an application that signs in for itself,

@@ -116,6 +116,12 @@ enum fault grant_provider(const struct config *config,
 		if (fault != FAULT_NOT_FOUND)
 			return fault;
 	}
+	if (provider == NULL &&
+	    config_bad_provider(config, entry->provider) != NULL) {
+		why_set(why, 0, "%s",
+		    config_bad_provider(config, entry->provider));
+		return FAULT_CONFIG_ERROR;
+	}
 	if (provider == NULL) {
 		why_set(why, 0,
 		    "%s has no provider '%s' any more: put it back, or run: "

@@ -258,6 +258,9 @@ static enum fault read_again(struct keeper *keeper, struct config **config_out,
 {
 	enum fault fault;
 
+	/* A typo in one block is no reason to lose the good one. */
+	keeper->options.source.whole = keeper->working &&
+	    keeper->config->n_troubles == 0;
 	fault = config_read(&keeper->options.source, config_out, why);
 	keeper->config_bad = fault != FAULT_NONE;
 	if (keeper->config_bad && why->text[0] == '\0')

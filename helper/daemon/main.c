@@ -80,6 +80,10 @@ static void read_options(int argc, char **argv, struct options *options)
 		}
 	}
 	if (optind != argc) {
+		(void)fprintf(stderr,
+		    "mailtokend: '%s' is more than it takes; a configuration "
+		    "file is named with --config FILE\n",
+		    argv[optind]);
 		(void)fputs(usage_text, stderr);
 		exit(EXIT_USAGE);
 	}
@@ -257,9 +261,14 @@ static int check_only(const struct options *options,
 	for (i = 0; i < config->n_notes; i++)
 		print_warning(NULL, config->notes[i]);
 	expiry_tell(config, print_warning, NULL);
-	(void)printf("%s: good\n", source->path);
+	good = config->n_troubles == 0;
+	if (good)
+		(void)printf("%s: good\n", source->path);
+	else
+		complain("what depends on these blocks does not work; the rest "
+			 "does");
 	config_release(config);
-	return 0;
+	return good ? 0 : EXIT_FAILURE;
 }
 
 static int serve(const struct options *options,

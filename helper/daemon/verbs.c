@@ -166,6 +166,24 @@ static void act(struct conn *conn, const struct verb_rule *rule)
 		rule->act(conn);
 }
 
+/* What the configuration says of the account, or of the one that lends its
+ * token, cannot be understood. */
+static const char *bad_account(const struct conn *conn)
+{
+	const struct config *config;
+	const char *text;
+
+	if (conn->engine == NULL || conn->request.account.n == 0 ||
+	    (conn->request.verb != REQUEST_TOKEN &&
+		conn->request.verb != REQUEST_REFRESH &&
+		conn->request.verb != REQUEST_SIGN_IN))
+		return NULL;
+	config = conn->engine->config;
+	text = config_bad_account(config, conn->request.folded);
+	return text != NULL ? text :
+			      config_bad_account(config, verbs_mailbox(conn));
+}
+
 void verbs_begin(struct conn *conn)
 {
 	const struct serve_host *host = conn->host;
@@ -195,7 +213,9 @@ void verbs_begin(struct conn *conn)
 	}
 	allowed = conn->engine == NULL || may(conn, rule->right);
 	conn->trusted = allowed && rule->right != RIGHT_ANYBODY;
-	if (allowed)
+	if (allowed && bad_account(conn) != NULL)
+		conn_refuse(conn, FAULT_CONFIG_ERROR, bad_account(conn));
+	else if (allowed)
 		act(conn, rule);
 	else if (rule->right == RIGHT_ACCOUNT)
 		verbs_refuse_unknown(conn, false);

@@ -117,10 +117,16 @@ static void explain(const struct keyring *keyring, const char *leaf,
 	safefile_shown(keyring->path, leaf, path);
 	switch (fault) {
 	case FAULT_GRAMMAR:
-		why_set(why, 0, "damaged, or another account's: %s", path);
+		why_set(why, 0,
+		    "damaged, or another account's: %s: put it back from a "
+		    "backup, or remove it and sign in again",
+		    path);
 		break;
 	case FAULT_CONFIG_ERROR:
-		why_set(why, 0, "sealed with a key that is not here: %s", path);
+		why_set(why, 0,
+		    "sealed with a key that is not here: %s: let keyring_key "
+		    "name the old key, or remove it and sign in again",
+		    path);
 		break;
 	case FAULT_UNSAFE:
 		why_set(why, 0, "larger than %d bytes, so not ours: rm %s",

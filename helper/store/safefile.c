@@ -158,6 +158,26 @@ static enum fault check_outside(const struct stat *st, const char *shown,
 	return FAULT_UNSAFE;
 }
 
+/* What to type, by whom it belongs to. */
+static void say_shut(const char *path, const char *shown, struct why *why)
+{
+	unsigned long uid = geteuid(), gid = getegid();
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		why_set(why, 0,
+		    "uid %lu may not enter a folder of %s: see 'namei -l %s'",
+		    uid, shown, shown);
+	else if (st.st_uid == geteuid())
+		why_set(why, 0, "uid %lu may not read %s: chmod u+r %s", uid,
+		    shown, shown);
+	else
+		why_set(why, 0,
+		    "uid %lu may not read %s: as root, chown 0:%lu %s && chmod "
+		    "640 %s",
+		    uid, shown, gid, shown, shown);
+}
+
 enum fault safefile_read_outside(const char *path, size_t max_bytes,
     struct buf *out, struct why *why)
 {
@@ -170,7 +190,10 @@ enum fault safefile_read_outside(const char *path, size_t max_bytes,
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		err = errno;
-		why_set(why, err, "%s", shown);
+		if (err == EACCES)
+			say_shut(path, shown, why);
+		else
+			why_set(why, err, "%s", shown);
 		return err == ENOENT ? FAULT_NOT_FOUND : FAULT_IO;
 	}
 	if (fstat(fd, &st) != 0)

@@ -47,7 +47,7 @@ def listening_as_written(bed):
 
 
 @pytest.mark.parametrize("bad", [
-    "provider 'x' { }", "log_level = 'loud'", "user = ''", "nonsense"])
+    "provider 'x' {", "log_level = 'loud'", "user = ''", "nonsense"])
 def test_broken_file_is_answered_where_it_says(helper, bad):
     helper.configure(f"listen = '{helper.socket}'\n{bad}")
     listening_as_written(helper)
@@ -305,6 +305,101 @@ def test_a_user_who_is_made_later_is_found(root, beds):
         more.write("postfx:x:54321:54321::/:/bin/false\n")
     helper.clock.both(61)
     assert helper.ask("token", **ask)["result"] == "ok"
+
+
+BAD_BLOCKS = """
+provider 'broken' {{ client_secret_file = '{secret}' }}
+account 'ann@example.org' {{ provider = 'broken' }}
+account 'bob@example.org' {{ login = '' }}
+account 'cy@example.org' {{ token_of = 'bob@example.org' }}
+"""
+
+
+def test_one_bad_block_stops_what_depends_on_it_and_not_the_rest(helper):
+    secret = helper.path("no-such-secret")
+    helper.configure(BAD_BLOCKS.format(secret=secret))
+    helper.seed(age=10)
+    helper.seed("dan@example.org", provider="broken", age=10)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    for account, what in (("ann@example.org", secret),
+                          ("dan@example.org", secret),
+                          ("bob@example.org", "login"),
+                          ("cy@example.org", "login")):
+        answer = helper.token(account)
+        assert answer["result"] == "config-error", account
+        assert helper.config + ":" in answer["text"]
+        assert what in answer["text"], answer["text"]
+    assert helper.log().count(secret) >= 1
+    with helper.connect() as line:
+        warned = line.send("status").rest()[-1].all("warning")
+    assert len(warned) == 2 and secret in warned[0]
+    helper.configure()
+    wait_for(lambda: helper.token("ann@example.org")["result"] ==
+             "unknown-account")
+
+
+def test_a_new_bad_block_leaves_the_good_file_in_force(helper):
+    helper.configure("account 'ann@example.org' { login = 'x' }\n")
+    helper.seed("ann@example.org", age=10)
+    helper.start()
+    helper.configure("account 'ann@example.org' { login = '' }\n")
+    answer = helper.ask("reload")
+    assert answer["result"] == "config-error" and "login" in answer["text"]
+    assert helper.token("ann@example.org")["login"] == "x"
+
+
+def test_check_tells_every_bad_block(helper):
+    secret = helper.path("no-such-secret")
+    helper.configure(BAD_BLOCKS.format(secret=secret))
+    helper.options = ["--check"]
+    helper.launch()
+    assert helper.wait() == 1
+    assert secret in helper.log() and "login" in helper.log()
+    assert ": good" not in helper.log()
+
+
+@pytest.mark.parametrize("content,says", [
+    ("", "is empty"), ("\n", "is empty"),
+    ("\ufeffsecret\n", "byte order mark"),
+    ("secret\n\n", "more than one line"),
+    ("se\ncret", "more than one line")])
+def test_what_an_editor_left_in_a_secret_file_is_said(helper, content, says):
+    secret = with_secret(helper)
+    write_file(secret, content, 0o600)
+    helper._give(secret)
+    helper.options = ["--check"]
+    helper.launch()
+    assert helper.wait() == 1
+    assert says in helper.log() and secret in helper.log()
+
+
+@pytest.mark.parametrize("key", ["client_secret_file", "keyring_key"])
+def test_a_file_that_cannot_be_read_names_the_cure(root, helper, key):
+    assert root is None
+    path = helper.path("shut")
+    write_file(path, "0" * 64, 0o600)
+    if key == "keyring_key":
+        helper.configure(f"keyring_key = '{path}'\n")
+    else:
+        helper.configure(client_secret_file=path)
+    helper.seed(age=4000)
+    helper.start()
+    text = helper.token()["text"]
+    assert f"chown 0:{helper.user.pw_gid} {path} && chmod 640 {path}" in \
+        text, text
+    os.chown(path, 0, helper.user.pw_gid)
+    os.chmod(path, 0o640)
+    wait_for(lambda: path not in helper.token().get("text", ""))
+
+
+def test_check_with_a_word_too_many_says_what_to_type(helper):
+    run = subprocess.run([str(paths.program("mailtokend")), "--check",
+                          helper.config], capture_output=True, text=True,
+                         check=False)
+    assert run.returncode == 2
+    assert f"'{helper.config}'" in run.stderr
+    assert "--config FILE" in run.stderr.splitlines()[0]
 
 
 @pytest.mark.parametrize("how", ["reload", "sighup"])
