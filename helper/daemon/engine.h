@@ -27,7 +27,7 @@ struct engine {
 	struct http *http;
 	struct keyring *keyring;
 	struct config *config;
-	const char *config_path; /* for messages */
+	const char *config_path;    /* for messages */
 	const char *config_trouble; /* of an edited file; else empty */
 	struct accounts *accounts;
 	struct apps *apps;

@@ -407,6 +407,11 @@ static enum fault reload_into(void *ctx, struct buf *out)
 	return FAULT_NONE;
 }
 
+const char *keeper_trouble(const struct keeper *keeper)
+{
+	return keeper->working ? NULL : keeper->trouble;
+}
+
 void keeper_reload(struct keeper *keeper)
 {
 	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES);

@@ -44,6 +44,9 @@ enum fault keeper_new(const struct keeper_options *options,
  */
 enum fault keeper_start(struct keeper *keeper, struct why *why) MUST_CHECK;
 
+/* keeper_trouble - why it cannot work; NULL: it can. */
+const char *keeper_trouble(const struct keeper *keeper);
+
 /* keeper_host - what connections need. */
 struct serve_host keeper_host(struct keeper *keeper);
 

@@ -10,14 +10,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/supervise.h"
+#include "wire/peerio.h"
 
 #define FIRST_HANDED_OVER 3 /* sd_listen_fds(3) */
+#define HOLD_MAX_MS	  5000
+#define HOLD_PAUSE_MS	  20
 
 static bool option_is(int fd, int option, int want)
 {
@@ -316,6 +320,23 @@ static enum fault bind_here(const struct sockaddr_un *address, int *fd_out,
 	return FAULT_NONE;
 }
 
+/*
+ * Of two that start at once the second is to find the socket of the first,
+ * not to remove it.  Anybody may lock what he may read, so this is not waited
+ * for without end.
+ */
+static int hold(int folder)
+{
+	int64_t until_ms = peerio_now_ms() + HOLD_MAX_MS;
+	int fd;
+
+	fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 &&
+	    errno == EWOULDBLOCK && peerio_now_ms() < until_ms)
+		peerio_pause(HOLD_PAUSE_MS, until_ms);
+	return fd;
+}
+
 enum fault listen_bind(struct listeners *listeners, const char *path,
     uid_t owner, gid_t group, struct why *why)
 {
@@ -324,7 +345,7 @@ enum fault listen_bind(struct listeners *listeners, const char *path,
 	struct sockaddr_un address;
 	struct listener *listener;
 	enum fault fault;
-	int folder_fd = -1;
+	int folder_fd = -1, held = -1;
 
 	fault = set_address(path, &address, why);
 	if (fault != FAULT_NONE)
@@ -340,6 +361,8 @@ enum fault listen_bind(struct listeners *listeners, const char *path,
 		return fault;
 	fault = check_folder(folder_fd, folder, owner, why);
 	if (fault == FAULT_NONE)
+		held = hold(folder_fd);
+	if (fault == FAULT_NONE)
 		fault = clear_place(folder_fd, owner, &address, why);
 	listener = &listeners->at[listeners->n];
 	if (fault == FAULT_NONE)
@@ -348,6 +371,8 @@ enum fault listen_bind(struct listeners *listeners, const char *path,
 		memcpy(listener->path, path, strlen(path) + 1);
 		listeners->n++;
 	}
+	if (held >= 0)
+		(void)close(held);
 	(void)close(folder_fd);
 	return fault;
 }

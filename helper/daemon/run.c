@@ -203,8 +203,13 @@ static enum run_end run(struct running *running)
 	start_timers(running);
 	leave_foreground(running->start->ready_fd);
 	supervise_ready();
-	log_event(LOG_LEVEL_NOTICE, "start", "mailtokend %s is ready",
-	    MAILTOKEN_VERSION);
+	if (keeper_trouble(running->keeper) == NULL)
+		log_event(LOG_LEVEL_NOTICE, "start", "mailtokend %s is ready",
+		    MAILTOKEN_VERSION);
+	else
+		log_event(LOG_LEVEL_ERROR, "start",
+		    "mailtokend %s cannot work and answers why: %s",
+		    MAILTOKEN_VERSION, keeper_trouble(running->keeper));
 	return event_base_dispatch(running->base) < 0 ? RUN_FAILED :
 							RUN_STOPPED;
 }

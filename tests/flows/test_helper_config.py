@@ -256,6 +256,14 @@ def test_a_new_secret_is_used_without_a_reload(helper, idp):
     wait_for(lambda: helper.token()["result"] == "ok")
 
 
+def test_one_that_cannot_work_does_not_say_that_it_is_ready(helper):
+    break_config(helper)
+    helper.start()
+    helper.wait_log("event=start")
+    assert "is ready" not in helper.log()
+    assert "cannot work" in helper.log()
+
+
 def test_repaired_file_is_not_said_to_be_no_change(helper):
     break_config(helper)
     helper.start()

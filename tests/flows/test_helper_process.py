@@ -7,6 +7,7 @@ import re
 import select
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 import paths
 from bed import DEADLINE_S, in_time, wait_for
 from bed_helper import ROOT
-from helper_line import ask, takes_connections
+from helper_line import all_answer, ask, takes_connections
 
 JO = "jo@example.org"
 ANN = "ann@example.org"
@@ -368,3 +369,32 @@ def test_bad_usage_ends_the_start(helper, option):
     helper.options = option
     helper.launch()
     assert helper.wait() == 2
+
+
+def test_two_that_start_at_once_leave_one_that_can_be_reached(helper):
+    """One is held up where it is about to remove a dead socket."""
+    if shutil.which("strace") is None:
+        pytest.skip("no strace here")
+    helper.seed(age=10)
+    helper.start()
+    helper.signal(signal.SIGKILL)
+    helper.wait()
+    assert os.path.exists(helper.socket)
+    slow = helper.launch(before=(
+        "strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e",
+        "trace=unlinkat", "-e", "inject=unlinkat:delay_enter=1500000"))
+    time.sleep(0.7)
+    fast = helper.launch()
+    try:
+        ended = wait_for(lambda: next(
+            (one for one in (slow, fast) if one.poll() is not None), None),
+            what="the end of one of the two")
+        assert ended.returncode != 0
+        wait_for(lambda: all_answer([helper.socket]))
+        assert helper.token()["result"] == "ok"
+        helper.wait_log("another helper listens")
+    finally:
+        for one in (slow, fast):
+            if one.poll() is None:
+                one.send_signal(signal.SIGTERM)
+                one.wait(DEADLINE_S)

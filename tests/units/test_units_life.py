@@ -205,3 +205,16 @@ def test_the_daily_renewal_is_listed_and_runs(system):
                                  "Result") == "success"
     system.container.wait_journal(rf"verb=refresh uid={uid} .*outcome=ok",
                                   after=since)
+
+
+def test_many_restarts_with_a_broken_file_leave_the_sockets_alive(system):
+    good = system.token
+    system.login()
+    system.write(system.config, "nonsense\n")
+    for _ in range(8):
+        system.container.systemctl("restart", SERVICE)
+    for unit in (SOCKET, POSTFIX_SOCKET):
+        assert system.container.show(unit, "ActiveState") == "active"
+    system.configure()
+    assert wait_for(good)
+    assert system.at(system.jail_socket).token()
