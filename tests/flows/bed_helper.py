@@ -182,7 +182,8 @@ class Bed:
     def wait(self):
         """Until it has ended and all it said is kept; its exit status."""
         status = self.process.wait(DEADLINE_S)
-        self._logger.join(DEADLINE_S)
+        if self._logger is not None:
+            self._logger.join(DEADLINE_S)
         return status
 
     def stop(self):

@@ -37,7 +37,8 @@ static void write_file(const char *name, const char *text)
 static enum fault read_again(bool user_helper, struct config **config_out,
     struct why *why)
 {
-	struct config_source source = { path, user_helper, false, .whole = true };
+	struct config_source source = { path, user_helper, false,
+		.whole = true };
 
 	why->text[0] = '\0';
 	return config_read(&source, config_out, why);
