@@ -57,6 +57,7 @@ static void look_whether_done(evutil_socket_t fd, short events, void *ctx)
 	if (late && !done)
 		log_event(LOG_LEVEL_WARNING, "stop",
 		    "a provider did not answer in time; stopping without it");
+	serve_give_up(running->serve);
 	(void)event_base_loopexit(running->base, NULL);
 }
 

@@ -322,6 +322,19 @@ void serve_stop(struct serve *serve)
 	}
 }
 
+void serve_give_up(struct serve *serve)
+{
+	struct conn *conn, *next;
+
+	for (conn = serve->first; conn != NULL; conn = next) {
+		next = conn->next;
+		if (conn->phase == CONN_WORKING)
+			conn_refuse(conn, FAULT_TRY_LATER,
+			    "the helper is stopping, and the provider has not "
+			    "answered yet");
+	}
+}
+
 bool serve_is_idle(const struct serve *serve)
 {
 	return serve->first == NULL;

@@ -38,6 +38,10 @@ enum fault serve_new(struct event_base *base, const struct listeners *listeners,
  * still answered. */
 void serve_stop(struct serve *serve);
 
+/* serve_give_up - who still waits for a provider is told that the helper
+ * stops. */
+void serve_give_up(struct serve *serve);
+
 /* serve_is_idle - whether no connection is left. */
 bool serve_is_idle(const struct serve *serve);
 
