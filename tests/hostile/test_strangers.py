@@ -89,9 +89,9 @@ def test_unfinished_requests_of_strangers_have_one_ceiling(open_helper):
     try:
         assert friend_is_served(open_helper)
         assert memory(open_helper) - before < 4096
-        # At least as many as have room together, no more.
+        # About as many as have room together: some are not read yet.
         n = sum(is_open(line) for line in lines)
-        assert 1 <= n <= 1024 * 1024 // len(half) + 1
+        assert 1 <= n <= 2 * 1024 * 1024 // len(half)
     finally:
         for line in lines:
             line.close()
