@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,38 +40,25 @@
 	(RIGHTS_DEVICE | LANDLOCK_ACCESS_FS_EXECUTE | \
 	    LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
 
-/* Name resolution, TLS, C library: what of them lies outside /etc. */
+/*
+ * All of the system, so that a folder that appears later counts, too, and no
+ * distribution's places need a line.  Home directories stay closed.
+ */
 static const char *const system_folders[] = {
 	"/etc",
-	/* where /etc/resolv.conf may lead */
-	"/run/systemd/resolve",
-	"/run/resolvconf",
-	"/run/NetworkManager",
-	"/run/connman",
-	"/run/nscd",
-	"/mnt/wsl",
-	/* NSS modules, gconv, OpenSSL's modules and settings */
+	"/usr",
 	"/lib",
+	"/lib32",
 	"/lib64",
-	"/usr/lib",
-	"/usr/lib64",
-	"/usr/lib32",
-	"/usr/local/lib",
-	"/usr/local/ssl",
+	"/libx32",
+	"/run",
+	"/proc",
+	"/sys",
+	"/dev",
+	"/var",
+	/* what /usr and /etc are links to elsewhere */
 	"/nix/store",
 	"/gnu/store",
-	/* CA certificates */
-	"/usr/share/ca-certificates",
-	"/usr/local/share/ca-certificates",
-	"/usr/share/pki",
-	"/usr/share/ssl",
-	"/var/lib/ca-certificates",
-	/* time zones, messages */
-	"/usr/share/zoneinfo",
-	"/usr/share/locale",
-	/* what the C library and OpenSSL ask about the machine */
-	"/proc/sys",
-	"/sys/devices/system/cpu",
 };
 
 static const char *const devices[] = {
@@ -117,6 +106,25 @@ static enum fault allow_all(const struct ruleset *set, const char *const *paths,
 	return fault;
 }
 
+/* The resolver's file may be a link to any place. */
+static enum fault allow_resolver(const struct ruleset *set, struct why *why)
+{
+	enum fault fault = FAULT_NONE;
+	char *path, *slash;
+
+	path = realpath("/etc/resolv.conf", NULL);
+	if (path == NULL)
+		return FAULT_NONE;
+	slash = strrchr(path, '/');
+	/* Never the root: that would open everything. */
+	if (slash != NULL && slash != path) {
+		*slash = '\0';
+		fault = allow(set, path, RIGHTS_READ, why);
+	}
+	free(path);
+	return fault;
+}
+
 static enum fault add_rules(const struct ruleset *set,
     const struct harden_paths *paths, struct why *why)
 {
@@ -125,6 +133,8 @@ static enum fault add_rules(const struct ruleset *set,
 	fault = allow_all(set, system_folders,
 	    sizeof(system_folders) / sizeof(system_folders[0]), RIGHTS_READ,
 	    why);
+	if (fault == FAULT_NONE)
+		fault = allow_resolver(set, why);
 	if (fault == FAULT_NONE)
 		fault = allow_all(set, devices,
 		    sizeof(devices) / sizeof(devices[0]), RIGHTS_DEVICE, why);

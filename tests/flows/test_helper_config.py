@@ -498,6 +498,22 @@ def test_folder_that_is_new_to_the_sandbox_is_told(helper, elsewhere, key):
     assert new in answer["text"] and "restart it" in answer["text"]
 
 
+def test_folder_of_the_system_that_appears_later_can_be_read(helper):
+    """As a name service makes one below /run when it starts."""
+    helper.start()
+    helper.wait_log("event=sandbox")
+    if "landlock-abi" not in helper.log():
+        pytest.skip("this kernel has no Landlock")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        new = os.path.join(folder, "ca.pem")
+        shutil.copy(helper.provider["ca_file"], new)
+        os.chmod(new, 0o644)
+        helper.configure(ca_file=new)
+        answer = helper.ask("reload")
+    assert answer["result"] == "ok", answer
+
+
 def test_reload_lets_the_next_attempt_be_now(helper, idp):
     helper.seed(age=10)
     helper.start()

@@ -247,15 +247,14 @@ static int child_reads(void)
 		"/root",
 		"/home",
 		"/tmp",
-		"/var/lib",
-		"/var/log",
-		"/usr/bin",
 	};
 	static const char *const allowed[] = {
 		"/etc/passwd",
 		"/etc/nsswitch.conf",
 		"/etc/ssl/certs",
 		"/usr/lib",
+		"/run",
+		"/var/lib",
 		"/dev/urandom",
 		"/dev/null",
 		"/proc/sys/kernel/ostype",
