@@ -59,8 +59,8 @@ class Driver:
         self._process.stdin.write(text + "\n")
         self._process.stdin.flush()
 
-    def end(self, deadline=DEADLINE_S):
-        """Wait for the end; returns the last event."""
+    def end(self, deadline=2 * DEADLINE_S):
+        """Wait for the end, an exchange's minute included; the last event."""
         self._process.wait(deadline)
         self._reader.join(deadline)
         errors = self._process.stderr.read()

@@ -209,6 +209,7 @@ def test_an_application_of_another_address_is_pasted(browser_helper, idp):
 @pytest.mark.parametrize("address", ("example.com", "https://a/#b", "a b:c",
                                      ""))
 def test_an_address_that_is_none_is_refused(helper, address):
+    helper.seed()
     helper.configure(redirect_uri=address)
     helper.start()
     answer = helper.token()

@@ -367,13 +367,14 @@ def test_a_scope_called_invalid_is_left_out_once(helper, idp):
 
 @pytest.mark.slow
 def test_an_answer_that_comes_late_is_not_lost(helper, idp):
-    helper.seed(age=4000)
+    old = helper.seed(age=4000)
     helper.start()
     idp.fault("token", "delay", seconds=27)
     answer = helper.token()
     assert answer["result"] == "timeout"
-    wait_for(lambda: helper.record()["refresh-token"] ==
-             idp.current_refresh(JO), what="the late answer on disk")
+    wait_for(lambda: helper.record()["refresh-token"] != old.refresh_token,
+             what="the late answer on disk")
+    assert helper.record()["refresh-token"] == idp.current_refresh(JO)
     assert helper.token()["result"] == "ok"
     assert helper.refreshes() == 1
 

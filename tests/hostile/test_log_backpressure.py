@@ -102,7 +102,7 @@ def test_an_unread_pipe_stops_nobody(helper):
         fill(write)
         ask_often(helper, 200)
         assert helper.process.poll() is None
-        # The last request's line may come while this drains.
+        # A full pipe may have room for a short line.
         assert count_after(helper, read, drain(read)) >= 100
         fill(write)
         quit_well(helper, read)
@@ -130,9 +130,9 @@ def test_a_stalled_stream_stops_nobody(helper):
         assert write.getblocking()
         fill(write.fileno())
         ask_often(helper, 200)
-        while "x\n" in drain(read.fileno()):
-            pass
-        assert count_after(helper, read.fileno()) >= 100
+        # A full stream may have room for a short line.
+        assert count_after(helper, read.fileno(),
+                           drain(read.fileno())) >= 100
         fill(write.fileno())
         quit_well(helper, read.fileno())
 
