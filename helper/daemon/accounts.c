@@ -104,6 +104,13 @@ struct account *accounts_find(struct accounts *accounts, const char *name)
 	return account_load(account, false) == FAULT_NONE ? account : NULL;
 }
 
+bool accounts_knows(struct accounts *accounts, const char *name)
+{
+	struct account *account = look_up(accounts, name);
+
+	return account != NULL && account_exists(account);
+}
+
 static void found(void *ctx, const char *name, const struct why *why)
 {
 	struct accounts *accounts = ctx;

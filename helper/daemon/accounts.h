@@ -26,6 +26,10 @@ void accounts_free(struct accounts *accounts);
  */
 struct account *accounts_find(struct accounts *accounts, const char *name);
 
+/* accounts_knows - whether a record was seen under a folded name; asks memory
+ * alone, so that a name without one costs no look at the disk. */
+bool accounts_knows(struct accounts *accounts, const char *name);
+
 /*
  * accounts_fits - whether a folded name can have a record: its file's name
  * may be three times as long (mailtokend(8), KEYRING)

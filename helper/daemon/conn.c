@@ -34,11 +34,14 @@ static void log_request(const struct conn *conn)
 	const struct request *request = &conn->request;
 	struct log_line line;
 
-	/* Those lines are limited: no stranger may fill a disk with them. */
+	/* What a line says must not cost one who gets none.
+	 * Those lines are limited: no stranger may fill a disk with them. */
 	log_start(&line,
 	    conn->outcome != FAULT_NONE && conn->trusted ? LOG_LEVEL_NOTICE :
 							   LOG_LEVEL_INFO,
 	    "request");
+	if (!line.on)
+		return;
 	if (conn->understood)
 		log_str(&line, "verb", request_verb_word(request->verb));
 	log_int(&line, "uid", (int64_t)conn->peer.uid);

@@ -69,7 +69,7 @@ const char *verbs_mailbox(const struct conn *conn)
 static bool is_known(const struct conn *conn, const char *mailbox)
 {
 	return apps_provider(conn->engine->config, mailbox) != NULL ||
-	    accounts_find(conn->engine->accounts, mailbox) != NULL;
+	    accounts_knows(conn->engine->accounts, mailbox);
 }
 
 const char *verbs_note(const struct conn *conn)
