@@ -21,6 +21,7 @@
 #define OUT_MAX_BYTES  (64 * 1024 * 1024)
 
 static const char not_taken[] = "the peer did not take its answer";
+static const char too_long[] = "the answer is over 64 MiB: ask for one account";
 
 static void ready(evutil_socket_t fd, short events, void *ctx);
 
@@ -86,6 +87,13 @@ static int64_t request_left_ms(const struct conn *conn)
 	return REQUEST_MAX_MS - (clock_boot_ms() - conn->started_ms);
 }
 
+/* From the oldest byte that waits: an answer starts anew with every byte that
+ * is taken, a watch with an empty buffer only. */
+static int64_t send_left_ms(const struct conn *conn)
+{
+	return SEND_MAX_MS - (clock_boot_ms() - conn->unsent_ms);
+}
+
 /* Sets the events to wait for, and the time. */
 static void wait_more(struct conn *conn)
 {
@@ -99,6 +107,9 @@ static void wait_more(struct conn *conn)
 	if (conn->out.n > 0) {
 		events |= EV_WRITE;
 		timed = true;
+		if (conn->unsent_ms == 0)
+			conn->unsent_ms = clock_boot_ms();
+		left_ms = send_left_ms(conn);
 	}
 	if (left_ms < 1)
 		left_ms = 1;
@@ -127,8 +138,25 @@ static bool send_out(struct conn *conn)
 		if (n < 0)
 			return false;
 		buf_consume(&conn->out, (size_t)n);
+		conn->sent = true;
+		if (conn->out.n == 0 || conn->phase != CONN_STREAMING)
+			conn->unsent_ms = 0;
 	}
 	return true;
+}
+
+static void say_too_long(struct conn *conn)
+{
+	const struct answer_refusal refusal = { .fault = FAULT_INTERNAL,
+		.text = too_long };
+
+	conn_note(conn, too_long);
+	conn->outcome = FAULT_INTERNAL;
+	if (conn->sent)
+		return; /* perhaps the half of a list: only the end is left */
+	buf_drop(&conn->out);
+	answer_fault(&conn->out, &refusal);
+	conn->phase = CONN_CLOSING;
 }
 
 /* After every callback: send, then close or wait. */
@@ -138,6 +166,8 @@ static void settle(struct conn *conn)
 
 	if (conn->inside)
 		return;
+	if (buf_fault(&conn->out) == FAULT_TOO_BIG)
+		say_too_long(conn);
 	alive = buf_fault(&conn->out) == FAULT_NONE && send_out(conn);
 	if (!alive && conn->note[0] == '\0')
 		conn_note(conn, not_taken);
@@ -308,11 +338,12 @@ static bool is_late(const struct conn *conn, short events)
 	    ((events & EV_TIMEOUT) || request_left_ms(conn) <= 0);
 }
 
+/* Tried once more: it may be the helper that was late. */
 static bool takes_nothing(struct conn *conn)
 {
-	size_t before = conn->out.n;
-
-	return !send_out(conn) || conn->out.n == before;
+	return conn->out.n > 0 && conn->unsent_ms != 0 &&
+	    send_left_ms(conn) <= 0 &&
+	    (!send_out(conn) || conn->unsent_ms != 0);
 }
 
 static void ready(evutil_socket_t fd, short events, void *ctx)
@@ -321,10 +352,8 @@ static void ready(evutil_socket_t fd, short events, void *ctx)
 
 	(void)fd;
 	conn->inside = true;
-	/* One that does not read is let go, a watcher too.  As below it may be
-	 * the helper that was late. */
-	if (conn->phase != CONN_READING && events == EV_TIMEOUT &&
-	    takes_nothing(conn)) {
+	/* One that does not read is let go, a watcher too. */
+	if (conn->phase != CONN_READING && takes_nothing(conn)) {
 		buf_drop(&conn->out);
 		conn_note(conn, not_taken);
 		conn->phase = CONN_CLOSING;

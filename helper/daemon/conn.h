@@ -47,9 +47,11 @@ struct conn {
 	bool stranger;	 /* its user stands in no list */
 	bool hidden;	 /* it is not told whether there is a record */
 	struct event *event;
+	bool sent; /* some of its answer has left */
 	int64_t started_ms;
-	struct buf in;	 /* the request, whose spans point into it */
-	struct buf more; /* what came after it, in a dialogue */
+	int64_t unsent_ms; /* since when bytes wait to leave; 0: none do */
+	struct buf in;	   /* the request, whose spans point into it */
+	struct buf more;   /* what came after it, in a dialogue */
 	struct buf out;
 	struct request request;
 	enum fault outcome;
