@@ -118,11 +118,6 @@ void seal_key_free(struct seal_key *key)
 	free(key);
 }
 
-const char *seal_key_id(const struct seal_key *key)
-{
-	return key->id;
-}
-
 /* Room for n bytes in an empty buf, or NULL with its fault set. */
 static unsigned char *room_for(struct buf *buf, size_t n)
 {

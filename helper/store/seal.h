@@ -29,9 +29,6 @@ enum fault seal_key_read(const char *path, struct seal_key **key_out,
 /* seal_key_free - wipe and free; NULL is allowed. */
 void seal_key_free(struct seal_key *key);
 
-/* seal_key_id - 16 hex digits of SHA-256 over the key; stays the key's. */
-const char *seal_key_id(const struct seal_key *key);
-
 /*
  * seal_entry - append the sealed list for plain (the encoded entry of
  * account) to out.  FAULT_INTERNAL when OpenSSL fails; FAULT_TOO_BIG;

@@ -2,6 +2,7 @@
 """Each rule script finds what it is for: a line planted in a copy of the
 tree makes it fail, and without that line it does not."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -123,6 +124,27 @@ def test_a_planted_line_is_found(tree, rule, where, more):
         path.write_text(clean)
     assert done.returncode == 1, done.stderr
     assert f"{where}:" in done.stdout
+
+
+def test_a_function_that_nothing_calls_is_found(tree, tmp_path):
+    """Objects of one file: what it exports and does not use is named."""
+    path = tree / "helper/wire/planted.c"
+    path.write_text("int planted_used(void)\n{\n\treturn 1;\n}\n"
+                    "int planted_unused(void)\n{\n"
+                    "\treturn planted_used();\n}\n")
+    (tmp_path / "helper").mkdir()
+    subprocess.run(["gcc", "-c", "-o", tmp_path / "helper/planted.o", path],
+                   check=True)
+    try:
+        done = subprocess.run(
+            [sys.executable, str(tree / "tests/rules/called")],
+            capture_output=True, text=True, check=False,
+            env={**os.environ, "MAILTOKEN_BUILD": str(tmp_path)})
+    finally:
+        path.unlink()
+    assert done.returncode == 1, done.stderr
+    assert "planted_unused has no caller" in done.stdout
+    assert "planted_used " not in done.stdout
 
 
 def unlisted(tmp_path, flaky, log):

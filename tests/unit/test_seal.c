@@ -92,19 +92,26 @@ static void keys_are_raw_or_hex(void **state)
 		  "101112131415161718191a1b1c1d1e1f\r\n",
 		    66 },
 	};
+	struct buf list = BUF_INIT(WIRE_LIST_MAX_BYTES);
 	struct bed *bed = *state;
 	struct seal_key *key;
 	size_t i;
 
+	assert_int_equal(
+	    seal_entry(bed->key, span_of("me@x"), BYTES(MARK), &list),
+	    FAULT_NONE);
 	for (i = 0; i < COUNT(files); i++) {
 		key = key_of(bed, files[i]);
-		assert_string_equal(seal_key_id(key), KEY_ID);
+		assert_int_equal(open_list(bed, buf_span(&list), key, "me@x"),
+		    FAULT_NONE);
 		seal_key_free(key);
 	}
 	key = key_of(bed, BYTES(other_key));
-	assert_string_not_equal(seal_key_id(key), KEY_ID);
+	assert_int_equal(open_list(bed, buf_span(&list), key, "me@x"),
+	    FAULT_CONFIG_ERROR);
 	seal_key_free(key);
 	seal_key_free(NULL);
+	buf_drop(&list);
 }
 
 static void other_files_are_no_keys(void **state)
