@@ -35,9 +35,12 @@ enum fault account_new_app(struct engine *engine, const char *name,
 	account->exists = true;
 	account->may_renew = true;
 	account->told_state = ACCOUNT_ACTIVE;
-	if (account->entry->token_host != NULL)
+	if (account->entry->token_host != NULL ||
+	    account->entry->issuer != NULL)
 		account->wish.share = slots_share(engine->slots,
-		    account->entry->token_host);
+		    account->entry->token_host != NULL ?
+			account->entry->token_host :
+			account->entry->issuer);
 	*account_out = account;
 	return FAULT_NONE;
 }

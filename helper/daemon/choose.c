@@ -136,6 +136,23 @@ static bool is_same(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcasecmp(a, b) == 0);
 }
 
+/* An imported record has no issuer: it is of one at the same host. */
+static bool is_issuer_of(const struct provider *provider,
+    const struct entry *entry)
+{
+	char *host = NULL;
+	bool same;
+
+	if (provider->issuer == NULL)
+		return false;
+	if (entry->issuer != NULL)
+		return is_same(provider->issuer, entry->issuer);
+	same = provider_url_host(provider->issuer, &host) == FAULT_NONE &&
+	    is_same(host, entry->token_host);
+	free(host);
+	return same;
+}
+
 /* The provider may have moved its endpoint since. */
 static bool is_host_of(const struct provider *provider,
     const struct entry *entry)
@@ -147,8 +164,7 @@ static bool is_host_of(const struct provider *provider,
 	if (entry->token_host == NULL)
 		return false;
 	if (provider_token_host(provider, &host) != FAULT_NONE)
-		return provider->issuer != NULL &&
-		    is_same(provider->issuer, entry->issuer);
+		return is_issuer_of(provider, entry);
 	preset = provider_preset_of(entry->token_host);
 	same = is_same(host, entry->token_host) ||
 	    (preset != NULL && is_same(preset, provider->preset) &&

@@ -213,7 +213,8 @@ static enum fault set_issuers(struct entry *entry,
 		    span_of(provider->revocation_endpoint) },
 	};
 
-	if (fault == FAULT_NONE)
+	/* An application whose issuer was not asked yet. */
+	if (fault == FAULT_NONE || fault == FAULT_NOT_FOUND)
 		fault = set_all(settings, COUNT(settings));
 	free(host);
 	return fault;
@@ -328,7 +329,9 @@ enum fault grant_app(const char *name, const struct provider *provider,
 bool grant_is_of(const struct entry *entry, const struct provider *provider)
 {
 	return is_same(entry->flow, flow_kind_word(provider->flow)) &&
-	    is_same(entry->token_endpoint, provider->token_endpoint) &&
+	    is_same(entry->issuer, provider->issuer) &&
+	    (provider->incomplete ||
+		is_same(entry->token_endpoint, provider->token_endpoint)) &&
 	    is_same(entry->client_id, provider->client_id) &&
 	    is_same(entry->tenant, provider->tenant) &&
 	    is_same(entry->scope, provider->scope);
@@ -394,7 +397,10 @@ enum fault grant_complete(const struct entry *entry,
 	fault = provider_change(base, &change, &whole, why);
 	if (fault == FAULT_NONE)
 		fault = provider_token_host(whole, &host);
-	if (fault == FAULT_NONE && !is_same(entry->token_host, host))
+	/* That of an application is made before its issuer was asked. */
+	if (fault == FAULT_NONE &&
+	    (entry->token_host != NULL || !provider_is_app_only(base)) &&
+	    !is_same(entry->token_host, host))
 		fault = refuse(entry, "token host", entry->token_host, host,
 		    why);
 	free(host);

@@ -216,11 +216,17 @@ enum fault provider_check_flow(const struct provider *provider,
 
 enum fault provider_check(const struct provider *provider, struct why *why)
 {
-	if (provider->token_endpoint == NULL)
-		return bad(provider,
-		    "token_endpoint is missing: write token_endpoint = "
-		    "'https://...', as the provider's documentation says",
-		    why);
+	return provider->token_endpoint != NULL ?
+	    provider_check_client(provider, why) :
+	    bad(provider,
+		"token_endpoint is missing: write token_endpoint = "
+		"'https://...', as the provider's documentation says",
+		why);
+}
+
+enum fault provider_check_client(const struct provider *provider,
+    struct why *why)
+{
 	if (provider->client_id == NULL && !provider->registers &&
 	    provider->flow != FLOW_SERVICE_ACCOUNT)
 		return bad(provider,

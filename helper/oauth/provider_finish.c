@@ -77,8 +77,6 @@ static enum fault fill_from_row(struct provider *provider,
 
 static void choose_flow(struct provider *provider)
 {
-	if (provider->flow == FLOW_NONE)
-		provider->flow = provider_app_flow(provider);
 	if (provider->flow != FLOW_NONE)
 		return;
 	if (provider->row != NULL)
@@ -146,14 +144,23 @@ static enum fault settle(struct provider *provider, struct why *why)
 /* Nothing but its issuer says where to sign in. */
 static bool is_incomplete(const struct provider *provider)
 {
-	/* An application alone has nobody who waits for discovery. */
-	if (provider_is_app_only(provider) ||
-	    provider_app_flow(provider) != FLOW_NONE)
+	if (provider->row != NULL || provider->issuer == NULL)
 		return false;
-	return provider->row == NULL && provider->issuer != NULL &&
-	    (provider->token_endpoint == NULL ||
-		(provider->authorization_endpoint == NULL &&
-		    provider->device_authorization_endpoint == NULL));
+	return provider->token_endpoint == NULL ||
+	    (!provider_is_app_only(provider) &&
+		provider->authorization_endpoint == NULL &&
+		provider->device_authorization_endpoint == NULL);
+}
+
+/* What an application that signs in for itself lacks is no issuer's to say. */
+static enum fault settle_later(struct provider *provider, struct why *why)
+{
+	enum fault fault;
+
+	if (!provider_is_app_only(provider))
+		return FAULT_NONE;
+	fault = provider_check_client(provider, why);
+	return fault ? fault : provider_derive_scope(provider);
 }
 
 static enum fault finish_urls(struct provider *provider, struct why *why)
@@ -195,8 +202,11 @@ enum fault provider_finish(struct provider *provider,
 	fault = finish_urls(provider, why);
 	if (fault)
 		return fault;
+	if (provider->flow == FLOW_NONE)
+		provider->flow = provider_app_flow(provider);
 	provider->incomplete = is_incomplete(provider);
-	return provider->incomplete ? FAULT_NONE : settle(provider, why);
+	return provider->incomplete ? settle_later(provider, why) :
+				      settle(provider, why);
 }
 
 /* Endpoints that the administrator wrote stay. */

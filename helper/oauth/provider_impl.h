@@ -39,8 +39,11 @@ enum flow_kind provider_app_flow(const struct provider *provider);
 /*
  * provider_check - what every flow needs, then provider_check_flow() of its
  * own unless a sign-in has to name it.  FAULT_CONFIG_ERROR with why.
+ * provider_check_client - all of that but the token endpoint.
  */
 enum fault provider_check(const struct provider *provider,
+    struct why *why) MUST_CHECK;
+enum fault provider_check_client(const struct provider *provider,
     struct why *why) MUST_CHECK;
 
 /*
