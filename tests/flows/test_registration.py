@@ -233,6 +233,7 @@ def test_issuers_that_were_looked_at_once_give_way(bare, idp):
     """257 of them: the table has room for 256."""
     line, code = begin(bare, issuer=idp.url)
     line.close()
+    bare.wait_log("outcome=cancelled")
     for n in range(257):
         answer = bare.ask("sign-in", account=JO, issuer=f"{idp.url}/none{n}")
         assert answer["result"] not in ("ok", "busy"), (n, answer)
