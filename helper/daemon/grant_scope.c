@@ -98,7 +98,8 @@ enum fault grant_scope(const struct entry *entry,
 
 		if (word.n > 0 && is_silent(word) &&
 		    !has_word(entry->granted_scope, word)) {
-			buf_add_lit(out, out->n > 0 ? " " : "");
+			if (out->n > 0)
+				buf_add_lit(out, " ");
 			buf_add(out, word);
 		}
 		at += word.n;

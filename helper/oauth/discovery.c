@@ -212,10 +212,10 @@ enum fault discovery_url(const char *issuer, enum discovery_form form,
 		n--;
 	if (form == DISCOVERY_OPENID) {
 		buf_add(&url, (struct span){ issuer, n });
-		buf_add_lit(&url, openid);
+		buf_add_str(&url, openid);
 	} else {
 		buf_add(&url, (struct span){ issuer, host });
-		buf_add_lit(&url, rfc8414);
+		buf_add_str(&url, rfc8414);
 		if (n > host)
 			buf_add(&url, (struct span){ issuer + host, n - host });
 	}

@@ -41,7 +41,7 @@ void buf_add(struct buf *buf, struct span bytes);
 void buf_add_str(struct buf *buf, const char *s);
 
 #define buf_add_lit(buf, literal) \
-	buf_add((buf), (struct span){ (literal), sizeof(literal) - 1 })
+	buf_add((buf), (struct span){ "" literal, sizeof(literal) - 1 })
 
 /* buf_add_int - append a decimal number. */
 void buf_add_int(struct buf *buf, int64_t number);
