@@ -24,33 +24,6 @@ void account_date(int64_t when_s, char out[40])
 		(void)snprintf(out, 40, "a time unknown");
 }
 
-/* The provider left something out, or was not asked for what is wanted now. */
-static void say_scope(const struct account *account, char *out)
-{
-	const struct entry *entry = account->entry;
-	const struct provider *provider;
-	struct span lacks = grant_lacks(entry);
-	char plain[128];
-
-	if (lacks.n > 0) {
-		attr_plain(lacks, plain, sizeof(plain));
-		(void)snprintf(out, SAID_BYTES,
-		    "the provider did not grant %s, so mail servers may "
-		    "refuse the token: run: mailtoken login %s, and leave no "
-		    "box unticked",
-		    plain, account->name);
-		return;
-	}
-	provider = config_provider(account->engine->config, entry->provider);
-	if (provider == NULL || !grant_is_outdated(entry, provider))
-		return;
-	(void)snprintf(out, SAID_BYTES,
-	    "scope or protocols of provider '%s' are others now than when it "
-	    "signed in, and count from the next sign-in: run: mailtoken login "
-	    "%s",
-	    provider->name, account->name);
-}
-
 const char *account_said(struct account *account)
 {
 	char text[SAID_BYTES] = "", since[40];
@@ -66,7 +39,8 @@ const char *account_said(struct account *account)
 		refusals_say(account, text, sizeof(text));
 	if (text[0] == '\0' && account->trouble == TROUBLE_NONE &&
 	    account->entry != NULL && !account->is_app)
-		say_scope(account, text);
+		grant_say_scope(account->entry, account->engine->config, text,
+		    sizeof(text));
 	free(account->said);
 	account->said = text[0] != '\0' ? strdup(text) : NULL;
 	return account->said;

@@ -321,7 +321,7 @@ static void put_done(struct attr_writer *writer,
 	put_servers(writer, event->provider, entry->account, entry->servers);
 	if (event->identity != NULL)
 		put_plain(writer, ATTR_IDENTITY, event->identity);
-	for (i = 0; i < 3 && event->warnings[i] != NULL; i++)
+	for (i = 0; i < SIGNIN_WARNINGS && event->warnings[i] != NULL; i++)
 		put_plain(writer, ATTR_WARNING, event->warnings[i]);
 }
 

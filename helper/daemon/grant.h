@@ -130,9 +130,25 @@ enum fault grant_scope(const struct entry *entry,
  */
 struct span grant_lacks(const struct entry *entry);
 
-/* grant_is_outdated - whether a sign-in would ask for another scope now, or be
- * for protocols that the last one was not for. */
-bool grant_is_outdated(const struct entry *entry,
-    const struct provider *provider);
+/*
+ * grant_say_scope - what the provider left out, or that the configuration asks
+ * for another scope than the sign-in did, and the command; or nothing
+ */
+void grant_say_scope(const struct entry *entry, const struct config *config,
+    char *out, size_t out_bytes);
+
+/*
+ * grant_choose - note the protocols that a sign-in with provider was told to
+ * be for, where they decide anything.  FAULT_NOMEM.
+ */
+enum fault grant_choose(struct entry *entry, const struct provider *provider,
+    const char *protocols) MUST_CHECK;
+
+/*
+ * grant_say_choice - what came of protocols that were chosen, where it is not
+ * what they or the configuration ask for, and what to type; or nothing
+ */
+void grant_say_choice(const struct entry *entry, const struct config *config,
+    const char *protocols, char *out, size_t out_bytes);
 
 #endif

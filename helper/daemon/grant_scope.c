@@ -22,13 +22,14 @@ static bool has_word(const char *list, struct span word)
 	return false;
 }
 
-/* "smtp imap" and pop as "smtp,imap,pop". */
+/* "smtp imap" and pop, or none, as "smtp,imap,pop". */
 static void with_commas(const char *words, struct span one, char *out,
     size_t out_bytes)
 {
 	char *p;
 
-	(void)snprintf(out, out_bytes, "%s,%.*s", words, (int)one.n, one.p);
+	(void)snprintf(out, out_bytes, "%s%s%.*s", words, one.n > 0 ? "," : "",
+	    (int)one.n, one.n > 0 ? one.p : "");
 	for (p = out; *p != '\0'; p++)
 		if (*p == ' ')
 			*p = ',';
@@ -140,18 +141,97 @@ static bool are_in(const char *a, const char *b)
 	return true;
 }
 
-bool grant_is_outdated(const struct entry *entry,
+static bool falls_short(const struct entry *entry,
+    const struct provider *provider)
+{
+	return provider->covers != NULL && entry->protocols != NULL &&
+	    !are_in(provider->covers, entry->protocols);
+}
+
+/* Whether a sign-in would ask for another scope now, or be for protocols that
+ * the last one was not for, unless these were chosen then. */
+static bool is_outdated(const struct entry *entry,
     const struct provider *provider)
 {
 	if (entry->scope == NULL || provider->scope == NULL ||
-	    entry->registered_s != 0 || provider->incomplete ||
-	    provider->registers ||
 	    (entry->flow != NULL &&
 		strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0))
 		return false;
 	if (provider->scope_derived)
-		return provider->covers != NULL && entry->protocols != NULL &&
-		    !are_in(provider->covers, entry->protocols);
+		return entry->chosen_protocols == NULL &&
+		    falls_short(entry, provider);
 	return !are_in(provider->scope, entry->scope) ||
 	    !are_in(entry->scope, provider->scope);
+}
+
+void grant_say_scope(const struct entry *entry, const struct config *config,
+    char *out, size_t out_bytes)
+{
+	const struct provider *provider;
+	struct span lacks = grant_lacks(entry);
+	char plain[128], account[256];
+
+	out[0] = '\0';
+	attr_plain(span_of(entry->account), account, sizeof(account));
+	if (lacks.n > 0) {
+		attr_plain(lacks, plain, sizeof(plain));
+		(void)snprintf(out, out_bytes,
+		    "the provider did not grant %s, so mail servers may "
+		    "refuse the token: run: mailtoken login %s, and leave no "
+		    "box unticked",
+		    plain, account);
+		return;
+	}
+	provider = config_provider(config, entry->provider);
+	if (provider == NULL || !is_outdated(entry, provider))
+		return;
+	(void)snprintf(out, out_bytes,
+	    "scope or protocols of provider '%s' are others now than when it "
+	    "signed in, and count from the next sign-in: run: mailtoken login "
+	    "%s",
+	    provider->name, account);
+}
+
+enum fault grant_choose(struct entry *entry, const struct provider *provider,
+    const char *protocols)
+{
+	/* A scope that is written covers what it covers. */
+	if (provider->covers != NULL && !provider->scope_derived)
+		return FAULT_NONE;
+	if (entry->protocols == NULL &&
+	    entry_set(&entry->protocols, span_of(protocols)) != FAULT_NONE)
+		return FAULT_NOMEM;
+	return entry_set(&entry->chosen_protocols, span_of(protocols));
+}
+
+void grant_say_choice(const struct entry *entry, const struct config *config,
+    const char *protocols, char *out, size_t out_bytes)
+{
+	const struct provider *now = config_provider(config, entry->provider);
+	const struct span none = { NULL, 0 };
+	char account[256], list[40];
+
+	out[0] = '\0';
+	if (now == NULL || now->covers == NULL || entry->protocols == NULL)
+		return;
+	if (entry->chosen_protocols == NULL) {
+		if (are_in(protocols, entry->protocols) &&
+		    are_in(entry->protocols, protocols))
+			return;
+		(void)snprintf(out, out_bytes,
+		    "scope stands written for provider '%s' and is for %s, so "
+		    "--protocols changed nothing: to have it count, take scope "
+		    "out of the block in %s",
+		    now->name, entry->protocols, config->path);
+		return;
+	}
+	if (!falls_short(entry, now))
+		return;
+	attr_plain(span_of(entry->account), account, sizeof(account));
+	with_commas(now->covers, none, list, sizeof(list));
+	(void)snprintf(out, out_bytes,
+	    "signed in for %s, as was chosen before with --protocols; provider "
+	    "'%s' is for %s by now: for that run: mailtoken login %s "
+	    "--protocols %s",
+	    entry->protocols, now->name, now->covers, account, list);
 }

@@ -285,18 +285,33 @@ static void prepared(void *ctx, const struct profile_end *done)
 		    why.text[0] != '\0' ? why.text : NULL);
 }
 
+/* What was named for the earlier sign-in with that provider. */
+static void recall_protocols(struct signin *signin, const struct entry *entry)
+{
+	if (signin->protocols[0] != '\0' || entry == NULL ||
+	    entry->chosen_protocols == NULL ||
+	    strlen(entry->chosen_protocols) >= sizeof(signin->protocols) ||
+	    strcmp(entry->provider, signin->provider->name) != 0)
+		return;
+	(void)snprintf(signin->protocols, sizeof(signin->protocols), "%s",
+	    entry->chosen_protocols);
+	signin->chosen_before = true;
+}
+
 static void prepare(struct signin *signin)
 {
 	struct account *known = accounts_find(signin->engine->accounts,
 	    signin->folded);
-	const struct profile_wish wish = {
+	const struct entry *entry = known != NULL ? account_entry(known) : NULL;
+	struct profile_wish wish = {
 		.engine = signin->engine,
 		.provider = signin->provider,
-		.entry = known != NULL ? account_entry(known) : NULL,
-		.protocols = signin->protocols[0] != '\0' ? signin->protocols :
-							    NULL,
+		.entry = entry,
 	};
 
+	recall_protocols(signin, entry);
+	if (signin->protocols[0] != '\0')
+		wish.protocols = signin->protocols;
 	if (profile_start(&wish, prepared, signin, &signin->profile) !=
 	    FAULT_NONE)
 		signin_end(signin, FAULT_NOMEM, NULL);

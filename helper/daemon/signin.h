@@ -14,8 +14,9 @@
 #include "daemon/request.h"
 #include "oauth/flow.h"
 
-#define SIGNIN_MAX   8
-#define SIGNIN_MAX_S 900
+#define SIGNIN_MAX	8
+#define SIGNIN_MAX_S	900
+#define SIGNIN_WARNINGS 4
 
 struct signin;
 
@@ -37,10 +38,10 @@ struct signin_event {
 	const char *identity;		   /* ASK, DONE; may be NULL */
 	const char *text; /* SHOW_*: why so; ASK; DONE unless it is ok */
 	enum fault fault; /* DONE */
-	const struct entry *entry;	 /* DONE and ok */
-	const struct provider *provider; /* SHOW_*; DONE and ok */
-	enum flow_kind flow;		 /* SHOW_* */
-	const char *warnings[3];	 /* DONE and ok; NULL: none */
+	const struct entry *entry;	       /* DONE and ok */
+	const struct provider *provider;       /* SHOW_*; DONE and ok */
+	enum flow_kind flow;		       /* SHOW_* */
+	const char *warnings[SIGNIN_WARNINGS]; /* DONE and ok; NULL: none */
 };
 
 typedef void signin_event_fn(void *ctx, const struct signin_event *event);

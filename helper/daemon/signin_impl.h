@@ -27,7 +27,8 @@ struct signin {
 	struct event *soon; /* first turn of the loop */
 	struct profile *profile;
 	struct choice choice;
-	char protocols[REQUEST_PROTOCOLS_BYTES];
+	char protocols[REQUEST_PROTOCOLS_BYTES]; /* chosen; "": none */
+	bool chosen_before; /* ... for an earlier sign-in */
 	int64_t registered_s;
 	enum flow_kind wished;
 	char reason[320];

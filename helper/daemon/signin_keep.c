@@ -11,6 +11,8 @@
 #include "daemon/accounts.h"
 #include "daemon/grant.h"
 
+#define SAID_BYTES 800
+
 /* Whether name is one of the blank-separated names of identity. */
 static bool is_named(const char *identity, const char *name)
 {
@@ -33,8 +35,8 @@ static void commit(struct signin *signin)
 	struct entry *entry = signin->entry;
 	struct account *account;
 	struct why why = { .err = 0, .text = "" };
-	char lacks[200];
-	struct span word;
+	const struct config *config = signin->engine->config;
+	char scope[SAID_BYTES], choice[SAID_BYTES] = "";
 	size_t n = 0;
 
 	if (accounts_make(signin->engine->accounts, signin->folded, &account) !=
@@ -43,19 +45,18 @@ static void commit(struct signin *signin)
 		return;
 	}
 	signin->entry = NULL;
-	word = grant_lacks(entry);
+	grant_say_scope(entry, config, scope, sizeof(scope));
+	/* What was named just now needs no reminder. */
+	if (signin->protocols[0] != '\0' &&
+	    (signin->chosen_before || entry->chosen_protocols == NULL))
+		grant_say_choice(entry, config, signin->protocols, choice,
+		    sizeof(choice));
 	if (account_adopt(account, entry, &why) != FAULT_NONE)
 		event.warnings[n++] = why.text;
-	if (word.n > 0) {
-		char plain[100];
-
-		attr_plain(word, plain, sizeof(plain));
-		(void)snprintf(lacks, sizeof(lacks),
-		    "the provider did not grant %s: mail servers may refuse "
-		    "the token: sign in again, and leave no box unticked",
-		    plain);
-		event.warnings[n++] = lacks;
-	}
+	if (scope[0] != '\0')
+		event.warnings[n++] = scope;
+	if (choice[0] != '\0')
+		event.warnings[n++] = choice;
 	if (entry->identity == NULL)
 		event.warnings[n++] =
 		    "the provider does not say who signed in: "
@@ -96,8 +97,8 @@ static enum fault keep_client(struct signin *signin)
 	const struct provider *provider = signin->provider;
 	struct entry *entry = signin->entry;
 
-	if (entry->protocols == NULL && signin->protocols[0] != '\0' &&
-	    entry_set(&entry->protocols, span_of(signin->protocols)))
+	if (signin->protocols[0] != '\0' &&
+	    grant_choose(entry, provider, signin->protocols) != FAULT_NONE)
 		return FAULT_NOMEM;
 	entry->registered_s = signin->registered_s;
 	if (signin->registered_s == 0 || provider->client_secret == NULL)

@@ -96,6 +96,7 @@ static const struct field fields[] = {
 	STRING("authorization-endpoint", authorization_endpoint, NULL),
 	STRING("revocation-endpoint", revocation_endpoint, NULL),
 	STRING(ATTR_PROTOCOLS, protocols, NULL),
+	STRING("chosen-protocols", chosen_protocols, NULL),
 	STRING(ATTR_SCOPE, scope, NULL),
 	STRING("granted-scope", granted_scope, NULL),
 	STRING(ATTR_IDENTITY, identity, NULL),

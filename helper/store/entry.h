@@ -39,6 +39,7 @@ struct entry {
 	char *authorization_endpoint; /* of an issuer, as last discovered */
 	char *revocation_endpoint;
 	char *protocols;	/* what the scope is good for, if it tells */
+	char *chosen_protocols; /* named for the sign-in, or NULL */
 	char *scope;		/* as asked for at sign-in */
 	char *granted_scope;	/* as the provider answered, if it did */
 	char *identity;		/* who signed in, as the provider says */
