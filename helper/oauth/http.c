@@ -18,6 +18,7 @@
 #endif
 
 #define HTTP_SENT_MAX_BYTES 131072
+#define AUTHORITIES_KEPT_S  5L
 
 #if LIBCURL_VERSION_NUM >= 0x075500
 static CURLcode allow_https_only(CURL *easy)
@@ -69,14 +70,11 @@ static size_t body_cb(char *p, size_t one, size_t n, void *ctx)
  *
  * QUICK_EXIT leaves a resolver thread that hangs on a dead name server to
  * itself; otherwise ending its exchange waits for it, and the whole helper
- * with it.  CA_CACHE_TIMEOUT: what stood in a CA file would be kept for a
- * day, and a mended one must count at once; with a TLS library that has no
- * such cache (mbedTLS) libcurl does not know the option.
+ * with it.
  */
 static const struct {
 	CURLoption option;
 	long value;
-	bool may_lack;
 } always[] = {
 	{ CURLOPT_FOLLOWLOCATION, 0L },
 	{ CURLOPT_FRESH_CONNECT, 1L },
@@ -93,7 +91,6 @@ static const struct {
 	{ CURLOPT_TCP_KEEPALIVE, 1L },
 #if LIBCURL_VERSION_NUM >= 0x075700
 	{ CURLOPT_QUICK_EXIT, 1L },
-	{ CURLOPT_CA_CACHE_TIMEOUT, 0L, .may_lack = true },
 #endif
 };
 
@@ -102,24 +99,51 @@ static CURLcode set_always(CURL *easy)
 	CURLcode code = allow_https_only(easy);
 	size_t i;
 
-	for (i = 0; !code && i < sizeof(always) / sizeof(always[0]); i++) {
+	for (i = 0; !code && i < sizeof(always) / sizeof(always[0]); i++)
 		code = curl_easy_setopt(easy, always[i].option,
 		    always[i].value);
-		if (code == CURLE_NOT_BUILT_IN && always[i].may_lack)
-			code = CURLE_OK;
-	}
 	return code;
 }
+
+/*
+ * To read a system's file of authorities costs some 20 ms: what was read is
+ * kept for a few seconds, which is what many exchanges at once need.  libcurl
+ * keeps what a file said, not a folder, so its built-in folder, which on
+ * every system holds the same, is left out beside its built-in file.  After
+ * a failed verification the file is read anew: a mended one counts at once.
+ * A TLS library that keeps nothing does not know the option.
+ */
+#if LIBCURL_VERSION_NUM >= 0x075700
+static CURLcode keep_authorities(const struct http *http, CURL *easy)
+{
+	CURLcode code = CURLE_OK;
+
+	if (curl_version_info(CURLVERSION_NOW)->cainfo != NULL)
+		code = curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT,
+		    http->in_doubt ? 0L : AUTHORITIES_KEPT_S);
+	return code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
+}
+#else
+static CURLcode keep_authorities(const struct http *http, CURL *easy)
+{
+	(void)http;
+	(void)easy;
+	return CURLE_OK;
+}
+#endif
 
 /*
  * Who names authorities names all of them: the built-in file or folder must
  * not stay beside.
  */
-static CURLcode set_trust(CURL *easy, const struct http_request *request)
+static CURLcode set_trust(const struct http *http, CURL *easy,
+    const struct http_request *request)
 {
-	CURLcode code = CURLE_OK;
+	CURLcode code = keep_authorities(http, easy);
 
-	if (request->ca_file != NULL || request->ca_path != NULL) {
+	if (!code && (request->ca_file != NULL || request->ca_path != NULL)) {
 		code = curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
 		if (!code)
 			code = curl_easy_setopt(easy, CURLOPT_CAPATH,
@@ -214,7 +238,7 @@ static enum fault exchange_prepare(struct http_exchange *exchange,
 
 	code = set_always(exchange->easy);
 	if (!code)
-		code = set_trust(exchange->easy, request);
+		code = set_trust(exchange->http, exchange->easy, request);
 	if (!code)
 		code = set_callbacks(exchange);
 	if (!code)
@@ -243,8 +267,8 @@ enum fault http_start(struct http *http, const struct http_request *request,
 	fault = provider_url_host(request->url, &exchange->host);
 	if (!fault)
 		fault = exchange_prepare(exchange, request);
-	if (!fault && curl_multi_add_handle(http->multi, exchange->easy))
-		fault = FAULT_INTERNAL;
+	if (!fault && evtimer_add(http->starter, &(struct timeval){ 0 }))
+		fault = FAULT_NOMEM;
 	if (fault) {
 		exchange_free(exchange);
 		return fault;
@@ -268,6 +292,8 @@ static void exchange_finish(struct http_exchange *exchange, CURLcode code)
 {
 	struct http_answer answer;
 
+	exchange->http->in_doubt = code == CURLE_PEER_FAILED_VERIFICATION ||
+	    code == CURLE_SSL_CACERT_BADFILE;
 	http_answer_make(exchange, code, &answer);
 	exchange_unlink(exchange);
 	(void)curl_multi_remove_handle(exchange->http->multi, exchange->easy);
@@ -336,8 +362,10 @@ enum fault http_new(struct event_base *base, struct http **http_out)
 	}
 	http->base = base;
 	http->timer = evtimer_new(base, http_timer_event, http);
+	http->starter = evtimer_new(base, http_start_event, http);
 	http->multi = curl_multi_init();
-	if (http->timer == NULL || http->multi == NULL) {
+	if (http->timer == NULL || http->starter == NULL ||
+	    http->multi == NULL) {
 		http_free(http);
 		return FAULT_NOMEM;
 	}
@@ -360,6 +388,8 @@ void http_free(struct http *http)
 		(void)curl_multi_cleanup(http->multi);
 	if (http->timer != NULL)
 		event_free(http->timer);
+	if (http->starter != NULL)
+		event_free(http->starter);
 	free(http);
 	curl_global_cleanup();
 }

@@ -20,8 +20,12 @@
 struct http {
 	struct event_base *base;
 	CURLM *multi;
-	struct event *timer;
+	struct event *timer;   /* curl's */
+	struct event *starter; /* active while exchanges are to be begun */
 	struct http_exchange *first;
+	struct timeval turn; /* of the event loop, in which curl worked */
+	struct timeval began;
+	bool in_doubt; /* the last verification failed */
 };
 
 struct http_exchange {
@@ -34,6 +38,7 @@ struct http_exchange {
 	struct buf body; /* of the answer */
 	bool broken;	 /* the event loop could not take its socket */
 	bool patient;
+	bool begun; /* curl has it */
 	char retry_after[HTTP_HEADER_MAX_BYTES];
 	char date[HTTP_HEADER_MAX_BYTES];
 	char reason[CURL_ERROR_SIZE];
@@ -46,8 +51,9 @@ int http_socket_cb(CURL *easy, curl_socket_t fd, int what, void *http,
     void *socket);
 int http_timer_cb(CURLM *multi, long timeout_ms, void *http);
 
-/* http_timer_event - the event of http->timer. */
+/* http_timer_event, http_start_event - the events of timer and starter. */
 void http_timer_event(evutil_socket_t fd, short what, void *http);
+void http_start_event(evutil_socket_t fd, short what, void *http);
 
 /* http_reap - after curl worked: deliver what is finished. */
 void http_reap(struct http *http, CURLMcode code);

@@ -3,6 +3,10 @@
  *
  * curl's multi handle on the event loop: one timer, one event a socket.
  * Nothing of curl is called from inside its own callbacks.
+ *
+ * A turn of the loop gives curl TURN_US: many exchanges at once must not keep
+ * those waiting who only want what is there.  What it did not come to is
+ * still ready in the next turn.
  */
 #include "oauth/http_impl.h"
 
@@ -13,31 +17,87 @@ struct http_socket {
 	struct event *event;
 };
 
+#define TURN_US 2000
+
+static bool turn_is_over(struct http *http)
+{
+	struct timeval now, turn, used;
+
+	(void)event_base_gettimeofday_cached(http->base, &turn);
+	(void)evutil_gettimeofday(&now, NULL);
+	if (evutil_timercmp(&turn, &http->turn, !=)) {
+		http->turn = turn;
+		http->began = now;
+		return false;
+	}
+	evutil_timersub(&now, &http->began, &used);
+	return used.tv_sec != 0 || used.tv_usec > TURN_US;
+}
+
+static void work(struct http *http, curl_socket_t fd, int bits)
+{
+	int running;
+
+	http_reap(http,
+	    curl_multi_socket_action(http->multi, fd, bits, &running));
+}
+
 static void socket_event(evutil_socket_t fd, short what, void *ctx)
 {
 	struct http_socket *socket = ctx;
 	struct http *http = socket->http;
-	int bits = 0, running;
+	int bits = 0;
 
+	if (turn_is_over(http))
+		return;
 	if (what & EV_READ)
 		bits |= CURL_CSELECT_IN;
 	if (what & EV_WRITE)
 		bits |= CURL_CSELECT_OUT;
 	/* socket may be gone afterwards. */
-	http_reap(http,
-	    curl_multi_socket_action(http->multi, fd, bits, &running));
+	work(http, fd, bits);
 }
 
 void http_timer_event(evutil_socket_t fd, short what, void *ctx)
 {
 	struct http *http = ctx;
-	int running;
 
 	(void)fd;
 	(void)what;
-	http_reap(http,
-	    curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0,
-		&running));
+	if (turn_is_over(http))
+		(void)evtimer_add(http->timer, &(struct timeval){ 0 });
+	else
+		work(http, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static struct http_exchange *longest_waiting(const struct http *http)
+{
+	struct http_exchange *exchange, *found = NULL;
+
+	for (exchange = http->first; exchange; exchange = exchange->next)
+		if (!exchange->begun)
+			found = exchange;
+	return found;
+}
+
+void http_start_event(evutil_socket_t fd, short what, void *ctx)
+{
+	struct http *http = ctx;
+	struct http_exchange *exchange;
+
+	(void)fd;
+	(void)what;
+	while ((exchange = longest_waiting(http)) != NULL) {
+		if (turn_is_over(http)) {
+			(void)evtimer_add(http->starter,
+			    &(struct timeval){ 0 });
+			return;
+		}
+		exchange->begun = true;
+		if (curl_multi_add_handle(http->multi, exchange->easy))
+			exchange->broken = true;
+		work(http, CURL_SOCKET_TIMEOUT, 0);
+	}
 }
 
 int http_timer_cb(CURLM *multi, long timeout_ms, void *ctx)
