@@ -251,13 +251,13 @@ static int check_only(const struct options *options,
 	bool good;
 
 	if (fail(config_read_start(source, &config, &why), &why))
-		return EXIT_FAILURE;
+		goto bad;
 	good = find_owner(options, config, &owner) &&
 	    (owner.name == NULL || !fail(harden_drop(owner.name, &why), &why));
 	config_release(config);
 	config = NULL;
 	if (!good || fail(config_read(source, &config, &why), &why))
-		return EXIT_FAILURE;
+		goto bad;
 	for (i = 0; i < config->n_notes; i++)
 		print_warning(NULL, config->notes[i]);
 	expiry_tell(config, print_warning, NULL);
@@ -268,7 +268,11 @@ static int check_only(const struct options *options,
 		complain("what depends on these blocks does not work; the rest "
 			 "does");
 	config_release(config);
+	config_files_drop(source->files);
 	return good ? 0 : EXIT_FAILURE;
+bad:
+	config_files_drop(source->files);
+	return EXIT_FAILURE;
 }
 
 static int serve(const struct options *options,
