@@ -245,8 +245,9 @@ static void say_absent(const struct talk *talk, const char *other,
 	if (is_in_chroot())
 		why_set(why, 0,
 		    "mailtoken: no helper's socket in this chroot: run "
-		    "\"systemctl stop mailtoken.service && systemctl enable "
-		    "--now mailtoken-postfix.socket\" (%s)",
+		    "\"systemctl stop mailtokend.service mailtoken.socket; "
+		    "systemctl enable --now mailtoken-postfix.socket "
+		    "mailtoken.socket mailtokend.service\" (%s)",
 		    talk->why.text);
 	else
 		why_set(why, 0,

@@ -98,11 +98,13 @@ class PrivateSystem:
         self._mounts.append(f"mount --bind '{parent}' '{top}'")
         return inner / path.name
 
-    def as_user(self, uid):
+    def as_user(self, uid, groups=()):
         """A wrapper that runs a program there as uid."""
+        more = ",".join(map(str, groups))
         script = " && ".join(self._mounts) + ' && exec "$@"'
         return ["unshare", "-m", "sh", "-c", script, "sh", "setpriv",
-                f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+                f"--reuid={uid}", f"--regid={uid}",
+                f"--groups={more}" if more else "--clear-groups"]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 import paths
 import sasl_host as sasl
 from sasl_host import Host
+from scripted_helper import ScriptedHelper
 
 ALICE = "alice@example.com"
 FIRST = b"user=" + ALICE.encode() + b"\1auth=Bearer tok123\1\1"
@@ -85,6 +86,25 @@ def test_a_user_needs_both_and_the_right_to_write(
             private_system.config_outside.touch()
         host = Host(plugins, {}, private_system.as_user(NOBODY))
         assert offered(host) == expected
+
+
+MAIL_GROUP = 12345
+
+
+@pytest.mark.parametrize("groups,begins", [
+    ([], b"\0" + ALICE.encode() + b"\0secret"), ([MAIL_GROUP], FIRST)])
+def test_who_is_not_in_the_sockets_group_goes_on_with_his_password(
+        plugins, private_system, groups, begins):
+    """The socket as mailtoken.socket makes it; libsasl2 falls back never."""
+    with_password_plugins(plugins, "libplain.so")
+    private_system.config_outside.touch()
+    with ScriptedHelper(private_system.socket_outside, token="tok123"):
+        os.chown(private_system.socket_outside, 0, MAIL_GROUP)
+        private_system.socket_outside.chmod(0o660)
+        run = Host(plugins, {}, private_system.as_user(
+            NOBODY, groups)).run(user=ALICE, password="secret",
+                                 mechs="PLAIN XOAUTH2 OAUTHBEARER")
+    assert run.outs == [begins]
 
 
 @pytest.mark.parametrize("uid,expected", [(NOBODY, BOTH),

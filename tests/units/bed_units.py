@@ -96,7 +96,7 @@ class System(Commands):
         return Commands(self.container, self.idp, ["--socket", path])
 
     def by(self, user, path=None):
-        """The command as another user of the container."""
+        """The command as another user, "name:group" in one more group."""
         return Commands(self.container, self.idp,
                         ["--socket", path or self.socket], user)
 
@@ -158,6 +158,11 @@ class System(Commands):
     def enable(self, *units):
         """Enable and start units."""
         self.container.systemctl("enable", "--now", "--quiet", *units)
+
+    def add_postfix_socket(self):
+        """What mailtokend(8) says to type where a helper may run."""
+        self.container.systemctl("stop", SERVICE, SOCKET)
+        self.enable(POSTFIX_SOCKET, SOCKET, SERVICE)
 
     def pid(self):
         """The helper's pid in the container; 0 when it does not run."""

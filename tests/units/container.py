@@ -187,11 +187,14 @@ class Container:
     def argv(self, *argv, user=None):
         """The command line that runs a command in it, maybe as a user.
 
+        "name:group" is the user in one more group.
         It ends in time by itself: a signal would end nsenter only."""
         enter = ["nsenter", "-t", str(self.leader), "-a", "-r", "-w", "--",
                  "timeout", "--kill-after=5", str(COMMAND_S)]
         if user is not None:
-            enter += ["runuser", "-u", user, "--"]
+            name, _, group = user.partition(":")
+            more = ["-G", group] if group else []
+            enter += ["runuser", "-u", name, *more, "--"]
         return [*enter, *argv]
 
     def environment(self, **more):

@@ -137,7 +137,8 @@ def test_reload_takes_a_new_configuration(system):
     first = system.pid()
     system.configure(top="admin = { 'postfix' }\n")
     system.container.systemctl("reload", SERVICE)
-    assert system.by("postfix").run("refresh", USER).returncode == 0
+    assert system.by("postfix", system.jail_socket).run(
+        "refresh", USER).returncode == 0
     assert system.pid() == first
 
 

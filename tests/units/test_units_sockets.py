@@ -3,7 +3,6 @@
 
 import os
 
-from bed import wait_for
 from bed_units import (POSTFIX_SOCKET, SERVICE, SOCKET, USER, read_lists)
 
 
@@ -27,34 +26,24 @@ def test_both_sockets_answer(system):
 
 
 def test_the_directories_of_the_sockets_cannot_be_written_by_others(system):
-    for path in (system.socket, system.jail_socket):
+    for path, owner in ((system.socket, "mailtoken mailtoken"),
+                        (system.jail_socket, "root postfix")):
         folder = os.path.dirname(path)
-        shown = system.container.run("stat", "-c", "%U %a", folder, path)
-        assert shown.stdout == "root 755\nroot 666\n"
+        shown = system.container.run("stat", "-c", "%U %G %a", folder, path)
+        assert shown.stdout == f"root root 755\n{owner} 660\n"
 
 
-def test_the_postfix_socket_can_be_enabled_while_the_helper_runs(bare):
+def test_the_postfix_socket_is_added_by_the_commands_of_the_page(bare):
     bare.enable(SOCKET)
     assert answers(bare, bare.socket)
     first = bare.pid()
     assert first > 0
-    bare.enable(POSTFIX_SOCKET)
+    bare.add_postfix_socket()
     assert answers(bare, bare.jail_socket)
     assert answers(bare, bare.socket)
     assert bare.pid() not in (0, first)
     assert bare.container.show(POSTFIX_SOCKET, "ActiveState") == "active"
     assert bare.container.show(SOCKET, "ActiveState") == "active"
-
-
-def test_the_postfix_socket_joins_a_helper_that_was_started_at_boot(bare):
-    bare.enable(SOCKET, SERVICE)
-    first = bare.pid()
-    assert first > 0
-    bare.enable(POSTFIX_SOCKET)
-    # The helper is back without anybody's asking.
-    wait_for(lambda: bare.pid() not in (0, first), what="the helper")
-    bare.container.wait_show(SERVICE, "ActiveState", "active")
-    assert answers(bare, bare.jail_socket)
 
 
 def test_the_helper_waits_for_an_exchange_before_it_takes_a_socket(bare):
@@ -64,19 +53,38 @@ def test_the_helper_waits_for_an_exchange_before_it_takes_a_socket(bare):
     seen = bare.refreshes()
     with bare.start("refresh", USER) as waiter:
         bare.wait_refresh(seen + 1)
-        bare.enable(POSTFIX_SOCKET)
+        bare.add_postfix_socket()
         said = waiter.communicate()[0]
     assert waiter.returncode == 0, said
     assert bare.entry()["refresh-token"] == bare.idp.current_refresh(USER)
     assert bare.at(bare.jail_socket).token()
 
 
-def test_each_socket_can_be_restarted_while_the_helper_runs(system):
-    for unit in (SOCKET, POSTFIX_SOCKET, SOCKET):
-        assert answers(system, system.socket)
-        system.container.systemctl("restart", unit)
-        assert answers(system, system.jail_socket), unit
-        assert answers(system, system.socket), unit
+def test_the_socket_can_be_restarted_while_the_helper_runs(system):
+    assert answers(system, system.socket)
+    system.container.systemctl("restart", SOCKET)
+    assert answers(system, system.jail_socket)
+    assert answers(system, system.socket)
+
+
+def test_a_postfix_without_a_chroot_gets_the_socket_by_a_drop_in(bare):
+    """The drop-in of mailtokend(8); smtp(8) keeps its primary group only."""
+    place = f"/etc/systemd/system/{SOCKET}.d"
+    bare.enable(SOCKET)
+    bare.login()
+    assert bare.by("postfix").run("version").returncode == 1
+    bare.write(f"{place}/postfix.conf", "[Socket]\nSocketGroup=postfix\n")
+    try:
+        bare.container.systemctl("daemon-reload")
+        bare.container.systemctl("restart", SOCKET)
+        assert bare.by("postfix").token()
+        assert bare.by("nobody").run("version").returncode == 1
+        # The helper's own commands are not shut out by that.
+        bare.container.systemctl("start", "mailtoken-renew.service")
+        bare.container.systemctl("reload", SERVICE)
+    finally:
+        bare.container.run("rm", "-r", place)
+        bare.container.systemctl("daemon-reload")
 
 
 def test_taking_the_postfix_socket_away_leaves_the_other(system):
@@ -84,7 +92,7 @@ def test_taking_the_postfix_socket_away_leaves_the_other(system):
     system.container.systemctl("disable", "--now", "--quiet",
                                POSTFIX_SOCKET)
     assert answers(system, system.socket)
-    system.enable(POSTFIX_SOCKET)
+    system.add_postfix_socket()
     assert answers(system, system.jail_socket)
     assert answers(system, system.socket)
 
@@ -129,22 +137,28 @@ def test_peers_are_seen_with_their_own_uid(system):
     system.login()
     nobody = system.container.run("id", "-u", "nobody").stdout.strip()
     since = system.container.cursor()
-    stranger = system.by("nobody").run("token", USER, "--server",
-                                       "localhost")
-    missing = system.by("nobody").run("token", "no@example.org",
-                                      "--server", "localhost")
+    member = system.by("nobody:mailtoken")
+    stranger = member.run("token", USER, "--server", "localhost")
+    missing = member.run("token", "no@example.org", "--server", "localhost")
     assert stranger.returncode == 1
     assert "not signed in, or not allowed for " in stranger.stderr
     assert stranger.stderr.replace(USER, "no@example.org") == missing.stderr
-    assert system.by("nobody").run("refresh", USER).returncode == 77
+    assert member.run("refresh", USER).returncode == 77
     system.container.wait_journal(
         rf"verb=refresh uid={nobody} .*outcome=denied", after=since)
 
 
 def test_postfix_gets_tokens_and_nothing_else(system):
     system.login()
-    for path in (system.socket, system.jail_socket):
-        assert system.by("postfix", path).token()
-    assert system.by("postfix").run("refresh", USER).returncode == 77
-    assert system.by("postfix").run("logout", USER).returncode == 77
+    postfix = system.by("postfix", system.jail_socket)
+    assert postfix.token()
+    assert postfix.run("refresh", USER).returncode == 77
+    assert postfix.run("logout", USER).returncode == 77
     assert system.at(system.socket).token()
+
+
+def test_who_is_in_no_group_of_the_sockets_reaches_neither(system):
+    for path in (system.socket, system.jail_socket):
+        said = system.by("nobody", path).run("version")
+        assert said.returncode == 1
+        assert "Permission denied" in said.stderr
