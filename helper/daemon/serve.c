@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/answer.h"
 #include "daemon/conn.h"
 
 #define PER_UID_MAX	    32
@@ -137,12 +138,22 @@ static void say_let_go(struct serve *serve, uid_t uid)
 	serve->n_let_go = 0;
 }
 
-/* The oldest goes first, so that one who is quick is still answered. */
+/* The oldest goes first, so that one who is quick is still answered.  It is
+ * told so where that can be sent at once. */
 static void let_go_oldest(struct serve *serve)
 {
+	static const struct answer_refusal refusal = { .fault = FAULT_BUSY,
+		.text = "the helper has too many connections of users that no "
+			"allow or admin names: try again",
+		.retry_after_s = 1 };
 	struct conn *oldest = serve->strangers[0];
 
 	say_let_go(serve, oldest->peer.uid);
+	if (oldest->out.n == 0) {
+		answer_fault(&oldest->out, &refusal);
+		(void)send(oldest->fd, oldest->out.p, oldest->out.n,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
 	conn_free(oldest);
 }
 
@@ -173,8 +184,15 @@ static bool stands_in_a_list(const struct serve *serve, const struct peer *peer)
 	return engine != NULL && config_is_known(engine->config, peer);
 }
 
-/* Why a connection cannot be, or NULL.  All strangers together have a limit,
- * and root and the helper's own user have connections of their own. */
+static bool is_full(const struct serve *serve, const struct conn *conn)
+{
+	return !peer_is_root(&conn->peer) &&
+	    serve->n_conns + RESERVED_FOR_ROOT > serve->n_conns_max;
+}
+
+/* Why a connection cannot be, or NULL.  All strangers together have a limit
+ * and make room for those who stand in a list; root and the helper's own user
+ * have connections of their own. */
 static const char *place(struct serve *serve, struct conn *conn)
 {
 	struct uid_count *count = count_of(serve, conn->peer.uid);
@@ -190,8 +208,9 @@ static const char *place(struct serve *serve, struct conn *conn)
 	} else {
 		conn->trusted = true;
 	}
-	if (!peer_is_root(&conn->peer) &&
-	    serve->n_conns + RESERVED_FOR_ROOT > serve->n_conns_max)
+	if (conn->trusted && is_full(serve, conn) && serve->n_strangers > 0)
+		let_go_oldest(serve);
+	if (is_full(serve, conn))
 		return "the helper has too many connections open: try again";
 	if (count->n > (conn->stranger ? PER_UID_MAX : PER_UID_ALLOWED_MAX))
 		return "this uid has too many connections open: close some";

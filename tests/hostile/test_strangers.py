@@ -27,7 +27,9 @@ def is_open(line):
     """Whether the helper has not hung up."""
     line.sock.setblocking(False)
     try:
-        return line.sock.recv(65536) != b""
+        while line.sock.recv(65536):
+            pass    # it may have said why
+        return False
     except BlockingIOError:
         return True
     except ConnectionResetError:
@@ -73,9 +75,12 @@ def test_the_oldest_stranger_goes_first(open_helper):
     lines = crowd(open_helper, 4, FIRST)
     try:
         assert friend_is_served(open_helper)
-        still = [is_open(line) for line in lines]
-        assert not any(still[:len(lines) - TOTAL])
-        assert still[-1]
+        gone, still = lines[:-TOTAL], lines[-TOTAL:]
+        # Each of them is told why, and to try again.
+        assert [line.next()["result"] for line in gone] == \
+            ["busy"] * len(gone)
+        assert all(line.next() is None for line in gone)
+        assert is_open(still[-1])
     finally:
         for line in lines:
             line.close()
@@ -104,6 +109,20 @@ def test_strangers_take_no_descriptor_from_those_who_are_let_in(open_helper):
         for line in mine:
             line.send("token", account=JO, server="localhost")
         assert all(line.next()["result"] == "ok" for line in mine)
+    finally:
+        for line in lines + mine:
+            line.close()
+
+
+def test_strangers_make_room_for_those_who_are_let_in(root, helper):
+    helper.configure(f"allow = {{ '{FRIEND}' }}")
+    helper.start(before=["prlimit", "--nofile=300:300"])
+    lines = crowd(helper, 3, FIRST)
+    mine = [connect(helper.socket, uid=FRIEND).send("watch")
+            for _ in range(100)]
+    try:
+        assert all(line.next()["event"] == "watching" for line in mine)
+        assert 1 <= sum(is_open(line) for line in lines) < TOTAL
     finally:
         for line in lines + mine:
             line.close()
