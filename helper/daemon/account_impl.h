@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "daemon/account.h"
+#include "daemon/grant.h"
 #include "daemon/slots.h"
 #include "oauth/flow.h"
 
@@ -66,8 +67,9 @@ struct account {
 
 	struct slot_wish wish;
 	struct flow *flow;
-	struct issuers_waiter *discovering; /* before the flow */
-	struct entry *next;		    /* prepared for the answer */
+	struct issuers_waiter *discovering;  /* before the flow */
+	struct entry *next;		     /* prepared for the answer */
+	char serial[GRANT_SERIAL_BYTES + 1]; /* ... and its token's */
 	struct keyring_stage *stage;
 	int64_t started_ms;
 

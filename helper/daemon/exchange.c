@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
-#include "daemon/grant.h"
 #include "daemon/issuers.h"
 
 #define SAME_MAX_MS    (24 * 3600 * INT64_C(1000))
@@ -68,7 +68,7 @@ static enum fault answer_fault(struct account *account, enum fault fault,
 static int64_t backoff_ms(struct account *account, int64_t retry_after_s)
 {
 	int64_t delay_s = ACCOUNT_BACKOFF_MIN_S;
-	uint32_t random;
+	uint32_t random = 0; /* without randomness it is the whole delay */
 	unsigned i;
 
 	for (i = 0; i < account->failures && delay_s < ACCOUNT_BACKOFF_MAX_S;
@@ -77,7 +77,7 @@ static int64_t backoff_ms(struct account *account, int64_t retry_after_s)
 	if (delay_s > ACCOUNT_BACKOFF_MAX_S)
 		delay_s = ACCOUNT_BACKOFF_MAX_S;
 	account->failures++;
-	evutil_secure_rng_get_bytes(&random, sizeof(random));
+	(void)!getrandom(&random, sizeof(random), 0);
 	if (retry_after_s > ACCOUNT_RETRY_AFTER_MAX_S)
 		retry_after_s = ACCOUNT_RETRY_AFTER_MAX_S;
 	account->told_to_wait = retry_after_s > delay_s;
@@ -197,7 +197,7 @@ static void win(struct account *account, struct reply_token *token)
 		secret_free(token->refresh_token);
 		token->refresh_token = NULL;
 	}
-	grant_renew(account->next, token, &now);
+	grant_renew(account->next, token, account->serial, &now);
 	stage = take_next(account);
 	account->life = life_begin(account->entry->granted_s,
 	    account->entry->refresh_in_s, &now);
@@ -305,6 +305,8 @@ static enum fault start_flow(struct account *account, struct provider *provider,
 
 	target.provider = provider;
 	fault = grant_prepare(account->entry, target.provider, &account->next);
+	if (fault == FAULT_NONE)
+		fault = grant_draw_serial(account->serial, why);
 	if (fault == FAULT_NONE)
 		fault = account->is_app ?
 		    account_app_start(account, &target, why) :

@@ -5,14 +5,15 @@
  */
 #include "daemon/grant.h"
 
-#include <event2/util.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
 #include "daemon/choose.h"
 #include "oauth/discovery.h"
+#include "store/safefile.h"
 
-#define SERIAL_BYTES 8
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Both unset, or the same but for the case of letters. */
@@ -164,19 +165,16 @@ bool grant_serves(const struct config *config, const struct entry *entry,
 	    provider_serves(provider, account, block->servers, server);
 }
 
-/* A name for a token that tells nothing of it. */
-static void make_serial(char *out)
+enum fault grant_draw_serial(char serial[GRANT_SERIAL_BYTES + 1],
+    struct why *why)
 {
-	static const char hex[] = "0123456789abcdef";
-	unsigned char bytes[SERIAL_BYTES];
-	size_t i;
+	uint64_t random;
+	enum fault fault = safefile_random(&random, sizeof(random), why);
 
-	evutil_secure_rng_get_bytes(bytes, sizeof(bytes));
-	for (i = 0; i < sizeof(bytes); i++) {
-		out[2 * i] = hex[bytes[i] >> 4];
-		out[2 * i + 1] = hex[bytes[i] & 15];
-	}
-	out[2 * SERIAL_BYTES] = '\0';
+	if (fault == FAULT_NONE)
+		(void)snprintf(serial, GRANT_SERIAL_BYTES + 1, "%016" PRIx64,
+		    random);
+	return fault;
 }
 
 struct setting {
@@ -271,10 +269,10 @@ void grant_keep(struct entry *entry, struct reply_token *token,
  * then, so that one that a mail server refused stays refused.
  */
 void grant_renew(struct entry *entry, struct reply_token *token,
-    const struct now *now)
+    const char *serial, const struct now *now)
 {
 	if (!secret_equal(entry->access_token, token->access_token))
-		make_serial(entry->serial);
+		memcpy(entry->serial, serial, GRANT_SERIAL_BYTES + 1);
 	secret_free(entry->access_token);
 	entry->access_token = token->access_token;
 	token->access_token = NULL;
@@ -315,7 +313,7 @@ enum fault grant_new(const struct grant_signin *signin,
 	entry->identity = token->identity;
 	token->identity = NULL;
 	entry->signed_in_s = now->wall_s;
-	grant_renew(entry, token, now);
+	grant_renew(entry, token, signin->serial, now);
 	*entry_out = entry;
 	return FAULT_NONE;
 }
@@ -346,7 +344,7 @@ enum fault grant_prepare(const struct entry *entry,
 	fault = entry_copy(entry, &next);
 	if (fault != FAULT_NONE)
 		return fault;
-	if (next->serial == NULL || strlen(next->serial) != 2 * SERIAL_BYTES)
+	if (next->serial == NULL || strlen(next->serial) != GRANT_SERIAL_BYTES)
 		fault = set_serial_room(next);
 	if (fault == FAULT_NONE)
 		fault = entry_set(&next->token_endpoint,

@@ -82,11 +82,23 @@ enum fault grant_app(const char *name, const struct provider *provider,
     struct entry **entry_out) MUST_CHECK;
 bool grant_is_of(const struct entry *entry, const struct provider *provider);
 
+#define GRANT_SERIAL_BYTES 16
+
+/*
+ * grant_draw_serial - a name for the next access token that tells nothing of
+ * it; before a refresh token or code is spent, because it can fail: FAULT_IO
+ *
+ * serial  out: GRANT_SERIAL_BYTES hex digits and a NUL
+ */
+enum fault grant_draw_serial(char serial[GRANT_SERIAL_BYTES + 1],
+    struct why *why) MUST_CHECK;
+
 struct grant_signin {
 	struct span account;
 	const struct provider *provider;
 	enum flow_kind flow;
 	struct span servers; /* added with it, separated by blanks */
+	const char *serial;  /* as grant_draw_serial() made it */
 };
 
 /*
@@ -111,9 +123,10 @@ enum fault grant_prepare(const struct entry *entry,
 void grant_keep(struct entry *entry, struct reply_token *token,
     const struct now *now);
 
-/* grant_renew - move a refresh's answer into a prepared entry. */
+/* grant_renew - move a refresh's answer into a prepared entry.  serial: as
+ * grant_draw_serial() made it, for a token that is new. */
 void grant_renew(struct entry *entry, struct reply_token *token,
-    const struct now *now);
+    const char *serial, const struct now *now);
 
 /*
  * grant_scope - append what a refresh may ask for; nothing: no scope is sent.

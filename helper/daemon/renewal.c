@@ -7,6 +7,7 @@
 #include "daemon/account_impl.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 static int64_t server_min_s(const struct account *account)
 {
@@ -146,9 +147,9 @@ void renewal_arm(struct account *account)
 void renewal_spread(struct account *account)
 {
 	int64_t margin_ms = account->entry->granted_s * 500;
-	uint32_t random;
+	uint32_t random = 0; /* without randomness it is at once */
 
-	evutil_secure_rng_get_bytes(&random, sizeof(random));
+	(void)!getrandom(&random, sizeof(random), 0);
 	account->not_before_ms = clock_boot_ms() +
 	    (margin_ms > 0 ? random % margin_ms : 0);
 }

@@ -216,10 +216,14 @@ static enum fault start_flow(struct signin *signin, struct why *why)
 		.event = happened,
 		.ctx = signin,
 	};
+	enum fault fault;
 
 	if (provider_check_flow(signin->provider, signin->kind, why) !=
 	    FAULT_NONE)
 		return FAULT_CONFIG_ERROR;
+	fault = grant_draw_serial(signin->serial, why);
+	if (fault != FAULT_NONE)
+		return fault;
 	switch (signin->kind) {
 	case FLOW_DEVICE: return start_device(signin, &target, why);
 	case FLOW_BROWSER: return start_browser(signin, &target, why);

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "daemon/choose.h"
+#include "daemon/grant.h"
 #include "daemon/profile.h"
 #include "daemon/signin.h"
 
@@ -32,6 +33,7 @@ struct signin {
 	int64_t registered_s;
 	enum flow_kind wished;
 	char reason[320];
+	char serial[GRANT_SERIAL_BYTES + 1];
 	struct entry *entry;   /* until it is kept */
 	answered_fn *answered; /* of the open question; NULL: none is */
 	signin_event_fn *fn;

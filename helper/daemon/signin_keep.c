@@ -9,7 +9,6 @@
 #include <strings.h>
 
 #include "daemon/accounts.h"
-#include "daemon/grant.h"
 
 #define SAID_BYTES 800
 
@@ -113,6 +112,7 @@ void signin_keep(struct signin *signin, struct reply_token *token)
 		.provider = signin->provider,
 		.flow = signin->kind,
 		.servers = span_of(signin->servers),
+		.serial = signin->serial,
 	};
 	struct now now = engine_now();
 

@@ -32,6 +32,7 @@ struct keyring {
 struct keyring_stage {
 	const struct keyring *keyring;
 	struct safefile_tmp tmp;
+	unsigned char nonce[SEAL_NONCE_BYTES];
 	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
 };
 
@@ -247,7 +248,19 @@ static enum fault make_stage(struct keyring *keyring, struct span account,
 enum fault keyring_stage_new(struct keyring *keyring, struct span account,
     struct keyring_stage **stage_out, struct why *why)
 {
-	return make_stage(keyring, account, 0, stage_out, why);
+	struct keyring_stage *stage = NULL;
+	enum fault fault;
+
+	fault = make_stage(keyring, account, 0, &stage, why);
+	if (fault == FAULT_NONE)
+		fault = safefile_random(stage->nonce, sizeof(stage->nonce),
+		    why);
+	if (fault != FAULT_NONE) {
+		keyring_stage_free(stage);
+		return fault;
+	}
+	*stage_out = stage;
+	return FAULT_NONE;
 }
 
 void keyring_stage_free(struct keyring_stage *stage)
@@ -260,10 +273,12 @@ void keyring_stage_free(struct keyring_stage *stage)
 
 /* The bytes of the file: the record, sealed where there is a key. */
 static enum fault make_record(const struct keyring *keyring,
-    const struct entry *entry, struct buf *out)
+    const struct entry *entry, const struct keyring_stage *stage,
+    struct buf *out, struct why *why)
 {
 	struct buf plain = BUF_INIT(ENTRY_MAX_BYTES);
 	char folded[ACCOUNT_MAX_BYTES + 1];
+	unsigned char nonce[SEAL_NONCE_BYTES];
 	enum fault fault;
 
 	if (keyring->key == NULL)
@@ -271,8 +286,12 @@ static enum fault make_record(const struct keyring *keyring,
 	fault = entry_encode(entry, &plain);
 	if (fault == FAULT_NONE)
 		fault = keyring_fold(span_of(entry->account), folded);
+	if (stage != NULL)
+		memcpy(nonce, stage->nonce, sizeof(nonce));
+	else if (fault == FAULT_NONE)
+		fault = safefile_random(nonce, sizeof(nonce), why);
 	if (fault == FAULT_NONE)
-		fault = seal_entry(keyring->key, span_of(folded),
+		fault = seal_entry(keyring->key, nonce, span_of(folded),
 		    buf_span(&plain), out);
 	buf_drop(&plain);
 	return fault;
@@ -289,10 +308,12 @@ enum fault keyring_save(struct keyring *keyring, const struct entry *entry,
 	fault = name_file(span_of(entry->account), leaf, why);
 	if (fault != FAULT_NONE)
 		goto out;
-	fault = make_record(keyring, entry, &bytes);
+	fault = make_record(keyring, entry, stage, &bytes, why);
 	if (fault == FAULT_NONE && stage != NULL &&
 	    strcmp(stage->leaf, leaf) != 0)
 		fault = FAULT_GRAMMAR;
+	if (fault == FAULT_IO)
+		goto out;
 	if (fault != FAULT_NONE) {
 		why_set(why, 0, "the record cannot be written: %s",
 		    fault_text(fault));

@@ -101,7 +101,8 @@ enum fault keyring_load(struct keyring *keyring, struct span account,
 
 /*
  * keyring_stage_new - make the new file and reserve the size of the old
- * record and 32 KiB, before a refresh token is spent
+ * record and 32 KiB, and draw what sealing needs, before a refresh token is
+ * spent
  *
  * FAULT_NONE; FAULT_READ_ONLY (EROFS, EACCES, EPERM); FAULT_IO with
  * why.err ENOSPC, EDQUOT, EFBIG and others (the process must ignore

@@ -286,25 +286,36 @@ static int reserve(int fd, off_t size)
 	return err;
 }
 
-/* A new file under a name nobody can have guessed; -1 and errno. */
-static int make_file(int dirfd, struct safefile_tmp *tmp)
+enum fault safefile_random(void *out, size_t n, struct why *why)
 {
-	uint64_t random;
-	int fd = -1, tries;
+	if (getrandom(out, n, 0) == (ssize_t)n)
+		return FAULT_NONE;
+	why_set(why, errno, "the kernel gives no random bytes");
+	return FAULT_IO;
+}
 
-	for (tries = 0; fd < 0 && tries < NAME_TRIES; tries++) {
-		if (getrandom(&random, sizeof(random), 0) !=
-		    (ssize_t)sizeof(random))
-			return -1;
+/* A new file under a name nobody can have guessed. */
+static enum fault make_file(int dirfd, struct safefile_tmp *tmp,
+    struct why *why)
+{
+	enum fault fault;
+	uint64_t random;
+	int tries;
+
+	for (tries = 0; tmp->fd < 0 && tries < NAME_TRIES; tries++) {
+		fault = safefile_random(&random, sizeof(random), why);
+		if (fault != FAULT_NONE)
+			return fault;
 		(void)snprintf(tmp->leaf, sizeof(tmp->leaf), ".tmp-%016llx",
 		    (unsigned long long)random);
 		/* For reading too: glibc's own way to reserve wants that. */
-		fd = openat(dirfd, tmp->leaf,
+		tmp->fd = openat(dirfd, tmp->leaf,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd < 0 && errno != EEXIST)
-			return -1;
+		if (tmp->fd < 0 && errno != EEXIST)
+			break;
 	}
-	return fd;
+	return tmp->fd >= 0 ? FAULT_NONE :
+			      failed(errno, "cannot make a file", why);
 }
 
 enum fault safefile_make(int dirfd, off_t size, struct safefile_tmp *tmp_out,
@@ -314,9 +325,9 @@ enum fault safefile_make(int dirfd, off_t size, struct safefile_tmp *tmp_out,
 	enum fault fault;
 	int err;
 
-	tmp.fd = make_file(dirfd, &tmp);
-	if (tmp.fd < 0)
-		return failed(errno, "cannot make a file", why);
+	fault = make_file(dirfd, &tmp, why);
+	if (fault != FAULT_NONE)
+		return fault;
 	if (fchmod(tmp.fd, 0600) != 0) {
 		fault = failed(errno, "fchmod", why);
 		goto out;

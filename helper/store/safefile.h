@@ -58,6 +58,12 @@ enum fault safefile_read_outside(const char *path, size_t max_bytes,
     struct buf *out, struct why *why) MUST_CHECK;
 
 /*
+ * safefile_random - n bytes that nobody can guess, n at most 256.  FAULT_IO
+ * when the kernel gives none: never an abort, unlike arc4random(3).
+ */
+enum fault safefile_random(void *out, size_t n, struct why *why) MUST_CHECK;
+
+/*
  * The steps of a replacement.  safefile_make opens a new file ".tmp-..."
  * (0600 whatever the umask) and reserves size bytes; safefile_put writes,
  * cuts, fsyncs, closes, renames to leaf and fsyncs the directory.  A

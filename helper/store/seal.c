@@ -9,7 +9,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "store/safefile.h"
@@ -18,7 +17,6 @@
 #define KEY_BYTES     32
 #define KEY_FILE_MAX  (2 * KEY_BYTES + 2)
 #define ID_BYTES      8
-#define NONCE_BYTES   12
 #define TAG_BYTES     16
 #define RAW_MAX_BYTES (ENTRY_MAX_BYTES + TAG_BYTES)
 
@@ -184,12 +182,12 @@ static enum fault seal_bytes(const struct seal_key *key, struct span account,
 	return FAULT_NONE;
 }
 
-enum fault seal_entry(const struct seal_key *key, struct span account,
+enum fault seal_entry(const struct seal_key *key,
+    const unsigned char nonce[SEAL_NONCE_BYTES], struct span account,
     struct span plain, struct buf *out)
 {
 	struct buf raw = BUF_INIT(RAW_MAX_BYTES);
-	unsigned char nonce[NONCE_BYTES];
-	struct span nonce_span = { (const char *)nonce, sizeof(nonce) };
+	struct span nonce_span = { (const char *)nonce, SEAL_NONCE_BYTES };
 	struct attr_writer writer;
 	enum fault fault;
 
@@ -197,8 +195,6 @@ enum fault seal_entry(const struct seal_key *key, struct span account,
 		return FAULT_TOO_BIG;
 	if (!attr_is_account(account))
 		return FAULT_GRAMMAR;
-	if (RAND_bytes(nonce, NONCE_BYTES) != 1)
-		return FAULT_INTERNAL;
 	fault = seal_bytes(key, account, plain, nonce, &raw);
 	if (fault == FAULT_NONE) {
 		attr_begin(&writer, out, WIRE_FIRST_ENTRY);
@@ -223,7 +219,7 @@ static enum fault read_sealed(const struct attrs *sealed, struct buf *nonce,
 		fault = base64_get(sealed, "sealed", raw);
 	if (fault == FAULT_NOMEM)
 		return fault;
-	return fault != FAULT_NONE || nonce->n != NONCE_BYTES ||
+	return fault != FAULT_NONE || nonce->n != SEAL_NONCE_BYTES ||
 		raw->n < TAG_BYTES ?
 	    FAULT_GRAMMAR :
 	    FAULT_NONE;
@@ -256,7 +252,7 @@ enum fault unseal_entry(const struct seal_key *key, struct span account,
 {
 	struct buf raw = BUF_INIT(RAW_MAX_BYTES);
 	struct buf plain = BUF_INIT(RAW_MAX_BYTES);
-	struct buf nonce = BUF_INIT(NONCE_BYTES);
+	struct buf nonce = BUF_INIT(SEAL_NONCE_BYTES);
 	struct span whose = attr_get(sealed, ATTR_ACCOUNT);
 	enum fault fault;
 

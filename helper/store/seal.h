@@ -13,6 +13,8 @@
 
 #include "wire/attr.h"
 
+#define SEAL_NONCE_BYTES 12
+
 struct seal_key;
 
 /*
@@ -31,10 +33,14 @@ void seal_key_free(struct seal_key *key);
 
 /*
  * seal_entry - append the sealed list for plain (the encoded entry of
- * account) to out.  FAULT_INTERNAL when OpenSSL fails; FAULT_TOO_BIG;
- * FAULT_NOMEM.
+ * account) to out
+ *
+ * nonce  in: random bytes that were used for nothing before
+ *
+ * FAULT_INTERNAL when OpenSSL fails; FAULT_TOO_BIG; FAULT_NOMEM.
  */
-enum fault seal_entry(const struct seal_key *key, struct span account,
+enum fault seal_entry(const struct seal_key *key,
+    const unsigned char nonce[SEAL_NONCE_BYTES], struct span account,
     struct span plain, struct buf *out) MUST_CHECK;
 
 /*

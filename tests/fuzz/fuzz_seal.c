@@ -12,6 +12,7 @@
 
 const char fuzz_name[] = "seal";
 
+static const unsigned char nonce[SEAL_NONCE_BYTES] = "twelve bytes";
 static struct seal_key *key;
 
 static void make_key(void)
@@ -63,7 +64,7 @@ static void seal_and_open(struct span plain)
 	struct span account = span_of("alice@example.org");
 	struct buf sealed = BUF_INIT(WIRE_LIST_MAX_BYTES);
 	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	enum fault fault = seal_entry(key, account, plain, &sealed);
+	enum fault fault = seal_entry(key, nonce, account, plain, &sealed);
 
 	if (fault != FAULT_NONE) {
 		FUZZ_CHECK(fault == FAULT_TOO_BIG);

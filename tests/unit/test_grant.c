@@ -78,6 +78,7 @@ static struct entry *entry_of(const struct provider *provider)
 		.provider = provider,
 		.flow = FLOW_DEVICE,
 		.servers = BYTES("mail.example"),
+		.serial = "0123456789abcdef",
 	};
 	struct reply_token token = tokens("access-1", "refresh-1");
 	struct entry *entry = NULL;
@@ -220,7 +221,7 @@ static struct entry *renew(const struct entry *entry,
 	struct entry *next = NULL;
 
 	assert_int_equal(grant_prepare(entry, provider, &next), FAULT_NONE);
-	grant_renew(next, token, &later);
+	grant_renew(next, token, "fedcba9876543210", &later);
 	reply_token_drop(token);
 	return next;
 }
