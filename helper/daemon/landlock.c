@@ -109,7 +109,7 @@ static enum fault allow_all(const struct ruleset *set, const char *const *paths,
 /* The resolver's file may be a link to any place. */
 static enum fault allow_resolver(const struct ruleset *set, struct why *why)
 {
-	enum fault fault = FAULT_NONE;
+	enum fault fault;
 	char *path, *slash;
 
 	path = realpath("/etc/resolv.conf", NULL);
@@ -117,10 +117,9 @@ static enum fault allow_resolver(const struct ruleset *set, struct why *why)
 		return FAULT_NONE;
 	slash = strrchr(path, '/');
 	/* Never the root: that would open everything. */
-	if (slash != NULL && slash != path) {
+	if (slash != path)
 		*slash = '\0';
-		fault = allow(set, path, RIGHTS_READ, why);
-	}
+	fault = allow(set, path, RIGHTS_READ, why);
 	free(path);
 	return fault;
 }

@@ -261,6 +261,8 @@ enum fault http_start(struct http *http, const struct http_request *request,
 	exchange->done = done;
 	exchange->ctx = ctx;
 	exchange->patient = request->patient;
+	exchange->named_trust = request->ca_file != NULL ||
+	    request->ca_path != NULL;
 	buf_init(&exchange->sent, HTTP_SENT_MAX_BYTES);
 	buf_init(&exchange->body, HTTP_BODY_MAX_BYTES);
 

@@ -230,10 +230,17 @@ static void timeout_text(const struct http_exchange *exchange,
 			1000);
 }
 
-static void local_text(const char *host, CURLcode code,
+static void local_text(const struct http_exchange *exchange, CURLcode code,
     struct http_answer *answer)
 {
-	if (code == CURLE_SSL_CACERT_BADFILE)
+	const char *host = exchange->host;
+
+	if (code == CURLE_SSL_CACERT_BADFILE && !exchange->named_trust)
+		say(answer,
+		    "this system has no CA certificates, so %.100s cannot be "
+		    "asked: install the package ca-certificates",
+		    host);
+	else if (code == CURLE_SSL_CACERT_BADFILE)
 		say(answer,
 		    "the certificates that ca_file or ca_path names cannot be "
 		    "read, so %.100s cannot be asked",
@@ -276,17 +283,18 @@ static void trouble_text(const struct http_exchange *exchange, CURLcode code,
 	case HTTP_CERTIFICATE:
 		certificate_reason(exchange->reason, reason, sizeof(reason));
 		say(answer,
-		    "the certificate of %.64s is not accepted%s: check "
-		    "ca_file, a TLS-inspecting proxy, and the clock of this "
-		    "machine",
-		    host, reason);
+		    "the certificate of %.64s is not accepted%s: check %s, a "
+		    "TLS-inspecting proxy, and the clock of this machine",
+		    host, reason,
+		    exchange->named_trust ? "ca_file" :
+					    "the package ca-certificates");
 		break;
 	case HTTP_TIMEOUT: timeout_text(exchange, answer); break;
 	case HTTP_TOO_BIG:
 		say(answer, "the answer of %.100s is longer than %d bytes",
 		    host, HTTP_BODY_MAX_BYTES);
 		break;
-	case HTTP_LOCAL: local_text(host, code, answer); break;
+	case HTTP_LOCAL: local_text(exchange, code, answer); break;
 	case HTTP_ANSWERED:
 	case HTTP_CUT:
 		say(answer,

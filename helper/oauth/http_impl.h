@@ -38,7 +38,8 @@ struct http_exchange {
 	struct buf body; /* of the answer */
 	bool broken;	 /* the event loop could not take its socket */
 	bool patient;
-	bool begun; /* curl has it */
+	bool named_trust; /* by ca_file or ca_path */
+	bool begun;	  /* curl has it */
 	char retry_after[HTTP_HEADER_MAX_BYTES];
 	char date[HTTP_HEADER_MAX_BYTES];
 	char reason[CURL_ERROR_SIZE];

@@ -344,7 +344,8 @@ def test_bad_certificates_are_refused_with_the_reason(
 
 
 def test_the_systems_authorities_do_not_vouch_for_ours(idp, refresh):
-    assert_failed(refresh(ca_file=None), trouble="certificate")
+    assert_failed(refresh(ca_file=None), trouble="certificate",
+                  text="check the package ca-certificates")
 
 
 def test_a_ca_file_that_was_mended_is_taken_at_once(helper, tmp_path):
