@@ -1,17 +1,35 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * command - what every verb has: the options of the command, which helper
- * was meant, and the account argument
+ * command - what stands on the command line, and what its exit status says
  */
 #ifndef MAILTOKEN_CLI_COMMAND_H
 #define MAILTOKEN_CLI_COMMAND_H
 
-#include "cli/args.h"
 #include "wire/address.h"
 #include "wire/attr.h"
 
-#define COMMAND_OPTIONS 6
+#define COMMAND_LIST_MAX 32
+
+/* mailtoken(1), EXIT STATUS */
+enum outcome {
+	OUTCOME_DONE = 0,
+	OUTCOME_NO = 1,
+	OUTCOME_USAGE = 2,
+	OUTCOME_LATER = 75, /* EX_TEMPFAIL */
+	OUTCOME_DENIED = 77 /* EX_NOPERM */
+};
+
+/* outcome_of - the exit status of a fault: the only such map. */
+enum outcome outcome_of(enum fault fault);
+
+/* outcome_worse - the worse of two: no before later before done. */
+enum outcome outcome_worse(enum outcome a, enum outcome b);
+
+struct command_list {
+	size_t n;
+	const char *at[COMMAND_LIST_MAX];
+};
 
 enum command_helper {
 	COMMAND_OWN, /* this user's */
@@ -19,14 +37,18 @@ enum command_helper {
 	COMMAND_NAMED /* --socket or MAILTOKEN_SOCKET */
 };
 
+/* Values point into argv; NULL, false and 0 where nothing was given. */
 struct command {
 	const char *verb;
-	int argc; /* behind the verb */
-	char **argv;
-	struct args_words words; /* set by command_words() */
+	char **words; /* behind the verb */
+	size_t n_words;
+
 	bool system, user, json, help, version;
-	const char *socket;
-	struct args_option options[COMMAND_OPTIONS];
+	bool all, any_name, as_delegate, browser, due, keep_local, no_revoke,
+	    replace, yes;
+	const char *socket, *account, *config, *exec, *flow, *issuer,
+	    *min_validity, *protocols, *provider;
+	struct command_list servers;
 
 	/* Set by start_choose(). */
 	enum command_helper helper;
@@ -35,27 +57,40 @@ struct command {
 	struct address address;
 };
 
-void command_init(struct command *command);
+/*
+ * command_parse - read the options and words of argv, in any order; "--" ends
+ * the options.  The first word is the verb.  FAULT_GRAMMAR, why having the
+ * sentence.
+ */
+enum fault command_parse(struct command *command, int argc, char **argv,
+    struct why *why) MUST_CHECK;
 
 /*
- * command_words - read the arguments behind the verb: its own options, the
- * options of the command, of which --system, --user and --socket exclude
- * each other, and min..max words.  FAULT_GRAMMAR after the user has been
- * told.
+ * command_takes - whether all options that were given are those of every
+ * verb or stand in usage, the line of arguments of this one.  FAULT_GRAMMAR.
  */
-enum fault command_words(struct command *command, struct args_table options,
-    size_t min, size_t max) MUST_CHECK;
+enum fault command_takes(const struct command *command, const char *usage,
+    struct why *why) MUST_CHECK;
+
+/* command_usage - tell what is wrong and where the usage is. */
+enum outcome command_usage(const struct command *command, const char *what);
 
 /* command_account - whether the word is an account; told if not. */
 enum fault command_account(const char *word) MUST_CHECK;
 
 /* command_servers - whether each is a mail server or *.suffix; told. */
-enum fault command_servers(const struct args_list *servers) MUST_CHECK;
+enum fault command_servers(const struct command *command) MUST_CHECK;
 
 /* command_no_core - before a token comes: no core file shall have it. */
 void command_no_core(void);
 
-/* command_usage - tells where the usage is; gives FAULT_GRAMMAR. */
-enum fault command_usage(const struct command *command, const char *what);
+/*
+ * What can stand behind "mailtoken".  Each verb has a file of its own: it
+ * builds a request, asks, prints the answer and returns the exit status.
+ */
+typedef enum outcome verb_fn(struct command *command);
+
+verb_fn login_run, logout_run, status_run, token_run, refresh_run, watch_run,
+    import_run, export_run, reload_run, version_run;
 
 #endif

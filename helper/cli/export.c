@@ -4,20 +4,18 @@
  * mailtoken export: records as the keyring has them, one behind the other,
  * for import.  They hold refresh tokens: never to a terminal.
  */
-#include "cli/verbs.h"
-
-#include "cli/print.h"
+#include "cli/screen.h"
 #include "cli/talk.h"
 #include "wire/base64.h"
 
 #define NAMES_MAX_BYTES (64 * 1024 * 1024)
 
 static enum fault take_data(void *ctx, const struct attrs *list,
-    struct why *why)
+    struct buf *out, struct why *why)
 {
-	struct buf *record = ctx;
-	enum fault fault = base64_get(list, ATTR_DATA, record);
+	enum fault fault = base64_get(list, ATTR_DATA, ctx);
 
+	(void)out;
 	if (fault != FAULT_NONE)
 		why_set(why, 0, "the helper's answer has no record");
 	return fault;
@@ -25,10 +23,11 @@ static enum fault take_data(void *ctx, const struct attrs *list,
 
 /* Not before all of it has come. */
 static enum fault write_out(void *ctx, const struct attrs *last,
-    struct why *why)
+    struct buf *out, struct why *why)
 {
 	(void)last;
-	return print_answer(ctx, why);
+	(void)out;
+	return screen_answer(ctx, why);
 }
 
 static enum outcome write_one(struct command *command, const char *account)
@@ -56,18 +55,14 @@ static enum outcome write_all(struct command *command)
 	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
 	struct talk_request request;
 	enum outcome all, one;
-	size_t at = 0;
-	char *end;
+	size_t at;
 
 	talk_begin(&request, VERB_EXPORT);
-	all = talk_names(command, &request, &names);
-	one = all;
-	while (one != OUTCOME_LATER && at < names.n) {
-		end = memchr(names.p + at, '\n', names.n - at);
-		*end = '\0';
+	one = all = talk_names(command, &request, &names);
+	for (at = 0; one != OUTCOME_LATER && at < names.n;
+	     at += strlen(names.p + at) + 1) {
 		one = write_one(command, names.p + at);
 		all = outcome_worse(all, one);
-		at = (size_t)(end + 1 - names.p);
 	}
 	buf_drop(&names);
 	return all;
@@ -78,22 +73,19 @@ enum outcome export_run(struct command *command)
 	enum outcome all = OUTCOME_DONE;
 	size_t i;
 
-	if (command_words(command, ARGS_NONE, 0, SIZE_MAX) != FAULT_NONE)
-		return OUTCOME_USAGE;
-	for (i = 0; i < command->words.n; i++)
-		if (command_account(command->words.at[i]) != FAULT_NONE)
+	for (i = 0; i < command->n_words; i++)
+		if (command_account(command->words[i]) != FAULT_NONE)
 			return OUTCOME_USAGE;
-	if (print_on_terminal()) {
-		print_say("this would show refresh tokens: give standard "
-			  "output to a file or, better, to a program that "
-			  "encrypts, as mailtoken(1) shows");
+	if (screen_is_terminal()) {
+		screen_say("this would show refresh tokens: give standard "
+			   "output to a file or, better, to a program that "
+			   "encrypts, as mailtoken(1) shows");
 		return OUTCOME_USAGE;
 	}
 	command_no_core();
-	if (command->words.n == 0)
+	if (command->n_words == 0)
 		return write_all(command);
-	for (i = 0; i < command->words.n; i++)
-		all = outcome_worse(all,
-		    write_one(command, command->words.at[i]));
+	for (i = 0; i < command->n_words; i++)
+		all = outcome_worse(all, write_one(command, command->words[i]));
 	return all;
 }

@@ -4,29 +4,22 @@
  * mailtoken import: files of other programs, and what export wrote, to the
  * helper, which understands them.
  */
-#include "cli/verbs.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "cli/json.h"
-#include "cli/print.h"
+#include "cli/screen.h"
 #include "cli/talk.h"
 #include "wire/base64.h"
 
 #define FOREIGN_MAX_BYTES 65536 /* both files in base64 fit one list */
 #define SASL_XOAUTH2_CONF "/etc/sasl-xoauth2.conf"
-#define ANSWER_MAX_BYTES  65536
 
 struct import {
 	struct command *command;
 	const char *format;
-	const char *account;
-	const char *config;
-	struct args_list servers;
-	bool replace;
-	struct buf defaults;
+	struct buf defaults; /* sasl-xoauth2's own configuration */
 	size_t done;
 	enum outcome outcome; /* the worst */
 };
@@ -86,21 +79,20 @@ static enum fault read_file(const char *path, struct buf *out, struct why *why)
 	return fault;
 }
 
-static enum fault show(void *ctx, const struct attrs *list, struct why *why)
+static enum fault show(void *ctx, const struct attrs *list, struct buf *out,
+    struct why *why)
 {
-	const struct import *import = ctx;
-	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
-	struct buf line = BUF_INIT(ANSWER_MAX_BYTES);
+	const struct command *command = ctx;
 
+	(void)why;
 	talk_warn(list);
-	if (import->command->json)
-		return json_show(list, why);
-	buf_add(&line, attr_get(list, ATTR_ACCOUNT));
-	buf_add_lit(&line, " is imported (provider ");
-	buf_add(&line, attr_get(list, ATTR_PROVIDER));
-	buf_add_lit(&line, ")");
-	print_sentence(&out, &line, 4);
-	return print_answer(&out, why);
+	if (command->json)
+		json_line(out, list);
+	else
+		screen_line(out, "%.*s is imported (provider %.*s)",
+		    SPAN(attr_get(list, ATTR_ACCOUNT)),
+		    SPAN(attr_get(list, ATTR_PROVIDER)));
+	return FAULT_NONE;
 }
 
 /* What is said of a refusal names where the data came from. */
@@ -109,7 +101,7 @@ static void send_one(struct import *import, const char *where,
 {
 	const struct talk_take take = {
 		.each = show,
-		.ctx = import,
+		.ctx = import->command,
 		.subject = where,
 		.done = "imported",
 	};
@@ -119,8 +111,8 @@ static void send_one(struct import *import, const char *where,
 	talk_begin(&request, VERB_IMPORT);
 	talk_put(&request, ATTR_FORMAT, import->format);
 	talk_put(&request, ATTR_ACCOUNT, account);
-	talk_put_list(&request, ATTR_SERVERS, &import->servers);
-	talk_put(&request, ATTR_REPLACE, import->replace ? "yes" : NULL);
+	talk_put_list(&request, ATTR_SERVERS, &import->command->servers);
+	talk_put_flag(&request, ATTR_REPLACE, import->command->replace);
 	base64_put(&request.writer, ATTR_DATA, data);
 	if (import->defaults.n > 0)
 		base64_put(&request.writer, ATTR_DEFAULTS,
@@ -162,7 +154,7 @@ static enum fault import_own(struct import *import, struct why *why)
 		    "standard input is not what mailtoken export writes");
 	if (fault == FAULT_NONE && import->done == 0 &&
 	    import->outcome == OUTCOME_DONE)
-		print_say("standard input has no record: nothing to import");
+		screen_say("standard input has no record: nothing to import");
 	buf_drop(&in);
 	return fault;
 }
@@ -174,7 +166,7 @@ static enum fault import_mutt(struct import *import, struct why *why)
 
 	fault = read_all(STDIN_FILENO, "standard input", &in, why);
 	if (fault == FAULT_NONE)
-		send_one(import, "standard input", import->account,
+		send_one(import, "standard input", import->command->account,
 		    buf_span(&in));
 	buf_drop(&in);
 	return fault;
@@ -183,8 +175,9 @@ static enum fault import_mutt(struct import *import, struct why *why)
 /* Its own configuration may be missing: token files can say all. */
 static enum fault read_defaults(struct import *import, struct why *why)
 {
-	if (import->config != NULL)
-		return read_file(import->config, &import->defaults, why);
+	if (import->command->config != NULL)
+		return read_file(import->command->config, &import->defaults,
+		    why);
 	if (access(SASL_XOAUTH2_CONF, F_OK) != 0)
 		return FAULT_NONE;
 	return read_file(SASL_XOAUTH2_CONF, &import->defaults, why);
@@ -196,8 +189,8 @@ static const char *account_of(const struct import *import, const char *path)
 	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
 
-	if (import->account != NULL)
-		return import->account;
+	if (import->command->account != NULL)
+		return import->command->account;
 	return strchr(name, '@') != NULL && attr_is_account(span_of(name)) ?
 	    name :
 	    NULL;
@@ -205,34 +198,34 @@ static const char *account_of(const struct import *import, const char *path)
 
 static void say_postfix(void)
 {
-	print_say(
+	screen_say(
 	    "what is left to do for Postfix: in the password map of "
 	    "smtp_sasl_password_maps (mostly /etc/postfix/sasl_passwd) take "
 	    "away the colon and the path of the token file, so that a line "
 	    "reads \"[smtp.example.com]:587 user@example.com\", and run "
 	    "postmap on it");
-	print_say("in main.cf keep smtp_sasl_auth_enable = yes, "
-		  "smtp_sasl_mechanism_filter = xoauth2 and "
-		  "smtp_sasl_tls_security_options = noanonymous; take away "
-		  "smtp_sasl_auth_cache_name");
-	print_say("then run postfix reload, and mailtoken refresh ACCOUNT for "
-		  "each account: only that shows that the grant works; until "
-		  "it has, keep the token files, and to go back give Postfix "
-		  "its old settings again");
-	print_say("when it has, remove sasl-xoauth2, which offers the same "
-		  "mechanism and would renew the same grant");
+	screen_say("in main.cf keep smtp_sasl_auth_enable = yes, "
+		   "smtp_sasl_mechanism_filter = xoauth2 and "
+		   "smtp_sasl_tls_security_options = noanonymous; take away "
+		   "smtp_sasl_auth_cache_name");
+	screen_say("then run postfix reload, and mailtoken refresh ACCOUNT for "
+		   "each account: only that shows that the grant works; until "
+		   "it has, keep the token files, and to go back give Postfix "
+		   "its old settings again");
+	screen_say("when it has, remove sasl-xoauth2, which offers the same "
+		   "mechanism and would renew the same grant");
 }
 
-static enum fault import_files(struct import *import,
-    const struct args_words *files, struct why *why)
+static enum fault import_files(struct import *import, struct why *why)
 {
+	const struct command *command = import->command;
 	struct buf data = BUF_INIT(FOREIGN_MAX_BYTES / 2);
 	enum fault fault;
 	size_t i;
 
 	fault = read_defaults(import, why);
-	for (i = 1; fault == FAULT_NONE && i < files->n; i++) {
-		const char *path = files->at[i];
+	for (i = 1; fault == FAULT_NONE && i < command->n_words; i++) {
+		const char *path = command->words[i];
 
 		fault = read_file(path, &data, why);
 		if (fault == FAULT_NONE)
@@ -240,67 +233,62 @@ static enum fault import_files(struct import *import,
 			    buf_span(&data));
 		buf_drop(&data);
 	}
-	if (import->done > 0 && !import->command->json)
+	if (import->done > 0 && !command->json)
 		say_postfix();
 	return fault;
 }
 
-static enum fault check_words(const struct import *import,
-    const struct args_words *words)
+static const char *find_wrong(const struct command *command)
 {
-	bool files = strcmp(import->format, FORMAT_SASL_XOAUTH2) == 0;
-	bool own = strcmp(import->format, FORMAT_MAILTOKEN) == 0;
-	const char *wrong = NULL;
+	const char *format = command->n_words > 0 ? command->words[0] : "";
+	bool files = strcmp(format, FORMAT_SASL_XOAUTH2) == 0;
+	bool own = strcmp(format, FORMAT_MAILTOKEN) == 0;
 
-	if (!files && !own && strcmp(import->format, FORMAT_MUTT_OAUTH2) != 0)
-		wrong = "import takes " FORMAT_SASL_XOAUTH2
-			", " FORMAT_MUTT_OAUTH2 " or " FORMAT_MAILTOKEN;
-	else if (files != (words->n > 1))
-		wrong = files ? "the token files are missing" :
-				"the data comes on standard input";
-	else if (import->config != NULL && !files)
-		wrong = "--config goes with " FORMAT_SASL_XOAUTH2;
-	else if (import->account != NULL && words->n > 2)
-		wrong = "--account goes with one file";
-	else if ((import->account != NULL || import->servers.n > 0) && own)
-		wrong = "--account and --server go with files of other "
-			"programs";
-	if (wrong != NULL)
-		return command_usage(import->command, wrong);
-	if (command_servers(&import->servers) != FAULT_NONE)
-		return FAULT_GRAMMAR;
-	return import->account != NULL ? command_account(import->account) :
-					 FAULT_NONE;
+	if (command->n_words == 0)
+		return "the kind of data is missing: sasl-xoauth2, "
+		       "mutt_oauth2 or mailtoken";
+	if (!files && !own && strcmp(format, FORMAT_MUTT_OAUTH2) != 0)
+		return "import takes " FORMAT_SASL_XOAUTH2
+		       ", " FORMAT_MUTT_OAUTH2 " or " FORMAT_MAILTOKEN;
+	if (files != (command->n_words > 1))
+		return files ? "the token files are missing" :
+			       "the data comes on standard input";
+	if (command->config != NULL && !files)
+		return "--config goes with " FORMAT_SASL_XOAUTH2;
+	if (command->account != NULL && command->n_words > 2)
+		return "--account goes with one file";
+	if ((command->account != NULL || command->servers.n > 0) && own)
+		return "--account and --server go with files of other "
+		       "programs";
+	return NULL;
 }
 
 enum outcome import_run(struct command *command)
 {
-	struct import import = { .command = command,
-		.defaults = BUF_INIT(FOREIGN_MAX_BYTES / 2) };
-	const struct args_option options[] = {
-		{ .name = "config", .value = &import.config },
-		{ .name = "account", .value = &import.account },
-		{ .name = "server", .list = &import.servers },
-		{ .name = "replace", .flag = &import.replace },
+	struct import import = {
+		.command = command,
+		.format = command->words[0],
+		.defaults = BUF_INIT(FOREIGN_MAX_BYTES / 2),
 	};
+	const char *wrong = find_wrong(command);
 	struct why why = { .err = 0 };
 	enum fault fault;
 
-	if (command_words(command, ARGS_TABLE(options), 1, SIZE_MAX) !=
-	    FAULT_NONE)
+	if (wrong != NULL)
+		return command_usage(command, wrong);
+	if (command_servers(command) != FAULT_NONE ||
+	    (command->account != NULL &&
+		command_account(command->account) != FAULT_NONE))
 		return OUTCOME_USAGE;
-	import.format = command->words.at[0];
-	if (check_words(&import, &command->words) != FAULT_NONE)
-		return OUTCOME_USAGE;
-	if (command->words.n == 1 && isatty(STDIN_FILENO) == 1) {
-		print_say("the data comes on standard input, and that is a "
-			  "terminal: give it a file or a pipe, as mailtoken(1) "
-			  "shows");
+	if (command->n_words == 1 && isatty(STDIN_FILENO) == 1) {
+		screen_say("the data comes on standard input, and that is a "
+			   "terminal: give it a file or a pipe, as "
+			   "mailtoken(1) shows");
 		return OUTCOME_USAGE;
 	}
 	command_no_core();
 	if (strcmp(import.format, FORMAT_SASL_XOAUTH2) == 0)
-		fault = import_files(&import, &command->words, &why);
+		fault = import_files(&import, &why);
 	else if (strcmp(import.format, FORMAT_MUTT_OAUTH2) == 0)
 		fault = import_mutt(&import, &why);
 	else
@@ -308,6 +296,6 @@ enum outcome import_run(struct command *command)
 	buf_drop(&import.defaults);
 	if (fault == FAULT_NONE)
 		return import.outcome;
-	print_say("%s", why.text);
+	screen_say("%s", why.text);
 	return fault == FAULT_NOMEM ? OUTCOME_LATER : OUTCOME_NO;
 }

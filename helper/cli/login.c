@@ -3,18 +3,15 @@
  *
  * mailtoken login: the dialogue of a sign-in.
  */
-#include "cli/verbs.h"
-
 #include <unistd.h>
 
-#include "cli/browser.h"
 #include "cli/json.h"
 #include "cli/mx.h"
 #include "cli/paste.h"
-#include "cli/print.h"
+#include "cli/screen.h"
 #include "cli/signin.h"
+#include "cli/start.h"
 #include "cli/talk.h"
-#include "cli/text.h"
 
 #define MX_MAX_BYTES	 1000
 #define CHOICE_MAX_BYTES 8192
@@ -23,15 +20,8 @@
 struct login {
 	struct command *command;
 	const char *account;
-	const char *provider;
-	const char *flow;
-	const char *issuer;
-	const char *protocols;
-	struct args_list servers;
-	bool as_delegate;
 	bool plain;    /* for programs: lines or JSON */
 	bool declined; /* we answered no */
-	bool browser;  /* open the link */
 	struct paste paste;
 	struct signin signin;
 };
@@ -40,20 +30,22 @@ struct login {
 static enum fault show_plain(const struct login *login,
     const struct attrs *list, struct why *why)
 {
-	struct buf out = BUF_INIT(2 * WIRE_LIST_MAX_BYTES);
+	struct buf out = BUF_INIT(TALK_SHOWN_MAX_BYTES);
 	size_t i;
 
-	if (login->command->json)
-		return json_show(list, why);
+	if (login->command->json) {
+		json_line(&out, list);
+		return screen_answer(&out, why);
+	}
 	if (!attr_has(list, ATTR_EVENT))
 		buf_add_lit(&out, ATTR_EVENT "=" EVENT_DONE "\n");
 	for (i = 1; i < list->n; i++) {
 		buf_add(&out, list->at[i].name);
 		buf_add_lit(&out, "=");
-		text_plain(&out, list->at[i].value);
+		screen_plain(&out, list->at[i].value);
 		buf_add_lit(&out, "\n");
 	}
-	return print_answer(&out, why);
+	return screen_answer(&out, why);
 }
 
 /* Where a human can say no to what it leads to. */
@@ -63,7 +55,7 @@ static void put_mx(const struct login *login, struct talk_request *request)
 	struct buf names = BUF_INIT(MX_MAX_BYTES);
 
 	if (login->plain || isatty(STDIN_FILENO) != 1 || at == NULL ||
-	    login->provider != NULL || login->issuer != NULL)
+	    login->command->provider != NULL || login->command->issuer != NULL)
 		return;
 	mx_find(at + 1, &names);
 	if (names.n > 0)
@@ -74,15 +66,17 @@ static void put_mx(const struct login *login, struct talk_request *request)
 static void build_request(const struct login *login,
     struct talk_request *request)
 {
+	const struct command *command = login->command;
+
 	talk_begin(request, VERB_SIGN_IN);
 	talk_put(request, ATTR_ACCOUNT, login->account);
-	talk_put(request, ATTR_PROVIDER, login->provider);
-	talk_put(request, ATTR_FLOW, login->flow);
-	talk_put(request, ATTR_ISSUER, login->issuer);
-	talk_put(request, ATTR_PROTOCOLS, login->protocols);
+	talk_put(request, ATTR_PROVIDER, command->provider);
+	talk_put(request, ATTR_FLOW, command->flow);
+	talk_put(request, ATTR_ISSUER, command->issuer);
+	talk_put(request, ATTR_PROTOCOLS, command->protocols);
 	put_mx(login, request);
-	talk_put_list(request, ATTR_SERVERS, &login->servers);
-	talk_put(request, ATTR_AS_DELEGATE, login->as_delegate ? "yes" : NULL);
+	talk_put_list(request, ATTR_SERVERS, &command->servers);
+	talk_put_flag(request, ATTR_AS_DELEGATE, command->as_delegate);
 }
 
 static enum fault send_answer(struct talk *talk, struct span answer,
@@ -114,12 +108,12 @@ static enum fault answer(struct login *login, struct talk *talk,
 	paste_close(&login->paste);
 	signin_clear(&login->signin);
 	if (known && !login->plain && isatty(STDIN_FILENO) == 1)
-		yes = print_confirm(attr_get(&talk->list, ATTR_TEXT));
+		yes = screen_confirm(attr_get(&talk->list, ATTR_TEXT));
 	else if (other)
-		print_say("somebody else signed in; if that is meant, sign in "
-			  "again with --as-delegate");
+		screen_say("somebody else signed in; if that is meant, sign in "
+			   "again with --as-delegate");
 	else
-		print_say("the helper asks what this version cannot answer");
+		screen_say("the helper asks what this version cannot answer");
 	login->declined = !yes;
 	return send_answer(talk, span_of(yes ? "yes" : "no"), why);
 }
@@ -131,7 +125,7 @@ static void ask_for_address(struct login *login, const struct attrs *event)
 	if (isatty(STDIN_FILENO) != 1)
 		return;
 	if (login->plain)
-		print_say_text(attr_get(event, ATTR_TEXT));
+		screen_say("%.*s", SPAN(attr_get(event, ATTR_TEXT)));
 	else
 		signin_prompt(&login->signin, event);
 }
@@ -155,27 +149,24 @@ static void open_link(const struct login *login, const struct attrs *event)
 	char link[SIGNIN_LINK_BYTES];
 	struct why why = { .err = 0 };
 
-	if (!login->browser || !signin_link(event, link) ||
+	if (!login->command->browser || !signin_link(event, link) ||
 	    strncmp(link, "https://", 8) != 0)
 		return;
-	if (browser_open(link, &why) != FAULT_NONE)
-		print_say("%s", why.text);
+	if (start_browser(link, &why) != FAULT_NONE)
+		screen_say("%s", why.text);
 }
 
 /* With which provider and how, and why so. */
 static void say_choice(const struct attrs *event)
 {
 	struct buf out = BUF_INIT(CHOICE_MAX_BYTES);
-	struct buf line = BUF_INIT(CHOICE_MAX_BYTES);
 	struct why why;
 
 	if (!attr_has(event, ATTR_TEXT))
 		return;
-	buf_add_lit(&line, "Signing in with ");
-	buf_add(&line, attr_get(event, ATTR_TEXT));
-	buf_add_lit(&line, ".");
-	print_sentence(&out, &line, 0);
-	(void)!print_answer(&out, &why);
+	screen_line(&out, "Signing in with %.*s.",
+	    SPAN(attr_get(event, ATTR_TEXT)));
+	(void)!screen_answer(&out, &why);
 }
 
 /* One event that does not end the sign-in. */
@@ -252,13 +243,13 @@ static enum outcome finish(const struct login *login, struct talk *talk)
 
 	if (login->plain &&
 	    show_plain(login, &talk->list, &why) != FAULT_NONE) {
-		print_say("%s", why.text);
+		screen_say("%s", why.text);
 		return OUTCOME_NO;
 	}
 	if (fault != FAULT_NONE && !login->declined)
 		return talk_refused(login->command, talk);
 	if (login->declined) {
-		print_say("%s was not signed in, and nothing was kept",
+		screen_say("%s was not signed in, and nothing was kept",
 		    login->account);
 		return OUTCOME_NO;
 	}
@@ -305,41 +296,32 @@ static bool is_meant(const struct login *login)
 	    strpbrk(login->account, " \t\"<>,;") == NULL)
 		return true;
 	if (login->plain || isatty(STDIN_FILENO) != 1) {
-		print_say("%s is no mail address; if that is the account's "
-			  "name all the same, add --any-name",
+		screen_say("%s is no mail address; if that is the account's "
+			   "name all the same, add --any-name",
 		    login->account);
 		return false;
 	}
 	buf_add_str(&question, login->account);
 	buf_add_lit(&question,
 	    " is no mail address. Is that the account's name all the same?");
-	yes = print_confirm(buf_span(&question));
+	yes = screen_confirm(buf_span(&question));
 	buf_drop(&question);
 	return yes;
 }
 
 enum outcome login_run(struct command *command)
 {
-	struct login login = { .command = command, .paste = PASTE_INIT };
-	bool any_name = false;
-	const struct args_option options[] = {
-		{ .name = "provider", .value = &login.provider },
-		{ .name = "flow", .value = &login.flow },
-		{ .name = "issuer", .value = &login.issuer },
-		{ .name = "protocols", .value = &login.protocols },
-		{ .name = "server", .list = &login.servers },
-		{ .name = "browser", .flag = &login.browser },
-		{ .name = "as-delegate", .flag = &login.as_delegate },
-		{ .name = "any-name", .flag = &any_name },
+	struct login login = {
+		.command = command,
+		.account = command->words[0],
+		.plain = command->json || !screen_is_terminal(),
+		.paste = PASTE_INIT,
 	};
 
-	if (command_words(command, ARGS_TABLE(options), 1, 1) != FAULT_NONE ||
-	    command_account(command->words.at[0]) != FAULT_NONE ||
-	    command_servers(&login.servers) != FAULT_NONE)
+	if (command_account(login.account) != FAULT_NONE ||
+	    command_servers(command) != FAULT_NONE)
 		return OUTCOME_USAGE;
-	login.account = command->words.at[0];
-	login.plain = command->json || !print_on_terminal();
-	if (!any_name && !is_meant(&login))
+	if (!command->any_name && !is_meant(&login))
 		return OUTCOME_USAGE;
 	return sign_in(&login);
 }

@@ -3,70 +3,60 @@
  *
  * mailtoken logout: forget an account, or all of them.
  */
-#include "cli/verbs.h"
-
 #include <stdio.h>
-#include <unistd.h>
 
 #include "cli/json.h"
-#include "cli/print.h"
+#include "cli/screen.h"
 #include "cli/talk.h"
 
-#define ANSWER_MAX_BYTES   65536
 #define ACCOUNTS_MAX_BYTES (64 * 1024 * 1024)
 
 struct logout {
 	struct command *command;
 	const char *account; /* the one that is being forgotten */
 	bool revoked;	     /* it was, by the provider */
-	bool all, yes, no_revoke, keep_local;
 };
 
-static enum fault show(void *ctx, const struct attrs *list, struct why *why)
+static enum fault show(void *ctx, const struct attrs *list, struct buf *out,
+    struct why *why)
 {
 	struct logout *logout = ctx;
-	struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
-	struct buf line = BUF_INIT(ANSWER_MAX_BYTES);
+	const struct command *command = logout->command;
+	const char *done = " is signed out: what was kept for it is deleted.";
 
+	(void)why;
 	logout->revoked = attr_is(list, ATTR_REVOKED, "yes");
-	if (logout->command->json)
-		return json_show(list, why);
-	buf_add_str(&line, logout->account);
-	if (!attr_is(list, ATTR_DELETED, "no"))
-		buf_add_lit(&line,
-		    " is signed out: what was kept for it is deleted.");
-	else if (logout->keep_local)
-		buf_add_lit(&line, " is kept here.");
-	else
-		buf_add_lit(&line, " had nothing to delete.");
-	print_sentence(&out, &line, 0);
-	if (logout->revoked) {
-		buf_add_lit(&line, "The provider has ended the grant.");
-		print_sentence(&out, &line, 0);
+	if (command->json) {
+		json_line(out, list);
+		return FAULT_NONE;
 	}
-	if (attr_has(list, ATTR_TEXT)) {
-		buf_add(&line, attr_get(list, ATTR_TEXT));
-		print_sentence(&out, &line, 0);
-	}
-	if (!logout->all)
-		talk_whose(logout->command, &out);
-	return print_answer(&out, why);
+	if (attr_is(list, ATTR_DELETED, "no"))
+		done = command->keep_local ? " is kept here." :
+					     " had nothing to delete.";
+	screen_line(out, "%s%s", logout->account, done);
+	if (logout->revoked)
+		screen_line(out, "The provider has ended the grant.");
+	if (attr_has(list, ATTR_TEXT))
+		screen_line(out, "%.*s", SPAN(attr_get(list, ATTR_TEXT)));
+	if (!command->all)
+		talk_whose(command, out);
+	return FAULT_NONE;
 }
 
-static enum outcome forget(struct logout *logout, const char *account)
+static enum outcome forget(struct command *command, const char *account)
 {
-	const struct talk_take take = { .last = show, .ctx = logout };
+	struct logout logout = { .command = command, .account = account };
+	const struct talk_take take = { .last = show, .ctx = &logout };
 	struct talk_request request;
 	enum outcome outcome;
 
-	logout->account = account;
 	talk_begin(&request, VERB_FORGET);
 	talk_put(&request, ATTR_ACCOUNT, account);
-	talk_put(&request, ATTR_REVOKE, logout->no_revoke ? "no" : NULL);
-	talk_put(&request, ATTR_KEEP_LOCAL, logout->keep_local ? "yes" : NULL);
-	outcome = talk_run(logout->command, &request, &take);
+	talk_put(&request, ATTR_REVOKE, command->no_revoke ? "no" : NULL);
+	talk_put_flag(&request, ATTR_KEEP_LOCAL, command->keep_local);
+	outcome = talk_run(command, &request, &take);
 	/* With nothing deleted, only the provider's word counts. */
-	if (outcome == OUTCOME_DONE && logout->keep_local && !logout->revoked)
+	if (outcome == OUTCOME_DONE && command->keep_local && !logout.revoked)
 		return OUTCOME_NO;
 	return outcome;
 }
@@ -79,83 +69,58 @@ static bool agrees(size_t n)
 	    n == 1 ? "Sign out %zu account?" :
 		     "Sign out %zu accounts, all there are?",
 	    n);
-	return print_confirm(span_of(question));
+	return screen_confirm(span_of(question));
 }
 
-static enum outcome forget_each(struct logout *logout, struct buf *names)
+static enum outcome forget_each(struct command *command, struct span names)
 {
 	enum outcome worst = OUTCOME_DONE;
 	size_t i, n = 0;
 
-	for (i = 0; i < names->n; i++) {
-		if (names->p[i] != '\n')
-			continue;
-		names->p[i] = '\0';
-		n++;
-	}
+	for (i = 0; i < names.n; i++)
+		n += names.p[i] == '\0';
 	if (n == 0)
-		print_say("no account is signed in, or none that this user "
-			  "may see");
-	if (n > 0 && !logout->yes && !agrees(n)) {
-		print_say("nothing was signed out");
+		screen_say("no account is signed in, or none that this user "
+			   "may see");
+	if (n > 0 && !command->yes && !agrees(n)) {
+		screen_say("nothing was signed out");
 		return OUTCOME_NO;
 	}
-	for (i = 0; i < names->n; i += strlen(names->p + i) + 1)
-		worst = outcome_worse(worst, forget(logout, names->p + i));
+	for (i = 0; i < names.n; i += strlen(names.p + i) + 1)
+		worst = outcome_worse(worst, forget(command, names.p + i));
 	return worst;
 }
 
-static enum outcome forget_all(struct logout *logout)
+static enum outcome forget_all(struct command *command)
 {
 	struct buf names = BUF_INIT(ACCOUNTS_MAX_BYTES);
 	struct talk_request request;
 	enum outcome outcome;
 
 	talk_begin(&request, VERB_STATUS);
-	outcome = talk_names(logout->command, &request, &names);
+	outcome = talk_names(command, &request, &names);
 	if (outcome == OUTCOME_DONE)
-		outcome = forget_each(logout, &names);
+		outcome = forget_each(command, buf_span(&names));
 	buf_drop(&names);
 	return outcome;
 }
 
-static bool check(const struct logout *logout)
-{
-	const char *wrong = NULL;
-
-	if (logout->all == (logout->command->words.n > 0))
-		wrong = "either an account or --all is needed";
-	else if (logout->yes && !logout->all)
-		wrong = "--yes is for --all";
-	else if (logout->no_revoke && logout->keep_local)
-		wrong = "--no-revoke and --keep-local leave nothing to do";
-	if (wrong != NULL) {
-		(void)command_usage(logout->command, wrong);
-		return false;
-	}
-	if (!logout->all)
-		return command_account(logout->command->words.at[0]) ==
-		    FAULT_NONE;
-	if (logout->yes || (isatty(STDIN_FILENO) == 1 && print_on_terminal()))
-		return true;
-	(void)command_usage(logout->command,
-	    "--all asks on a terminal; elsewhere it needs --yes");
-	return false;
-}
-
 enum outcome logout_run(struct command *command)
 {
-	struct logout logout = { .command = command };
-	const struct args_option options[] = {
-		{ .name = "all", .flag = &logout.all },
-		{ .name = "yes", .flag = &logout.yes },
-		{ .name = "no-revoke", .flag = &logout.no_revoke },
-		{ .name = "keep-local", .flag = &logout.keep_local },
-	};
-
-	if (command_words(command, ARGS_TABLE(options), 0, 1) != FAULT_NONE ||
-	    !check(&logout))
-		return OUTCOME_USAGE;
-	return logout.all ? forget_all(&logout) :
-			    forget(&logout, command->words.at[0]);
+	if (command->all == (command->n_words > 0))
+		return command_usage(command,
+		    "either an account or --all is needed");
+	if (command->yes && !command->all)
+		return command_usage(command, "--yes is for --all");
+	if (command->no_revoke && command->keep_local)
+		return command_usage(command,
+		    "--no-revoke and --keep-local leave nothing to do");
+	if (command->all && !command->yes && !screen_can_ask())
+		return command_usage(command,
+		    "--all asks on a terminal; elsewhere it needs --yes");
+	if (command->all)
+		return forget_all(command);
+	return command_account(command->words[0]) == FAULT_NONE ?
+	    forget(command, command->words[0]) :
+	    OUTCOME_USAGE;
 }

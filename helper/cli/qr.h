@@ -1,9 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * qr - a link as a picture for a telephone
- *
- * qr.c draws with libqrencode; qr_none.c, built without it, draws nothing.
+ * qr - a link as a picture for a telephone, drawn with libqrencode
  */
 #ifndef MAILTOKEN_CLI_QR_H
 #define MAILTOKEN_CLI_QR_H
@@ -17,7 +15,8 @@
  * colours        in: paint it black on white whatever the terminal's colours
  *                are
  *
- * Gives whether it did: not when it would be too large.
+ * Gives whether it did: not when it would be too large, never without
+ * libqrencode.
  */
 bool qr_draw(const char *link, size_t columns, size_t rows, bool colours,
     struct buf *out);

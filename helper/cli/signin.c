@@ -5,15 +5,15 @@
  */
 #include "cli/signin.h"
 
+#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
 
-#include "cli/print.h"
 #include "cli/qr.h"
+#include "cli/screen.h"
 #include "cli/talk.h"
-#include "cli/text.h"
 
 #define SCREEN_MAX_BYTES 65536
 #define LIFE_MAX_S	 86400
@@ -24,21 +24,15 @@ static void put(struct buf *out)
 {
 	struct why why;
 
-	(void)!print_answer(out, &why);
-}
-
-static void add_line(struct buf *out, const char *text)
-{
-	const struct text_box box = { .columns = print_columns() };
-
-	text_wrap(out, span_of(text), &box);
+	(void)!screen_answer(out, &why);
 }
 
 static void add_shown(struct buf *out, struct span text)
 {
 	buf_add_lit(out, "    ");
-	print_bold(out, text);
-	buf_add_lit(out, "\n");
+	buf_add_str(out, screen_colours() ? "\033[1m" : "");
+	screen_plain(out, text);
+	buf_add_str(out, screen_colours() ? "\033[0m\n" : "\n");
 }
 
 /* How many rows of the terminal whole lines take. */
@@ -50,8 +44,8 @@ static size_t rows_of(struct span lines)
 		if (lines.p[i] != '\n')
 			continue;
 		rows += 1 +
-		    text_columns((struct span){ lines.p + start, i - start }) /
-			print_columns();
+		    screen_width((struct span){ lines.p + start, i - start }) /
+			screen_columns();
 		start = i + 1;
 	}
 	return rows;
@@ -79,11 +73,11 @@ static void add_picture(struct buf *out, const struct attrs *event,
 	struct buf picture = BUF_INIT(SCREEN_MAX_BYTES);
 	char link[SIGNIN_LINK_BYTES];
 
-	if (!print_pictures() || ++taken >= print_rows() ||
+	if (!screen_pictures() || ++taken >= screen_rows() ||
 	    !signin_link(event, link))
 		return;
-	if (qr_draw(link, print_columns(), print_rows() - taken,
-		print_colours(), &picture)) {
+	if (qr_draw(link, screen_columns(), screen_rows() - taken,
+		screen_colours(), &picture)) {
 		buf_add_lit(out, "The link as a picture, for a telephone:\n");
 		buf_add(out, buf_span(&picture));
 	}
@@ -128,21 +122,16 @@ void signin_show(struct signin *signin, const char *account,
 	bool comes_back = is_here(attr_get(event, ATTR_REDIRECT_URI));
 	struct buf out = BUF_INIT(2 * SCREEN_MAX_BYTES);
 	struct buf words = BUF_INIT(SCREEN_MAX_BYTES);
-	char line[ACCOUNT_MAX_BYTES + 80];
 
 	begin(signin, event);
-	(void)snprintf(line, sizeof(line),
-	    code ? "To sign in %s, open this page in a browser on any device:" :
-		comes_back ?
-		   "To sign in %s, open this link in a browser on this "
-		   "computer:" :
-		   "To sign in %s, open this link in a browser on any device:",
-	    account);
-	add_line(&words, line);
+	screen_line(&words, "To sign in %s, open this %s:", account,
+	    code	   ? "page in a browser on any device" :
+		comes_back ? "link in a browser on this computer" :
+			     "link in a browser on any device");
 	add_shown(&words,
 	    attr_get(event, code ? ATTR_VERIFICATION_URI : ATTR_URL));
 	if (code) {
-		add_line(&words, "and enter this code:");
+		screen_line(&words, "and enter this code:");
 		add_shown(&words, attr_get(event, ATTR_USER_CODE));
 	}
 	add_picture(&out, event,
@@ -156,22 +145,14 @@ void signin_show(struct signin *signin, const char *account,
 void signin_prompt(struct signin *signin, const struct attrs *event)
 {
 	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
-	struct buf line = BUF_INIT(SCREEN_MAX_BYTES);
 	struct span text = attr_get(event, ATTR_TEXT);
-	char first[1];
 
 	signin_clear(signin);
 	signin->shown = true;
 	signin->prompted = true;
-	if (text.n > 0) {
-		first[0] = text.p[0];
-		if (first[0] >= 'a' && first[0] <= 'z')
-			first[0] = (char)(first[0] - 'a' + 'A');
-		buf_add(&line, (struct span){ first, 1 });
-		buf_add(&line, (struct span){ text.p + 1, text.n - 1 });
-		buf_add_lit(&line, ".");
-		print_sentence(&out, &line, 0);
-	}
+	if (text.n > 0)
+		screen_line(&out, "%c%.*s.", toupper((unsigned char)text.p[0]),
+		    (int)text.n - 1, text.p + 1);
 	buf_add_lit(&out, "Paste the address you ended at: ");
 	put(&out);
 }
@@ -192,13 +173,14 @@ void signin_waiting(struct signin *signin, const struct attrs *event)
 /* What the time is rounded up to: a plain terminal gets a line a minute. */
 static int64_t step_s(void)
 {
-	return print_in_place() ? 1 : 60;
+	return screen_in_place() ? 1 : 60;
 }
 
 void signin_tick(struct signin *signin)
 {
 	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
 	int64_t left = left_s(signin), step = step_s();
+	char clock[32];
 
 	left = (left + step - 1) / step * step;
 	/* The helper's clock and ours may differ by a moment: never go up. */
@@ -206,15 +188,17 @@ void signin_tick(struct signin *signin)
 	    (signin->said_s >= 0 && left >= signin->said_s))
 		return;
 	signin->said_s = left;
-	if (print_in_place())
-		buf_add_lit(&out, "\r");
-	buf_add_lit(&out, "Waiting for you; ");
-	if (print_in_place())
-		text_clock(&out, left);
-	else
-		text_duration(&out, left);
-	buf_add_lit(&out, " left");
-	buf_add_str(&out, print_in_place() ? "\033[K" : "\n");
+	if (screen_in_place()) {
+		(void)snprintf(clock, sizeof(clock), "%lld:%02lld",
+		    (long long)(left / 60), (long long)(left % 60));
+		buf_add_lit(&out, "\rWaiting for you; ");
+		buf_add_str(&out, clock);
+		buf_add_lit(&out, " left\033[K");
+	} else {
+		buf_add_lit(&out, "Waiting for you; ");
+		screen_duration(&out, left);
+		buf_add_lit(&out, " left\n");
+	}
 	put(&out);
 }
 
@@ -234,7 +218,7 @@ void signin_clear(struct signin *signin)
 {
 	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
 
-	if (signin->shown && print_in_place())
+	if (signin->shown && screen_in_place())
 		buf_add_lit(&out, "\r\033[K");
 	else if (signin->prompted)
 		buf_add_lit(&out, "\n");
@@ -260,35 +244,22 @@ void signin_done(const struct command *command, const char *account,
     const struct attrs *done)
 {
 	struct buf out = BUF_INIT(SCREEN_MAX_BYTES);
-	struct buf line = BUF_INIT(SCREEN_MAX_BYTES);
 	struct span servers = attr_get(done, ATTR_SERVERS);
 	struct span identity = attr_get(done, ATTR_IDENTITY);
 
-	if (attr_has(done, ATTR_TEXT)) {
-		/* Nobody had to sign in. */
-		buf_add(&line, attr_get(done, ATTR_TEXT));
-		buf_add_lit(&line, ".");
-	} else {
-		buf_add_str(&line, account);
-		buf_add_lit(&line, " is signed in (provider ");
-		buf_add(&line, attr_get(done, ATTR_PROVIDER));
-		buf_add_lit(&line, ").");
-	}
-	print_sentence(&out, &line, 0);
-	if (identity.n > 0 && !is_among(account, identity)) {
-		buf_add_lit(&line, "It was ");
-		buf_add(&line, identity);
-		buf_add_lit(&line, " who signed in for it.");
-		print_sentence(&out, &line, 0);
-	}
-	if (servers.n > 0) {
-		buf_add_lit(&line, "Tokens for ");
-		buf_add(&line, servers);
-		buf_add_lit(&line, " are kept fresh from now on.");
-	} else {
-		buf_add_lit(&line, "Its tokens are kept fresh from now on.");
-	}
-	print_sentence(&out, &line, 0);
+	if (attr_has(done, ATTR_TEXT)) /* nobody had to sign in */
+		screen_line(&out, "%.*s.", SPAN(attr_get(done, ATTR_TEXT)));
+	else
+		screen_line(&out, "%s is signed in (provider %.*s).", account,
+		    SPAN(attr_get(done, ATTR_PROVIDER)));
+	if (identity.n > 0 && !is_among(account, identity))
+		screen_line(&out, "It was %.*s who signed in for it.",
+		    SPAN(identity));
+	if (servers.n > 0)
+		screen_line(&out, "Tokens for %.*s are kept fresh from now on.",
+		    SPAN(servers));
+	else
+		screen_line(&out, "Its tokens are kept fresh from now on.");
 	talk_whose(command, &out);
 	put(&out);
 }
@@ -310,7 +281,7 @@ void signin_catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = cancel };
 
-	newline_first = print_on_terminal() ? 1 : 0;
+	newline_first = screen_is_terminal() ? 1 : 0;
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 }

@@ -1,18 +1,14 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The choice of the helper, and the fork that starts the user's own.
- *
- * The started helper must keep nothing of its starter: no descriptor (a mail
- * program may run us with its connections open), no signal setting, no
- * terminal, only known names of the environment.
+ * The choice of the helper, and posix_spawn.
  */
 #include "cli/start.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -23,10 +19,10 @@
 #define PAUSE_MS	   20
 #define REASON_MAX_BYTES   4096
 #define REASON_SHOWN_BYTES 400
-#define ENV_MAX		   16
-#define ENV_MAX_BYTES	   1024
-#define ENV_PATH	   "PATH=/usr/local/bin:/usr/bin:/bin"
-#define DESCRIPTORS_MAX	   1024 /* closed where /proc does not list them */
+#define DESCRIPTORS_MAX	   1024 /* that a starter may have left open */
+
+/* The link is an argument of the shell, never a part of what it reads. */
+#define BY_VARIABLE "exec ${BROWSER%%:*} \"$1\""
 
 static bool is_there(const char *path)
 {
@@ -155,85 +151,42 @@ bool start_may(const struct command *command)
 	    !has_user_manager();
 }
 
-static bool is_kept(const char *setting)
+/* stdin and stdout are /dev/null, and stderr unless words is a pipe. */
+static int spawn(pid_t *pid_out, char *const *argv, int words)
 {
-	static const char *const kept[] = {
-		"HOME=",
-		"USER=",
-		"LOGNAME=",
-		"LANG=",
-		"XDG_RUNTIME_DIR=",
-		"XDG_STATE_HOME=",
-		"XDG_CONFIG_HOME=",
-		"XDG_DATA_HOME=",
-		"XDG_CACHE_HOME=",
-	};
-	size_t i;
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t all, none;
+	int fd, err;
 
-	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (strncmp(setting, kept[i], strlen(kept[i])) == 0)
-			return strlen(setting) < ENV_MAX_BYTES;
-	return false;
-}
-
-static void keep_environment(char **kept)
-{
-	static char path[] = ENV_PATH;
-	size_t n = 0;
-	char **at;
-
-	kept[n++] = path;
-	for (at = environ; *at != NULL && n + 1 < ENV_MAX; at++)
-		if (is_kept(*at))
-			kept[n++] = *at;
-	kept[n] = NULL;
-}
-
-static void close_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	const struct dirent *entry;
-	int64_t fd;
-
-	if (dir == NULL) {
-		for (fd = 3; fd < DESCRIPTORS_MAX; fd++)
-			(void)close((int)fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL)
-		if (attr_number(span_of(entry->d_name), 3, INT32_MAX, &fd) ==
-			FAULT_NONE &&
-		    fd != dirfd(dir))
-			(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
-	(void)closedir(dir);
-}
-
-static void reset_signals(void)
-{
-	struct sigaction action = { .sa_handler = SIG_DFL };
-	sigset_t none;
-	int i;
-
-	for (i = 1; i < NSIG; i++)
-		(void)sigaction(i, &action, NULL);
+	for (fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MAX; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	(void)sigfillset(&all);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* In the child; comes back only to fail. */
-static void become(const char *program, int null, int words)
-{
-	char name[] = "mailtokend", background[] = "--background";
-	char *argv[] = { name, background, NULL };
-	char *env[ENV_MAX];
-
-	if (setsid() < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-	    dup2(words, 2) < 0 || chdir("/") != 0)
-		return;
-	close_descriptors();
-	reset_signals();
-	keep_environment(env);
-	(void)execve(program, argv, env);
+	err = posix_spawn_file_actions_init(&files);
+	if (err != 0)
+		return err;
+	err = posix_spawnattr_init(&attr);
+	if (err != 0) {
+		(void)posix_spawn_file_actions_destroy(&files);
+		return err;
+	}
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO && err == 0; fd++)
+		err = fd == STDERR_FILENO && words >= 0 ?
+		    posix_spawn_file_actions_adddup2(&files, words, fd) :
+		    posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
+			O_RDWR, 0);
+	(void)posix_spawnattr_setsigdefault(&attr, &all);
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setflags(&attr,
+	    POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
+		POSIX_SPAWN_SETSIGMASK);
+	if (err == 0)
+		err = posix_spawnp(pid_out, argv[0], &files, &attr, argv,
+		    environ);
+	(void)posix_spawnattr_destroy(&attr);
+	(void)posix_spawn_file_actions_destroy(&files);
+	return err;
 }
 
 /* What a start that failed said last, behind its own name. */
@@ -290,34 +243,48 @@ static enum fault wait_for(pid_t pid, int words, int64_t deadline_ms,
 enum fault start_helper(const char *program, int64_t deadline_ms,
     struct why *why)
 {
-	int words[2] = { -1, -1 };
+	char *path = strdup(program), background[] = "--background";
+	char *argv[] = { path, background, NULL };
+	int words[2] = { -1, -1 }, err;
 	enum fault fault;
-	pid_t pid;
-	int null;
+	pid_t pid = -1;
 
-	if (access(program, X_OK) != 0) {
-		why_set(why, errno, "cannot run %s", program);
-		return FAULT_NOT_FOUND;
-	}
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
-		why_set(why, errno, null < 0 ? "/dev/null" : "pipe");
-		if (null >= 0)
-			(void)close(null);
+	if (path == NULL || pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
+		why_set(why, errno, "pipe");
+		free(path);
 		return FAULT_IO;
 	}
-	pid = fork();
-	if (pid == 0) {
-		become(program, null, words[1]);
-		_exit(126);
-	}
-	fault = FAULT_IO;
-	if (pid > 0)
+	err = spawn(&pid, argv, words[1]);
+	if (err == 0) {
 		fault = wait_for(pid, words[0], deadline_ms, why);
-	else
-		why_set(why, errno, "fork");
+	} else {
+		fault = err == ENOENT || err == EACCES ? FAULT_NOT_FOUND :
+							 FAULT_IO;
+		why_set(why, err, "cannot run %s", program);
+	}
 	(void)close(words[0]);
 	(void)close(words[1]);
-	(void)close(null);
+	free(path);
 	return fault;
+}
+
+enum fault start_browser(const char *link, struct why *why)
+{
+	const char *named = getenv("BROWSER");
+	bool by_variable = named != NULL && named[0] != '\0';
+	char shell[] = "/bin/sh", option[] = "-c", text[] = BY_VARIABLE,
+	     name[] = "sh", open[] = "xdg-open";
+	char *copy = strdup(link);
+	char *const by_shell[] = { shell, option, text, name, copy, NULL };
+	char *const by_desktop[] = { open, copy, NULL };
+	pid_t pid;
+	int err = ENOMEM;
+
+	if (copy != NULL)
+		err = spawn(&pid, by_variable ? by_shell : by_desktop, -1);
+	free(copy);
+	if (err == 0)
+		return FAULT_NONE;
+	why_set(why, err, "starting a browser");
+	return FAULT_IO;
 }

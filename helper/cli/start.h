@@ -1,10 +1,12 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * start - which helper to ask, and starting the user's own
+ * start - which helper to ask, and the programs that this one starts
  *
  * A helper is started only where nothing else would: never by root, never
- * where a user manager of systemd runs.
+ * where a user manager of systemd runs.  What is started keeps no descriptor
+ * (a mail program may run us with its connections open), no setting of a
+ * signal and no terminal of its starter.
  */
 #ifndef MAILTOKEN_CLI_START_H
 #define MAILTOKEN_CLI_START_H
@@ -50,5 +52,16 @@ bool start_may(const struct command *command);
  */
 enum fault start_helper(const char *program, int64_t deadline_ms,
     struct why *why) MUST_CHECK;
+
+/*
+ * start_browser - open a link: $BROWSER, the first of a list with colons,
+ * else xdg-open(1); never waited for
+ *
+ * link  in: https and nothing but printable ASCII
+ *
+ * FAULT_IO with errno in why when no process could be made.  What the
+ * browser makes of it cannot be known.
+ */
+enum fault start_browser(const char *link, struct why *why) MUST_CHECK;
 
 #endif

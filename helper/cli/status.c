@@ -1,24 +1,22 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * mailtoken status: a table of accounts.
+ * mailtoken status: a table of accounts, in the order of their names.
  */
-#include "cli/verbs.h"
+#include <stdlib.h>
 
 #include "cli/json.h"
-#include "cli/print.h"
-#include "cli/table.h"
+#include "cli/screen.h"
 #include "cli/talk.h"
-#include "cli/text.h"
 
-#define OUT_MAX_BYTES ((size_t)1 << 30)
-
-static const char state_empty[] = "empty";
+#define OUT_MAX_BYTES	  ((size_t)1 << 30)
+#define CELLS		  3  /* of a row; the note below it is one more */
+#define FIRST_MIN_COLUMNS 20 /* of the first cell before it is cut */
 
 struct status {
 	const struct command *command;
-	struct table table; /* for humans */
-	struct buf json;    /* for programs */
+	struct buf cells; /* for humans: each with a NUL */
+	struct buf json;  /* for programs */
 	size_t n;
 };
 
@@ -33,123 +31,158 @@ static void add_life(struct buf *out, const struct attrs *attrs)
 		buf_add_lit(out, "-");
 		return;
 	}
-	left_s = expires_s - print_now_s();
+	left_s = expires_s - screen_now_s();
 	if (left_s <= 0)
 		buf_add_lit(out, "expired");
 	else
-		text_duration(out, left_s);
+		screen_duration(out, left_s);
 }
 
 /* Why the account is not well, and when that may change. */
 static void add_note(struct buf *out, const struct attrs *attrs)
 {
 	struct span text = attr_get(attrs, ATTR_TEXT);
-	int64_t next_s, in_s;
+	int64_t next_s;
 
+	if (attr_is(attrs, ATTR_STATE, "empty"))
+		return;
 	buf_add(out, text);
 	if (attr_get_int(attrs, ATTR_NEXT_TRY, 1, INT64_MAX, &next_s) !=
 	    FAULT_NONE)
 		return;
-	in_s = next_s - print_now_s();
-	if (text.n > 0)
-		buf_add_lit(out, " ");
-	buf_add_lit(out, "(next try in ");
-	text_duration(out, in_s);
+	buf_add_str(out, text.n > 0 ? " (next try in " : "(next try in ");
+	screen_duration(out, next_s - screen_now_s());
 	buf_add_lit(out, ")");
 }
 
-static void add_row(struct table *table, const struct attrs *attrs)
+static void end_cell(struct buf *cells)
 {
-	buf_add(&table->text, attr_get(attrs, ATTR_ACCOUNT));
-	table_next(table);
-	buf_add(&table->text, attr_get(attrs, ATTR_STATE));
-	if (attr_is(attrs, ATTR_UNSAVED, "yes"))
-		buf_add_lit(&table->text, ", unsaved");
-	table_next(table);
-	add_life(&table->text, attrs);
-	table_next(table);
-	if (!attr_is(attrs, ATTR_STATE, state_empty))
-		add_note(&table->text, attrs);
-	table_next(table);
-}
-
-static void add_titles(struct table *table)
-{
-	static const char *const titles[] = {
-		"ACCOUNT",
-		"STATE",
-		"EXPIRES IN",
-		"",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
-		buf_add_str(&table->text, titles[i]);
-		table_next(table);
-	}
+	buf_add(cells, (struct span){ "", 1 });
 }
 
 static enum fault add_account(void *ctx, const struct attrs *list,
-    struct why *why)
+    struct buf *out, struct why *why)
 {
 	struct status *status = ctx;
-	enum fault fault;
+	struct buf *kept = status->command->json ? &status->json :
+						   &status->cells;
 
+	(void)out;
 	status->n++;
 	if (status->command->json) {
-		buf_add_str(&status->json, status->n == 1 ? "[" : ",\n ");
-		json_object(&status->json, list);
-		fault = buf_fault(&status->json);
+		buf_add_str(kept, status->n == 1 ? "[" : ",\n ");
+		json_object(kept, list);
 	} else {
-		add_row(&status->table, list);
-		fault = buf_fault(&status->table.text);
+		buf_add(kept, attr_get(list, ATTR_ACCOUNT));
+		end_cell(kept);
+		buf_add(kept, attr_get(list, ATTR_STATE));
+		if (attr_is(list, ATTR_UNSAVED, "yes"))
+			buf_add_lit(kept, ", unsaved");
+		end_cell(kept);
+		add_life(kept, list);
+		end_cell(kept);
+		add_note(kept, list);
+		end_cell(kept);
 	}
-	if (fault != FAULT_NONE)
-		why_set(why, 0, "%s", fault_text(fault));
-	return fault;
+	if (buf_fault(kept) != FAULT_NONE)
+		why_set(why, 0, "%s", fault_text(buf_fault(kept)));
+	return buf_fault(kept);
 }
 
-static void say_warnings(const struct attrs *last)
+struct row {
+	const char *cells[CELLS + 1];
+};
+
+static int by_first_cell(const void *a, const void *b)
+{
+	const struct row *left = a, *right = b;
+
+	return strcmp(left->cells[0], right->cells[0]);
+}
+
+static void print_row(const struct row *row, const size_t *wide,
+    struct buf *out)
 {
 	size_t i;
 
-	for (i = 0; i < last->n; i++)
-		if (span_is(last->at[i].name, ATTR_WARNING))
-			print_say("warning: %.*s", (int)last->at[i].value.n,
-			    last->at[i].value.p);
+	for (i = 0; i + 1 < CELLS; i++) {
+		screen_cut(out, span_of(row->cells[i]), wide[i]);
+		buf_add_lit(out, "  ");
+	}
+	screen_line(out, "%s", row->cells[i]);
+	if (row->cells[CELLS][0] != '\0')
+		screen_line(out, "    %s", row->cells[CELLS]);
 }
 
-static enum fault show(void *ctx, const struct attrs *last, struct why *why)
+/* As wide as the widest cell; the first one gives way to the terminal. */
+static enum fault print_table(const struct status *status, struct buf *out)
+{
+	size_t wide[CELLS] = { 0 }, all = 2 * (CELLS - 1), r, i, columns;
+	const char *at = status->cells.p;
+	struct row *rows = calloc(status->n + 1, sizeof(*rows));
+
+	if (rows == NULL)
+		return FAULT_NOMEM;
+	rows[0] = (struct row){ { "ACCOUNT", "STATE", "EXPIRES IN", "" } };
+	for (r = 1; r <= status->n; r++)
+		for (i = 0; i <= CELLS; i++) {
+			rows[r].cells[i] = at;
+			at += strlen(at) + 1;
+		}
+	qsort(rows + 1, status->n, sizeof(*rows), by_first_cell);
+	for (r = 0; r <= status->n; r++)
+		for (i = 0; i < CELLS; i++) {
+			columns = screen_width(span_of(rows[r].cells[i]));
+			wide[i] = columns > wide[i] ? columns : wide[i];
+		}
+	for (i = 1; i < CELLS; i++)
+		all += wide[i];
+	columns = screen_columns();
+	if (all + wide[0] > columns)
+		wide[0] = columns > all + FIRST_MIN_COLUMNS ? columns - all :
+							      FIRST_MIN_COLUMNS;
+	for (r = 0; r <= status->n; r++)
+		print_row(&rows[r], wide, out);
+	free(rows);
+	return buf_fault(out);
+}
+
+static enum fault show(void *ctx, const struct attrs *last, struct buf *unused,
+    struct why *why)
 {
 	struct status *status = ctx;
 	struct buf out = BUF_INIT(OUT_MAX_BYTES);
 	enum fault fault;
+	size_t i;
 
-	say_warnings(last);
+	(void)unused;
+	for (i = 0; i < last->n; i++)
+		if (span_is(last->at[i].name, ATTR_WARNING))
+			screen_say("warning: %.*s", SPAN(last->at[i].value));
 	if (status->command->json) {
 		buf_add_str(&status->json, status->n == 0 ? "[]\n" : "]\n");
-		return print_answer(&status->json, why);
+		return screen_answer(&status->json, why);
 	}
 	if (status->n == 0) {
-		print_say("no account is signed in, or none that this user "
-			  "may see: run \"mailtoken login ACCOUNT\"");
+		screen_say("no account is signed in, or none that this user "
+			   "may see: run \"mailtoken login ACCOUNT\"");
 		return FAULT_NONE;
 	}
-	fault = table_print(&status->table, print_columns(), &out);
+	fault = print_table(status, &out);
 	if (fault != FAULT_NONE) {
 		why_set(why, 0, "%s", fault_text(fault));
 		buf_drop(&out);
 		return fault;
 	}
 	talk_whose(status->command, &out);
-	return print_answer(&out, why);
+	return screen_answer(&out, why);
 }
 
 enum outcome status_run(struct command *command)
 {
 	struct status status = {
 		.command = command,
-		.table = TABLE_INIT,
+		.cells = BUF_INIT(OUT_MAX_BYTES),
 		.json = BUF_INIT(OUT_MAX_BYTES),
 	};
 	const struct talk_take take = {
@@ -160,17 +193,15 @@ enum outcome status_run(struct command *command)
 	struct talk_request request;
 	enum outcome outcome;
 
-	if (command_words(command, ARGS_NONE, 0, 1) != FAULT_NONE ||
-	    (command->words.n > 0 &&
-		command_account(command->words.at[0]) != FAULT_NONE))
+	if (command->n_words > 0 &&
+	    command_account(command->words[0]) != FAULT_NONE)
 		return OUTCOME_USAGE;
-	add_titles(&status.table);
 	talk_begin(&request, VERB_STATUS);
 	request.as_it_is = true;
-	if (command->words.n > 0)
-		talk_put(&request, ATTR_ACCOUNT, command->words.at[0]);
+	if (command->n_words > 0)
+		talk_put(&request, ATTR_ACCOUNT, command->words[0]);
 	outcome = talk_run(command, &request, &take);
-	buf_drop(&status.table.text);
+	buf_drop(&status.cells);
 	buf_drop(&status.json);
 	return outcome;
 }

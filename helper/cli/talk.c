@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "cli/print.h"
+#include "cli/json.h"
+#include "cli/screen.h"
 #include "cli/start.h"
 #include "wire/ask.h"
 
@@ -79,8 +80,13 @@ void talk_put(struct talk_request *request, const char *name, const char *value)
 		attr_put_str(&request->writer, name, value);
 }
 
+void talk_put_flag(struct talk_request *request, const char *name, bool yes)
+{
+	talk_put(request, name, yes ? "yes" : NULL);
+}
+
 void talk_put_list(struct talk_request *request, const char *name,
-    const struct args_list *words)
+    const struct command_list *words)
 {
 	struct buf line = BUF_INIT(WIRE_LINE_MAX_BYTES);
 	size_t i;
@@ -159,6 +165,22 @@ void talk_close(struct talk *talk)
 	buf_drop(&talk->in);
 }
 
+static enum fault show(const struct talk_take *take, talk_fn *text,
+    const struct attrs *list, struct why *why)
+{
+	struct buf out = BUF_INIT(TALK_SHOWN_MAX_BYTES);
+	enum fault fault = FAULT_NONE;
+
+	if (take->json)
+		json_line(&out, list);
+	else
+		fault = text(take->ctx, list, &out, why);
+	if (fault == FAULT_NONE && (out.n > 0 || out.fault != FAULT_NONE))
+		fault = screen_answer(&out, why);
+	buf_drop(&out);
+	return fault;
+}
+
 static enum fault take_all(struct talk *talk, const struct talk_take *take,
     struct why *why)
 {
@@ -171,7 +193,7 @@ static enum fault take_all(struct talk *talk, const struct talk_take *take,
 			return fault;
 		if (talk_ends(talk) || take->each == NULL)
 			break;
-		fault = take->each(take->ctx, &talk->list, why);
+		fault = show(take, take->each, &talk->list, why);
 		if (fault != FAULT_NONE)
 			return fault;
 	}
@@ -180,7 +202,7 @@ static enum fault take_all(struct talk *talk, const struct talk_take *take,
 		return FAULT_GARBLED;
 	}
 	if (talk_result(talk) == FAULT_NONE && take->last != NULL)
-		return take->last(take->ctx, &talk->list, why);
+		return show(take, take->last, &talk->list, why);
 	return FAULT_NONE;
 }
 
@@ -199,19 +221,21 @@ enum outcome talk_run(struct command *command, struct talk_request *request,
 		outcome = talk_failed(command, fault, &why);
 	} else if (talk_result(&talk) != FAULT_NONE) {
 		if (take->subject != NULL)
-			print_say("%s is not %s:", take->subject, take->done);
+			screen_say("%s is not %s:", take->subject, take->done);
 		outcome = talk_refused(command, &talk);
 	}
 	talk_close(&talk);
 	return outcome;
 }
 
-static enum fault add_name(void *ctx, const struct attrs *list, struct why *why)
+static enum fault add_name(void *ctx, const struct attrs *list, struct buf *out,
+    struct why *why)
 {
 	struct buf *names = ctx;
 
+	(void)out;
 	buf_add(names, attr_get(list, ATTR_ACCOUNT));
-	buf_add_lit(names, "\n");
+	buf_add(names, (struct span){ "", 1 });
 	if (buf_fault(names) != FAULT_NONE)
 		why_set(why, 0, "%s", fault_text(buf_fault(names)));
 	return buf_fault(names);
@@ -233,9 +257,9 @@ static bool say_nothing_begun(const struct why *why)
 	if (why->err != ENOENT || address_user_keyring(keyring) != FAULT_NONE ||
 	    access(keyring, F_OK) == 0)
 		return false;
-	print_say("no account of yours is signed in, and no helper of yours "
-		  "runs (%s): run \"mailtoken login ACCOUNT\", which starts "
-		  "one",
+	screen_say("no account of yours is signed in, and no helper of yours "
+		   "runs (%s): run \"mailtoken login ACCOUNT\", which starts "
+		   "one",
 	    why->text);
 	return true;
 }
@@ -243,11 +267,11 @@ static bool say_nothing_begun(const struct why *why)
 static void say_no_helper(const struct command *command, const struct why *why)
 {
 	if (why->err == 0) {
-		print_say("%s", why->text);
+		screen_say("%s", why->text);
 		return;
 	}
 	if (why->err == EACCES) {
-		print_say("%s: ask the administrator to let you use it",
+		screen_say("%s: ask the administrator to let you use it",
 		    why->text);
 		return;
 	}
@@ -255,21 +279,21 @@ static void say_no_helper(const struct command *command, const struct why *why)
 	case COMMAND_OWN:
 		if (start_may(command) && say_nothing_begun(why))
 			break;
-		print_say("no helper of yours answers (%s): start it with "
-			  "\"systemctl --user enable --now " UNIT " " TIMER
-			  "\", or with \"mailtokend --background\"",
+		screen_say("no helper of yours answers (%s): start it with "
+			   "\"systemctl --user enable --now " UNIT " " TIMER
+			   "\", or with \"mailtokend --background\"",
 		    why->text);
 		break;
 	case COMMAND_SYSTEM:
-		print_say("the system's helper does not answer (%s): start "
-			  "it with \"systemctl enable --now " UNIT "\"%s",
+		screen_say("the system's helper does not answer (%s): start "
+			   "it with \"systemctl enable --now " UNIT "\"%s",
 		    why->text,
 		    command->by_default && getuid() != 0 ?
 			", or take a helper of your own with --user" :
 			"");
 		break;
 	case COMMAND_NAMED:
-		print_say("no helper answers (%s): start mailtokend",
+		screen_say("no helper answers (%s): start mailtokend",
 		    why->text);
 		break;
 	}
@@ -281,16 +305,16 @@ enum outcome talk_failed(const struct command *command, enum fault fault,
 	if (fault == FAULT_NO_HELPER)
 		say_no_helper(command, why);
 	else if (fault == FAULT_TIMEOUT)
-		print_say("the helper did not answer in time: its log says "
-			  "why; try again later");
+		screen_say("the helper did not answer in time: its log says "
+			   "why; try again later");
 	else if (fault == FAULT_GARBLED)
-		print_say("%s: compare the versions with \"mailtoken "
-			  "version\"",
+		screen_say("%s: compare the versions with \"mailtoken "
+			   "version\"",
 		    why->text);
 	else if (fault == FAULT_UNTRUSTED)
-		print_say("%s; nothing was sent", why->text);
+		screen_say("%s; nothing was sent", why->text);
 	else
-		print_say("%s", why->text);
+		screen_say("%s", why->text);
 	return outcome_of(fault);
 }
 
@@ -301,17 +325,17 @@ static void say_hint(const struct command *command, enum fault fault)
 	if (fault != FAULT_UNKNOWN_ACCOUNT && fault != FAULT_DENIED)
 		return;
 	if (command->both)
-		print_say(own ? "your own helper was asked; --system asks "
-				"the system's" :
-				"the system's helper was asked; --user asks "
-				"your own");
+		screen_say(own ? "your own helper was asked; --system asks "
+				 "the system's" :
+				 "the system's helper was asked; --user asks "
+				 "your own");
 	else if (command->by_default && !own && fault == FAULT_DENIED)
-		print_say("the system's helper was asked; --user takes a "
-			  "helper and a keyring of your own");
+		screen_say("the system's helper was asked; --user takes a "
+			   "helper and a keyring of your own");
 	else if (fault == FAULT_UNKNOWN_ACCOUNT)
-		print_say("\"mailtoken status\" lists the accounts this user "
-			  "may see; \"mailtoken login %s\" signs one in",
-		    command->words.n > 0 ? command->words.at[0] : "ACCOUNT");
+		screen_say("\"mailtoken status\" lists the accounts this user "
+			   "may see; \"mailtoken login %s\" signs one in",
+		    command->n_words > 0 ? command->words[0] : "ACCOUNT");
 }
 
 enum outcome talk_refused(const struct command *command,
@@ -323,10 +347,10 @@ enum outcome talk_refused(const struct command *command,
 
 	if (text.n == 0)
 		text = span_of(fault_text(fault));
-	print_say_text(text);
+	screen_say("%.*s", SPAN(text));
 	if (attr_get_int(&talk->list, ATTR_RETRY_AFTER, 1, INT32_MAX,
 		&later_s) == FAULT_NONE)
-		print_say("try again in %lld s", (long long)later_s);
+		screen_say("try again in %lld s", (long long)later_s);
 	say_hint(command, fault);
 	return outcome_of(fault);
 }
@@ -337,25 +361,23 @@ void talk_warn(const struct attrs *list)
 
 	for (i = 0; i < list->n; i++)
 		if (span_is(list->at[i].name, ATTR_WARNING))
-			print_say_text(list->at[i].value);
+			screen_say("%.*s", SPAN(list->at[i].value));
 }
 
 void talk_whose(const struct command *command, struct buf *out)
 {
 	char keyring[ADDRESS_FILE_MAX_BYTES];
-	struct buf line = BUF_INIT(ADDRESS_FILE_MAX_BYTES + 256);
 
-	if (!command->both || !print_on_terminal())
+	if (!command->both || !screen_is_terminal())
 		return;
 	if (command->helper == COMMAND_OWN &&
-	    address_user_keyring(keyring) == FAULT_NONE) {
-		buf_add_lit(&line, "(Your own keyring, ");
-		buf_add_str(&line, keyring);
-		buf_add_lit(&line, "; --system asks the system's helper.)");
-	} else {
-		buf_add_lit(&line, "(The system's keyring, ");
-		buf_add_str(&line, address_system_keyring());
-		buf_add_lit(&line, "; --user asks your own helper.)");
-	}
-	print_sentence(out, &line, 0);
+	    address_user_keyring(keyring) == FAULT_NONE)
+		screen_line(out,
+		    "(Your own keyring, %s; --system asks the system's "
+		    "helper.)",
+		    keyring);
+	else
+		screen_line(out,
+		    "(The system's keyring, %s; --user asks your own helper.)",
+		    address_system_keyring());
 }

@@ -10,8 +10,10 @@
 #define MAILTOKEN_CLI_TALK_H
 
 #include "cli/command.h"
-#include "cli/outcome.h"
 #include "wire/peerio.h"
+
+/* Of what a list becomes on the screen: a byte can take six as JSON. */
+#define TALK_SHOWN_MAX_BYTES (8 * WIRE_LIST_MAX_BYTES)
 
 struct talk {
 	int fd;
@@ -39,9 +41,12 @@ void talk_begin(struct talk_request *request, const char *verb);
 void talk_put(struct talk_request *request, const char *name,
     const char *value);
 
+/* talk_put_flag - yes, if it is set. */
+void talk_put_flag(struct talk_request *request, const char *name, bool yes);
+
 /* talk_put_list - words with blanks between them, if there are any. */
 void talk_put_list(struct talk_request *request, const char *name,
-    const struct args_list *words);
+    const struct command_list *words);
 
 /*
  * talk_open - choose the helper, start the user's if need be, connect, send;
@@ -73,25 +78,30 @@ enum fault talk_result(const struct talk *talk) MUST_CHECK;
 /* talk_close - hang up and wipe; any number of times. */
 void talk_close(struct talk *talk);
 
-typedef enum fault talk_fn(void *ctx, const struct attrs *list,
+/*
+ * talk_fn - append to out what a list is for a human or a pipe; a fault ends
+ * the conversation.  What was appended is written at once.
+ */
+typedef enum fault talk_fn(void *ctx, const struct attrs *list, struct buf *out,
     struct why *why);
 
 struct talk_take {
 	talk_fn *each; /* a list before the last; NULL: there is none */
 	talk_fn *last; /* the last, which says ok; NULL: it says no more */
 	void *ctx;
-	int64_t wait_ms;	    /* for each list; 0: as long as usual */
+	bool json;	 /* the answer is the list itself, a JSON object */
+	int64_t wait_ms; /* for each list; 0: as long as usual */
 	const char *subject, *done; /* "SUBJECT is not DONE:" if refused */
 };
 
 /*
- * talk_run - a whole conversation: open, hand out all lists, close.  Tells
- * why when it comes to nothing; the exit status.
+ * talk_run - a whole conversation: open, show all lists, close.  Tells why
+ * when it comes to nothing; the exit status.
  */
 enum outcome talk_run(struct command *command, struct talk_request *request,
     const struct talk_take *take);
 
-/* talk_names - run it and append the account of each list and a newline. */
+/* talk_names - run it and append the account of each list and a NUL. */
 enum outcome talk_names(struct command *command, struct talk_request *request,
     struct buf *names);
 

@@ -1,52 +1,65 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * mailtoken watch: a line, and a command, for every change of a state.
+ * mailtoken watch: a line, and a command, for every state there is and then
+ * for every change of one.
  *
  * Ends only by a signal, a refusal, or when the first connection fails: a
- * helper that restarts is waited for, and then asked for the states, so that
- * a change in between is told, too.
+ * helper that restarts is waited for, and tells all states again, so that a
+ * change in between is told, too.
  */
-#include "cli/verbs.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/known.h"
 #include "cli/json.h"
-#include "cli/print.h"
+#include "cli/screen.h"
 #include "cli/talk.h"
-#include "cli/text.h"
 
-#define LINE_MAX_BYTES (8 * WIRE_LIST_MAX_BYTES)
-#define AGAIN_MS       500 /* between tries to reach the helper again */
+#define AGAIN_MS 500 /* between tries to reach the helper again */
 
 struct watch {
 	struct command *command;
-	const char *exec;
-	struct known *known;
 	bool began; /* a helper has taken the request once */
 	bool away;  /* and now there is none */
 };
 
+/* As a value of "name=value" pairs on one line, \" and \\ as in strings. */
 static void add_pair(struct buf *out, const struct attrs *attrs,
     const char *name, bool quoted)
 {
+	struct span text = attr_get(attrs, name);
+	size_t i;
+
+	for (i = 0; i < text.n && !quoted; i++)
+		quoted = strchr(" \"\\", text.p[i]) != NULL;
+	quoted = quoted || text.n == 0;
 	buf_add_str(out, name);
-	buf_add_lit(out, "=");
-	text_quoted(out, attr_get(attrs, name), quoted);
+	buf_add_str(out, quoted ? "=\"" : "=");
+	while (text.n > 0) {
+		i = 1;
+		while (i < text.n && text.p[i] != '"' && text.p[i] != '\\')
+			i++;
+		if (text.p[0] == '"' || text.p[0] == '\\')
+			buf_add_lit(out, "\\");
+		screen_plain(out, (struct span){ text.p, i });
+		text.p += i;
+		text.n -= i;
+	}
+	buf_add_str(out, quoted ? "\"" : "");
 }
 
 static enum fault print(const struct watch *watch, const struct attrs *attrs,
     struct why *why)
 {
-	struct buf out = BUF_INIT(LINE_MAX_BYTES);
+	struct buf out = BUF_INIT(TALK_SHOWN_MAX_BYTES);
 
-	if (watch->command->json)
-		return json_show(attrs, why);
+	if (watch->command->json) {
+		json_line(&out, attrs);
+		return screen_answer(&out, why);
+	}
 	add_pair(&out, attrs, ATTR_ACCOUNT, false);
 	buf_add_lit(&out, " ");
 	add_pair(&out, attrs, ATTR_STATE, false);
@@ -55,7 +68,7 @@ static enum fault print(const struct watch *watch, const struct attrs *attrs,
 		buf_add_lit(&out, ATTR_UNSAVED "=yes ");
 	add_pair(&out, attrs, ATTR_TEXT, true);
 	buf_add_lit(&out, "\n");
-	return print_answer(&out, why);
+	return screen_answer(&out, why);
 }
 
 /* In the child. */
@@ -69,12 +82,12 @@ static int export(const struct attrs *attrs)
 		{ ATTR_TEXT, "MAILTOKEN_TEXT" },
 		{ ATTR_PROVIDER, "MAILTOKEN_PROVIDER" },
 	};
-	struct buf value = BUF_INIT(LINE_MAX_BYTES);
+	struct buf value = BUF_INIT(TALK_SHOWN_MAX_BYTES);
 	size_t i;
 	int bad;
 
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		text_plain(&value, attr_get(attrs, pairs[i].attr));
+		screen_plain(&value, attr_get(attrs, pairs[i].attr));
 		bad = setenv(pairs[i].variable, value.p != NULL ? value.p : "",
 		    1);
 		buf_drop(&value);
@@ -96,71 +109,35 @@ static void run_command(const char *exec, const struct attrs *attrs)
 		_exit(126);
 	}
 	if (pid < 0) {
-		print_say("the command could not be started");
+		screen_say("the command could not be started");
 		return;
 	}
 	do
 		got = waitpid(pid, &status, 0);
 	while (got < 0 && errno == EINTR);
 	if (got == pid && WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		print_say("the command ended with status %d",
+		screen_say("the command ended with status %d",
 		    WEXITSTATUS(status));
 	if (got == pid && WIFSIGNALED(status))
-		print_say("the command was ended by signal %d",
+		screen_say("the command was ended by signal %d",
 		    WTERMSIG(status));
 }
 
 static enum fault tell(const struct watch *watch, const struct attrs *list,
     struct why *why)
 {
-	enum fault fault = print(watch, list, why);
-
-	if (fault == FAULT_NONE && watch->exec != NULL)
-		run_command(watch->exec, list);
-	return fault;
-}
-
-/* How known_change() and known_seen() are taken. */
-static enum fault take(const struct watch *watch, const struct attrs *list,
-    enum fault (*judge)(struct known *, const struct attrs *, bool *),
-    struct why *why)
-{
-	bool news = false;
 	enum fault fault;
 
 	if (!attr_has(list, ATTR_ACCOUNT))
 		return FAULT_NONE;
-	fault = judge(watch->known, list, &news);
-	if (fault != FAULT_NONE) {
-		why_set(why, 0, "%s", fault_text(fault));
-		return fault;
-	}
-	return news ? tell(watch, list, why) : FAULT_NONE;
-}
-
-static enum fault tell_gone(const struct watch *watch, struct why *why)
-{
-	struct attrs list = {
-		.n = 3,
-		.at = {
-			{ span_of(WIRE_FIRST), span_of(WIRE_VERSION) },
-			{ span_of(ATTR_ACCOUNT), { NULL, 0 } },
-			{ span_of(ATTR_STATE), span_of("empty") },
-		},
-	};
-	enum fault fault = FAULT_NONE;
-	const char *account;
-
-	while (fault == FAULT_NONE &&
-	    (account = known_gone(watch->known)) != NULL) {
-		list.at[1].value = span_of(account);
-		fault = tell(watch, &list, why);
-	}
+	fault = print(watch, list, why);
+	if (fault == FAULT_NONE && watch->command->exec != NULL)
+		run_command(watch->command->exec, list);
 	return fault;
 }
 
-/* A helper that hangs up inside of a list has died, or let go of us: a command
- * that ran long kept us from reading. */
+/* A helper that hangs up inside of a list has died, or let go of us: a
+ * command that ran long kept us from reading. */
 static enum fault hear(const struct watch *watch, struct talk *talk,
     int64_t end_ms, struct why *why)
 {
@@ -174,30 +151,25 @@ static enum fault hear(const struct watch *watch, struct talk *talk,
 }
 
 /* Once the helper tells changes, so that none can be missed. */
-static enum fault look(const struct watch *watch, struct why *why)
+static enum fault tell_all(const struct watch *watch, struct why *why)
 {
 	struct talk talk = TALK_INIT;
 	struct talk_request request;
-	enum fault fault, heard;
+	enum fault fault = FAULT_NONE, heard;
 
-	known_look(watch->known);
 	talk_begin(&request, VERB_STATUS);
 	request.as_it_is = true;
 	heard = talk_open(&talk, watch->command, &request, why);
-	for (fault = FAULT_NONE; fault == FAULT_NONE;) {
-		if (heard == FAULT_NONE)
-			heard = hear(watch, &talk,
-			    peerio_now_ms() + STEP_MAX_MS, why);
+	while (heard == FAULT_NONE && fault == FAULT_NONE) {
+		heard = hear(watch, &talk, peerio_now_ms() + STEP_MAX_MS, why);
 		if (heard != FAULT_NONE || talk_ends(&talk))
 			break;
-		fault = take(watch, &talk.list, known_seen, why);
+		fault = tell(watch, &talk.list, why);
 	}
 	/* What is refused or breaks off has not told all: it is made again. */
 	if (fault == FAULT_NONE &&
 	    (heard != FAULT_NONE || talk_result(&talk) != FAULT_NONE))
 		fault = heard == FAULT_GARBLED ? heard : FAULT_NO_HELPER;
-	if (fault == FAULT_NONE)
-		fault = tell_gone(watch, why);
 	talk_close(&talk);
 	return fault;
 }
@@ -215,13 +187,13 @@ static enum fault follow(struct watch *watch, struct talk *talk,
 		if (talk_ends(talk))
 			break;
 		if (!attr_is(&talk->list, ATTR_EVENT, EVENT_WATCHING)) {
-			fault = take(watch, &talk->list, known_change, why);
+			fault = tell(watch, &talk->list, why);
 		} else {
 			if (watch->away)
-				print_say("the helper is back");
+				screen_say("the helper is back");
 			watch->away = false;
 			watch->began = true;
-			fault = look(watch, why);
+			fault = tell_all(watch, why);
 		}
 		if (fault != FAULT_NONE)
 			return fault;
@@ -249,7 +221,7 @@ static enum fault reopen(struct watch *watch, struct talk *talk,
 	enum fault fault;
 
 	if (!watch->away)
-		print_say("the helper went away; waiting for it");
+		screen_say("the helper went away; waiting for it");
 	watch->away = true;
 	do {
 		peerio_pause(AGAIN_MS, PEERIO_FOREVER);
@@ -258,44 +230,26 @@ static enum fault reopen(struct watch *watch, struct talk *talk,
 	return fault;
 }
 
-static enum outcome run(struct watch *watch)
+enum outcome watch_run(struct command *command)
 {
+	struct watch watch = { .command = command };
 	struct talk talk = TALK_INIT;
 	struct why why = { .err = 0 };
 	enum outcome outcome = OUTCOME_DONE;
 	enum fault fault;
 
-	fault = open_watch(watch, &talk, &why);
+	fault = open_watch(&watch, &talk, &why);
 	while (fault == FAULT_NONE) {
-		fault = follow(watch, &talk, &why);
-		if (fault != FAULT_NO_HELPER || !watch->began)
+		fault = follow(&watch, &talk, &why);
+		if (fault != FAULT_NO_HELPER || !watch.began)
 			break;
 		talk_close(&talk);
-		fault = reopen(watch, &talk, &why);
+		fault = reopen(&watch, &talk, &why);
 	}
 	if (fault != FAULT_NONE)
-		outcome = talk_failed(watch->command, fault, &why);
+		outcome = talk_failed(command, fault, &why);
 	else if (talk_result(&talk) != FAULT_NONE)
-		outcome = talk_refused(watch->command, &talk);
+		outcome = talk_refused(command, &talk);
 	talk_close(&talk);
-	return outcome;
-}
-
-enum outcome watch_run(struct command *command)
-{
-	struct watch watch = { .command = command };
-	const struct args_option options[] = {
-		{ .name = "exec", .value = &watch.exec },
-	};
-	enum outcome outcome;
-
-	if (command_words(command, ARGS_TABLE(options), 0, 0) != FAULT_NONE)
-		return OUTCOME_USAGE;
-	if (known_new(&watch.known) != FAULT_NONE) {
-		print_say("%s", fault_text(FAULT_NOMEM));
-		return outcome_of(FAULT_NOMEM);
-	}
-	outcome = run(&watch);
-	known_free(watch.known);
 	return outcome;
 }

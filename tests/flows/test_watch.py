@@ -17,8 +17,8 @@ def test_watch_lives_through_a_restart_and_misses_nothing(helper):
             [str(paths.program("mailtoken")), "--socket", helper.socket,
              "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True) as watch:
-        # It has looked once when it is the last to have asked.
-        helper.wait_log("verb=status")
+        assert watch.stdout.readline() == (
+            f'account={JO} state=active text=""\n')
         assert helper.stop() == 0
         assert watch.stderr.readline() == (
             "mailtoken: the helper went away; waiting for it\n")

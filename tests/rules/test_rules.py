@@ -22,7 +22,7 @@ TALL = ("int planted_tall(void)\n{\n" + "\tplanted();\n" * 61
 PLANTED = [
     ("layers", "helper/store/entry.c", '#include "oauth/http.h"\n'),
     ("layers", "helper/oauth/form.c", '#include "store/entry.h"\n'),
-    ("layers", "helper/cli/text.c", '#include "daemon/clock.h"\n'),
+    ("layers", "helper/cli/screen.c", '#include "daemon/clock.h"\n'),
     ("layers", "plugin/who.c", '#include "oauth/form.h"\n'),
     ("layers", "plugin/who.c", "#include <curl/curl.h>\n"),
     ("layers", "helper/wire/buf.c", "#include <openssl/evp.h>\n"),
@@ -33,7 +33,7 @@ PLANTED = [
     ("banned", "helper/daemon/log.c", BODY % "strcpy(a, a);"),
     ("banned", "helper/daemon/log.c", BODY % "sprintf (a, a);"),
     ("banned", "helper/daemon/log.c", BODY % "exit(1);"),
-    ("banned", "helper/cli/text.c", BODY % "strtok(a, a);"),
+    ("banned", "helper/cli/screen.c", BODY % "strtok(a, a);"),
     ("banned", "helper/wire/buf.c", BODY % "a = realloc(a, 1);"),
     ("banned", "helper/oauth/form.c", BODY % "time(NULL);"),
     ("banned", "plugin/who.c", BODY % "umask(0);"),
@@ -58,8 +58,7 @@ PLANTED = [
     ("docs", "helper/wire/words.h", '#define VERB_NEW "brand-new"\n'),
     ("docs", "helper/wire/words.h", '#define ATTR_NEW "brand-new"\n'),
     ("docs", "helper/wire/words.h", '#define EVENT_NEW "brand-new"\n'),
-    ("docs", "helper/cli/token.c", '\t\t{ .name = "brand-new", .flag = &x }'
-     "\n"),
+    ("docs", "helper/cli/command.c", 'OPTION(FLAG, "brand-new", x),\n'),
     ("docs", "helper/daemon/main.c",
      '\t\t{ "brand-new", no_argument, NULL, 0 },\n'),
     ("docs", "helper/daemon/config_parse.c",

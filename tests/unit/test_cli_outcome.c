@@ -3,7 +3,7 @@
  *
  * Exit statuses are those of mailtoken(1).
  */
-#include "cli/outcome.h"
+#include "cli/command.h"
 
 #include "test.h"
 

@@ -1,0 +1,206 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mailtoken: the command.  Owns main, the table of verbs and the usage.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/screen.h"
+#include "wire/near.h"
+
+#define USAGE_MAX_BYTES 8192
+
+static verb_fn help_run;
+
+/* A row: what to type, how many words, and the options that it takes. */
+static const struct verb {
+	const char *name;
+	verb_fn *run;
+	size_t min, max; /* words behind the verb */
+	const char *arguments;
+	const char *purpose;
+} verbs[] = {
+	{ "login", login_run, 1, 1,
+	    "ACCOUNT [--provider NAME | --issuer URL] [--flow FLOW]\n"
+	    "    [--protocols LIST] [--server HOST]... [--as-delegate]\n"
+	    "    [--browser] [--any-name]",
+	    "sign an account in" },
+	{ "logout", logout_run, 0, 1,
+	    "ACCOUNT | --all [--yes] [--no-revoke] [--keep-local]",
+	    "forget an account and end its grant" },
+	{ "status", status_run, 0, 1, "[ACCOUNT]",
+	    "show accounts and their states" },
+	{ "token", token_run, 1, 1,
+	    "ACCOUNT [--server HOST] [--min-validity SECONDS]",
+	    "print an access token" },
+	{ "refresh", refresh_run, 0, 1, "ACCOUNT | --due",
+	    "renew a token now, or all grants that have been idle" },
+	{ "watch", watch_run, 0, 0, "[--exec COMMAND]",
+	    "show each change of a state, or run a command for it" },
+	{ "import", import_run, 0, SIZE_MAX,
+	    "sasl-xoauth2 [--config FILE] [--account ACCOUNT]\n"
+	    "    [--server HOST]... [--replace] FILE...\n"
+	    "mailtoken import mutt_oauth2 [--account ACCOUNT]\n"
+	    "    [--server HOST]... [--replace] < FILE\n"
+	    "mailtoken import mailtoken [--replace] < FILE",
+	    "take grants over from another program, or from export" },
+	{ "export", export_run, 0, SIZE_MAX, "[ACCOUNT]... > FILE",
+	    "write grants out, for a backup or another machine" },
+	{ "reload", reload_run, 0, 0, "",
+	    "have the helper read its configuration" },
+	{ "version", version_run, 0, 0, "",
+	    "show the versions of command and helper" },
+	{ "help", help_run, 0, 1, "[VERB]",
+	    "show this, or how a verb is used" },
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static enum outcome print_out(struct buf *out)
+{
+	struct why why;
+
+	if (screen_answer(out, &why) == FAULT_NONE)
+		return OUTCOME_DONE;
+	screen_say("%s", why.text);
+	return OUTCOME_NO;
+}
+
+static enum outcome usage_of(const struct verb *verb)
+{
+	struct buf out = BUF_INIT(USAGE_MAX_BYTES);
+
+	buf_add_lit(&out, "mailtoken ");
+	buf_add_str(&out, verb->name);
+	buf_add_lit(&out, " ");
+	buf_add_str(&out, verb->arguments);
+	buf_add_lit(&out, "\n    ");
+	buf_add_str(&out, verb->purpose);
+	buf_add_lit(&out, "\n");
+	return print_out(&out);
+}
+
+static enum outcome usage(void)
+{
+	struct buf out = BUF_INIT(USAGE_MAX_BYTES);
+	size_t i;
+
+	buf_add_lit(&out,
+	    "usage: mailtoken [--system | --user | --socket PATH] [--json] "
+	    "VERB ...\n\n");
+	for (i = 0; i < VERBS; i++) {
+		buf_add_lit(&out, "  ");
+		screen_cut(&out, span_of(verbs[i].name), 9);
+		buf_add_str(&out, verbs[i].purpose);
+		buf_add_lit(&out, "\n");
+	}
+	buf_add_lit(&out,
+	    "\n\"mailtoken help VERB\" shows its arguments; mailtoken(1) has "
+	    "the rest.\n");
+	return print_out(&out);
+}
+
+/* The usage, with what was probably meant. */
+static enum outcome refuse_verb(struct command *command, const char *name)
+{
+	struct buf words = BUF_INIT(USAGE_MAX_BYTES);
+	struct span near;
+	struct why why;
+	size_t i;
+
+	for (i = 0; i < VERBS; i++) {
+		buf_add_str(&words, verbs[i].name);
+		buf_add_lit(&words, " ");
+	}
+	near = near_word(span_of(name), words.p);
+	if (near.n > 0)
+		why_set(&why, 0,
+		    "there is no verb %.100s; did you mean \"mailtoken %.*s\"?",
+		    name, (int)near.n, near.p);
+	else
+		why_set(&why, 0, "there is no verb %.100s", name);
+	buf_drop(&words);
+	command->verb = NULL;
+	return command_usage(command, why.text);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < VERBS; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static enum outcome help_run(struct command *command)
+{
+	const struct verb *verb;
+
+	if (command->n_words == 0)
+		return usage();
+	verb = find_verb(command->words[0]);
+	if (verb == NULL)
+		return refuse_verb(command, command->words[0]);
+	return usage_of(verb);
+}
+
+static enum outcome run(struct command *command)
+{
+	const struct verb *verb;
+	struct why why;
+
+	if (command->verb == NULL && command->version) {
+		struct buf out = BUF_INIT(USAGE_MAX_BYTES);
+
+		buf_add_lit(&out, "mailtoken " MAILTOKEN_VERSION "\n");
+		return print_out(&out);
+	}
+	if (command->verb == NULL)
+		return command->help ?
+		    usage() :
+		    command_usage(command, "a verb is missing");
+	verb = find_verb(command->verb);
+	if (verb == NULL)
+		return refuse_verb(command, command->verb);
+	if (command->help)
+		return usage_of(verb);
+	if (command_takes(command, verb->arguments, &why) != FAULT_NONE)
+		return command_usage(command, why.text);
+	if (command->n_words < verb->min)
+		return command_usage(command,
+		    "the account is missing, such as alice@example.com");
+	if (command->n_words > verb->max)
+		return command_usage(command, "there is a word too many");
+	return verb->run(command);
+}
+
+/* A closed stdin, stdout or stderr must not become the socket. */
+static bool fill_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return false;
+	(void)close(fd);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command;
+	struct why why;
+
+	if (argc < 1 || !fill_descriptors())
+		return OUTCOME_NO;
+	screen_init();
+	if (command_parse(&command, argc, argv, &why) != FAULT_NONE)
+		return (int)command_usage(&command, why.text);
+	return (int)run(&command);
+}
