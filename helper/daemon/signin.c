@@ -74,12 +74,6 @@ static enum fault fault_of(const struct flow_failure *failure)
 
 static enum fault start_flow(struct signin *signin, struct why *why);
 
-/* Of Microsoft: conditional access blocks this flow, and may allow another. */
-static bool is_blocked_by_policy(const struct flow_failure *failure)
-{
-	return failure->code == 53003 || failure->code == 530036;
-}
-
 static void say_choice(struct signin *signin, const char *why_flow)
 {
 	(void)snprintf(signin->reason, sizeof(signin->reason),
@@ -94,7 +88,7 @@ static bool go_on_with_browser(struct signin *signin,
 	struct why why = { .err = 0, .text = "" };
 	char text[100];
 
-	if (signin->kind != FLOW_DEVICE || !is_blocked_by_policy(failure) ||
+	if (signin->kind != FLOW_DEVICE || !advice_is_blocked(failure->code) ||
 	    provider_check_flow(signin->provider, FLOW_BROWSER, &why) !=
 		FAULT_NONE)
 		return false;

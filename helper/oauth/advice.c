@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "oauth/advice_data.h"
-#include "wire/attr.h"
 
 /* A server in trouble may say anything; its status goes before its words. */
 static bool is_passing(long status)
@@ -71,52 +70,34 @@ static const char *text_of_status(long status)
 	return "the provider gave no reason that is known";
 }
 
-/*
- * A description may quote what was sent.  One with a word as long as a
- * secret is not repeated.
- */
-static bool may_be_shown(const char *description)
-{
-	const char *p = description;
-	size_t n;
-
-	if (*p == '\0')
-		return false;
-	for (; *p != '\0'; p += n) {
-		p += strspn(p, " ");
-		n = strcspn(p, " ");
-		if (n > 15)
-			return false;
-	}
-	return true;
-}
-
-static void text_described(const struct reply_error *error, char *out,
-    size_t out_bytes)
-{
-	char plain[100];
-
-	if (!may_be_shown(error->description))
-		return;
-	attr_plain(span_of(error->description), plain, sizeof(plain));
-	(void)snprintf(out, out_bytes, " (\"%s\")", plain);
-}
-
 static void text_unknown(long status, const struct reply_error *error,
     char *out, size_t out_bytes)
 {
-	if (error->error[0] == '\0')
-		(void)snprintf(out, out_bytes, "%s", text_of_status(status));
-	else
-		(void)snprintf(out, out_bytes, "its reason is '%s'",
-		    error->error);
+	(void)snprintf(out, out_bytes, "%s",
+	    error->error[0] == '\0' ? text_of_status(status) :
+				      "what to do about that is not known");
 }
 
-/* No number says it better than the word. */
-static bool is_persons_no(const char *word)
+bool advice_is_blocked(int64_t code)
 {
-	return strcmp(word, "authorization_declined") == 0 ||
-	    strcmp(word, "access_denied") == 0;
+	return code == 53003 || code == 530036;
+}
+
+/* No number says it better than the word, but that of a policy. */
+static bool is_persons_no(const struct reply_error *error)
+{
+	return (strcmp(error->error, "authorization_declined") == 0 ||
+		   strcmp(error->error, "access_denied") == 0) &&
+	    (error->n_codes == 0 || !advice_is_blocked(error->codes[0]));
+}
+
+/* Who says AADSTS is Microsoft, whatever its provider block is called. */
+static bool is_microsoft(const struct provider *provider,
+    const struct reply_error *error)
+{
+	return provider->family == PROVIDER_MICROSOFT ||
+	    (error->n_codes > 0 &&
+		strncmp(error->description, "AADSTS", 6) == 0);
 }
 
 /* Google wants that of desktop applications, too, and says it so only. */
@@ -137,8 +118,7 @@ static const char *text_of_special(const struct provider *provider,
 	const struct advice_word *sub = find_word(error->suberror);
 	const char *text = NULL;
 
-	if (provider->family == PROVIDER_MICROSOFT &&
-	    !is_persons_no(error->error))
+	if (is_microsoft(provider, error) && !is_persons_no(error))
 		text = text_of_codes(error);
 	if (text != NULL)
 		return text;
@@ -170,11 +150,25 @@ void advice_text(const struct provider *provider, long status,
 	else
 		text_unknown(status, error, out, out_bytes);
 	n = strlen(out);
-	if (provider->family == PROVIDER_STANDARD)
-		text_described(error, out + n, out_bytes - n);
-	else if (error->n_codes > 0)
+	if (error->n_codes > 0 && is_microsoft(provider, error))
 		(void)snprintf(out + n, out_bytes - n,
-		    " (see https://"
-		    "login.microsoftonline.com/error?code=%lld)",
+		    ": see https://"
+		    "login.microsoftonline.com/error?code=%lld",
 		    (long long)error->codes[0]);
+}
+
+void advice_quote(const struct reply_error *error, char *out, size_t out_bytes)
+{
+	const char *said = error->description;
+	char number[40] = "";
+
+	if (strncmp(said, "AADSTS", 6) == 0) {
+		(void)snprintf(out, out_bytes, "(\"%s\")", said);
+		return;
+	}
+	if (error->n_codes > 0)
+		(void)snprintf(number, sizeof(number), ", number %lld",
+		    (long long)error->codes[0]);
+	(void)snprintf(out, out_bytes, "(%s%s%s%s%s)", error->error, number,
+	    said[0] != '\0' ? ": \"" : "", said, said[0] != '\0' ? "\"" : "");
 }

@@ -25,13 +25,23 @@ enum advice_class {
 enum advice_class advice_class(long status, const char *error);
 
 /*
- * advice_text - one plain sentence
+ * advice_text - what to do, in one plain sentence
  *
  * out  out: out_bytes with the terminator; the sentence for the first known
- *      number, else for the error word; an unknown Microsoft number points
- *      to https://login.microsoftonline.com/error?code=N
+ *      number of Microsoft's, else for the error word; an unknown number of
+ *      Microsoft's points to https://login.microsoftonline.com/error?code=N
  */
 void advice_text(const struct provider *provider, long status,
     const struct reply_error *error, char *out, size_t out_bytes);
+
+/*
+ * advice_quote - the provider's own, to stand behind the advice:
+ * ("AADSTS90023: ..."), (invalid_grant: "...") or (invalid_grant)
+ */
+void advice_quote(const struct reply_error *error, char *out, size_t out_bytes);
+
+/* advice_is_blocked - whether a number of Microsoft's says that a policy
+ * blocks this flow; it may allow another. */
+bool advice_is_blocked(int64_t code);
 
 #endif

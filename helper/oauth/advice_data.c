@@ -220,6 +220,7 @@ const struct advice_code advice_codes[] = {
 	{ 530035,
 	    "security defaults block this sign-in: an administrator should "
 	    "look at the sign-in log" },
+	{ 530036, POLICY },
 	{ 650052, PERMISSION },
 	{ 650054, PERMISSION },
 	{ 650056, PERMISSION },

@@ -189,11 +189,23 @@ static void set_trace(const struct reply_error *error, char *out,
 		    n > 0 ? " " : "", error->trace_id);
 }
 
+void flow_failure_advise(const struct flow *flow,
+    const struct reply_error *error, const char *advice,
+    struct flow_failure *failure)
+{
+	char words[320];
+
+	advice_quote(error, words, sizeof(words));
+	(void)snprintf(failure->text, sizeof(failure->text),
+	    "the %s %.100s refused: %s %s", flow->endpoint, flow->host, advice,
+	    words);
+}
+
 void flow_failure_from(const struct flow *flow,
     const struct http_answer *answer, const struct reply_error *error,
     struct flow_failure *failure_out)
 {
-	char advice[256];
+	char advice[256], title[REPLY_TITLE_BYTES];
 
 	memset(failure_out, 0, sizeof(*failure_out));
 	failure_out->trouble = answer->trouble;
@@ -211,9 +223,13 @@ void flow_failure_from(const struct flow *flow,
 	advice_text(flow->target.provider, answer->status, error, advice,
 	    sizeof(advice));
 	if (error->error[0] != '\0')
+		flow_failure_advise(flow, error, advice, failure_out);
+	else if (reply_page(answer->body, title))
 		(void)snprintf(failure_out->text, sizeof(failure_out->text),
-		    "the %s %.100s refused: %s", flow->endpoint, flow->host,
-		    advice);
+		    "the %s %.100s answered with status %ld and an HTML "
+		    "page%s, as of a proxy or filter: it must let this machine "
+		    "through to the provider",
+		    flow->endpoint, flow->host, answer->status, title);
 	else
 		(void)snprintf(failure_out->text, sizeof(failure_out->text),
 		    "the %s %.100s answered with status %ld: %s",
@@ -223,10 +239,15 @@ void flow_failure_from(const struct flow *flow,
 void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
     enum fault fault, const struct why *why)
 {
+	const struct reply_error none = { .n_codes = 0 };
 	struct flow_failure failure;
 
 	if (fault != FAULT_GARBLED) {
 		flow_tell_fault(flow, fault);
+		return;
+	}
+	if (flow_is_page(answer)) {
+		flow_tell_refused(flow, answer, &none);
 		return;
 	}
 	flow_failure_say(&failure, ADVICE_TRANSIENT,
@@ -258,6 +279,13 @@ bool flow_succeeded(const struct http_answer *answer)
 {
 	return answer->trouble == HTTP_ANSWERED && answer->status >= 200 &&
 	    answer->status <= 299;
+}
+
+bool flow_is_page(const struct http_answer *answer)
+{
+	char title[REPLY_TITLE_BYTES];
+
+	return !answer->redirect && reply_page(answer->body, title);
 }
 
 bool flow_has_tokens(const struct http_answer *answer)

@@ -34,7 +34,7 @@ struct flow_failure {
 	long status;
 	char error[64];	       /* the error word, or "" */
 	int64_t code;	       /* Microsoft's number, or 0 */
-	char text[400];	       /* one sentence: what and what to do */
+	char text[640];	       /* one sentence: what and what to do */
 	char trace[160];       /* correlation and trace ids for the log */
 	int64_t retry_after_s; /* -1: not said */
 };

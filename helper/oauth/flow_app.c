@@ -9,8 +9,6 @@
  */
 #include "oauth/flow.h"
 
-#include <stdio.h>
-
 #include "oauth/assertion.h"
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
@@ -93,9 +91,7 @@ static void tell_refused(struct flow *flow, const struct http_answer *answer,
 	else if (failure.class == ADVICE_LOGIN_NEEDED || text != NULL)
 		failure.class = ADVICE_CONFIG;
 	if (text != NULL)
-		(void)snprintf(failure.text, sizeof(failure.text),
-		    "the %s %.100s refused: %s", flow->endpoint, flow->host,
-		    text);
+		flow_failure_advise(flow, error, text, &failure);
 	flow_tell_failed(flow, &failure);
 }
 

@@ -25,6 +25,7 @@ struct flow_device {
 	struct reply_device reply;
 	struct event *poll;
 	int64_t vain_s; /* the wait while polls get no answer; 0: they do */
+	char last[400]; /* why the last poll told nothing, or "" */
 	bool polling;	/* the token endpoint is asked, not the other */
 };
 
@@ -59,15 +60,15 @@ static bool is_end_word(const char *word)
 	    strcmp(word, "bad_verification_code") == 0;
 }
 
-static void tell_expired(struct flow_device *device, const char *last)
+static void tell_expired(struct flow_device *device)
 {
+	const char *last = device->last;
 	struct flow_failure failure;
 
 	flow_failure_say(&failure, ADVICE_LOGIN_NEEDED,
 	    "the code expired before the sign-in was finished: start it "
 	    "again%s%s%s",
-	    last != NULL ? " (" : "", last != NULL ? last : "",
-	    last != NULL ? ")" : "");
+	    last[0] != '\0' ? " (" : "", last, last[0] != '\0' ? ")" : "");
 	(void)snprintf(failure.error, sizeof(failure.error), "expired_token");
 	flow_tell_failed(&device->flow, &failure);
 }
@@ -102,7 +103,7 @@ static void device_end(evutil_socket_t fd, short what, void *ctx)
 	if (device->flow.exchange != NULL)
 		return;
 	(void)evtimer_del(device->poll);
-	tell_expired(device, NULL);
+	tell_expired(device);
 }
 
 /*
@@ -125,9 +126,10 @@ static void poll_again(struct flow_device *device, int64_t at_least_s,
 	struct flow_event event = { .kind = FLOW_WAITING };
 	int64_t wait_s = device->reply.interval_s;
 
+	(void)snprintf(device->last, sizeof(device->last), "%s", last);
 	event.left_s = left_s(device);
 	if (event.left_s == 0) {
-		tell_expired(device, last);
+		tell_expired(device);
 		return;
 	}
 	if (wait_s < at_least_s)
@@ -172,6 +174,17 @@ static void poll_refused(struct flow_device *device,
 	flow_tell_failed(&device->flow, &failure);
 }
 
+/* Of a proxy or filter: the provider has not answered. */
+static void page_came(struct flow_device *device,
+    const struct http_answer *answer)
+{
+	const struct reply_error none = { .n_codes = 0 };
+	struct flow_failure failure;
+
+	flow_failure_from(&device->flow, answer, &none, &failure);
+	poll_later(device, failure.text);
+}
+
 static void poll_answered(struct flow_device *device,
     const struct http_answer *answer)
 {
@@ -180,6 +193,10 @@ static void poll_answered(struct flow_device *device,
 
 	if (answer->trouble != HTTP_ANSWERED && answer->trouble != HTTP_LOCAL) {
 		poll_later(device, answer->text);
+		return;
+	}
+	if (flow_is_page(answer)) {
+		page_came(device, answer);
 		return;
 	}
 	device->vain_s = 0;
@@ -192,7 +209,7 @@ static void poll_answered(struct flow_device *device,
 	if (slower)
 		device->reply.interval_s += DEVICE_SLOW_DOWN_S;
 	if (slower || strcmp(error.error, "authorization_pending") == 0)
-		poll_again(device, answer->retry_after_s, NULL);
+		poll_again(device, answer->retry_after_s, "");
 	else
 		poll_refused(device, answer, &error);
 }

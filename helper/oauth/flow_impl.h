@@ -89,6 +89,9 @@ void flow_tell_tokens(struct flow *flow, const struct http_answer *answer);
 bool flow_succeeded(const struct http_answer *answer);
 bool flow_has_tokens(const struct http_answer *answer);
 
+/* flow_is_page - an HTML page stands where the provider's answer should. */
+bool flow_is_page(const struct http_answer *answer);
+
 /* flow_tell_unusable - the last event: 200, but with a body we refuse. */
 void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
     enum fault fault, const struct why *why);
@@ -106,6 +109,12 @@ bool flow_refused(const struct http_answer *answer,
 void flow_failure_from(const struct flow *flow,
     const struct http_answer *answer, const struct reply_error *error,
     struct flow_failure *failure_out);
+
+/* flow_failure_advise - its sentence anew: the advice, and the provider's own
+ * words behind it. */
+void flow_failure_advise(const struct flow *flow,
+    const struct reply_error *error, const char *advice,
+    struct flow_failure *failure);
 
 /* flow_failure_of - a fault of this machine. */
 void flow_failure_of(enum fault fault, struct flow_failure *failure_out);

@@ -128,11 +128,30 @@ static enum fault finish_url(const struct provider *provider, const char *key,
 	return FAULT_CONFIG_ERROR;
 }
 
+/* Who a server is, its host says, whatever its block is called. */
+static enum fault settle_family(struct provider *provider)
+{
+	const char *preset;
+	char *host = NULL;
+	enum fault fault;
+
+	if (provider->row != NULL)
+		return FAULT_NONE;
+	fault = provider_token_host(provider, &host);
+	preset = fault == FAULT_NONE ? provider_preset_of(host) : NULL;
+	if (preset != NULL)
+		provider->family = preset_find(preset)->family;
+	free(host);
+	return fault == FAULT_NOMEM ? fault : FAULT_NONE;
+}
+
 /* What follows once all endpoints that can be known are there. */
 static enum fault settle(struct provider *provider, struct why *why)
 {
-	enum fault fault;
+	enum fault fault = settle_family(provider);
 
+	if (fault)
+		return fault;
 	choose_flow(provider);
 	provider->registers = provider->client_id == NULL &&
 	    provider->registration_endpoint != NULL &&

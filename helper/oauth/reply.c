@@ -312,6 +312,7 @@ static void error_codes(const json_t *object, struct reply_error *error)
 enum fault reply_error_parse(struct span body, struct reply_error *error_out)
 {
 	json_t *object = NULL;
+	struct span said;
 	enum fault fault;
 
 	memset(error_out, 0, sizeof(*error_out));
@@ -324,8 +325,10 @@ enum fault reply_error_parse(struct span body, struct reply_error *error_out)
 		json_decref(object);
 		return FAULT_GARBLED;
 	}
-	plain_member(object, "error_description", error_out->description,
-	    sizeof(error_out->description));
+	if (reply_string(object, "error_description", &said, NULL) ==
+	    FAULT_NONE)
+		reply_words(said, error_out->description,
+		    sizeof(error_out->description));
 	plain_member(object, "suberror", error_out->suberror,
 	    sizeof(error_out->suberror));
 	if (error_out->suberror[0] == '\0')
@@ -345,7 +348,7 @@ void reply_error_of(struct span word, struct span description,
 {
 	memset(error_out, 0, sizeof(*error_out));
 	attr_plain(word, error_out->error, sizeof(error_out->error));
-	attr_plain(description, error_out->description,
+	reply_words(description, error_out->description,
 	    sizeof(error_out->description));
 	code_of_text(error_out);
 }

@@ -19,6 +19,7 @@
 #define REPLY_DEVICE_INTERVAL_MAX_S	  300
 #define REPLY_DEVICE_EXPIRES_IN_DEFAULT_S 600
 #define REPLY_ERRORS_MAX		  8
+#define REPLY_TITLE_BYTES		  96
 
 /* A successful token response. */
 struct reply_token {
@@ -46,9 +47,9 @@ struct reply_device {
 
 /* An error response; all fields plain ASCII (attr_plain), cut to fit. */
 struct reply_error {
-	char error[64]; /* "" when there was none */
-	char description[256];
-	char suberror[64];		 /* Google: error_subtype */
+	char error[64];	       /* "" when there was none */
+	char description[256]; /* its first words; "..." for long ones */
+	char suberror[64];     /* Google: error_subtype */
 	int64_t codes[REPLY_ERRORS_MAX]; /* Microsoft's error_codes, or the
 					    AADSTS number of the text */
 	size_t n_codes;
@@ -80,6 +81,12 @@ void reply_device_drop(struct reply_device *device);
  */
 enum fault reply_error_parse(struct span body,
     struct reply_error *error_out) MUST_CHECK;
+
+/*
+ * reply_page - whether body is an HTML page, and its title in quotes and
+ * brackets, " (\"Blocked\")", or "" if it has none
+ */
+bool reply_page(struct span body, char title_out[REPLY_TITLE_BYTES]);
 
 /* reply_error_of - the same from an error that a browser brought. */
 void reply_error_of(struct span word, struct span description,

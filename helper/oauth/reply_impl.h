@@ -19,6 +19,7 @@
 #define REPLY_URI_MAX_BYTES	  2048
 #define REPLY_USER_CODE_MAX_BYTES 64
 #define REPLY_SCOPE_MAX_BYTES	  8192
+#define REPLY_WORDS_MAX_BYTES	  200 /* of a description */
 #define REPLY_IDENTITY_MAX_BYTES  1100
 
 /*
@@ -61,6 +62,12 @@ enum fault reply_number(const json_t *object, const char *name,
 /* reply_seconds - over the maximum it is that, odd or too small the other. */
 int64_t reply_seconds(const json_t *object, const char *name,
     struct reply_range range);
+
+/*
+ * reply_words - the first words of a text, plain ASCII: any blanks and line
+ * ends are one blank, "..." is what may be a secret or is too much
+ */
+void reply_words(struct span text, char *out, size_t out_bytes);
 
 /*
  * reply_identity - the names in an id_token, as struct reply_token says; NULL

@@ -192,11 +192,6 @@ static void add_member(json_t *object, struct span text)
 	buf_drop(&one);
 }
 
-static bool is_html(struct span body)
-{
-	return body.n > 0 && body.p[0] == '<';
-}
-
 static enum fault begin_answer(struct span *rest, struct why *why)
 {
 	const char *text = NULL;
@@ -210,7 +205,7 @@ static enum fault begin_answer(struct span *rest, struct why *why)
 		text = "it is empty";
 	else if (rest->n > REPLY_BODY_MAX_BYTES)
 		text = "it is too long";
-	else if (is_html(*rest))
+	else if (rest->p[0] == '<')
 		text = "it is an HTML page, as of a proxy or filter";
 	else if (rest->p[0] != '{')
 		text = rest->p[0] == '[' ? "it is no JSON object" :

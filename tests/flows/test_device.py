@@ -130,7 +130,11 @@ def test_unknown_errors_end_it(idp, device):
     {"kind": "html", "status": 502},
     {"kind": "http_error", "status": 400,
      "error": "temporarily_unavailable"},
+    {"kind": "html", "status": 200},
+    {"kind": "html", "status": 403},
+    {"kind": "html", "status": 407},
     {"kind": "close_before"},
+    {"kind": "reset_half"},
 ])
 def test_trouble_in_between_is_survived(idp, device, fault):
     idp.fault("token", **fault)
@@ -138,6 +142,14 @@ def test_trouble_in_between_is_survived(idp, device, fault):
     driver.wait("waiting")
     idp.approve(code["user-code"], USER)
     assert driver.end()["event"] == "tokens"
+
+
+def test_a_page_is_named_when_the_code_ends_meanwhile(idp, device):
+    idp.fault("device", "changed", effect=True, expires_in=4)
+    idp.fault("token", "html", status=200, times=None)
+    driver, _ = device()
+    assert_failed(driver.end(), error="expired_token",
+                  text="an HTML page (\"Gateway\")")
 
 
 @pytest.mark.slow
@@ -158,9 +170,9 @@ def test_a_redirect_in_between_ends_it(idp, device):
 
 
 def test_an_answer_without_a_usable_token_ends_it(idp, device):
-    idp.fault("token", "html", status=200)
+    idp.fault("token", "malformed")
     driver, _ = device()
-    assert_failed(driver.end(), text="an HTML page")
+    assert_failed(driver.end(), text="it has no access_token")
 
 
 @pytest.mark.parametrize("variants", [

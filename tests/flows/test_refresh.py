@@ -241,7 +241,7 @@ def test_a_description_that_quotes_the_token_is_not_repeated(idp, drive):
 
 
 @pytest.mark.parametrize("kind, details, text", [
-    ("html", {}, "an HTML page, as of a proxy or filter"),
+    ("html", {}, "an HTML page (\"Gateway\"), as of a proxy or filter"),
     ("html", {"status": 502}, "status 502"),
     ("empty", {}, "empty"),
     ("malformed", {}, "no access_token"),
