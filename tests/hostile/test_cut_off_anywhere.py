@@ -6,7 +6,6 @@ fail; without it these tests are skipped.
 """
 
 import base64
-import json
 import os
 import shutil
 import subprocess
@@ -43,8 +42,9 @@ class Tracer:
         if shutil.which("strace") is None:
             pytest.skip("no strace here")
         pid = bed.process.pid
+        self.seen = bed.path("strace")
         self.process = subprocess.Popen(
-            ["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+            ["strace", "-f", "-qq", "-o", self.seen, "-e",
              f"trace={inject.split(':')[0]}", "-e", f"inject={inject}",
              "-p", str(pid)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -61,6 +61,10 @@ class Tracer:
         self.process.terminate()
         self.process.wait(DEADLINE_S)
         self.process.stderr.close()
+
+    def has_hit(self):
+        """Whether a call was let fail; when it is over."""
+        return "(INJECTED)" in Path(self.seen).read_text()
 
 
 def ask_or_none(act):
@@ -92,6 +96,21 @@ def killed_steps(bed, calls, prepare, act):
             bed.start()
             # A renewal that the start began may have one of its own.
             assert not left & set(os.listdir(bed.keyring))
+            yield call, account, answer
+        else:
+            raise AssertionError(f"no end of {call}")
+
+
+def failing_steps(bed, calls, error, prepare, act):
+    """Let each call of act(account) fail; yields (call, account, answer)."""
+    for call in calls:
+        for n in range(1, STEPS_MAX):
+            account = f"{call}{n}@example.org"
+            prepare(account)
+            with Tracer(bed, f"{call}:error={error}:when={n}") as tracer:
+                answer = act(account)
+            if not tracer.has_hit():
+                break
             yield call, account, answer
         else:
             raise AssertionError(f"no end of {call}")
@@ -149,31 +168,162 @@ def test_a_forgotten_account_is_there_or_gone(root, helper):
     assert kept and gone
 
 
-def test_an_imported_account_is_there_or_not(root, helper, idp):
-    seeded, there, absent = {}, 0, 0
+class Import:
+    """A grant of another helper takes the place of what is there."""
 
-    def prepare(account):
-        seeded[account] = idp.seed(account, scope=SCOPE).refresh_token
+    def __init__(self, bed):
+        self.bed = bed
+        self.brought = {}
 
-    def bring_in(account):
-        text = json.dumps({"refresh_token": seeded[account],
-                           "client_id": "mail-app",
-                           "token_endpoint": f"{idp.url}/token"})
-        return helper.ask("import", account=account, format="sasl-xoauth2",
-                          data=base64.b64encode(text.encode()).decode())
+    def prepare(self, account):
+        """Before the helper is traced."""
+        path = Path(self.bed.keyring, account)
+        old = path.read_bytes() if path.exists() else None
+        self.bed.seed(account)
+        self.brought[account] = path.read_bytes()
+        if old is None:
+            path.unlink()
+        else:
+            path.write_bytes(old)
 
+    def act(self, account):
+        """What is traced; what the answer says."""
+        with self.bed.connect() as line:
+            said = line.send(
+                "import", account=account, format="mailtoken", replace="yes",
+                data=base64.b64encode(self.brought[account]).decode()).rest()
+        assert said
+        return {**said[0], **said[-1]}
+
+
+class DeviceSignIn:
+    """A whole sign-in with a code."""
+
+    def __init__(self, bed):
+        self.bed = bed
+
+    def prepare(self, account):
+        """There is nothing to prepare."""
+
+    def act(self, account):
+        """What is traced; what the answer says."""
+        with self.bed.connect() as line:
+            shown = line.send("sign-in", account=account).next()
+            if shown and "user-code" in shown:
+                self.bed.idp.approve(shown["user-code"], account)
+                shown = line.until(lambda a: a.get("event") == "done")
+            assert shown is not None
+            return shown
+
+
+class BrowserSignIn:
+    """A sign-in whose code is there and has to be redeemed."""
+
+    def __init__(self, bed):
+        self.bed = bed
+        self.line = self.back = None
+        bed.configure(
+            authorization_endpoint=f"{bed.idp.url}/authorize",
+            flow="browser")
+
+    def prepare(self, account):
+        """Up to the address where the browser ends."""
+        if self.line is not None:
+            self.line.close()
+        self.line = self.bed.connect().send("sign-in", account=account,
+                                             flow="browser")
+        self.bed.idp.set(browser_user=account)
+        self.back = self.bed.idp.browse(self.line.next()["url"])
+        assert self.line.next()["question"] == "paste-url"
+
+    def act(self, _account):
+        """What is traced; what the answer says."""
+        self.line.send(answer=self.back)
+        return self.line.until(lambda a: a.get("event") == "done")
+
+
+def test_an_imported_account_is_there_or_not(root, helper):
+    way, there, absent = Import(helper), 0, 0
     helper.start()
-    for call, account, answer in killed_steps(helper, RENEWAL, prepare,
-                                              bring_in):
+    for call, account, answer in killed_steps(helper, RENEWAL, way.prepare,
+                                              way.act):
         record = record_or_none(helper, account)
         if record is None:
             absent += 1
             assert answer is None
         else:
             there += 1
-            assert record["refresh-token"] == seeded[account], call
+            assert f"={record['refresh-token']}\n".encode() in \
+                way.brought[account], call
             assert helper.token(account)["result"] == "ok", (call, account)
     assert there and absent
+
+
+def is_old(bed, account, old):
+    """Whether the record is the old one; else it must be the new one."""
+    record = bed.record(account)
+    if record["refresh-token"] == old.refresh_token:
+        assert record["access-token"] == old.access_token
+        return True
+    assert record["refresh-token"] == bed.idp.current_refresh(account)
+    assert record.get("access-token") != old.access_token
+    return False
+
+
+@pytest.mark.parametrize("kind,calls", [
+    (Import, RENEWAL), (BrowserSignIn, RENEWAL),
+    # A second each: it polls.
+    (DeviceSignIn, ("openat", "pwrite64", "fsync", "renameat", "sendto"))])
+def test_a_new_grant_or_the_old_one_survives_any_end(root, helper, kind,
+                                                     calls):
+    way, old, kept, new = kind(helper), {}, 0, 0
+
+    def prepare(account):
+        old[account] = helper.seed(account)
+        way.prepare(account)
+
+    helper.start()
+    for call, account, answer in killed_steps(helper, calls, prepare,
+                                              way.act):
+        if is_old(helper, account, old[account]):
+            kept += 1
+            assert answer is None, (call, account)
+        else:
+            new += 1
+        assert helper.ask("refresh", account=account)["result"] == "ok", \
+            (call, account)
+    assert kept and new
+    assert helper.idp.counts["refresh_reuse"] == 0
+
+
+SAVE = ("openat", "newfstatat", "fchmod", "fallocate", "pwrite64",
+        "ftruncate", "fsync", "renameat")
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS"])
+@pytest.mark.parametrize("kind", [Import, BrowserSignIn])
+def test_a_new_grant_that_cannot_be_stored_is_told(root, helper, kind, error):
+    way, old, taken = kind(helper), {}, []
+
+    def prepare(account):
+        old[account] = helper.seed(account)
+        way.prepare(account)
+
+    helper.start()
+    for call, account, answer in failing_steps(helper, SAVE, error, prepare,
+                                               way.act):
+        stayed = is_old(helper, account, old[account])
+        if answer["result"] != "ok":
+            assert stayed and answer["text"], (call, account)
+            continue
+        taken.append(account)
+        assert not stayed or "memory" in answer["warning"], (call, account)
+    assert len(taken) >= 8
+    for account in taken:
+        wait_for(lambda a=account: helper.status(a)["unsaved"] == "no",
+                 what=f"{account} on disk")
+        assert not is_old(helper, account, old[account])
+        assert helper.ask("refresh", account=account)["result"] == "ok"
 
 
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS"])
