@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 import paths
-from bed import DEADLINE_S, wait_for, write_file
+from bed import DEADLINE_S, scratch, wait_for, write_file
 from bed_helper import SCOPE
 from helper_line import takes_connections
+from test_choose import names   # noqa: F401  pylint: disable=unused-import
 
 JO = "jo@example.org"
 
@@ -514,6 +515,24 @@ def test_folder_of_the_system_that_appears_later_can_be_read(helper):
     assert answer["result"] == "ok", answer
 
 
+def test_names_resolve_where_resolv_conf_is_a_link_out_of_etc(helper, names):
+    host = "tokens.mail-provider.example"
+    etc, elsewhere = helper.path("etc"), scratch(helper, "netconfig-")
+    os.chmod(elsewhere, 0o755)
+    os.mkdir(etc)
+    for name in ("passwd", "group", "hosts", "nsswitch.conf", "ld.so.cache"):
+        shutil.copy(f"/etc/{name}", etc)
+    os.symlink(f"{elsewhere}/resolv.conf", f"{etc}/resolv.conf")
+    write_file(f"{elsewhere}/resolv.conf", f"nameserver {names.address}\n")
+    helper.configure(token_endpoint=f"https://{host}/token")
+    helper.seed(age=4000, token_host=host,
+                token_endpoint=f"https://{host}/token")
+    helper.start(before=("unshare", "-m", "sh", "-c",
+                         f"mount --bind {etc} /etc; exec \"$@\"", "sh"))
+    assert host in helper.token()["text"]
+    assert any(b"mail-provider" in query for query in names.asked)
+
+
 def test_reload_lets_the_next_attempt_be_now(helper, idp):
     helper.seed(age=10)
     helper.start()
@@ -660,6 +679,12 @@ def test_names_that_do_not_exist_are_a_warning(helper):
     helper.start()
     helper.wait_log("no-such-user-here")
     assert helper.ask("version")["result"] == "ok"
+    helper.stop()
+    said = helper.log().count("no-such-user-here")
+    helper.options = ["--check"]
+    helper.launch()
+    assert helper.wait() == 0
+    assert helper.log().count("no-such-user-here") > said
 
 
 def test_check_says_whether_a_file_is_good(helper):

@@ -97,8 +97,13 @@ def test_temporary_without_end_is_shown_as_what_it_is(clocked, idp):
     assert token(clocked, "smtp")["result"] == "try-later"
     assert "(since 20" in clocked.status()["text"]
     since = clocked.status()["text"].split("(since ")[1]
+    watch = clocked.connect().send("watch")
+    assert watch.next()["event"] == "watching"
     clocked.clock.both(24 * 3600)
     token(clocked, "smtp")
+    told = watch.until(lambda a: a.get("state") == "config-error")
+    watch.close()
+    assert told["text"].endswith("(since " + since)
     assert "(since " + since == "(since " + clocked.wait_state(
         "config-error")["text"].split("(since ")[1]
     tries = idp.counts["token"]
