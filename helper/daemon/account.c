@@ -24,6 +24,7 @@ enum fault account_new(struct engine *engine, const char *name,
 		return FAULT_NOMEM;
 	}
 	account->engine = engine;
+	account->edition = engine->edition;
 	account->last_try_ms = ACCOUNT_NEVER_MS;
 	account->forced_ms = ACCOUNT_NEVER_MS;
 	account->told_state = ACCOUNT_EMPTY;
@@ -369,12 +370,14 @@ bool account_is_due(struct account *account)
 	    (idle_s >= config->renew_idle_s || idle_s < 0);
 }
 
-void account_reconsider(struct account *account, bool config_changed)
+void account_reconsider(struct account *account)
 {
-	if (config_changed && account_in_flight(account)) {
-		account->stale = true;
+	bool config_changed = account->edition != account->engine->edition;
+
+	/* It ends with the profile that it began with. */
+	if (config_changed && account_in_flight(account))
 		return;
-	}
+	account->edition = account->engine->edition;
 	if (config_changed && account->is_app)
 		account_app_changed(account);
 	else if (config_changed && account_entry(account) != NULL)
@@ -389,17 +392,23 @@ void account_reconsider(struct account *account, bool config_changed)
 	account_tell(account);
 }
 
+void account_keep_up(struct account *account)
+{
+	if (account->edition != account->engine->edition)
+		account_reconsider(account);
+}
+
 void account_describe(struct account *account, struct account_view *view_out)
 {
-	const struct entry *entry = account_entry(account);
-	struct account_view view = {
-		.account = account->name,
-		.state = account_state(account),
-		.unsaved = account->unsaved,
-		.text = account_said(account),
-	};
+	struct account_view view = { .account = account->name };
 	struct now now = engine_now();
+	const struct entry *entry;
 
+	account_keep_up(account);
+	entry = account_entry(account);
+	view.state = account_state(account);
+	view.unsaved = account->unsaved;
+	view.text = account_said(account);
 	if (entry != NULL) {
 		view.account = entry->account;
 		view.provider = entry->provider;

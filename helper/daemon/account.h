@@ -152,8 +152,9 @@ void account_rest(struct account *account);
 bool account_is_due(struct account *account);
 
 /* account_reconsider - the configuration or the clock has changed: look at
- * the timers again, and with a new configuration forget what made it wait. */
-void account_reconsider(struct account *account, bool config_changed);
+ * the timers again, and with a new edition of the configuration forget what
+ * made it wait.  One that is asked for does it without being told. */
+void account_reconsider(struct account *account);
 
 /* account_save_last - stopping: one more try to store what is unsaved. */
 void account_save_last(struct account *account);

@@ -41,9 +41,9 @@ struct account {
 	char *name;	     /* folded */
 	struct entry *entry; /* NULL: no record, or at rest */
 	bool exists;
-	bool is_app;   /* in memory only: apps.h */
-	bool stale;    /* the configuration changed in flight */
-	char *subject; /* is_app: the mailbox, or NULL */
+	bool is_app;	  /* in memory only: apps.h */
+	unsigned edition; /* of the configuration that it knows */
+	char *subject;	  /* is_app: the mailbox, or NULL */
 	bool unsaved;
 	struct life life;
 	int64_t asked_s; /* unix seconds; 0: not since start */
@@ -89,6 +89,7 @@ void account_trouble(struct account *account, enum trouble trouble,
 enum account_state account_state(const struct account *account);
 void account_tell(struct account *account);
 void account_drop_token(struct account *account);
+void account_keep_up(struct account *account);
 
 enum fault account_provider(const struct account *account,
     struct provider **provider_out, struct why *why) MUST_CHECK;

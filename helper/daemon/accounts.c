@@ -9,15 +9,16 @@
 
 #include "daemon/index.h"
 
-struct node {
+/* Never freed before the end: who has forgotten a grant may sign in again. */
+struct accounts_place {
 	struct index_node index; /* the account and its name */
-	struct node *next;
+	struct accounts_place *next;
 };
 
 struct accounts {
 	struct engine *engine;
 	void *tree;
-	struct node *first;
+	struct accounts_place *first;
 };
 
 static struct account *look_up(struct accounts *accounts, const char *name)
@@ -28,7 +29,7 @@ static struct account *look_up(struct accounts *accounts, const char *name)
 static enum fault add(struct accounts *accounts, const char *name,
     struct account **account_out)
 {
-	struct node *node = calloc(1, sizeof(*node));
+	struct accounts_place *node = calloc(1, sizeof(*node));
 	struct account *account = NULL;
 	enum fault fault;
 
@@ -145,7 +146,7 @@ enum fault accounts_new(struct engine *engine, struct accounts **accounts_out,
 
 void accounts_free(struct accounts *accounts)
 {
-	struct node *node, *next;
+	struct accounts_place *node, *next;
 
 	if (accounts == NULL)
 		return;
@@ -158,11 +159,27 @@ void accounts_free(struct accounts *accounts)
 	free(accounts);
 }
 
+struct accounts_place *accounts_first(const struct accounts *accounts)
+{
+	return accounts->first;
+}
+
+struct account *accounts_next(struct accounts_place **place)
+{
+	struct accounts_place *here = *place;
+
+	if (here == NULL)
+		return NULL;
+	*place = here->next;
+	return here->index.value;
+}
+
 void accounts_each(struct accounts *accounts, accounts_visit_fn *visit,
     void *ctx)
 {
-	struct node *node;
+	struct accounts_place *place = accounts->first;
+	struct account *account;
 
-	for (node = accounts->first; node != NULL; node = node->next)
-		visit(ctx, node->index.value);
+	while ((account = accounts_next(&place)) != NULL)
+		visit(ctx, account);
 }

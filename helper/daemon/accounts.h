@@ -42,7 +42,18 @@ enum fault accounts_fits(const char *name, struct why *why) MUST_CHECK;
 enum fault accounts_make(struct accounts *accounts, const char *name,
     struct account **account_out) MUST_CHECK;
 
-/* accounts_each - in no order; visit may not make or drop accounts. */
+/*
+ * accounts_first, accounts_next - go over all that there were at first, in no
+ * order, with turns of the event loop in between if need be: a place stays
+ * good as long as the accounts do
+ *
+ * accounts_next() gives NULL after the last, and again.
+ */
+struct accounts_place;
+struct accounts_place *accounts_first(const struct accounts *accounts);
+struct account *accounts_next(struct accounts_place **place);
+
+/* accounts_each - all at once; visit may not make or drop accounts. */
 typedef void accounts_visit_fn(void *ctx, struct account *account);
 void accounts_each(struct accounts *accounts, accounts_visit_fn *visit,
     void *ctx);

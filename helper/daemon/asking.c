@@ -354,6 +354,7 @@ void account_token(struct account *account,
 
 	*waiter_out = NULL;
 	account->asked_s = now.wall_s;
+	account_keep_up(account);
 	fault = check(account, question, &server_min_s, &why);
 	if (fault != FAULT_NONE) {
 		refuse(question, fault, &why);
@@ -389,6 +390,7 @@ void account_refresh(struct account *account,
 	*waiter_out = NULL;
 	anywhere.server = (struct span){ NULL, 0 };
 	anywhere.service = (struct span){ NULL, 0 };
+	account_keep_up(account);
 	fault = check(account, &anywhere, &unused_s, &why);
 	if (fault != FAULT_NONE)
 		refuse(question, fault, &why);

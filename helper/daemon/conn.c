@@ -21,7 +21,6 @@
 #define OUT_MAX_BYTES  (64 * 1024 * 1024)
 
 static const char not_taken[] = "the peer did not take its answer";
-static const char too_long[] = "the answer is over 64 MiB: ask for one account";
 
 static void ready(evutil_socket_t fd, short events, void *ctx);
 
@@ -138,25 +137,10 @@ static bool send_out(struct conn *conn)
 		if (n < 0)
 			return false;
 		buf_consume(&conn->out, (size_t)n);
-		conn->sent = true;
 		if (conn->out.n == 0 || conn->phase != CONN_STREAMING)
 			conn->unsent_ms = 0;
 	}
 	return true;
-}
-
-static void say_too_long(struct conn *conn)
-{
-	const struct answer_refusal refusal = { .fault = FAULT_INTERNAL,
-		.text = too_long };
-
-	conn_note(conn, too_long);
-	conn->outcome = FAULT_INTERNAL;
-	if (conn->sent)
-		return; /* perhaps the half of a list: only the end is left */
-	buf_drop(&conn->out);
-	answer_fault(&conn->out, &refusal);
-	conn->phase = CONN_CLOSING;
 }
 
 /* After every callback: send, then close or wait. */
@@ -166,8 +150,6 @@ static void settle(struct conn *conn)
 
 	if (conn->inside)
 		return;
-	if (buf_fault(&conn->out) == FAULT_TOO_BIG)
-		say_too_long(conn);
 	alive = buf_fault(&conn->out) == FAULT_NONE && send_out(conn);
 	if (!alive && conn->note[0] == '\0')
 		conn_note(conn, not_taken);
@@ -177,6 +159,8 @@ static void settle(struct conn *conn)
 		conn_free(conn);
 		return;
 	}
+	if (conn->out.n == 0)
+		slices_go_on(&conn->work);
 	wait_more(conn);
 }
 

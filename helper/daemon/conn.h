@@ -18,6 +18,7 @@
 #include "daemon/request.h"
 #include "daemon/serve.h"
 #include "daemon/signin.h"
+#include "daemon/slices.h"
 #include "daemon/watch.h"
 
 #define CONN_NOTE_BYTES 160
@@ -31,6 +32,7 @@ enum conn_phase {
 };
 
 struct answer_refusal;
+struct accounts_place;
 struct conn_due;
 
 struct conn {
@@ -47,7 +49,6 @@ struct conn {
 	bool stranger;	 /* its user stands in no list */
 	bool hidden;	 /* it is not told whether there is a record */
 	struct event *event;
-	bool sent; /* some of its answer has left */
 	int64_t started_ms;
 	int64_t unsent_ms; /* since when bytes wait to leave; 0: none do */
 	struct buf in;	   /* the request, whose spans point into it */
@@ -64,6 +65,10 @@ struct conn {
 	struct watcher *watcher;
 	struct conn_due *dues; /* refresh of all that is due */
 	size_t dues_left;
+	struct slices_work work; /* over all accounts ... */
+	struct accounts_place *place;
+	struct config *blocks; /* ... then these, for status */
+	size_t n_blocks;       /* ... as far as they are done */
 
 	struct conn *next;
 	struct conn *prev;

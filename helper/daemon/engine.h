@@ -19,6 +19,7 @@ struct accounts;
 struct apps;
 struct issuers;
 struct signin;
+struct slices;
 struct slots;
 struct watchers;
 
@@ -27,11 +28,13 @@ struct engine {
 	struct http *http;
 	struct keyring *keyring;
 	struct config *config;
+	unsigned edition;	    /* of config, for accounts to look at it */
 	const char *config_path;    /* for messages */
 	const char *config_trouble; /* of an edited file; else empty */
 	struct accounts *accounts;
 	struct apps *apps;
 	struct issuers *issuers;
+	struct slices *slices;
 	struct slots *slots;
 	struct watchers *watchers;
 	struct signin *signins;

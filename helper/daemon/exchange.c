@@ -248,14 +248,11 @@ static void warn_of_scope(const struct account *account)
 	    account->name, plain);
 }
 
-/* It ends with the profile that it began with; a new one counts from now. */
+/* A new profile counts from now. */
 static void end(struct account *account)
 {
-	bool stale = account->stale;
-
 	exchange_cancel(account);
-	account->stale = false;
-	account_reconsider(account, stale);
+	account_reconsider(account);
 }
 
 static void finished(void *ctx, const struct flow_event *event)

@@ -16,6 +16,7 @@
 #include "daemon/harden.h"
 #include "daemon/issuers.h"
 #include "daemon/reload.h"
+#include "daemon/slices.h"
 #include "daemon/slots.h"
 #include "daemon/supervise.h"
 #include "daemon/watch.h"
@@ -34,6 +35,8 @@ struct keeper {
 	struct seal_key *key;
 	struct clock_watch *clock;
 	struct expiry *expiry;
+	struct slices_work reconsidering;
+	struct accounts_place *place;
 	struct config_files files;
 	int64_t looked_ms; /* boot time */
 	int64_t names_ms;
@@ -68,6 +71,16 @@ static void take_config(struct keeper *keeper, struct config *config)
 	expiry_watch(keeper->expiry, config);
 }
 
+static bool reconsider_next(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	struct account *account = accounts_next(&keeper->place);
+
+	if (account != NULL)
+		account_reconsider(account);
+	return account != NULL;
+}
+
 enum fault keeper_new(const struct keeper_options *options,
     struct config *config, const char *why_text, struct keeper **keeper_out)
 {
@@ -86,9 +99,14 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->options.source.files = &keeper->files;
 	keeper->looked_ms = keeper->names_ms = clock_boot_ms();
 	keeper->config_bad = config == NULL;
+	keeper->reconsidering = (struct slices_work){ .uid = SLICES_NOBODY,
+		.step = reconsider_next,
+		.ctx = keeper };
 	fault = expiry_new(options->base, EXPIRY_LOOK_MS, &keeper->expiry);
 	if (fault == FAULT_NONE)
 		fault = http_new(options->base, &keeper->engine.http);
+	if (fault == FAULT_NONE)
+		fault = slices_new(options->base, &keeper->engine.slices);
 	if (fault == FAULT_NONE)
 		fault = slots_new(&keeper->engine.slots);
 	if (fault == FAULT_NONE)
@@ -108,13 +126,6 @@ enum fault keeper_new(const struct keeper_options *options,
 	return FAULT_NONE;
 }
 
-static void reconsider(void *ctx, struct account *account)
-{
-	const bool *config_changed = ctx;
-
-	account_reconsider(account, *config_changed);
-}
-
 static void visit_all(const struct keeper *keeper, accounts_visit_fn *visit,
     void *ctx)
 {
@@ -124,16 +135,31 @@ static void visit_all(const struct keeper *keeper, accounts_visit_fn *visit,
 	apps_each(keeper->engine.apps, visit, ctx);
 }
 
+static void reconsider_app(void *ctx, struct account *account)
+{
+	(void)ctx;
+	account_reconsider(account);
+}
+
+/* Applications, of which there are few, at once. */
+static void reconsider(struct keeper *keeper)
+{
+	if (!keeper->working)
+		return;
+	apps_each(keeper->engine.apps, reconsider_app, NULL);
+	keeper->place = accounts_first(keeper->engine.accounts);
+	slices_begin(keeper->engine.slices, &keeper->reconsidering);
+}
+
 static void jumped(void *ctx)
 {
 	struct keeper *keeper = ctx;
-	bool config_changed = false;
 
 	log_event(LOG_LEVEL_NOTICE, "clock", "the system clock was set");
 	expiry_look(keeper->expiry);
 	if (keeper->options.jumped != NULL)
 		event_active(keeper->options.jumped, EV_TIMEOUT, 0);
-	visit_all(keeper, reconsider, &config_changed);
+	reconsider(keeper);
 }
 
 /* Where clients of this user find us who see another XDG_RUNTIME_DIR. */
@@ -307,7 +333,6 @@ static void look_again(struct keeper *keeper)
 	struct config *config = NULL, *old;
 	struct why why = { .err = 0, .text = "" };
 	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	bool config_changed = true;
 
 	keeper->looked_ms = clock_boot_ms();
 	if (!config_files_changed(&keeper->files))
@@ -321,7 +346,8 @@ static void look_again(struct keeper *keeper)
 	reload_tell(old, config, "", &out); /* for the log */
 	config_release(old);
 	buf_drop(&out);
-	visit_all(keeper, reconsider, &config_changed);
+	keeper->engine.edition++;
+	reconsider(keeper);
 }
 
 static struct engine *host_engine(void *ctx, bool look, struct why *why)
@@ -382,7 +408,6 @@ static enum fault reload_into(void *ctx, struct buf *out)
 	struct config *config = NULL, *old;
 	struct why why = { .err = 0, .text = "" };
 	char mended[WHY_MAX_BYTES];
-	bool config_changed = true;
 
 	(void)snprintf(mended, sizeof(mended), "%s",
 	    keeper->working ? keeper->edited : keeper->trouble);
@@ -403,7 +428,8 @@ static enum fault reload_into(void *ctx, struct buf *out)
 	config_release(old);
 	if (!keeper->working)
 		return refuse_reload(keeper, out, keeper->trouble);
-	visit_all(keeper, reconsider, &config_changed);
+	keeper->engine.edition++;
+	reconsider(keeper);
 	return FAULT_NONE;
 }
 
@@ -475,6 +501,7 @@ void keeper_free(struct keeper *keeper)
 	expiry_free(keeper->expiry);
 	issuers_free(keeper->engine.issuers);
 	http_free(keeper->engine.http);
+	slices_free(keeper->engine.slices);
 	slots_free(keeper->engine.slots);
 	watch_free(keeper->engine.watchers);
 	keyring_close(keeper->engine.keyring);

@@ -15,6 +15,7 @@
 #include "daemon/apps.h"
 #include "daemon/grant.h"
 #include "daemon/import.h"
+#include "daemon/verbs.h"
 #include "wire/base64.h"
 
 /* The request's list once more: its spans do not hold repeated names. */
@@ -153,13 +154,20 @@ void moving_import(struct conn *conn)
 	    fault == FAULT_NONE ? NULL : unsaved.text);
 }
 
-static void name_account(void *ctx, struct account *account)
+static bool name_next(void *ctx)
 {
 	struct conn *conn = ctx;
+	struct account *account = accounts_next(&conn->place);
 
-	if (account_exists(account))
+	if (account != NULL && account_exists(account))
 		answer_export(&conn->out, account_name(account),
 		    (struct span){ NULL, 0 });
+	return account != NULL;
+}
+
+static void all_named(void *ctx)
+{
+	conn_answer_ok(ctx);
 }
 
 static void export_one(struct conn *conn, struct account *account)
@@ -191,8 +199,7 @@ void moving_export(struct conn *conn)
 	struct account *account;
 
 	if (conn->request.account.n == 0) {
-		accounts_each(conn->engine->accounts, name_account, conn);
-		conn_answer_ok(conn);
+		verbs_walk(conn, name_next, all_named);
 		return;
 	}
 	account = accounts_find(conn->engine->accounts, conn->request.folded);

@@ -79,6 +79,29 @@ const char *verbs_note(const struct conn *conn)
 	    conn->note;
 }
 
+/* The next slice waits until all of this one has left. */
+static void rest(void *ctx)
+{
+	struct conn *conn = ctx;
+
+	if (conn->out.n == 0)
+		slices_go_on(&conn->work);
+	else
+		conn_send_later(conn);
+}
+
+void verbs_walk(struct conn *conn, bool (*step)(void *ctx),
+    void (*end)(void *ctx))
+{
+	conn->place = accounts_first(conn->engine->accounts);
+	conn->work = (struct slices_work){ .uid = conn->peer.uid,
+		.step = step,
+		.rest = rest,
+		.end = end,
+		.ctx = conn };
+	slices_begin(conn->engine->slices, &conn->work);
+}
+
 static void do_reload(struct conn *conn)
 {
 	const struct serve_host *host = conn->host;
@@ -231,6 +254,9 @@ void verbs_continue(struct conn *conn, const struct attrs *attrs)
 
 void verbs_drop(struct conn *conn)
 {
+	slices_drop(&conn->work);
+	config_release(conn->blocks);
+	conn->blocks = NULL;
 	verbs_unwait(conn);
 	signin_free(conn->signin);
 	conn->signin = NULL;

@@ -17,6 +17,11 @@ void verbs_forget(struct conn *conn);
 void verbs_status(struct conn *conn);
 void verbs_watch(struct conn *conn);
 
+/* verbs_walk - step, which appends to out and takes conn for ctx, goes over
+ * all accounts while the peer takes the answer; then end. */
+void verbs_walk(struct conn *conn, bool (*step)(void *ctx),
+    void (*end)(void *ctx));
+
 /* verbs_unwait - whoever was asked for a token need not answer. */
 void verbs_unwait(struct conn *conn);
 

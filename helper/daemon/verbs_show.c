@@ -25,9 +25,8 @@ static bool is_shown(const struct conn *conn, const char *name)
 	    config_allows(config, name, &conn->peer);
 }
 
-static void show(void *ctx, struct account *account)
+static void show(struct conn *conn, struct account *account)
 {
-	struct conn *conn = ctx;
 	struct provider *provider;
 	struct account_view view;
 	struct why why;
@@ -82,7 +81,7 @@ static void show_app(struct conn *conn, const char *mailbox)
 	answer_view(&conn->out, &view, provider);
 }
 
-/* Those with a block of their own; all, or those that share one account. */
+/* Those with a block of their own that share one account. */
 static void show_apps(struct conn *conn, const struct account *account)
 {
 	const struct config *config = conn->engine->config;
@@ -92,15 +91,15 @@ static void show_apps(struct conn *conn, const struct account *account)
 		const char *mailbox = config->accounts[i].name;
 
 		if (mailbox[0] != '*' &&
-		    (account == NULL ||
-			apps_peek(conn->engine->apps, mailbox) == account))
+		    apps_peek(conn->engine->apps, mailbox) == account)
 			show_app(conn, mailbox);
 	}
 }
 
 /* What is wrong with the configuration, for who can mend it. */
-static void end_status(struct conn *conn)
+static void end_status(void *ctx)
 {
+	struct conn *conn = ctx;
 	const struct config *config = conn->engine->config;
 	const char *warnings[CONFIG_NOTES_MAX + 1];
 	struct answer_warnings all = { warnings, 0 };
@@ -118,15 +117,46 @@ static void end_status(struct conn *conn)
 	conn_close_after(conn, FAULT_NONE);
 }
 
+/* Records, then blocks with a name. */
+static bool show_next(void *ctx)
+{
+	struct conn *conn = ctx;
+	struct account *account = accounts_next(&conn->place);
+	const char *mailbox;
+
+	if (account != NULL) {
+		show(conn, account);
+		return true;
+	}
+	if (conn->n_blocks == conn->blocks->n_accounts)
+		return false;
+	mailbox = conn->blocks->accounts[conn->n_blocks++].name;
+	if (mailbox[0] != '*')
+		show_app(conn, mailbox);
+	return true;
+}
+
+/* A configuration that comes meanwhile has other blocks. */
+static void show_all(struct conn *conn)
+{
+	if (!config_is_known(conn->engine->config, &conn->peer)) {
+		end_status(conn);
+		return;
+	}
+	conn->blocks = config_share(conn->engine->config);
+	verbs_walk(conn, show_next, end_status);
+}
+
 void verbs_status(struct conn *conn)
 {
 	const char *name = conn->request.folded;
 	struct account *account;
 
 	if (conn->request.account.n == 0) {
-		accounts_each(conn->engine->accounts, show, conn);
-		show_apps(conn, NULL);
-	} else if (!is_shown(conn, name)) {
+		show_all(conn);
+		return;
+	}
+	if (!is_shown(conn, name)) {
 		verbs_refuse_unknown(conn, false);
 		return;
 	} else if (apps_provider(conn->engine->config, name) != NULL) {

@@ -127,8 +127,10 @@ static void refreshed(void *ctx, const struct account_answer *answer)
 	conn_close_after(conn, FAULT_NONE);
 }
 
-static void due_done(struct conn *conn)
+static void due_done(void *ctx)
 {
+	struct conn *conn = ctx;
+
 	if (--conn->dues_left > 0)
 		conn_send_later(conn);
 	else
@@ -144,9 +146,8 @@ static void due_refreshed(void *ctx, const struct account_answer *answer)
 	due_done(due->conn);
 }
 
-static void refresh_if_due(void *ctx, struct account *account)
+static void refresh_if_due(struct conn *conn, struct account *account)
 {
-	struct conn *conn = ctx;
 	struct account_question question = { .fn = due_refreshed,
 		.renewal = true };
 	struct conn_due *due;
@@ -169,12 +170,14 @@ static void refresh_if_due(void *ctx, struct account *account)
 	account_refresh(account, &question, &due->waiter);
 }
 
-/* Some may answer at once, so the end is counted as one more. */
-static void refresh_due(struct conn *conn)
+static bool refresh_next(void *ctx)
 {
-	conn->dues_left = 1;
-	accounts_each(conn->engine->accounts, refresh_if_due, conn);
-	due_done(conn);
+	struct conn *conn = ctx;
+	struct account *account = accounts_next(&conn->place);
+
+	if (account != NULL)
+		refresh_if_due(conn, account);
+	return account != NULL;
 }
 
 void verbs_refresh(struct conn *conn)
@@ -186,7 +189,9 @@ void verbs_refresh(struct conn *conn)
 	enum fault fault;
 
 	if (conn->request.due) {
-		refresh_due(conn);
+		/* Some are done before: the end counts as one more. */
+		conn->dues_left = 1;
+		verbs_walk(conn, refresh_next, due_done);
 		return;
 	}
 	fault = find_account(conn, conn->request.folded, &account);
