@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "wire/ask.h"
+#include "wire/ids.h"
 
 #define NAME_SHOWN_BYTES  64 /* so that the advice behind it still fits */
 #define TEXT_SHOWN_BYTES  400
@@ -263,14 +264,11 @@ static void say_unreachable(const struct talk *talk, const char *other,
     struct why *why)
 {
 	const char *path = talk->address.path;
+	struct why shut;
 
 	if (is_shut(talk)) {
-		why_set(why, 0,
-		    "mailtoken: no permission for uid %lu to reach the helper "
-		    "at %s: run \"usermod -aG mailtoken $(id -nu %lu)\" and "
-		    "start the program anew (for Postfix: mailtoken(1))",
-		    (unsigned long)geteuid(), talk->why.text,
-		    (unsigned long)geteuid());
+		ids_say_shut(path, talk->why.text, &shut);
+		why_set(why, 0, "mailtoken: %s", shut.text);
 		if (other[0] != '\0')
 			explain(why, "; none runs at %s", other);
 	} else if (talk->fault == FAULT_UNTRUSTED) {

@@ -12,6 +12,7 @@
 #include "cli/screen.h"
 #include "cli/start.h"
 #include "wire/ask.h"
+#include "wire/ids.h"
 
 #define UNIT  "mailtoken.socket"
 #define TIMER "mailtoken-renew.timer" /* a user's helper ends when idle */
@@ -266,13 +267,15 @@ static bool say_nothing_begun(const struct why *why)
 
 static void say_no_helper(const struct command *command, const struct why *why)
 {
+	struct why shut;
+
 	if (why->err == 0) {
 		screen_say("%s", why->text);
 		return;
 	}
 	if (why->err == EACCES) {
-		screen_say("%s: ask the administrator to let you use it",
-		    why->text);
+		ids_say_shut(command->address.path, why->text, &shut);
+		screen_say("%s", shut.text);
 		return;
 	}
 	switch (command->helper) {

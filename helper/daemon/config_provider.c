@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/config_read.h"
+#include "wire/ids.h"
 
 #define CLIENT_SECRET_MAX_BYTES 4096
 #define PROVIDERS_MAX		256
@@ -153,9 +154,9 @@ static enum fault note_ca(const struct config_part *part, const char *key,
 		return FAULT_NONE;
 	if (access(path, is_folder ? R_OK | X_OK : R_OK) != 0)
 		return config_bad(part, key,
-		    "%s is not there or cannot be read by uid %lu; name the CA "
+		    "%s is not there or cannot be read by %s; name the CA "
 		    "certificates in PEM form",
-		    key, (unsigned long)geteuid());
+		    key, ids_user(geteuid()).text);
 	return config_note_file(part, key, path, is_folder);
 }
 

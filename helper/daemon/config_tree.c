@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/config.h"
+#include "wire/ids.h"
 
 bool config_is_shut_out(const char *path)
 {
@@ -92,9 +93,8 @@ enum fault config_load(const char *path, struct buf *out, struct why *why)
 	}
 	if (fd < 0) {
 		why_set(why, errno,
-		    "%s: cannot be read; make it readable for uid %lu (chmod "
-		    "0644)",
-		    path, (unsigned long)geteuid());
+		    "%s: cannot be read; make it readable for %s (chmod 0644)",
+		    path, ids_user(geteuid()).text);
 		return FAULT_CONFIG_ERROR;
 	}
 	fault = load_checked(fd, path, out, why);

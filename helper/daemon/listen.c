@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "daemon/supervise.h"
+#include "wire/ids.h"
 #include "wire/peerio.h"
 
 #define FIRST_HANDED_OVER 3 /* sd_listen_fds(3) */
@@ -176,17 +177,17 @@ static enum fault open_folder(const char *folder, uid_t owner, gid_t group,
 			(void)close(fd);
 			why_set(why, 0,
 			    "%s: a folder above that of the socket belongs to "
-			    "uid %lu, who could lead root elsewhere: chown 0 "
-			    "it, or start the helper as that user",
-			    folder, (unsigned long)owner);
+			    "%s, who could lead root elsewhere: chown 0 it, "
+			    "or start the helper as that user",
+			    folder, ids_user(owner).text);
 			return FAULT_UNSAFE;
 		}
 	}
 	if (fd < 0) {
 		why_set(why, errno,
 		    "the folder %s of the socket (make it as root, or set "
-		    "listen to a path that user %lu may write)",
-		    folder, (unsigned long)geteuid());
+		    "listen to a path that %s may write)",
+		    folder, ids_user(geteuid()).text);
 		return FAULT_IO;
 	}
 	*fd_out = fd;
@@ -203,9 +204,9 @@ static enum fault check_folder(int fd, const char *folder, uid_t owner,
 		return FAULT_IO;
 	}
 	if (st.st_uid != owner && (st.st_uid != 0 || geteuid() != 0)) {
-		why_set(why, 0,
-		    "the folder %s belongs to uid %lu: chown %lu %s", folder,
-		    (unsigned long)st.st_uid, (unsigned long)owner, folder);
+		why_set(why, 0, "the folder %s belongs to %s: chown %s %s",
+		    folder, ids_user(st.st_uid).text, ids_owner(owner).text,
+		    folder);
 		return FAULT_UNSAFE;
 	}
 	/* Clients refuse such a folder: anybody could put a socket there. */
@@ -278,8 +279,8 @@ static enum fault clear_place(int folder, uid_t owner,
 	if (fault != FAULT_NONE)
 		return fault;
 	if (st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != owner) {
-		why_set(why, 0, "the dead socket %s belongs to uid %lu: rm %s",
-		    address->sun_path, (unsigned long)st.st_uid,
+		why_set(why, 0, "the dead socket %s belongs to %s: rm %s",
+		    address->sun_path, ids_user(st.st_uid).text,
 		    address->sun_path);
 		return FAULT_UNSAFE;
 	}

@@ -22,7 +22,6 @@
 #define IDS_ALL	    INT64_C(4294967295)
 #define OVERFLOW_ID 65534 /* the kernel's default */
 #define GROUPS_MAX  65536 /* NGROUPS_MAX of Linux */
-#define PASSWD_MAX  500	  /* lines of /etc/passwd that are read for a name */
 
 /* What this user namespace shows for an id that it does not map. */
 struct mapping {
@@ -136,26 +135,6 @@ enum fault peer_read(int fd, struct peer *peer_out, struct why *why)
 	peer.overflow = users.partial && peer.uid == users.overflow;
 	*peer_out = peer;
 	return FAULT_NONE;
-}
-
-void peer_name(const struct peer *peer, char name[PEER_NAME_BYTES])
-{
-	FILE *file = peer->overflow ? NULL : fopen("/etc/passwd", "re");
-	const struct passwd *user = NULL;
-	unsigned left = PASSWD_MAX;
-
-	(void)snprintf(name, PEER_NAME_BYTES, "uid %lu",
-	    (unsigned long)peer->uid);
-	if (file == NULL)
-		return;
-	while (left-- > 0 && (user = fgetpwent(file)) != NULL)
-		if (user->pw_uid == peer->uid)
-			break;
-	if (user != NULL && user->pw_uid == peer->uid &&
-	    strlen(user->pw_name) < PEER_NAME_BYTES - sizeof("user "))
-		(void)snprintf(name, PEER_NAME_BYTES, "user %.30s",
-		    user->pw_name);
-	(void)fclose(file);
 }
 
 void peer_drop(struct peer *peer)

@@ -47,16 +47,6 @@ void peer_drop(struct peer *peer);
  */
 bool peer_setup(void) MUST_CHECK;
 
-#define PEER_NAME_BYTES 40
-
-/*
- * peer_name - "user postfix", or "uid 101" for who is not in /etc/passwd
- *
- * For a refusal, not for every request.  Reads that file and never asks NSS,
- * whose servers may keep the helper waiting.
- */
-void peer_name(const struct peer *peer, char name[PEER_NAME_BYTES]);
-
 /* peer_in - whether the list names the peer's uid or one of its groups. */
 bool peer_in(const struct peer *peer, const struct access_list *list);
 

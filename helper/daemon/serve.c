@@ -14,6 +14,7 @@
 
 #include "daemon/answer.h"
 #include "daemon/conn.h"
+#include "wire/ids.h"
 
 #define PER_UID_MAX	    32
 #define PER_UID_ALLOWED_MAX 1024
@@ -132,8 +133,8 @@ static void say_let_go(struct serve *serve, uid_t uid)
 		return;
 	log_event(LOG_LEVEL_WARNING, "strangers",
 	    "too much at once from users that no allow or admin names: %lld "
-	    "of their connections were closed, the last of uid %lu",
-	    (long long)serve->n_let_go, (unsigned long)uid);
+	    "of their connections were closed, the last of %s",
+	    (long long)serve->n_let_go, ids_user(uid).text);
 	serve->said_ms = now_ms;
 	serve->n_let_go = 0;
 }

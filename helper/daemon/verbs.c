@@ -12,6 +12,7 @@
 #include "daemon/answer.h"
 #include "daemon/apps.h"
 #include "daemon/moving.h"
+#include "wire/ids.h"
 
 /* A server that any provider knows: a password that is a token may go there. */
 static bool is_known_server(const struct conn *conn)
@@ -30,16 +31,22 @@ static bool is_known_server(const struct conn *conn)
 /* The same bytes for both cases and for all accounts. */
 static void say_unknown(const struct conn *conn, char text[TEXT_MAX_BYTES])
 {
-	char user[PEER_NAME_BYTES];
+	struct ids_text user;
 
-	peer_name(&conn->peer, user);
-	if (peer_is_root(&conn->peer))
+	if (peer_is_root(&conn->peer)) {
 		(void)snprintf(text, TEXT_MAX_BYTES, "not signed in");
-	else
+	} else if (conn->peer.overflow) {
+		(void)snprintf(text, TEXT_MAX_BYTES,
+		    "not signed in, or not allowed for users of another user "
+		    "namespace");
+	} else {
+		user = ids_user(conn->peer.uid);
 		(void)snprintf(text, TEXT_MAX_BYTES,
 		    "not signed in, or not allowed for %s, whom an admin lets "
 		    "in with allow = {'%s'} in %s",
-		    user, strchr(user, ' ') + 1, conn->engine->config_path);
+		    user.text, strchr(user.text, ' ') + 1,
+		    conn->engine->config_path);
+	}
 }
 
 void verbs_refuse_unknown(struct conn *conn, bool allowed)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "wire/attr.h"
+#include "wire/ids.h"
 
 #define PATH_MAX_BYTES 1024 /* with the NUL */
 #define SHOWN_BYTES    400
@@ -29,8 +30,9 @@ static enum fault check(const struct stat *st, const char *path,
 	else if (!S_ISDIR(st->st_mode))
 		why_set(why, 0, "the keyring is not a directory: rm %s", shown);
 	else if (st->st_uid != geteuid())
-		why_set(why, 0, "the keyring belongs to uid %lu: chown %lu %s",
-		    (unsigned long)st->st_uid, (unsigned long)geteuid(), shown);
+		why_set(why, 0, "the keyring belongs to %s: chown %s %s",
+		    ids_user(st->st_uid).text, ids_owner(geteuid()).text,
+		    shown);
 	else if ((st->st_mode & 077) != 0)
 		why_set(why, 0, "the keyring has mode %04o: chmod 700 %s",
 		    (unsigned int)(st->st_mode & 07777), shown);
@@ -76,8 +78,8 @@ static enum fault make(int parent, const char *name, const char *path,
 		attr_plain(span_of(path), shown, sizeof(shown));
 		why_set(why, 0,
 		    "the keyring is missing and its parent is not ours: "
-		    "install -d -m 700 -o %lu %s",
-		    (unsigned long)geteuid(), shown);
+		    "install -d -m 700 -o %s %s",
+		    ids_owner(geteuid()).text, shown);
 		return FAULT_UNSAFE;
 	}
 	if (mkdirat(parent, name, 0700) != 0)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "wire/attr.h"
+#include "wire/ids.h"
 
 #define SHOWN_DIR_BYTES 160
 #define NAME_TRIES	8
@@ -37,8 +38,8 @@ enum fault safefile_check(const struct stat *st, const char *dir,
 		why_set(why, 0, "not a plain file: %s %s",
 		    S_ISDIR(st->st_mode) ? "rmdir" : "rm", path);
 	else if (st->st_uid != geteuid())
-		why_set(why, 0, "belongs to uid %lu: chown %lu %s",
-		    (unsigned long)st->st_uid, (unsigned long)geteuid(), path);
+		why_set(why, 0, "belongs to %s: chown %s %s",
+		    ids_user(st->st_uid).text, ids_owner(geteuid()).text, path);
 	else if ((st->st_mode & 07777 & ~(mode_t)0600) != 0)
 		why_set(why, 0, "has mode %04o: chmod 600 %s",
 		    (unsigned int)(st->st_mode & 07777), path);
@@ -148,8 +149,9 @@ static enum fault check_outside(const struct stat *st, const char *shown,
 	if (!S_ISREG(st->st_mode))
 		why_set(why, 0, "not a plain file: %s", shown);
 	else if (st->st_uid != 0 && st->st_uid != geteuid())
-		why_set(why, 0, "belongs to uid %lu: chown %lu %s",
-		    (unsigned long)st->st_uid, (unsigned long)geteuid(), shown);
+		why_set(why, 0, "belongs to %s: chown %s %s",
+		    ids_user(st->st_uid).text, ids_owner(geteuid()).text,
+		    shown);
 	else if ((st->st_mode & (S_IWGRP | S_IRWXO)) != 0)
 		why_set(why, 0, "has mode %04o: chmod g-w,o= %s",
 		    (unsigned int)(st->st_mode & 07777), shown);
@@ -161,21 +163,21 @@ static enum fault check_outside(const struct stat *st, const char *shown,
 /* What to type, by whom it belongs to. */
 static void say_shut(const char *path, const char *shown, struct why *why)
 {
-	unsigned long uid = geteuid(), gid = getegid();
+	struct ids_text user = ids_user(geteuid());
 	struct stat st;
 
 	if (stat(path, &st) != 0)
 		why_set(why, 0,
-		    "uid %lu may not enter a folder of %s: see 'namei -l %s'",
-		    uid, shown, shown);
+		    "%s may not enter a folder of %s: see 'namei -l %s'",
+		    user.text, shown, shown);
 	else if (st.st_uid == geteuid())
-		why_set(why, 0, "uid %lu may not read %s: chmod u+r %s", uid,
+		why_set(why, 0, "%s may not read %s: chmod u+r %s", user.text,
 		    shown, shown);
 	else
 		why_set(why, 0,
-		    "uid %lu may not read %s: as root, chown 0:%lu %s && chmod "
+		    "%s may not read %s: as root, chown root:%s %s && chmod "
 		    "640 %s",
-		    uid, shown, gid, shown, shown);
+		    user.text, shown, ids_group(getegid()).text, shown, shown);
 }
 
 enum fault safefile_read_outside(const char *path, size_t max_bytes,

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "wire/ids.h"
+
 #ifndef MAILTOKEN_SYSTEM_SOCKET
 #error "configure defines MAILTOKEN_SYSTEM_SOCKET, _KEYRING and _CONFIG"
 #endif
@@ -221,9 +223,9 @@ enum fault address_owner(const struct address *address, uid_t *owner_out,
 	}
 	if (address->own && st.st_uid != 0 && st.st_uid != geteuid()) {
 		why_set(why, 0,
-		    "%s belongs to uid %lu, not to you: unset XDG_RUNTIME_DIR "
-		    "(su keeps that of another user)",
-		    dir, (unsigned long)st.st_uid);
+		    "%s belongs to %s, not to you: unset XDG_RUNTIME_DIR (su "
+		    "keeps that of another user)",
+		    dir, ids_user(st.st_uid).text);
 		return FAULT_UNTRUSTED;
 	}
 	*owner_out = st.st_uid;
@@ -241,7 +243,7 @@ enum fault address_check_peer(int fd, uid_t owner, struct why *why)
 	}
 	if (peer.uid == 0 || peer.uid == owner || peer.uid == geteuid())
 		return FAULT_NONE;
-	why_set(why, 0, "uid %lu listens there, not the helper",
-	    (unsigned long)peer.uid);
+	why_set(why, 0, "%s listens there, not the helper",
+	    ids_user(peer.uid).text);
 	return FAULT_UNTRUSTED;
 }

@@ -5,6 +5,7 @@ Every verb's request, byte for byte; what is printed where; exit statuses;
 a terminal; helpers that misbehave.
 """
 
+import grp
 import json
 import os
 import re
@@ -751,6 +752,20 @@ def test_a_helper_of_ones_own_is_asked_if_it_is_there(home):
                              "token", "a@b"])
         assert run.stdout == TOKEN + "\n"
         assert own.wait_request()[0].uid == 65534
+
+
+def test_who_may_not_write_to_the_socket_is_told_the_group_to_be_in(home):
+    path = home.parent / "socket"
+    with ScriptedHelper(path, token=TOKEN):
+        os.chown(path, 0, grp.getgrnam("mail").gr_gid)
+        path.chmod(0o660)
+        run = at_home(home, ["setpriv", "--reuid=65534", "--regid=65534",
+                             "--clear-groups", str(home.parent / "mailtoken"),
+                             "--socket", str(path), "token", "a@b"])
+    assert run.returncode == 75
+    assert (f"no permission for user nobody to reach the helper at {path}: "
+            'Permission denied: run "usermod -aG mail nobody" and start the '
+            "program anew, from a new login") in run.stderr
 
 
 def installed_helper():

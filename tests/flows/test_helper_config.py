@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A helper that cannot work says why; a configuration that changes."""
 
+import grp
 import os
 import pwd
 import shutil
@@ -395,8 +396,9 @@ def test_a_file_that_cannot_be_read_names_the_cure(root, helper, key):
     helper.seed(age=4000)
     helper.start()
     text = helper.token()["text"]
-    assert f"chown 0:{helper.user.pw_gid} {path} && chmod 640 {path}" in \
-        text, text
+    group = grp.getgrgid(helper.user.pw_gid).gr_name
+    assert f"user {helper.user.pw_name} may not read {path}: as root, chown " \
+        f"root:{group} {path} && chmod 640 {path}" in text, text
     os.chown(path, 0, helper.user.pw_gid)
     os.chmod(path, 0o640)
     wait_for(lambda: path not in helper.token().get("text", ""))

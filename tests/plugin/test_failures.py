@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Every failure is one sentence that says what to do, and the right code."""
 
+import grp
 import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -115,8 +117,35 @@ def test_a_socket_without_permission_says_so_and_for_whom(
     host = Host(plugins, {"MAILTOKEN_SOCKET": str(socket_path)})
     open_the_way(plugins)
     text = failed(host, sasl.UNAVAIL, uid=65534)
-    assert "no permission for uid 65534 to reach the helper" in text
+    assert "no permission for user nobody to reach the helper" in text
     assert "Permission denied" in text
+    assert f'have root look with "namei -l {socket_path}"' in text
+
+
+DROP_IN = ('run "mkdir -p /etc/systemd/system/mailtoken.socket.d && printf '
+           "'[Socket]\\nSocketGroup=postfix\\n' "
+           ">/etc/systemd/system/mailtoken.socket.d/postfix.conf && systemctl "
+           'daemon-reload && systemctl restart mailtoken.socket"')
+
+
+@pytest.mark.parametrize("name,who,cure", [
+    ("nobody", "user nobody", 'run "usermod -aG mail nobody" and start'),
+    ("postfix", "user postfix", DROP_IN),
+    (1000680000, "uid 1000680000", "start the program with the group mail")])
+def test_who_is_in_no_group_of_the_socket_is_told_the_whole_cure(
+        root, plugins, helper, socket_path, name, who, cure):
+    """Case 69: a container's uid may have no name."""
+    try:
+        uid = pwd.getpwnam(name).pw_uid if isinstance(name, str) else name
+    except KeyError:
+        pytest.skip(f"no user {name} here")
+    os.chown(socket_path, 0, grp.getgrnam("mail").gr_gid)
+    socket_path.chmod(0o660)
+    host = Host(plugins, {"MAILTOKEN_SOCKET": str(socket_path)})
+    open_the_way(plugins)
+    text = failed(host, sasl.UNAVAIL, uid=uid)
+    assert f"no permission for {who} to reach the helper at {socket_path}: " \
+        f"Permission denied: {cure}" in text
 
 
 @pytest.mark.slow
@@ -220,7 +249,7 @@ def test_a_stranger_on_the_socket_is_not_trusted(root, plugins, tmp_path):
         child.stdin.close()
         child.wait(bed.DEADLINE_S)
         child.stdout.close()
-    assert "uid 65534 listens there" in text
+    assert "user nobody listens there" in text
 
 
 def test_a_layer_is_refused(helper, host):

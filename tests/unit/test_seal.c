@@ -176,7 +176,7 @@ static void keys_that_others_can_read_are_refused(void **state)
 	assert_int_equal(chown(bed->path, 1, 0), 0);
 	assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
 	    FAULT_UNSAFE);
-	assert_non_null(strstr(bed->why.text, "chown 0 "));
+	assert_non_null(strstr(bed->why.text, "chown root "));
 }
 
 static void sealed_records_open_again(void **state)
