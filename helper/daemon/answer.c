@@ -29,7 +29,7 @@ static void put_plain(struct attr_writer *writer, const char *name,
 {
 	char plain[TEXT_MAX_BYTES];
 
-	attr_plain(span_of(text), plain, sizeof(plain));
+	attr_plain_rest(text, plain, sizeof(plain));
 	attr_put_str(writer, name, plain);
 }
 

@@ -76,14 +76,20 @@ static void other_user_answered(struct signin *signin, struct span answer)
 		    "another user signed in; nothing was stored");
 }
 
-static void ask_whether(struct signin *signin)
+/* misnamed: no name that could be compared; NULL: somebody else's. */
+static void ask_whether(struct signin *signin, const char *misnamed)
 {
 	struct signin_event event = { .kind = SIGNIN_ASK,
 		.question = QUESTION_OTHER_USER };
 	char who[256], text[768];
 
-	attr_plain(span_of(signin->entry->identity), who, sizeof(who));
-	(void)snprintf(text, sizeof(text), "%s signed in, not %s; keep this?",
+	attr_plain_rest(misnamed != NULL ? misnamed : signin->entry->identity,
+	    who, sizeof(who));
+	(void)snprintf(text, sizeof(text),
+	    misnamed != NULL ?
+		"the provider calls who signed in %s, so nobody can tell "
+		"whether it was %s; keep this?" :
+		"%s signed in, not %s; keep this?",
 	    who, signin->account);
 	event.identity = who;
 	event.text = text;
@@ -127,9 +133,11 @@ void signin_keep(struct signin *signin, struct reply_token *token)
 		signin_end(signin, FAULT_NOMEM, NULL);
 		return;
 	}
-	if (signin->entry->identity != NULL && !signin->as_delegate &&
-	    !is_named(signin->entry->identity, signin->account))
-		ask_whether(signin);
-	else
+	if (signin->as_delegate ||
+	    (signin->entry->identity != NULL ?
+		    is_named(signin->entry->identity, signin->account) :
+		    token->misnamed == NULL))
 		commit(signin);
+	else
+		ask_whether(signin, token->misnamed);
 }

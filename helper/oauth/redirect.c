@@ -98,7 +98,7 @@ static void look(struct visitor *visitor)
 	enum redirect_page page;
 
 	page = redirect_request_read(buf_span(&visitor->in),
-	    visitor->redirect->wish.path, &query);
+	    visitor->redirect->wish.path, visitor->redirect->port, &query);
 	if (page == REDIRECT_PAGE_QUERY)
 		answer_came(visitor, query);
 	else if (page != REDIRECT_PAGE_NONE)

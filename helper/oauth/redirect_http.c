@@ -5,6 +5,9 @@
  */
 #include "oauth/redirect_http.h"
 
+#include <stdio.h>
+#include <strings.h>
+
 #include "oauth/redirect.h"
 
 /* Of the text between <style> and </style>; a test computes it anew. */
@@ -45,6 +48,10 @@ static const struct page {
 	[REDIRECT_PAGE_LEFT] = { "400 Bad Request", "other",
 	    "Not the page you want",
 	    "The terminal says how the sign-in goes on." },
+	[REDIRECT_PAGE_HOST] = { "421 Misdirected Request", "other",
+	    "Not the page you want",
+	    "It was asked for under a name that is not this computer's own: "
+	    "use the link that the terminal shows." },
 	[REDIRECT_PAGE_ELSEWHERE] = { "404 Not Found", "other",
 	    "Not the page you want",
 	    "A sign-in is waiting here for your browser to come back, and "
@@ -140,9 +147,65 @@ static enum redirect_page read_line(struct span line, const char *path,
 	return REDIRECT_PAGE_QUERY;
 }
 
-enum redirect_page redirect_request_read(struct span bytes, const char *path,
-    struct span *query_out)
+/* Host = uri-host [ ":" port ]; browsers leave out that of http. */
+static bool is_here(struct span host, uint16_t port)
 {
+	static const char *const names[] = { "127.0.0.1", "localhost",
+		"[::1]" };
+	char here[32];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(here, sizeof(here), "%s:%u", names[i],
+		    (unsigned int)port);
+		if ((host.n == strlen(here) ||
+			(port == 80 && host.n == strlen(names[i]))) &&
+		    strncasecmp(host.p, here, host.n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* One Host among the lines of the header, and that is ours (RFC 9112 section
+ * 3.2: none or two are an error). */
+static bool is_for_us(struct span bytes, uint16_t port)
+{
+	static const char name[] = "host:";
+	struct span line;
+	bool ours = false;
+	const char *end;
+	unsigned n = 0;
+
+	while ((end = memchr(bytes.p, '\n', bytes.n)) != NULL) {
+		line = (struct span){ bytes.p, (size_t)(end - bytes.p) };
+		bytes.p += line.n + 1;
+		bytes.n -= line.n + 1;
+		if (line.n < sizeof(name) - 1 ||
+		    strncasecmp(line.p, name, sizeof(name) - 1) != 0)
+			continue;
+		line.p += sizeof(name) - 1;
+		line.n -= sizeof(name) - 1;
+		while (line.n > 0 && is_blank(line.p[0])) {
+			line.p++;
+			line.n--;
+		}
+		while (line.n > 0 && is_blank(line.p[line.n - 1]))
+			line.n--;
+		ours = is_here(line, port);
+		n++;
+	}
+	return ours && n == 1;
+}
+
+enum redirect_page redirect_request_read(struct span bytes, const char *path,
+    uint16_t port, struct span *query_out)
+{
+	enum redirect_page page;
 	const char *end;
 	size_t n;
 
@@ -155,8 +218,12 @@ enum redirect_page redirect_request_read(struct span bytes, const char *path,
 	n = end != NULL ? (size_t)(end - bytes.p) : bytes.n;
 	if (n > REDIRECT_LINE_MAX_BYTES)
 		return REDIRECT_PAGE_LONG;
-	if (end != NULL && has_end(bytes))
-		return read_line((struct span){ bytes.p, n }, path, query_out);
+	if (end != NULL && has_end(bytes)) {
+		page = read_line((struct span){ bytes.p, n }, path, query_out);
+		return page == REDIRECT_PAGE_GARBAGE || is_for_us(bytes, port) ?
+		    page :
+		    REDIRECT_PAGE_HOST;
+	}
 	return bytes.n < REDIRECT_REQUEST_MAX_BYTES ? REDIRECT_PAGE_NONE :
 						      REDIRECT_PAGE_LONG;
 }

@@ -21,6 +21,7 @@ enum redirect_page {
 	REDIRECT_PAGE_SIGNED_IN,
 	REDIRECT_PAGE_FAILED, /* text: why */
 	REDIRECT_PAGE_LEFT,   /* text: what the address lacks */
+	REDIRECT_PAGE_HOST,   /* another name was made to lead here */
 	REDIRECT_PAGE_ELSEWHERE,
 	REDIRECT_PAGE_METHOD,
 	REDIRECT_PAGE_HEAD, /* the same without a body */
@@ -31,11 +32,15 @@ enum redirect_page {
 /*
  * redirect_request_read - what the bytes that have come so far deserve
  *
+ * Host must be 127.0.0.1, localhost or [::1] with our port: a page of
+ * somebody else's, whose name leads here (DNS rebinding), comes with that
+ * name.
+ *
  * query_out  out: with REDIRECT_PAGE_QUERY, what follows '?'; points into
  *            bytes
  */
 enum redirect_page redirect_request_read(struct span bytes, const char *path,
-    struct span *query_out);
+    uint16_t port, struct span *query_out);
 
 /* redirect_page_write - status line, header and body; text may be NULL. */
 void redirect_page_write(struct buf *out, enum redirect_page page,

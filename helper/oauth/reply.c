@@ -118,7 +118,7 @@ static enum fault token_from(const json_t *object, struct reply_token *token,
 		    REPLY_SCOPE_MAX_BYTES, &token->scope, NULL));
 	if (!fault &&
 	    reply_string(object, "id_token", &id_token, NULL) == FAULT_NONE)
-		fault = reply_identity(id_token, &token->identity);
+		fault = reply_identity(id_token, token);
 	if (!fault)
 		fault = check_type(object, why);
 	token_times(object, token);
@@ -154,6 +154,7 @@ void reply_token_drop(struct reply_token *token)
 	secret_free(token->refresh_token);
 	free(token->scope);
 	free(token->identity);
+	free(token->misnamed);
 	memset(token, 0, sizeof(*token));
 }
 

@@ -30,6 +30,9 @@ struct reply_token {
 					   preferred_username, upn,
 					   unique_name), separated by blanks,
 					   each once; NULL: none */
+	char *misnamed;		      /* one that is no account's name, as
+					   JSON, cut; NULL: none, or there
+					   is an identity */
 	int64_t expires_in_s;	      /* 1..REPLY_EXPIRES_IN_MAX_S */
 	int64_t refresh_in_s;	      /* 0: not said */
 	int64_t refresh_expires_in_s; /* 0: not said */

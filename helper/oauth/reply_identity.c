@@ -64,50 +64,75 @@ static bool has_name(const struct buf *names, struct span name)
 	return false;
 }
 
-static void add_name(struct buf *names, const json_t *claims, const char *claim)
+/* Escaped, and cut: for a person to look at. */
+static void add_misnamed(struct buf *misnamed, const json_t *member)
 {
-	const json_t *member = json_object_get(claims, claim);
-	struct span name;
+	char text[REPLY_MISNAMED_MAX_BYTES];
+	size_t n = json_dumpb(member, text, sizeof(text),
+	    JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 
-	if (!json_is_string(member))
+	if (misnamed->n == 0)
+		buf_add(misnamed,
+		    (struct span){ text, n < sizeof(text) ? n : sizeof(text) });
+}
+
+static void add_name(struct buf *names, struct buf *misnamed,
+    const json_t *member)
+{
+	struct span name = { json_string_value(member),
+		json_string_length(member) };
+
+	if (member == NULL || json_is_null(member) ||
+	    (name.p != NULL && name.n == 0))
 		return;
-	name.p = json_string_value(member);
-	name.n = json_string_length(member);
-	if (!attr_is_account(name) || memchr(name.p, ' ', name.n) != NULL ||
-	    has_name(names, name))
+	if (!attr_is_account(name) || memchr(name.p, ' ', name.n) != NULL) {
+		add_misnamed(misnamed, member);
+		return;
+	}
+	if (has_name(names, name))
 		return;
 	if (names->n > 0)
 		buf_add_lit(names, " ");
 	buf_add(names, name);
 }
 
-static enum fault collect(const json_t *claims, char **identity_out)
+static enum fault collect(const json_t *claims, struct reply_token *token)
 {
+	static const char *const members[] = { "email", "preferred_username",
+		"upn", "unique_name" };
 	struct buf names = BUF_INIT(REPLY_IDENTITY_MAX_BYTES);
+	struct buf misnamed = BUF_INIT(REPLY_MISNAMED_MAX_BYTES);
+	char **out = &token->identity;
+	struct buf *from = &names;
 	enum fault fault;
+	size_t i;
 
-	add_name(&names, claims, "email");
-	add_name(&names, claims, "preferred_username");
-	add_name(&names, claims, "upn");
-	add_name(&names, claims, "unique_name");
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		add_name(&names, &misnamed,
+		    json_object_get(claims, members[i]));
 	fault = buf_fault(&names);
-	if (!fault && names.n > 0) {
-		*identity_out = strdup(names.p);
-		if (*identity_out == NULL)
+	if (!fault && names.n == 0) {
+		out = &token->misnamed;
+		from = &misnamed;
+		fault = buf_fault(&misnamed);
+	}
+	if (!fault && from->n > 0) {
+		*out = strdup(from->p);
+		if (*out == NULL)
 			fault = FAULT_NOMEM;
 	}
+	buf_drop(&misnamed);
 	buf_drop(&names);
 	return fault;
 }
 
-enum fault reply_identity(struct span id_token, char **identity_out)
+enum fault reply_identity(struct span id_token, struct reply_token *token)
 {
 	struct buf json = BUF_INIT(REPLY_BODY_MAX_BYTES);
 	json_t *claims = NULL;
 	struct span payload;
 	enum fault fault;
 
-	*identity_out = NULL;
 	if (!find_payload(id_token, &payload))
 		return FAULT_NONE;
 	fault = decode(payload, &json);
@@ -116,7 +141,7 @@ enum fault reply_identity(struct span id_token, char **identity_out)
 	fault = reply_answer(buf_span(&json), &claims, NULL);
 	if (fault)
 		goto out;
-	fault = collect(claims, identity_out);
+	fault = collect(claims, token);
 out:
 	json_decref(claims);
 	buf_drop(&json);

@@ -21,6 +21,7 @@
 #define REPLY_SCOPE_MAX_BYTES	  8192
 #define REPLY_WORDS_MAX_BYTES	  200 /* of a description */
 #define REPLY_IDENTITY_MAX_BYTES  1100
+#define REPLY_MISNAMED_MAX_BYTES  100
 
 /*
  * reply_object - body as a JSON object; the caller's, for json_decref()
@@ -70,9 +71,10 @@ int64_t reply_seconds(const json_t *object, const char *name,
 void reply_words(struct span text, char *out, size_t out_bytes);
 
 /*
- * reply_identity - the names in an id_token, as struct reply_token says; NULL
- * when there is none or it cannot be read.  FAULT_NOMEM.
+ * reply_identity - identity and misnamed of token from an id_token; none when
+ * it cannot be read.  FAULT_NOMEM.
  */
-enum fault reply_identity(struct span id_token, char **identity_out) MUST_CHECK;
+enum fault reply_identity(struct span id_token,
+    struct reply_token *token) MUST_CHECK;
 
 #endif

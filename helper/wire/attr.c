@@ -358,28 +358,29 @@ bool attr_is_login(struct span text)
 	return is_user_name(text, LOGIN_MAX_BYTES);
 }
 
-static size_t plain_bytes(unsigned char c)
+static size_t plain_bytes(unsigned char c, bool escaped)
 {
-	return c >= 0x20 && c < 0x7f && c != '\\' ? 1 : 4;
+	return c >= 0x20 && c < 0x7f && (escaped || c != '\\') ? 1 : 4;
 }
 
-void attr_plain(struct span text, char *out, size_t out_bytes)
+/* escaped: what is a backslash in text begins an escape already. */
+static void escape(struct span text, bool escaped, char *out, size_t out_bytes)
 {
 	static const char hex[] = "0123456789abcdef";
 	const unsigned char *p = (const unsigned char *)text.p;
 	size_t i, n = 0, whole = 1, room = out_bytes;
 
 	for (i = 0; i < text.n; i++)
-		whole += plain_bytes(p[i]);
+		whole += plain_bytes(p[i], escaped);
 	if (whole > room)
 		room -= 3; /* for "..." */
 	for (i = 0; i < text.n; i++) {
-		if (n + plain_bytes(p[i]) + 1 > room) {
+		if (n + plain_bytes(p[i], escaped) + 1 > room) {
 			memcpy(out + n, "...", 3);
 			n += 3;
 			break;
 		}
-		if (plain_bytes(p[i]) == 1) {
+		if (plain_bytes(p[i], escaped) == 1) {
 			out[n++] = (char)p[i];
 			continue;
 		}
@@ -389,4 +390,14 @@ void attr_plain(struct span text, char *out, size_t out_bytes)
 		out[n++] = hex[p[i] & 15];
 	}
 	out[n] = '\0';
+}
+
+void attr_plain(struct span text, char *out, size_t out_bytes)
+{
+	escape(text, false, out, out_bytes);
+}
+
+void attr_plain_rest(const char *text, char *out, size_t out_bytes)
+{
+	escape(span_of(text), true, out, out_bytes);
 }

@@ -125,4 +125,8 @@ size_t attr_utf8_bytes(const unsigned char *p, size_t n);
  */
 void attr_plain(struct span text, char *out, size_t out_bytes);
 
+/* attr_plain_rest - the same for a sentence whose foreign parts are plain
+ * already: its backslashes stay, so that nothing is escaped twice. */
+void attr_plain_rest(const char *text, char *out, size_t out_bytes);
+
 #endif

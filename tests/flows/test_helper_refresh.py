@@ -292,6 +292,19 @@ def test_configuration_error_keeps_all_and_is_retried_hourly(clocked, idp,
     assert idp.counts["token"] == 2
 
 
+def test_words_of_the_provider_are_escaped_once(helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    idp.fault("token", "http_error", status=400, error="out_of_luck",
+              error_description="line one\nof a\\b")
+    text = r'line one\x0aof a\x5cb'
+    assert text in helper.token()["text"]
+    assert text in helper.status()["text"]
+    helper.wait_log("out_of_luck")
+    assert text in helper.log()
+    assert "x5cx" not in helper.log()
+
+
 def test_status_without_reason_for_a_day_is_shown_as_configuration(clocked,
                                                                    idp):
     clocked.seed(age=4000)

@@ -200,6 +200,37 @@ def test_other_user_is_asked_about_and_no_stores_nothing(helper):
     assert helper.status()["result"] == "unknown-account"
 
 
+@pytest.mark.parametrize("claims, shown", [
+    ({"email": "jo@example.org\n"}, r'"jo@example.org\n"'),
+    ({"email": "Jo Example"}, '"Jo Example"'),
+    ({"email": [JO], "upn": "x" * 255}, f'["{JO}"]'),
+    ({"email": None, "preferred_username": True}, "true"),
+])
+def test_a_name_that_cannot_be_compared_is_asked_about(helper, claims, shown):
+    helper.start()
+    no_name = {"email": None, "preferred_username": None}
+    for answer, result in (("no", "denied"), ("yes", "ok")):
+        line, code = begin(helper)
+        helper.idp.approve(code, JO, {**no_name, **claims})
+        question = line.until(lambda a: a.get("event") == "ask")
+        assert question["question"] == "other-user"
+        assert question["identity"] == shown
+        assert JO in question["text"]
+        assert done(line.send(answer=answer))["result"] == result
+    assert "identity" not in helper.record()
+
+
+@pytest.mark.parametrize("claims", [{}, {"email": ""}])
+def test_no_name_at_all_is_warned_about(helper, claims):
+    helper.start()
+    line, code = begin(helper)
+    helper.idp.approve(code, JO, {"email": None, "preferred_username": None,
+                                  **claims})
+    answer = done(line)
+    assert answer["result"] == "ok"
+    assert "does not say who" in answer["warning"]
+
+
 def test_other_user_is_kept_when_told_yes(helper):
     helper.start()
     line, _question = asked(helper)

@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct why why;
 	char plain[512];
 
-	if (redirect_request_read(text, "/callback", &query) ==
+	if (redirect_request_read(text, "/callback", 1, &query) ==
 	    REDIRECT_PAGE_QUERY) {
 		FUZZ_CHECK(query.p > text.p);
 		FUZZ_CHECK(query.p + query.n < text.p + text.n);

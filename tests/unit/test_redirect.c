@@ -158,7 +158,15 @@ static void wait_came(struct fixture *f, unsigned n)
 	assert_int_equal(f->came, n);
 }
 
-#define GOOD BYTES("GET /back?code=a&state=b HTTP/1.1\r\nHost: x\r\n\r\n")
+static struct span good(const struct fixture *f)
+{
+	static char request[100];
+
+	(void)snprintf(request, sizeof(request),
+	    "GET /back?code=a&state=b HTTP/1.1\r\nHost: localhost:%u\r\n\r\n",
+	    (unsigned int)redirect_port(f->redirect));
+	return span_of(request);
+}
 
 static void the_browser_waits_for_the_end_and_is_told_of_it(void **state)
 {
@@ -167,7 +175,7 @@ static void the_browser_waits_for_the_end_and_is_told_of_it(void **state)
 	char byte;
 	int fd;
 
-	fd = begin(f, GOOD);
+	fd = begin(f, good(f));
 	wait_came(f, 1);
 	assert_string_equal(f->query, "code=a&state=b");
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
@@ -184,7 +192,7 @@ static void a_failure_is_told_in_harmless_words(void **state)
 	const char *answer;
 	int fd;
 
-	fd = begin(f, GOOD);
+	fd = begin(f, good(f));
 	wait_came(f, 1);
 	redirect_finish(f->redirect, "the <b> said \"no\" & 'never'\001");
 	answer = answer_of(f, fd);
@@ -201,7 +209,7 @@ static void freeing_tells_who_waits(void **state)
 	ssize_t n;
 	int fd;
 
-	fd = begin(f, GOOD);
+	fd = begin(f, good(f));
 	wait_came(f, 1);
 	redirect_free(f->redirect);
 	f->redirect = NULL;
@@ -218,10 +226,10 @@ static void what_is_not_taken_is_told_why(void **state)
 	const char *answer;
 
 	f->takes = false;
-	answer = ask(f, GOOD);
+	answer = ask(f, good(f));
 	has(answer, "HTTP/1.1 400 ");
 	has(answer, "It is &lt;not&gt; ours.");
-	answer = ask(f, GOOD);
+	answer = ask(f, good(f));
 	has(answer, "It is &lt;not&gt; ours.");
 	assert_int_equal(f->came, 2);
 }
@@ -229,7 +237,7 @@ static void what_is_not_taken_is_told_why(void **state)
 static void a_request_may_come_in_pieces(void **state)
 {
 	struct fixture *f = *state;
-	struct span request = GOOD;
+	struct span request = good(f);
 	size_t i;
 	int fd;
 
@@ -250,7 +258,7 @@ static void the_oldest_visitor_makes_room_but_not_the_one_who_waits(
 	int waits, silent[REDIRECT_VISITORS_MAX * 2], i;
 	char byte;
 
-	waits = begin(f, GOOD);
+	waits = begin(f, good(f));
 	wait_came(f, 1);
 	for (i = 0; i < REDIRECT_VISITORS_MAX * 2; i++) {
 		silent[i] = begin(f, BYTES("G"));
@@ -272,7 +280,7 @@ static void one_who_waited_may_leave(void **state)
 	struct fixture *f = *state;
 	int rounds, fd;
 
-	fd = begin(f, GOOD);
+	fd = begin(f, good(f));
 	wait_came(f, 1);
 	(void)close(fd);
 	for (rounds = 0; rounds < 20; rounds++) {
@@ -323,6 +331,8 @@ static void no_memory_is_a_fault(void **state)
 	assert_true(failing_malloc_each(listen_once, *state) >= 1);
 }
 
+#define HOST "Host: localhost:7\r\n\r\n"
+
 static void requests_are_told_apart(void **state)
 {
 	static const struct {
@@ -333,21 +343,29 @@ static void requests_are_told_apart(void **state)
 		{ "G", REDIRECT_PAGE_NONE },
 		{ "GET /back?a HTTP/1.1\r\n", REDIRECT_PAGE_NONE },
 		{ "GET /back?a HTTP/1.1\r\nA: b\r\n", REDIRECT_PAGE_NONE },
-		{ "GET /back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_QUERY },
-		{ "GET /back?a HTTP/1.0\n\n", REDIRECT_PAGE_QUERY },
-		{ "GET /back? HTTP/1.1\r\n\r\n", REDIRECT_PAGE_QUERY },
-		{ "GET /back HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
-		{ "GET /back/?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
-		{ "GET /Back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
-		{ "GET /bac?k HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
-		{ "GET //back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_ELSEWHERE },
-		{ "POST /back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_METHOD },
-		{ "HEAD /back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_HEAD },
-		{ "GET  /back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_GARBAGE },
-		{ "GET /back?a  HTTP/1.1\r\n\r\n", REDIRECT_PAGE_GARBAGE },
-		{ "GET /back?a b HTTP/1.1\r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "GET /back?a HTTP/1.1\r\n" HOST, REDIRECT_PAGE_QUERY },
+		{ "GET /back?a HTTP/1.0\n" HOST, REDIRECT_PAGE_QUERY },
+		{ "GET /back? HTTP/1.1\r\n" HOST, REDIRECT_PAGE_QUERY },
+		{ "GET /back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_HOST },
+		{ "GET /back?a HTTP/1.0\n\n", REDIRECT_PAGE_HOST },
+		{ "GET /back?a HTTP/1.1\nHOST:[::1]:7\n\n",
+		    REDIRECT_PAGE_QUERY },
+		{ "GET /back?a HTTP/1.1\r\nHost: evil.test:7\r\n\r\n",
+		    REDIRECT_PAGE_HOST },
+		{ "GET /back?a HTTP/1.1\r\nHost: evil.test\r\n" HOST,
+		    REDIRECT_PAGE_HOST },
+		{ "GET /back HTTP/1.1\r\n" HOST, REDIRECT_PAGE_ELSEWHERE },
+		{ "GET /back/?a HTTP/1.1\r\n" HOST, REDIRECT_PAGE_ELSEWHERE },
+		{ "GET /Back?a HTTP/1.1\r\n" HOST, REDIRECT_PAGE_ELSEWHERE },
+		{ "GET /bac?k HTTP/1.1\r\n" HOST, REDIRECT_PAGE_ELSEWHERE },
+		{ "GET //back?a HTTP/1.1\r\n" HOST, REDIRECT_PAGE_ELSEWHERE },
+		{ "POST /back?a HTTP/1.1\r\n" HOST, REDIRECT_PAGE_METHOD },
+		{ "HEAD /back?a HTTP/1.1\r\n" HOST, REDIRECT_PAGE_HEAD },
+		{ "GET  /back?a HTTP/1.1\r\n" HOST, REDIRECT_PAGE_GARBAGE },
+		{ "GET /back?a  HTTP/1.1\r\n" HOST, REDIRECT_PAGE_GARBAGE },
+		{ "GET /back?a b HTTP/1.1\r\n" HOST, REDIRECT_PAGE_GARBAGE },
 		{ "GET /back?a HTTP/1.1 \r\n\r\n", REDIRECT_PAGE_GARBAGE },
-		{ "GET back?a HTTP/1.1\r\n\r\n", REDIRECT_PAGE_GARBAGE },
+		{ "GET back?a HTTP/1.1\r\n" HOST, REDIRECT_PAGE_GARBAGE },
 		{ "GET /back?a\r\n\r\n", REDIRECT_PAGE_GARBAGE },
 		{ "GET\r\n\r\n", REDIRECT_PAGE_GARBAGE },
 		{ "\r\n\r\n", REDIRECT_PAGE_GARBAGE },
@@ -358,7 +376,7 @@ static void requests_are_told_apart(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++)
-		if (redirect_request_read(span_of(rows[i].bytes), "/back",
+		if (redirect_request_read(span_of(rows[i].bytes), "/back", 7,
 			&query) != rows[i].page)
 			fail_msg("row %zu", i);
 }
@@ -370,22 +388,22 @@ static void requests_have_limits(void **state)
 
 	(void)state;
 	memset(bytes, 'G', sizeof(bytes));
-	assert_int_equal(
-	    redirect_request_read(
-		(struct span){ bytes, REDIRECT_LINE_MAX_BYTES }, "/", &query),
+	assert_int_equal(redirect_request_read(
+			     (struct span){ bytes, REDIRECT_LINE_MAX_BYTES },
+			     "/", 7, &query),
 	    REDIRECT_PAGE_NONE);
 	assert_int_equal(
 	    redirect_request_read(
-		(struct span){ bytes, REDIRECT_LINE_MAX_BYTES + 1 }, "/",
+		(struct span){ bytes, REDIRECT_LINE_MAX_BYTES + 1 }, "/", 7,
 		&query),
 	    REDIRECT_PAGE_LONG);
 	bytes[100] = '\n';
 	assert_int_equal(
 	    redirect_request_read((struct span){ bytes, sizeof(bytes) - 1 },
-		"/", &query),
+		"/", 7, &query),
 	    REDIRECT_PAGE_NONE);
 	assert_int_equal(
-	    redirect_request_read((struct span){ bytes, sizeof(bytes) }, "/",
+	    redirect_request_read((struct span){ bytes, sizeof(bytes) }, "/", 7,
 		&query),
 	    REDIRECT_PAGE_LONG);
 }
