@@ -3,6 +3,7 @@
  *
  * mailtoken export: records as the keyring has them, one behind the other,
  * for import.  They hold refresh tokens: never to a terminal.
+ * mailtoken rekey: walks over the same accounts.
  */
 #include "cli/screen.h"
 #include "cli/talk.h"
@@ -50,7 +51,19 @@ static enum outcome write_one(struct command *command, const char *account)
 	return outcome;
 }
 
-static enum outcome write_all(struct command *command)
+static enum outcome rekey_one(struct command *command, const char *account)
+{
+	const struct talk_take take = { .subject = account, .done = "sealed" };
+	struct talk_request request;
+
+	talk_begin(&request, VERB_REKEY);
+	talk_put(&request, ATTR_ACCOUNT, account);
+	return talk_run(command, &request, &take);
+}
+
+typedef enum outcome one_fn(struct command *command, const char *account);
+
+static enum outcome with_all(struct command *command, one_fn *act)
 {
 	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
 	struct talk_request request;
@@ -61,14 +74,15 @@ static enum outcome write_all(struct command *command)
 	one = all = talk_names(command, &request, &names);
 	for (at = 0; one != OUTCOME_LATER && at < names.n;
 	     at += strlen(names.p + at) + 1) {
-		one = write_one(command, names.p + at);
+		one = act(command, names.p + at);
 		all = outcome_worse(all, one);
 	}
 	buf_drop(&names);
 	return all;
 }
 
-enum outcome export_run(struct command *command)
+/* Of those that are named, or all. */
+static enum outcome with_each(struct command *command, one_fn *act)
 {
 	enum outcome all = OUTCOME_DONE;
 	size_t i;
@@ -76,6 +90,20 @@ enum outcome export_run(struct command *command)
 	for (i = 0; i < command->n_words; i++)
 		if (command_account(command->words[i]) != FAULT_NONE)
 			return OUTCOME_USAGE;
+	if (command->n_words == 0)
+		return with_all(command, act);
+	for (i = 0; i < command->n_words; i++)
+		all = outcome_worse(all, act(command, command->words[i]));
+	return all;
+}
+
+enum outcome rekey_run(struct command *command)
+{
+	return with_each(command, rekey_one);
+}
+
+enum outcome export_run(struct command *command)
+{
 	if (screen_is_terminal()) {
 		screen_say("this would show refresh tokens: give standard "
 			   "output to a file or, better, to a program that "
@@ -83,9 +111,5 @@ enum outcome export_run(struct command *command)
 		return OUTCOME_USAGE;
 	}
 	command_no_core();
-	if (command->n_words == 0)
-		return write_all(command);
-	for (i = 0; i < command->n_words; i++)
-		all = outcome_worse(all, write_one(command, command->words[i]));
-	return all;
+	return with_each(command, write_one);
 }

@@ -48,6 +48,8 @@ static const struct verb {
 	    "take grants over from another program, or from export" },
 	{ "export", export_run, 0, SIZE_MAX, "[ACCOUNT]... > FILE",
 	    "write grants out, for a backup or another machine" },
+	{ "rekey", rekey_run, 0, SIZE_MAX, "[ACCOUNT]...",
+	    "seal records that are plain, of some accounts or all" },
 	{ "reload", reload_run, 0, 0, "",
 	    "have the helper read its configuration" },
 	{ "version", version_run, 0, 0, "",

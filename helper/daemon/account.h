@@ -156,6 +156,14 @@ bool account_is_due(struct account *account);
  * made it wait.  One that is asked for does it without being told. */
 void account_reconsider(struct account *account);
 
+/*
+ * account_rekey - save its record with the key of the keyring, though it be a
+ * plain one that would not be served
+ *
+ * Faults of keyring_rekey(), with the reason in why.
+ */
+enum fault account_rekey(struct account *account, struct why *why) MUST_CHECK;
+
 /* account_save_last - stopping: one more try to store what is unsaved. */
 void account_save_last(struct account *account);
 

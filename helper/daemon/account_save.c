@@ -92,6 +92,25 @@ void account_save(struct account *account, struct keyring_stage *stage)
 	    account->save_delay_ms);
 }
 
+enum fault account_rekey(struct account *account, struct why *why)
+{
+	enum fault fault;
+
+	/* What is in memory is newer, and was not put there by anybody. */
+	if (account->entry == NULL) {
+		fault = keyring_rekey(account->engine->keyring,
+		    span_of(account->name), why);
+		if (fault == FAULT_NONE)
+			fault = account_load(account, false);
+		return fault;
+	}
+	account_save(account, NULL);
+	if (!account->unsaved)
+		return FAULT_NONE;
+	why_set(why, 0, "the keyring could not be written: see the log");
+	return FAULT_IO;
+}
+
 void account_save_last(struct account *account)
 {
 	if (account->unsaved)

@@ -50,8 +50,7 @@ static enum fault read_with(struct config_reading *reading,
 		goto out;
 	reading->config->users = 1;
 	config_files_drop(reading->source->files);
-	fault = config_tree_read(reading->source->path, reading->source->files,
-	    &reading->tree, reading->why);
+	fault = config_tree_read(reading->source, &reading->tree, reading->why);
 	if (fault == FAULT_NOT_FOUND)
 		fault = reading->source->may_be_missing ? FAULT_NONE :
 							  FAULT_CONFIG_ERROR;

@@ -86,6 +86,8 @@ struct config_source {
 	bool may_be_missing;	    /* a user helper works without a file */
 	struct config_files *files; /* in/out: made anew; NULL: not noted */
 	bool whole;		    /* one bad block makes all bad */
+	uid_t owner;		    /* beside root: of the files */
+	const char *keyring;	    /* in place of the file's, or NULL */
 };
 
 /*

@@ -33,7 +33,9 @@ static enum fault read_public(const struct config_part *part, const char *key,
 
 	fault = config_place(part, key, &path);
 	if (fault == FAULT_NONE)
-		fault = refuse(part, key, config_load(path, out, &why), &why);
+		fault = refuse(part, key,
+		    config_load(path, part->reading->source->owner, out, &why),
+		    &why);
 	free(path);
 	return fault;
 }

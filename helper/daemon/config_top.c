@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "daemon/config_read.h"
+#include "store/keydir.h"
 #include "wire/address.h"
 #include "wire/attr.h"
 
@@ -78,6 +79,7 @@ static enum fault set_keyring(const struct config_part *part)
 	struct config *config = part->reading->config;
 	const char *keyring = config_text(part, "keyring");
 	char of_user[ADDRESS_FILE_MAX_BYTES];
+	struct why why;
 
 	if (keyring != NULL && !config_is_path(keyring))
 		return config_bad(part, "keyring",
@@ -93,7 +95,12 @@ static enum fault set_keyring(const struct config_part *part)
 			    "keyring = '/PATH'");
 		keyring = of_user;
 	}
+	if (part->reading->source->keyring != NULL)
+		keyring = part->reading->source->keyring;
 	if (config_put(&config->keyring, keyring))
+		return FAULT_NOMEM;
+	if (keydir_exposed(keyring, &why) &&
+	    config_note(part, "keyring", "%s", why.text) != FAULT_NONE)
 		return FAULT_NOMEM;
 	return config_place(part, "keyring_key", &config->keyring_key);
 }

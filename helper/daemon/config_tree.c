@@ -25,23 +25,33 @@ bool config_is_shut_out(const char *path)
 	return refused && access(path, R_OK) == 0;
 }
 
-static enum fault load_checked(int fd, const char *path, struct buf *out,
+/* Who may write it decides who gets tokens, and which files root looks at. */
+static enum fault check_file(int fd, const char *path, uid_t owner,
     struct why *why)
 {
 	struct stat st;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		why_set(why, 0, "%s: is no plain file; name one that is", path);
+	else if (st.st_uid != 0 && st.st_uid != owner)
+		why_set(why, 0, "%s: belongs to uid %lu: chown root %s", path,
+		    (unsigned long)st.st_uid, path);
+	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		why_set(why, 0,
+		    "%s: group or others may write to it: chmod go-w %s", path,
+		    path);
+	else
+		return FAULT_NONE;
+	return FAULT_CONFIG_ERROR;
+}
+
+static enum fault load_checked(int fd, const char *path, struct buf *out,
+    struct why *why)
+{
 	ssize_t n = 1;
 	size_t room;
 	char *p;
 
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		why_set(why, 0, "%s: is no plain file; name one that is", path);
-		return FAULT_CONFIG_ERROR;
-	}
-	if ((st.st_mode & S_IWOTH) != 0) {
-		why_set(why, 0, "%s: everybody may write to it; chmod o-w %s",
-		    path, path);
-		return FAULT_CONFIG_ERROR;
-	}
 	while (n > 0 && out->n < out->max_bytes) {
 		p = buf_space(out, 4096, &room);
 		if (p == NULL)
@@ -71,7 +81,8 @@ static enum fault load_checked(int fd, const char *path, struct buf *out,
 	return FAULT_NONE;
 }
 
-enum fault config_load(const char *path, struct buf *out, struct why *why)
+enum fault config_load(const char *path, uid_t owner, struct buf *out,
+    struct why *why)
 {
 	enum fault fault;
 	int fd;
@@ -97,18 +108,20 @@ enum fault config_load(const char *path, struct buf *out, struct why *why)
 		    path, ids_user(geteuid()).text);
 		return FAULT_CONFIG_ERROR;
 	}
-	fault = load_checked(fd, path, out, why);
+	fault = check_file(fd, path, owner, why);
+	if (fault == FAULT_NONE)
+		fault = load_checked(fd, path, out, why);
 	(void)close(fd);
 	return fault;
 }
 
 static enum fault read_file(struct config_tree *tree, unsigned file,
-    struct why *why)
+    uid_t owner, struct why *why)
 {
 	struct buf text = BUF_INIT(CONFIG_FILE_MAX_BYTES);
 	enum fault fault;
 
-	fault = config_load(tree->files[file], &text, why);
+	fault = config_load(tree->files[file], owner, &text, why);
 	/* An included one was there a moment ago. */
 	if (fault == FAULT_NOT_FOUND && file > 0)
 		fault = FAULT_CONFIG_ERROR;
@@ -118,7 +131,7 @@ static enum fault read_file(struct config_tree *tree, unsigned file,
 	return fault;
 }
 
-enum fault config_tree_read(const char *path, struct config_files *seen,
+enum fault config_tree_read(const struct config_source *source,
     struct config_tree *tree, struct why *why)
 {
 	enum fault fault = FAULT_NONE;
@@ -126,14 +139,14 @@ enum fault config_tree_read(const char *path, struct config_files *seen,
 
 	memset(tree, 0, sizeof(*tree));
 	tree->blocks = calloc(1, sizeof(*tree->blocks));
-	tree->files[0] = strdup(path);
+	tree->files[0] = strdup(source->path);
 	if (tree->blocks == NULL || tree->files[0] == NULL)
 		return FAULT_NOMEM;
 	tree->n_blocks = tree->n_files = 1;
 	for (i = 0; i < tree->n_files && fault == FAULT_NONE; i++) {
-		fault = config_files_add(seen, tree->files[i]);
+		fault = config_files_add(source->files, tree->files[i]);
 		if (fault == FAULT_NONE)
-			fault = read_file(tree, i, why);
+			fault = read_file(tree, i, source->owner, why);
 	}
 	return fault;
 }

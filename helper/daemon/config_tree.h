@@ -16,6 +16,8 @@
 #ifndef MAILTOKEN_DAEMON_CONFIG_TREE_H
 #define MAILTOKEN_DAEMON_CONFIG_TREE_H
 
+#include <sys/types.h>
+
 #include "wire/buf.h"
 
 #define CONFIG_FILE_MAX_BYTES 1048576
@@ -45,7 +47,7 @@ struct config_block {
 	size_t n_keys;
 };
 
-struct config_files;
+struct config_source;
 
 struct config_tree {
 	char *files[CONFIG_FILES_MAX];
@@ -61,7 +63,7 @@ struct config_tree {
  * FAULT_NOT_FOUND when path itself is not there; FAULT_CONFIG_ERROR with
  * "FILE:LINE: what; cure"; FAULT_NOMEM.
  */
-enum fault config_tree_read(const char *path, struct config_files *seen,
+enum fault config_tree_read(const struct config_source *source,
     struct config_tree *tree, struct why *why) MUST_CHECK;
 void config_tree_drop(struct config_tree *tree);
 
@@ -72,10 +74,13 @@ const struct config_key *config_tree_key(const struct config_block *block,
 /*
  * config_load - a file whole; out is empty and of limit CONFIG_FILE_MAX_BYTES
  *
+ * owner  in: whose it may be, beside root's
+ *
  * FAULT_NOT_FOUND; FAULT_CONFIG_ERROR for what is no plain file, is too
- * large, can be written by everybody or cannot be read; FAULT_NOMEM.
+ * large, is another's, can be written by group or others or cannot be read;
+ * FAULT_NOMEM.
  */
-enum fault config_load(const char *path, struct buf *out,
+enum fault config_load(const char *path, uid_t owner, struct buf *out,
     struct why *why) MUST_CHECK;
 
 /* config_is_shut_out - whether it is the sandbox, which was closed before the

@@ -174,12 +174,28 @@ static void name_sockets(const struct keeper *keeper)
 	keyring_listens(keeper->engine.keyring, paths, i);
 }
 
+/* What cannot be done now is no reason to let mail stand still. */
+static void take_over(struct keyring *keyring)
+{
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
+	size_t n;
+
+	fault = keyring_take_over(keyring, &n, &why);
+	if (n > 0)
+		log_event(LOG_LEVEL_NOTICE, "sealed",
+		    "%zu plain records of the keyring are sealed now", n);
+	if (fault != FAULT_NONE)
+		log_event(LOG_LEVEL_ERROR, "sealed",
+		    "the plain records of the keyring are not sealed yet, "
+		    "because %s; mend that and restart the helper",
+		    why_text(&why, fault));
+}
+
 /* Only what is wrong with the directory; the lock is separate. */
 static enum fault open_keyring(struct keeper *keeper, struct why *why)
 {
-	const char *path = keeper->options.keyring != NULL ?
-	    keeper->options.keyring :
-	    keeper->config->keyring;
+	const char *path = keeper->config->keyring;
 	enum fault fault;
 
 	if (keeper->engine.keyring != NULL &&
@@ -208,6 +224,7 @@ static enum fault open_keyring(struct keeper *keeper, struct why *why)
 		if (fault != FAULT_NONE)
 			return fault;
 		keyring_seal_with(keeper->engine.keyring, keeper->key);
+		take_over(keeper->engine.keyring);
 	}
 	return FAULT_NONE;
 }

@@ -19,7 +19,6 @@ struct keeper;
 struct keeper_options {
 	struct event_base *base;
 	struct config_source source;
-	const char *keyring;   /* NULL: what the configuration says */
 	const char *log_level; /* NULL: what the configuration says */
 	bool sandbox;	       /* apply Landlock when first good */
 	struct event *jumped;  /* NULL, or run when the clock was set */

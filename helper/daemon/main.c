@@ -124,11 +124,25 @@ static bool is_user_helper(const struct options *options)
 	return pw == NULL || pw->pw_uid != uid;
 }
 
+/* Root reads the file before it becomes who the helper is. */
+static uid_t owner_of_config(const struct options *options)
+{
+	const struct passwd *pw;
+
+	if (geteuid() != 0)
+		return geteuid();
+	pw = getpwnam(
+	    options->user != NULL ? options->user : MAILTOKEN_HELPER_USER);
+	return pw != NULL ? pw->pw_uid : 0;
+}
+
 static bool find_config(const struct options *options, char *path,
     struct config_source *source)
 {
 	source->user_helper = is_user_helper(options);
 	source->may_be_missing = source->user_helper;
+	source->owner = owner_of_config(options);
+	source->keyring = options->keyring;
 	source->path = options->config != NULL ? options->config :
 	    source->user_helper		       ? path :
 						 address_system_config();
@@ -327,7 +341,6 @@ int main(int argc, char **argv)
 		    "groups: who shows as nobody's uid or gid there is let "
 		    "into nothing");
 	reply_setup();
-	start.keyring = options.keyring;
 	start.log_level = options.log_level;
 	status = serve(&options, &source, &start);
 	listen_close(&listeners);

@@ -192,6 +192,33 @@ static void export_one(struct conn *conn, struct account *account)
 	account_rest(account);
 }
 
+void moving_rekey(struct conn *conn)
+{
+	struct engine *engine = conn->engine;
+	struct account *account;
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
+
+	account = accounts_find(engine->accounts, conn->request.folded);
+	if (account == NULL) {
+		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
+		    "there is no grant of that account");
+		return;
+	}
+	if (engine->config->keyring_key == NULL) {
+		conn_refuse(conn, FAULT_CONFIG_ERROR,
+		    "nothing is sealed here: set keyring_key and restart the "
+		    "helper");
+		return;
+	}
+	fault = account_rekey(account, &why);
+	if (fault != FAULT_NONE)
+		conn_refuse(conn, FAULT_CONFIG_ERROR, why_text(&why, fault));
+	else
+		conn_answer_ok(conn);
+	account_rest(account);
+}
+
 /* Names first, then each by its own request: no answer grows with the number
  * of accounts times their size. */
 void moving_export(struct conn *conn)

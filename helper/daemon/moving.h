@@ -11,5 +11,6 @@
 /* Each answers and closes. */
 void moving_import(struct conn *conn);
 void moving_export(struct conn *conn);
+void moving_rekey(struct conn *conn);
 
 #endif

@@ -219,7 +219,6 @@ static enum fault make(struct running *running)
 {
 	const struct run_start *start = running->start;
 	struct keeper_options options = { .source = *start->source,
-		.keyring = start->keyring,
 		.log_level = start->log_level,
 		.listeners = start->listeners,
 		.sandbox = true };

@@ -12,7 +12,6 @@
 
 struct run_start {
 	const struct config_source *source;
-	const char *keyring;   /* NULL: what the configuration says */
 	const char *log_level; /* likewise */
 	struct config *config; /* NULL: there is none, because of */
 	const char *trouble;

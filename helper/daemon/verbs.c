@@ -150,6 +150,7 @@ static const struct verb_rule {
 	[REQUEST_REFRESH] = { RIGHT_ADMIN, verbs_refresh },
 	[REQUEST_IMPORT] = { RIGHT_ADMIN, moving_import },
 	[REQUEST_EXPORT] = { RIGHT_ROOT, moving_export },
+	[REQUEST_REKEY] = { RIGHT_ROOT, moving_rekey },
 	[REQUEST_RELOAD] = { RIGHT_ADMIN, do_reload },
 	[REQUEST_VERSION] = { RIGHT_ANYBODY, do_version },
 };
@@ -160,9 +161,10 @@ static void refuse_denied(struct conn *conn)
 		conn_refuse(conn, FAULT_DENIED,
 		    "the kernel does not tell this helper who you are: it runs "
 		    "in a user namespace that does not map your uid");
-	else if (conn->request.verb == REQUEST_EXPORT)
+	else if (rules[conn->request.verb].right == RIGHT_ROOT)
 		conn_refuse(conn, FAULT_DENIED,
-		    "only root and the helper's own user may export grants");
+		    "only root and the helper's own user may export or rekey "
+		    "grants");
 	else
 		conn_refuse(conn, FAULT_DENIED,
 		    "only root, the helper's own user and those whom 'admin' "

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -173,4 +175,85 @@ enum fault keydir_open(const char *path, int *fd_out, struct why *why)
 	fault = open_last(at, *part != '\0' ? part : ".", path, fd_out, why);
 	(void)close(at);
 	return fault;
+}
+
+/* The group of a user alone, and root's, are nobody else's. */
+static bool is_group_of_others(gid_t gid)
+{
+	const struct group *group;
+
+	if (gid == 0)
+		return false;
+	if (gid != getegid())
+		return true;
+	group = getgrgid(gid);
+	return group != NULL && group->gr_mem[0] != NULL;
+}
+
+static bool is_exposed(const char *folder, const char *keyring, struct why *why)
+{
+	char shown[SHOWN_BYTES / 2], path[SHOWN_BYTES / 2];
+	struct stat st;
+
+	if (lstat(folder, &st) != 0)
+		return false;
+	attr_plain(span_of(keyring), path, sizeof(path));
+	attr_plain(span_of(folder), shown, sizeof(shown));
+	if (st.st_uid != 0 && st.st_uid != geteuid()) {
+		why_set(why, 0,
+		    "uid %lu owns %s, on the way to the keyring %s, and could "
+		    "put another in its place: chown root %s",
+		    (unsigned long)st.st_uid, shown, path, shown);
+		return true;
+	}
+	/* With the sticky bit only the owner of what is there may move it. */
+	if (S_ISLNK(st.st_mode) || (st.st_mode & S_ISVTX) != 0 ||
+	    ((st.st_mode & S_IWOTH) == 0 &&
+		((st.st_mode & S_IWGRP) == 0 ||
+		    !is_group_of_others(st.st_gid))))
+		return false;
+	why_set(why, 0,
+	    "group or others may write to %s, on the way to the keyring %s, "
+	    "and could put another in its place: chmod go-w %s",
+	    shown, path, shown);
+	return true;
+}
+
+/* Each folder above the last part of path, from the root on. */
+static bool is_way_exposed(const char *path, const char *keyring,
+    struct why *why)
+{
+	char folder[PATH_MAX_BYTES];
+	size_t n;
+
+	for (n = 0; path[n] != '\0' && n < sizeof(folder) - 1; n++) {
+		folder[n] = path[n];
+		folder[n + 1] = '\0';
+		if (path[n] == '/' && n > 0)
+			folder[n] = '\0';
+		if (path[n] == '/' && is_exposed(folder, keyring, why))
+			return true;
+		folder[n] = path[n];
+	}
+	return false;
+}
+
+/* As it is written, and where links lead. */
+bool keydir_exposed(const char *path, struct why *why)
+{
+	char parts[PATH_MAX_BYTES];
+	char *real, *slash;
+	bool exposed;
+
+	if (strlen(path) >= sizeof(parts))
+		return false;
+	memcpy(parts, path, strlen(path) + 1);
+	/* What is not there yet is made below what is. */
+	while ((real = realpath(parts, NULL)) == NULL &&
+	    (slash = strrchr(parts, '/')) != NULL && slash != parts)
+		*slash = '\0';
+	exposed = is_way_exposed(path, path, why) ||
+	    (real != NULL && is_way_exposed(real, path, why));
+	free(real);
+	return exposed;
 }

@@ -9,6 +9,8 @@
 #ifndef MAILTOKEN_STORE_KEYDIR_H
 #define MAILTOKEN_STORE_KEYDIR_H
 
+#include <stdbool.h>
+
 #include "wire/fault.h"
 
 /*
@@ -20,5 +22,13 @@
  */
 enum fault keydir_open(const char *path, int *fd_out,
     struct why *why) MUST_CHECK;
+
+/*
+ * keydir_exposed - whether somebody else than root and the effective uid may
+ * put another folder in the place of one on the way to path
+ *
+ * why  out: which folder, and the command that mends it
+ */
+bool keydir_exposed(const char *path, struct why *why) MUST_CHECK;
 
 #endif

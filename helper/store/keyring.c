@@ -4,7 +4,7 @@
  * Records by account name.  Names and bytes are judged here; descriptors and
  * renames are safefile's.
  */
-#include "store/keyring.h"
+#include "store/keyring_impl.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "store/keydir.h"
-#include "store/lock.h"
 #include "store/safefile.h"
 #include "store/seal.h"
 
@@ -21,13 +20,6 @@
 #define NAMES_MAX_BYTES	 33554432	     /* of all files together */
 #define RECORD_MAX_BYTES WIRE_LIST_MAX_BYTES /* sealed ones too */
 #define STAGE_MORE_BYTES 32768 /* by which a record may grow at once */
-
-struct keyring {
-	int dirfd;
-	char *path;
-	struct lock lock;
-	const struct seal_key *key;
-};
 
 struct keyring_stage {
 	const struct keyring *keyring;
@@ -113,7 +105,7 @@ static enum fault name_file(struct span account, char *leaf, struct why *why)
 static void explain(const struct keyring *keyring, const char *leaf,
     enum fault fault, struct why *why)
 {
-	char path[SAFEFILE_SHOWN_BYTES];
+	char path[SAFEFILE_SHOWN_BYTES], account[ACCOUNT_MAX_BYTES + 1] = "";
 
 	safefile_shown(keyring->path, leaf, path);
 	switch (fault) {
@@ -129,6 +121,13 @@ static void explain(const struct keyring *keyring, const char *leaf,
 		    "name the old key, or remove it and sign in again",
 		    path);
 		break;
+	case FAULT_DENIED:
+		(void)!keyring_unleaf(leaf, account);
+		why_set(why, 0,
+		    "not sealed, though this keyring is: %s: if you put it "
+		    "there, run: mailtoken rekey %s; if not: rm %s",
+		    path, account, path);
+		break;
 	case FAULT_UNSAFE:
 		why_set(why, 0, "larger than %d bytes, so not ours: rm %s",
 		    ENTRY_MAX_BYTES, path);
@@ -138,8 +137,9 @@ static void explain(const struct keyring *keyring, const char *leaf,
 }
 
 static enum fault open_record(const struct keyring *keyring, const char *folded,
-    struct span bytes, struct entry **entry_out)
+    struct record *record)
 {
+	struct span bytes = buf_span(&record->bytes);
 	struct buf plain = BUF_INIT(ENTRY_MAX_BYTES);
 	struct attrs attrs;
 	enum fault fault;
@@ -147,7 +147,8 @@ static enum fault open_record(const struct keyring *keyring, const char *folded,
 	fault = attr_parse(bytes, WIRE_FIRST_ENTRY, &attrs);
 	if (fault != FAULT_NONE)
 		return FAULT_GRAMMAR;
-	if (attr_has(&attrs, "sealed")) {
+	record->is_sealed = attr_has(&attrs, "sealed");
+	if (record->is_sealed) {
 		fault = unseal_entry(keyring->key, span_of(folded), &attrs,
 		    &plain);
 		if (fault != FAULT_NONE)
@@ -156,7 +157,7 @@ static enum fault open_record(const struct keyring *keyring, const char *folded,
 	} else if (bytes.n > ENTRY_MAX_BYTES) {
 		return FAULT_UNSAFE;
 	}
-	fault = entry_decode(bytes, entry_out);
+	fault = entry_decode(bytes, &record->entry);
 	if (fault == FAULT_TOO_BIG)
 		fault = FAULT_GRAMMAR;
 out:
@@ -164,39 +165,53 @@ out:
 	return fault;
 }
 
-enum fault keyring_load(struct keyring *keyring, struct span account,
-    struct entry **entry_out, struct why *why)
+enum fault record_read(const struct keyring *keyring, struct span account,
+    struct record *record, struct why *why)
 {
-	struct buf bytes = BUF_INIT(RECORD_MAX_BYTES);
 	char leaf[KEYRING_LEAF_MAX_BYTES + 1], folded[ACCOUNT_MAX_BYTES + 1];
 	char inside[ACCOUNT_MAX_BYTES + 1];
-	struct entry *entry = NULL;
 	enum fault fault;
 
+	buf_init(&record->bytes, RECORD_MAX_BYTES);
+	record->entry = NULL;
 	fault = name_file(account, leaf, why);
 	if (fault == FAULT_NONE)
 		fault = keyring_fold(account, folded);
+	if (fault == FAULT_NONE)
+		fault = safefile_read(keyring->dirfd, keyring->path, leaf,
+		    &record->bytes, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	fault = safefile_read(keyring->dirfd, keyring->path, leaf, &bytes, why);
+	fault = open_record(keyring, folded, record);
+	if (fault == FAULT_NONE)
+		fault = keyring_fold(span_of(record->entry->account), inside);
+	if (fault == FAULT_NONE && strcmp(inside, folded) != 0)
+		fault = FAULT_GRAMMAR;
+	if (fault == FAULT_NONE && !record->is_sealed && keyring->key != NULL &&
+	    !keyring->takes_plain)
+		fault = FAULT_DENIED;
 	if (fault != FAULT_NONE)
-		goto out;
-	fault = open_record(keyring, folded, buf_span(&bytes), &entry);
-	if (fault == FAULT_NONE) {
-		fault = keyring_fold(span_of(entry->account), inside);
-		if (fault == FAULT_NONE && strcmp(inside, folded) != 0)
-			fault = FAULT_GRAMMAR;
-	}
-	if (fault != FAULT_NONE) {
 		explain(keyring, leaf, fault, why);
-		goto out;
-	}
+	return fault;
+}
 
-	*entry_out = entry;
-	entry = NULL;
-out:
-	entry_free(entry);
-	buf_drop(&bytes);
+void record_drop(struct record *record)
+{
+	entry_free(record->entry);
+	buf_drop(&record->bytes);
+}
+
+enum fault keyring_load(struct keyring *keyring, struct span account,
+    struct entry **entry_out, struct why *why)
+{
+	struct record record;
+	enum fault fault = record_read(keyring, account, &record, why);
+
+	if (fault == FAULT_NONE) {
+		*entry_out = record.entry;
+		record.entry = NULL;
+	}
+	record_drop(&record);
 	return fault;
 }
 
@@ -394,7 +409,8 @@ static void visit_name(const struct keyring *keyring, const char *name,
 	struct why why = { 0, "" };
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strcmp(name, LOCK_LEAF) == 0 || is_tmp(name))
+	    strcmp(name, LOCK_LEAF) == 0 || strcmp(name, MARK_LEAF) == 0 ||
+	    is_tmp(name))
 		return;
 	if (keyring_unleaf(name, account) == FAULT_NONE) {
 		visit(ctx, account, &why);

@@ -83,10 +83,30 @@ const char *keyring_path(const struct keyring *keyring);
 
 /*
  * keyring_seal_with - from now on entries are sealed with key when saved;
- * sealed ones can be loaded.  The key stays the caller's and must outlive
- * the keyring; NULL for plain entries.
+ * sealed ones can be loaded, and plain ones no more.  The key stays the
+ * caller's and must outlive the keyring; NULL for plain entries.
  */
 void keyring_seal_with(struct keyring *keyring, const struct seal_key *key);
+
+/*
+ * keyring_take_over - seal the plain records of a keyring that has a key, if
+ * that was never done to the end
+ *
+ * n_out  out: how many
+ *
+ * FAULT_NONE; FAULT_IO, FAULT_READ_ONLY and others of keyring_save(): then
+ * plain records can be loaded until it is closed.
+ */
+enum fault keyring_take_over(struct keyring *keyring, size_t *n_out,
+    struct why *why) MUST_CHECK;
+
+/*
+ * keyring_rekey - save one record anew with the key, though it be plain
+ *
+ * Faults of keyring_load() and keyring_save().
+ */
+enum fault keyring_rekey(struct keyring *keyring, struct span account,
+    struct why *why) MUST_CHECK;
 
 /*
  * keyring_load - one account's record
@@ -94,7 +114,8 @@ void keyring_seal_with(struct keyring *keyring, const struct seal_key *key);
  * FAULT_NONE; FAULT_NOT_FOUND; FAULT_UNSAFE (owner, mode, type, links, size;
  * why has the command that mends it); FAULT_GRAMMAR when the content is
  * damaged or the name inside is another's; FAULT_CONFIG_ERROR when it is
- * sealed with a key that is not here; FAULT_IO; FAULT_NOMEM.
+ * sealed with a key that is not here; FAULT_DENIED when it is plain and the
+ * keyring has a key; FAULT_IO; FAULT_NOMEM.
  */
 enum fault keyring_load(struct keyring *keyring, struct span account,
     struct entry **entry_out, struct why *why) MUST_CHECK;
@@ -142,7 +163,7 @@ enum fault keyring_erase(struct keyring *keyring, struct span account,
  *        account is NULL and why says what is wrong with which file.  It may
  *        load and save but not erase.
  *
- * ".lock" and ".tmp-*" are passed over.  FAULT_IO, FAULT_NOMEM.
+ * ".lock", ".sealed" and ".tmp-*" are passed over.  FAULT_IO, FAULT_NOMEM.
  */
 typedef void keyring_visit_fn(void *ctx, const char *account,
     const struct why *why);

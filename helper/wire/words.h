@@ -24,6 +24,7 @@
 #define VERB_REFRESH  "refresh"
 #define VERB_IMPORT   "import"
 #define VERB_EXPORT   "export"
+#define VERB_REKEY    "rekey"
 #define VERB_RELOAD   "reload"
 #define VERB_VERSION  "version"
 

@@ -303,7 +303,7 @@ class Standin(ScriptedHelper):
         if verb in ("token", "rejected"):
             return self._use(verb, attributes, own)
         if verb in ("refresh", "forget", "sign-in", "reload", "import",
-                    "export"):
+                    "export", "rekey"):
             if not own and not (verb == "export" and self.has(
                     "exports-all")):
                 raise Refused("denied", "Admins only.")

@@ -381,14 +381,15 @@ def test_refresh_of_what_is_due_is_a_list_an_account(helper):
 
 
 @pytest.mark.parametrize("verb", [
-    b"refresh", b"forget", b"rejected", b"export"])
+    b"refresh", b"forget", b"rejected", b"export", b"rekey"])
 def test_verbs_on_an_unknown_account_say_so(helper, verb):
     raw = (b"mailtoken=1\nverb=%s\naccount=no.such.account@invalid\n"
            b"serial=0123\n\n" % verb)
     assert helper.ask(raw).result == "unknown-account"
 
 
-@pytest.mark.parametrize("verb", [b"forget", b"sign-in", b"rejected"])
+@pytest.mark.parametrize("verb", [b"forget", b"sign-in", b"rejected",
+                                  b"rekey"])
 def test_verbs_that_need_an_account_say_so(helper, verb):
     raw = b"mailtoken=1\nverb=%s\nserial=0123\n\n" % verb
     assert helper.ask(raw).result == "bad-request"
@@ -496,7 +497,7 @@ def test_a_stranger_sees_no_accounts(helper):
 
 
 @pytest.mark.parametrize("verb", [
-    b"refresh", b"forget", b"sign-in", b"import", b"export"])
+    b"refresh", b"forget", b"sign-in", b"import", b"export", b"rekey"])
 def test_a_stranger_may_use_no_admins_verb(helper, verb):
     asked = b"mailtoken=1\nverb=%s\naccount=%s\n\n"
     raw = helper.as_stranger(asked % (verb, helper.account.encode()))

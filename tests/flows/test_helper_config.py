@@ -432,13 +432,13 @@ def test_bad_file_leaves_the_old_configuration_in_force(helper, how):
 def test_reload_says_what_changed_and_what_needs_a_restart(helper):
     helper.start()
     assert helper.ask("reload") == {"result": "ok"}
-    helper.configure("admin = { 'root' }\nkeyring = '/elsewhere'",
+    helper.configure("admin = { 'root' }\nlisten = '/elsewhere'",
                      servers=["localhost", "mail.example.org"])
     answer = helper.ask("reload")
     assert answer["result"] == "ok"
     assert "provider test" in answer.all("changed")
     assert "admin" in answer.all("changed")
-    assert answer.all("needs-restart") == ["keyring"]
+    assert answer.all("needs-restart") == ["listen"]
 
 
 def test_reload_changes_servers_at_once(helper):

@@ -54,7 +54,7 @@ static void check_config(struct config *config)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	struct config_source source = { path, false, false };
+	struct config_source source = { .path = path, .owner = geteuid() };
 	struct config *config = NULL;
 	struct why why = { 0, "" };
 	enum fault fault;

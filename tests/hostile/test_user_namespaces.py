@@ -2,6 +2,8 @@
 """A helper in a user namespace: ids that it does not map all look the same,
 also the same as its own, and none of them may get anything."""
 
+import os
+
 import pytest
 
 from helper_line import ask
@@ -13,6 +15,7 @@ OWN, OTHER = 65534, 4712        # uids of the host
 def boxed(helper, *mapping):
     """The helper inside a user namespace, as the uid nobody of the host."""
     helper.configure("allow = { '65534', '@65534' }")
+    os.chown(helper.config, OWN, OWN)   # root shows as nobody in there
     helper.seed(JO)
     helper.options += ["--log-level", "info"]
     plain = helper.argv

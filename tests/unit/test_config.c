@@ -37,8 +37,10 @@ static void write_file(const char *name, const char *text)
 static enum fault read_again(bool user_helper, struct config **config_out,
     struct why *why)
 {
-	struct config_source source = { path, user_helper, false,
-		.whole = true };
+	struct config_source source = { .path = path,
+		.user_helper = user_helper,
+		.whole = true,
+		.owner = geteuid() };
 
 	why->text[0] = '\0';
 	return config_read(&source, config_out, why);
@@ -192,7 +194,10 @@ static void defaults_of_the_system_helper(void **state)
 
 static void a_user_helper_needs_no_file(void **state)
 {
-	struct config_source source = { other, true, true };
+	struct config_source source = { .path = other,
+		.user_helper = true,
+		.may_be_missing = true,
+		.owner = geteuid() };
 	struct config *config = NULL;
 	struct why why;
 
@@ -417,7 +422,7 @@ static void odd_files_are_refused(void **state)
 	write_bytes(path, "a\0b", 3, 0644);
 	check_bad("NUL", 0, "NUL byte");
 	write_bytes(path, "", 0, 0666);
-	check_bad("mode 0666", 0, "chmod o-w");
+	check_bad("mode 0666", 0, "chmod go-w");
 	assert_int_equal(unlink(path), 0);
 	check_bad("missing", 0, "mailtoken.conf(5)");
 	assert_int_equal(mkfifo(path, 0600), 0);
@@ -637,7 +642,7 @@ static void ten_thousand_accounts_are_found(void **state)
 
 static enum fault read_once(void *ctx)
 {
-	struct config_source source = { path, false, false };
+	struct config_source source = { .path = path, .owner = geteuid() };
 	enum fault fault = FAULT_CONFIG_ERROR;
 	struct config *config = NULL;
 	struct why why;

@@ -54,7 +54,7 @@ static int make_file(const char *bytes)
 static struct config *read_config(void)
 {
 	char path[64];
-	struct config_source source = { path, false, false };
+	struct config_source source = { .path = path, .owner = geteuid() };
 	struct config *config = NULL;
 	int fd = make_file(text);
 	struct why why;

@@ -899,10 +899,10 @@ static void sealed_records_need_their_key(void **state)
 	ssize_t n;
 	int fd;
 
-	/* A plain one can still be read, and is sealed when saved. */
+	/* A plain one cannot be read any more, and is sealed when saved. */
 	assert_int_equal(save(bed), FAULT_NONE);
 	keyring_seal_with(bed->keyring, key);
-	assert_int_equal(load(bed, "me@example.com"), FAULT_NONE);
+	assert_int_equal(load(bed, "me@example.com"), FAULT_DENIED);
 	assert_int_equal(save(bed), FAULT_NONE);
 	assert_int_equal(load(bed, "ME@example.com"), FAULT_NONE);
 	in_dir(bed, "me@example.com", path);
