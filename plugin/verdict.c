@@ -6,6 +6,7 @@
 #include "verdict.h"
 
 #include "wire/attr.h"
+#include "wire/echo.h"
 
 static bool is_error_object(struct span challenge)
 {
@@ -17,12 +18,6 @@ static bool is_error_object(struct span challenge)
 	return i < challenge.n && challenge.p[i] == '{';
 }
 
-static bool repeats(struct span challenge, struct span token)
-{
-	return token.n > 0 &&
-	    memmem(challenge.p, challenge.n, token.p, token.n) != NULL;
-}
-
 void verdict_read(struct span challenge, const char *error_reply,
     struct span token, struct verdict *verdict_out)
 {
@@ -31,8 +26,8 @@ void verdict_read(struct span challenge, const char *error_reply,
 	verdict_out->challenge[0] = '\0';
 	if (!verdict_out->rejected)
 		return;
-	if (repeats(challenge, token))
-		challenge = span_of("(the server repeated the token)");
+	if (echo_holds(challenge, token))
+		challenge = span_of(ECHO_HIDDEN);
 	attr_plain(challenge, verdict_out->challenge,
 	    sizeof(verdict_out->challenge));
 }

@@ -26,7 +26,8 @@ struct verdict {
  * challenge    in: 0..any number of bytes of any value
  * error_reply  in: what the mechanism answers to an error: "" or one 0x01;
  *              static storage
- * token        in: what was sent; a challenge that repeats it is not shown
+ * token        in: what was sent; a challenge that repeats it (wire/echo.h) is
+ *              not shown
  *
  * rejected is set for a challenge that starts with '{' after blanks: Gmail
  * and Dovecot reject that way, and some host programs hand us the remains of

@@ -9,6 +9,7 @@
 #include "daemon/answer.h"
 #include "daemon/apps.h"
 #include "daemon/verbs.h"
+#include "wire/echo.h"
 
 struct conn_due {
 	struct conn *conn;
@@ -101,6 +102,17 @@ void verbs_token(struct conn *conn)
 		account_token(account, &question, &conn->waiter);
 }
 
+/* Who reports it should have looked whether it repeats the token. */
+static void hush_challenge(struct conn *conn, struct account *account)
+{
+	const struct entry *entry = account_entry(account);
+
+	if (entry != NULL && entry->access_token != NULL &&
+	    echo_holds(conn->request.challenge,
+		secret_reveal(entry->access_token, "to find a copy of it")))
+		conn->request.challenge = span_of(ECHO_HIDDEN);
+}
+
 void verbs_rejected(struct conn *conn)
 {
 	struct account *account;
@@ -111,6 +123,7 @@ void verbs_rejected(struct conn *conn)
 	}
 	account_rejected(account, conn->request.serial, conn->request.server,
 	    conn->request.service);
+	hush_challenge(conn, account);
 	conn_answer_ok(conn);
 }
 

@@ -167,7 +167,7 @@ enum fault discovery_parse(struct span body, const char *issuer,
 	json_t *object = NULL;
 	enum fault fault;
 
-	fault = reply_answer(body, &object, why);
+	fault = reply_answer(body, NULL, &object, why);
 	if (!fault)
 		fault = take_all(object, issuer, &found, why);
 	json_decref(object);

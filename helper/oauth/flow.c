@@ -13,6 +13,7 @@
 
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
+#include "wire/echo.h"
 
 struct flow *flow_new(size_t bytes, const struct flow_grant *grant,
     const struct flow_target *target)
@@ -205,6 +206,7 @@ void flow_failure_from(const struct flow *flow,
     const struct http_answer *answer, const struct reply_error *error,
     struct flow_failure *failure_out)
 {
+	const struct reply_asked asked = flow_asked(flow, answer);
 	char advice[256], title[REPLY_TITLE_BYTES];
 
 	memset(failure_out, 0, sizeof(*failure_out));
@@ -214,7 +216,10 @@ void flow_failure_from(const struct flow *flow,
 	failure_out->class = advice_class(answer->status, error->error);
 	if (answer->trouble != HTTP_ANSWERED || answer->redirect) {
 		(void)snprintf(failure_out->text, sizeof(failure_out->text),
-		    "the %s cannot be used: %s", flow->endpoint, answer->text);
+		    "the %s cannot be used: %s", flow->endpoint,
+		    reply_repeats(&asked, span_of(answer->text)) ?
+			ECHO_HIDDEN :
+			answer->text);
 		return;
 	}
 	memcpy(failure_out->error, error->error, sizeof(failure_out->error));
@@ -224,7 +229,7 @@ void flow_failure_from(const struct flow *flow,
 	    sizeof(advice));
 	if (error->error[0] != '\0')
 		flow_failure_advise(flow, error, advice, failure_out);
-	else if (reply_page(answer->body, title))
+	else if (reply_page(answer->body, &asked, title))
 		(void)snprintf(failure_out->text, sizeof(failure_out->text),
 		    "the %s %.100s answered with status %ld and an HTML "
 		    "page%s, as of a proxy or filter: it must let this machine "
@@ -258,12 +263,21 @@ void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
 	flow_tell_failed(flow, &failure);
 }
 
-bool flow_refused(const struct http_answer *answer,
+struct reply_asked flow_asked(const struct flow *flow,
+    const struct http_answer *answer)
+{
+	return (struct reply_asked){ answer->sent,
+		flow->target.provider->client_secret };
+}
+
+bool flow_refused(const struct flow *flow, const struct http_answer *answer,
     struct reply_error *error_out)
 {
+	const struct reply_asked asked = flow_asked(flow, answer);
+
 	memset(error_out, 0, sizeof(*error_out));
 	return !answer->redirect &&
-	    reply_error_parse(answer->body, error_out) == FAULT_NONE;
+	    reply_error_parse(answer->body, &asked, error_out) == FAULT_NONE;
 }
 
 void flow_tell_refused(struct flow *flow, const struct http_answer *answer,
@@ -285,14 +299,14 @@ bool flow_is_page(const struct http_answer *answer)
 {
 	char title[REPLY_TITLE_BYTES];
 
-	return !answer->redirect && reply_page(answer->body, title);
+	return !answer->redirect && reply_page(answer->body, NULL, title);
 }
 
 bool flow_has_tokens(const struct http_answer *answer)
 {
 	struct reply_token token = { 0 };
 	bool has = flow_succeeded(answer) &&
-	    reply_token_parse(answer->body, &token, NULL) == FAULT_NONE;
+	    reply_token_parse(answer->body, NULL, &token, NULL) == FAULT_NONE;
 
 	reply_token_drop(&token);
 	return has;
@@ -300,6 +314,7 @@ bool flow_has_tokens(const struct http_answer *answer)
 
 void flow_tell_tokens(struct flow *flow, const struct http_answer *answer)
 {
+	const struct reply_asked asked = flow_asked(flow, answer);
 	struct why why = { 0, "" };
 	struct reply_token token = { 0 };
 	struct reply_error error;
@@ -310,12 +325,12 @@ void flow_tell_tokens(struct flow *flow, const struct http_answer *answer)
 	enum fault fault = FAULT_GARBLED;
 
 	if (flow_succeeded(answer))
-		fault = reply_token_parse(answer->body, &token, &why);
+		fault = reply_token_parse(answer->body, &asked, &token, &why);
 	flow->kept = token.refresh_token != NULL ? &token : NULL;
 	/* Some say "error" with status 200, and a few beside good tokens. */
 	if (fault == FAULT_NONE)
 		flow_tell(flow, &event);
-	else if (flow_refused(answer, &error) || !flow_succeeded(answer))
+	else if (flow_refused(flow, answer, &error) || !flow_succeeded(answer))
 		flow_tell_refused(flow, answer, &error);
 	else
 		flow_tell_unusable(flow, answer, fault, &why);

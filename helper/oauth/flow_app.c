@@ -99,7 +99,7 @@ static void app_answered(struct flow *flow, const struct http_answer *answer)
 {
 	struct reply_error error;
 
-	if (!flow_has_tokens(answer) && flow_refused(answer, &error))
+	if (!flow_has_tokens(answer) && flow_refused(flow, answer, &error))
 		tell_refused(flow, answer, &error);
 	else
 		flow_tell_tokens(flow, answer);

@@ -17,6 +17,7 @@
 #include "oauth/pkce.h"
 #include "oauth/redirect.h"
 #include "wire/attr.h"
+#include "wire/echo.h"
 
 #define CODE_MAX_BYTES PASTED_CODE_MAX_BYTES
 
@@ -120,12 +121,14 @@ static void refuse(struct flow_code *code, struct span word, struct span query)
 		.trouble = HTTP_ANSWERED,
 		.status = 400,
 		.retry_after_s = -1,
+		.sent = query,
 	};
+	const struct reply_asked asked = flow_asked(&code->flow, &answer);
 	struct buf text = BUF_INIT(AUTHORIZE_MAX_BYTES);
 	struct reply_error error;
 
 	(void)!form_get(query, "error_description", &text);
-	reply_error_of(word, buf_span(&text), &error);
+	reply_error_of(word, buf_span(&text), &asked, &error);
 	flow_failure_from(&code->flow, &answer, &error, &code->failure);
 	if (strcmp(code->failure.error, "access_denied") == 0)
 		code->failure.class = ADVICE_LOGIN_NEEDED;
@@ -177,6 +180,7 @@ static bool is_issuer_told(const struct provider *provider, enum fault found)
 static bool check_issuer(struct flow_code *code, struct span query)
 {
 	const struct provider *provider = code->flow.target.provider;
+	const struct reply_asked asked = { query, provider->client_secret };
 	struct buf text = BUF_INIT(CODE_MAX_BYTES);
 	char plain[120];
 	enum fault fault;
@@ -185,7 +189,10 @@ static bool check_issuer(struct flow_code *code, struct span query)
 	fault = form_get(query, "iss", &text);
 	same = !is_issuer_told(provider, fault) ||
 	    (fault == FAULT_NONE && span_is(buf_span(&text), provider->issuer));
-	attr_plain(buf_span(&text), plain, sizeof(plain));
+	attr_plain(reply_repeats(&asked, buf_span(&text)) ?
+		span_of(ECHO_HIDDEN) :
+		buf_span(&text),
+	    plain, sizeof(plain));
 	buf_drop(&text);
 	if (same)
 		return true;

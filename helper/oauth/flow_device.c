@@ -201,7 +201,8 @@ static void poll_answered(struct flow_device *device,
 	}
 	device->vain_s = 0;
 	if (flow_has_tokens(answer) ||
-	    (!flow_refused(answer, &error) && answer->status == 200)) {
+	    (!flow_refused(&device->flow, answer, &error) &&
+		answer->status == 200)) {
 		flow_tell_tokens(&device->flow, answer);
 		return;
 	}
@@ -221,15 +222,18 @@ static void code_answered(struct flow_device *device,
 		.kind = FLOW_SHOW_CODE,
 		.device = &device->reply,
 	};
+	const struct reply_asked asked = flow_asked(&device->flow, answer);
 	struct reply_error error;
 	struct why why = { 0, "" };
 	enum fault fault;
 
 	fault = FAULT_GARBLED;
 	if (flow_succeeded(answer))
-		fault = reply_device_parse(answer->body, &device->reply, &why);
+		fault = reply_device_parse(answer->body, &asked, &device->reply,
+		    &why);
 	if (fault != FAULT_NONE &&
-	    (flow_refused(answer, &error) || !flow_succeeded(answer))) {
+	    (flow_refused(&device->flow, answer, &error) ||
+		!flow_succeeded(answer))) {
 		flow_tell_refused(&device->flow, answer, &error);
 		return;
 	}

@@ -85,6 +85,10 @@ void flow_tell_fault(struct flow *flow, enum fault fault);
 /* flow_tell_tokens - the last event, from the answer of a token endpoint. */
 void flow_tell_tokens(struct flow *flow, const struct http_answer *answer);
 
+/* flow_asked - what answer answers; valid as long as answer. */
+struct reply_asked flow_asked(const struct flow *flow,
+    const struct http_answer *answer);
+
 /* flow_succeeded - a status of 2xx; flow_has_tokens - and a usable token. */
 bool flow_succeeded(const struct http_answer *answer);
 bool flow_has_tokens(const struct http_answer *answer);
@@ -102,7 +106,7 @@ void flow_tell_refused(struct flow *flow, const struct http_answer *answer,
 
 /* flow_refused - whether the answer has an OAuth error; error_out is all
  * empty otherwise. */
-bool flow_refused(const struct http_answer *answer,
+bool flow_refused(const struct flow *flow, const struct http_answer *answer,
     struct reply_error *error_out);
 
 /* flow_failure_from - what an answer other than success means. */

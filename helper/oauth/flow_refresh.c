@@ -46,7 +46,7 @@ static bool ask_without_scope(struct flow *flow,
 
 	refresh->refresh_token = NULL;
 	asked = refresh_token != NULL && answer->status == 400 &&
-	    flow_refused(answer, &error) &&
+	    flow_refused(flow, answer, &error) &&
 	    strcmp(error.error, "invalid_scope") == 0 &&
 	    ask(flow, refresh_token, "") == FAULT_NONE;
 	secret_free(refresh_token);

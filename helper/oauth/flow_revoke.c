@@ -67,7 +67,8 @@ static void take_result(struct flow_revoke *revoke,
 
 	if (answer->trouble == HTTP_ANSWERED && answer->status == 200)
 		return;
-	if (flow_refused(answer, &error) && is_gone(answer, &error))
+	if (flow_refused(&revoke->flow, answer, &error) &&
+	    is_gone(answer, &error))
 		return;
 	revoke->failed = true;
 	flow_failure_from(&revoke->flow, answer, &error, &revoke->failure);

@@ -315,6 +315,7 @@ void http_answer_make(const struct http_exchange *exchange, CURLcode code,
 
 	memset(answer_out, 0, sizeof(*answer_out));
 	answer_out->retry_after_s = -1;
+	answer_out->sent = buf_span(&exchange->sent);
 	if (code == CURLE_OK) {
 		answered(exchange, answer_out);
 		return;

@@ -119,7 +119,7 @@ enum fault registration_parse(struct span body,
 	json_t *object = NULL;
 	enum fault fault;
 
-	fault = reply_answer(body, &object, why);
+	fault = reply_answer(body, NULL, &object, why);
 	if (!fault)
 		fault = take_client(object, &made, why);
 	json_decref(object);
@@ -163,7 +163,7 @@ static void tell_refused(struct registration_request *request,
 	char reason[300], text[640];
 
 	if (answer->trouble == HTTP_ANSWERED && !answer->redirect &&
-	    reply_error_parse(answer->body, &error) == FAULT_NONE)
+	    reply_error_parse(answer->body, NULL, &error) == FAULT_NONE)
 		(void)snprintf(reason, sizeof(reason), "%s%s%.200s",
 		    error.error, error.description[0] != '\0' ? ": " : "",
 		    error.description);

@@ -10,6 +10,7 @@
 
 #include "oauth/reply_impl.h"
 #include "wire/attr.h"
+#include "wire/echo.h"
 
 /* A member that must be a token: printable ASCII without blanks. */
 static enum fault take_secret(const json_t *object, const char *name,
@@ -105,10 +106,9 @@ static void token_times(const json_t *object, struct reply_token *token)
  * The old refresh token may be spent: whatever else is odd, a new one is
  * taken, and taken first.
  */
-static enum fault token_from(const json_t *object, struct reply_token *token,
-    struct why *why)
+static enum fault token_from(const json_t *object,
+    const struct reply_asked *asked, struct reply_token *token, struct why *why)
 {
-	struct span id_token;
 	enum fault fault;
 
 	fault = optional(take_secret(object, "refresh_token",
@@ -116,9 +116,8 @@ static enum fault token_from(const json_t *object, struct reply_token *token,
 	if (!fault)
 		fault = optional(take_text(object, "scope",
 		    REPLY_SCOPE_MAX_BYTES, &token->scope, NULL));
-	if (!fault &&
-	    reply_string(object, "id_token", &id_token, NULL) == FAULT_NONE)
-		fault = reply_identity(id_token, token);
+	if (!fault)
+		fault = reply_identity(object, asked, token);
 	if (!fault)
 		fault = check_type(object, why);
 	token_times(object, token);
@@ -132,16 +131,16 @@ static enum fault token_from(const json_t *object, struct reply_token *token,
 	return fault;
 }
 
-enum fault reply_token_parse(struct span body, struct reply_token *token_out,
-    struct why *why)
+enum fault reply_token_parse(struct span body, const struct reply_asked *asked,
+    struct reply_token *token_out, struct why *why)
 {
 	json_t *object = NULL;
 	enum fault fault;
 
 	memset(token_out, 0, sizeof(*token_out));
-	fault = reply_answer(body, &object, why);
+	fault = reply_answer(body, asked, &object, why);
 	if (!fault)
-		fault = token_from(object, token_out, why);
+		fault = token_from(object, asked, token_out, why);
 	json_decref(object);
 	return fault;
 }
@@ -213,7 +212,9 @@ static enum fault device_from(const json_t *object, struct reply_device *device,
 	if (!fault &&
 	    (device->device_code == NULL || device->user_code == NULL)) {
 		why_set(why, 0, "it has no %s",
-		    device->device_code == NULL ? "device_code" : "user_code");
+		    device->device_code == NULL ?
+			"device_code" :
+			"user_code that may be shown");
 		fault = FAULT_GARBLED;
 	}
 	if (!fault)
@@ -235,14 +236,14 @@ static enum fault device_from(const json_t *object, struct reply_device *device,
 	return fault;
 }
 
-enum fault reply_device_parse(struct span body, struct reply_device *device_out,
-    struct why *why)
+enum fault reply_device_parse(struct span body, const struct reply_asked *asked,
+    struct reply_device *device_out, struct why *why)
 {
 	struct reply_device device = { 0 };
 	json_t *object = NULL;
 	enum fault fault;
 
-	fault = reply_answer(body, &object, why);
+	fault = reply_answer(body, asked, &object, why);
 	if (!fault)
 		fault = device_from(object, &device, why);
 	json_decref(object);
@@ -276,9 +277,10 @@ static void plain_member(const json_t *object, const char *name, char *out,
 		    out, out_bytes);
 }
 
+/* A number is short, or no number of an error: it may be a secret. */
 static void add_code(struct reply_error *error, int64_t code)
 {
-	if (code > 0 && error->n_codes < REPLY_ERRORS_MAX)
+	if (code > 0 && code <= INT32_MAX && error->n_codes < REPLY_ERRORS_MAX)
 		error->codes[error->n_codes++] = code;
 }
 
@@ -310,14 +312,15 @@ static void error_codes(const json_t *object, struct reply_error *error)
 		code_of_text(error);
 }
 
-enum fault reply_error_parse(struct span body, struct reply_error *error_out)
+enum fault reply_error_parse(struct span body, const struct reply_asked *asked,
+    struct reply_error *error_out)
 {
 	json_t *object = NULL;
 	struct span said;
 	enum fault fault;
 
 	memset(error_out, 0, sizeof(*error_out));
-	fault = reply_answer(body, &object, NULL);
+	fault = reply_answer(body, asked, &object, NULL);
 	if (fault)
 		return FAULT_GARBLED;
 	plain_member(object, "error", error_out->error,
@@ -345,9 +348,13 @@ enum fault reply_error_parse(struct span body, struct reply_error *error_out)
 }
 
 void reply_error_of(struct span word, struct span description,
-    struct reply_error *error_out)
+    const struct reply_asked *asked, struct reply_error *error_out)
 {
 	memset(error_out, 0, sizeof(*error_out));
+	if (reply_repeats(asked, word))
+		word = span_of(ECHO_HIDDEN);
+	if (reply_repeats(asked, description))
+		description = span_of(ECHO_HIDDEN);
 	attr_plain(word, error_out->error, sizeof(error_out->error));
 	reply_words(description, error_out->description,
 	    sizeof(error_out->description));

@@ -60,39 +60,55 @@ struct reply_error {
 	char trace_id[64];
 };
 
+/*
+ * What was asked, whose secrets an answer may repeat: where it has a text for
+ * people that does, ECHO_HIDDEN stands instead (wire/echo.h), and any other
+ * such member counts as absent.  The same with the secrets in the answer.
+ */
+struct reply_asked {
+	struct span form; /* application/x-www-form-urlencoded */
+	const struct secret *client_secret; /* wherever it was sent; or NULL */
+};
+
+/* reply_repeats - whether text, of no JSON, repeats a secret of asked. */
+bool reply_repeats(const struct reply_asked *asked, struct span text);
+
 /* reply_setup - give jansson wiping allocators; once, before any parse. */
 void reply_setup(void);
 
 /*
+ * asked  in: what body answers; NULL: no secret was sent
+ *
  * reply_token_parse - FAULT_NONE; FAULT_GARBLED when body is not such an
  * object, has no usable access token or another token_type than bearer, why
  * saying which; FAULT_NOMEM.  Whatever it returns: what was good is in
  * token_out, a new refresh_token above all, and has to be dropped.
  */
-enum fault reply_token_parse(struct span body, struct reply_token *token_out,
-    struct why *why) MUST_CHECK;
+enum fault reply_token_parse(struct span body, const struct reply_asked *asked,
+    struct reply_token *token_out, struct why *why) MUST_CHECK;
 void reply_token_drop(struct reply_token *token);
 
 /* reply_device_parse - likewise. */
-enum fault reply_device_parse(struct span body, struct reply_device *device_out,
-    struct why *why) MUST_CHECK;
+enum fault reply_device_parse(struct span body, const struct reply_asked *asked,
+    struct reply_device *device_out, struct why *why) MUST_CHECK;
 void reply_device_drop(struct reply_device *device);
 
 /*
  * reply_error_parse - FAULT_NONE; FAULT_GARBLED when body is no JSON object
  * with a string "error"; error_out is all empty then.
  */
-enum fault reply_error_parse(struct span body,
+enum fault reply_error_parse(struct span body, const struct reply_asked *asked,
     struct reply_error *error_out) MUST_CHECK;
 
 /*
  * reply_page - whether body is an HTML page, and its title in quotes and
- * brackets, " (\"Blocked\")", or "" if it has none
+ * brackets, " (\"Blocked\")", or "" if it has none; asked may be NULL
  */
-bool reply_page(struct span body, char title_out[REPLY_TITLE_BYTES]);
+bool reply_page(struct span body, const struct reply_asked *asked,
+    char title_out[REPLY_TITLE_BYTES]);
 
 /* reply_error_of - the same from an error that a browser brought. */
 void reply_error_of(struct span word, struct span description,
-    struct reply_error *error_out);
+    const struct reply_asked *asked, struct reply_error *error_out);
 
 #endif

@@ -126,19 +126,23 @@ static enum fault collect(const json_t *claims, struct reply_token *token)
 	return fault;
 }
 
-enum fault reply_identity(struct span id_token, struct reply_token *token)
+enum fault reply_identity(const json_t *answer, const struct reply_asked *asked,
+    struct reply_token *token)
 {
 	struct buf json = BUF_INIT(REPLY_BODY_MAX_BYTES);
 	json_t *claims = NULL;
-	struct span payload;
+	struct span id_token, payload;
 	enum fault fault;
 
-	if (!find_payload(id_token, &payload))
+	if (reply_string(answer, "id_token", &id_token, NULL) != FAULT_NONE ||
+	    !find_payload(id_token, &payload))
 		return FAULT_NONE;
 	fault = decode(payload, &json);
 	if (fault)
 		goto out;
-	fault = reply_answer(buf_span(&json), &claims, NULL);
+	fault = reply_answer(buf_span(&json), asked, &claims, NULL);
+	if (!fault)
+		fault = reply_hush(claims, NULL, answer);
 	if (fault)
 		goto out;
 	fault = collect(claims, token);

@@ -4,8 +4,8 @@
  * reply_impl - what the files of reply share among themselves
  *
  * Included by reply*.c only.  reply_json.c owns the way from bytes to a
- * checked JSON object and its members, reply_identity.c reads id_tokens,
- * reply.c knows the answers.
+ * checked JSON object and its members, reply_hush.c what repeats a secret,
+ * reply_identity.c reads id_tokens, reply.c knows the answers.
  */
 #ifndef MAILTOKEN_OAUTH_REPLY_IMPL_H
 #define MAILTOKEN_OAUTH_REPLY_IMPL_H
@@ -35,13 +35,21 @@ enum fault reply_object(struct span body, json_t **object_out,
 /*
  * reply_answer - what is good in body, member by member: one that cannot be
  * read is left out, of one that stands twice the last counts, and neither a
- * byte order mark nor what comes behind the object does harm
+ * byte order mark nor what comes behind the object does harm; one that repeats
+ * a secret of asked or of the object is as struct reply_asked says
  *
  * FAULT_GARBLED when body does not begin an object, why saying what it is;
  * FAULT_NOMEM.
  */
-enum fault reply_answer(struct span body, json_t **object_out,
-    struct why *why) MUST_CHECK;
+enum fault reply_answer(struct span body, const struct reply_asked *asked,
+    json_t **object_out, struct why *why) MUST_CHECK;
+
+/*
+ * reply_hush - the last part of reply_answer(): no string of object repeats a
+ * secret of asked or of answer, which may be object itself; FAULT_NOMEM
+ */
+enum fault reply_hush(json_t *object, const struct reply_asked *asked,
+    const json_t *answer) MUST_CHECK;
 
 /*
  * reply_string - a string member; the empty span when it is absent, null or
@@ -71,10 +79,10 @@ int64_t reply_seconds(const json_t *object, const char *name,
 void reply_words(struct span text, char *out, size_t out_bytes);
 
 /*
- * reply_identity - identity and misnamed of token from an id_token; none when
- * it cannot be read.  FAULT_NOMEM.
+ * reply_identity - identity and misnamed of token from the id_token of answer;
+ * none when it cannot be read.  FAULT_NOMEM.
  */
-enum fault reply_identity(struct span id_token,
+enum fault reply_identity(const json_t *answer, const struct reply_asked *asked,
     struct reply_token *token) MUST_CHECK;
 
 #endif

@@ -214,7 +214,8 @@ static enum fault begin_answer(struct span *rest, struct why *why)
 	return text != NULL ? FAULT_GARBLED : FAULT_NONE;
 }
 
-enum fault reply_answer(struct span body, json_t **object_out, struct why *why)
+enum fault reply_answer(struct span body, const struct reply_asked *asked,
+    json_t **object_out, struct why *why)
 {
 	struct span name, value;
 	json_t *object;
@@ -240,9 +241,12 @@ enum fault reply_answer(struct span body, json_t **object_out, struct why *why)
 		    (struct span){ name.p,
 			(size_t)(value.p + value.n - name.p) });
 	}
-	if (memory_failed || object == NULL) {
+	fault = memory_failed || object == NULL ?
+	    FAULT_NOMEM :
+	    reply_hush(object, asked, object);
+	if (fault) {
 		json_decref(object);
-		return FAULT_NOMEM;
+		return fault;
 	}
 	*object_out = object;
 	return FAULT_NONE;

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "wire/attr.h"
+#include "wire/echo.h"
 
 static bool is_blank(unsigned char byte)
 {
@@ -101,8 +102,10 @@ static struct span title_of(struct span page)
 	return title;
 }
 
-bool reply_page(struct span body, char title_out[REPLY_TITLE_BYTES])
+bool reply_page(struct span body, const struct reply_asked *asked,
+    char title_out[REPLY_TITLE_BYTES])
 {
+	struct span said;
 	char title[REPLY_TITLE_BYTES - sizeof(" (\"\")")];
 
 	title_out[0] = '\0';
@@ -112,7 +115,10 @@ bool reply_page(struct span body, char title_out[REPLY_TITLE_BYTES])
 	}
 	if (body.n == 0 || body.p[0] != '<')
 		return false;
-	reply_words(title_of(body), title, sizeof(title));
+	said = title_of(body);
+	if (asked != NULL && reply_repeats(asked, said))
+		said = span_of(ECHO_HIDDEN);
+	reply_words(said, title, sizeof(title));
 	if (title[0] != '\0')
 		(void)snprintf(title_out, REPLY_TITLE_BYTES, " (\"%s\")",
 		    title);

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	enum fault fault;
 
 	reply_setup();
-	fault = reply_device_parse(fuzz_span(bytes, n), &device, &why);
+	fault = reply_device_parse(fuzz_span(bytes, n), NULL, &device, &why);
 	if (fault == FAULT_NONE) {
 		check_device(&device);
 	} else {

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	enum fault fault;
 
 	reply_setup();
-	fault = reply_error_parse(fuzz_span(bytes, n), &error);
+	fault = reply_error_parse(fuzz_span(bytes, n), NULL, &error);
 	FUZZ_CHECK(fault == FAULT_NONE || fault == FAULT_GARBLED);
 	FUZZ_CHECK((fault == FAULT_NONE) == (error.error[0] != '\0'));
 	check_error(&error);

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	enum fault fault;
 
 	reply_setup();
-	fault = reply_token_parse(fuzz_span(bytes, n), &token, &why);
+	fault = reply_token_parse(fuzz_span(bytes, n), NULL, &token, &why);
 	if (fault == FAULT_NONE) {
 		check_token(&token);
 	} else {

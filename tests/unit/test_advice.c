@@ -232,7 +232,7 @@ static void the_ends_of_googles_grants_are_named(void **state)
 	assert_int_equal(
 	    reply_error_parse(BYTES("{\"error\":\"invalid_grant\","
 				    "\"error_subtype\":\"invalid_rapt\"}"),
-		&error),
+		NULL, &error),
 	    FAULT_NONE);
 	advice_text(&google, 400, &error, text, sizeof(text));
 	assert_non_null(strstr(text, "session"));

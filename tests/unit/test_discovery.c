@@ -168,6 +168,9 @@ static const struct {
 	{ "{\"client_id\":\"a\",\"client_secret\":\"\\u00e9\"}", "a", NULL },
 	{ "{\"client_id\":\"a\",\"client_secret\":7}", "a", NULL },
 	{ "[\"client_id\"]", NULL, NULL },
+	{ "{\"client_id\":\"0123456789abcdef\","
+	  "\"registration_access_token\":\"x0123456789abcdef\"}",
+	    NULL, NULL },
 };
 
 static void registrations_are_checked(void **state)

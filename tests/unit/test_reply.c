@@ -4,6 +4,7 @@
  * JSON answers: what is taken, what is refused, and in which words.
  */
 #include "test.h"
+#include "wire/echo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ static void take(const char *body, struct reply_token *token)
 {
 	struct why why = { 0, "" };
 
-	if (reply_token_parse(span_of(body), token, &why) != FAULT_NONE)
+	if (reply_token_parse(span_of(body), NULL, token, &why) != FAULT_NONE)
 		fail_msg("%s: %s", body, why.text);
 }
 
@@ -28,7 +29,8 @@ static void refuse(struct span body, const char *text)
 	struct reply_token token = { 0 };
 	struct why why = { 0, "" };
 
-	assert_int_equal(reply_token_parse(body, &token, &why), FAULT_GARBLED);
+	assert_int_equal(reply_token_parse(body, NULL, &token, &why),
+	    FAULT_GARBLED);
 	assert_null(token.access_token);
 	assert_string_equal(why.text, text);
 }
@@ -167,7 +169,7 @@ static void tokens_may_be_long_but_not_endless(void **state)
 	buf_add_lit(&text, "{\"access_token\":\"");
 	buf_add_str(&text, body);
 	buf_add_lit(&text, "\"}");
-	assert_int_equal(reply_token_parse(buf_span(&text), &token, &why),
+	assert_int_equal(reply_token_parse(buf_span(&text), NULL, &token, &why),
 	    FAULT_NONE);
 	assert_int_equal(secret_bytes(token.access_token), 65000);
 	reply_token_drop(&token);
@@ -299,7 +301,7 @@ static void take_device(const char *body, struct reply_device *device)
 {
 	struct why why = { 0, "" };
 
-	if (reply_device_parse(span_of(body), device, &why) != FAULT_NONE)
+	if (reply_device_parse(span_of(body), NULL, device, &why) != FAULT_NONE)
 		fail_msg("%s: %s", body, why.text);
 }
 
@@ -361,7 +363,7 @@ static void refuse_device(const char *body, const char *text)
 	struct reply_device device = { 0 };
 	struct why why = { 0, "" };
 
-	assert_int_equal(reply_device_parse(span_of(body), &device, &why),
+	assert_int_equal(reply_device_parse(span_of(body), NULL, &device, &why),
 	    FAULT_GARBLED);
 	assert_null(device.device_code);
 	assert_string_equal(why.text, text);
@@ -371,7 +373,8 @@ static void bad_device_answers_are_refused(void **state)
 {
 	(void)state;
 	refuse_device("{\"user_code\":\"A\"," URI "}", "it has no device_code");
-	refuse_device("{\"device_code\":\"A\"," URI "}", "it has no user_code");
+	refuse_device("{\"device_code\":\"A\"," URI "}",
+	    "it has no user_code that may be shown");
 	refuse_device("{" CODES "}", NO_URI);
 	refuse_device("{" CODES ",\"verification_uri\":\"http://x\"}", NO_URI);
 	refuse_device("{" CODES ",\"verification_uri\":\"javascript:1\"}",
@@ -417,7 +420,7 @@ static void microsofts_errors_are_read(void **state)
 		    "\"AADSTS700082: expired.\\r\\nTrace ID: 1\",\"error_codes\":"
 		    "[700082,50076],\"timestamp\":\"x\",\"trace_id\":\"t-1\","
 		    "\"correlation_id\":\"c-1\",\"suberror\":\"bad_token\"}"),
-		&error),
+		NULL, &error),
 	    FAULT_NONE);
 	assert_string_equal(error.error, "invalid_grant");
 	assert_string_equal(error.description, "AADSTS700082: expired.");
@@ -438,7 +441,7 @@ static void the_number_may_stand_in_the_text_alone(void **state)
 	    reply_error_parse(
 		span_of("{\"error\":\"x\","
 			"\"error_description\":\"oh AADSTS7000218: x\"}"),
-		&error),
+		NULL, &error),
 	    FAULT_NONE);
 	assert_int_equal(error.n_codes, 1);
 	assert_int_equal(error.codes[0], 7000218);
@@ -446,7 +449,7 @@ static void the_number_may_stand_in_the_text_alone(void **state)
 	    reply_error_parse(
 		span_of("{\"error\":\"x\","
 			"\"error_description\":\"AADSTS and nothing\"}"),
-		&error),
+		NULL, &error),
 	    FAULT_NONE);
 	assert_int_equal(error.n_codes, 0);
 }
@@ -460,7 +463,7 @@ static void an_error_needs_only_its_word(void **state)
 	    reply_error_parse(
 		span_of("{\"error\":\"odd\\u001b[2J\",\"error_description\":7,"
 			"\"error_codes\":[\"a\",-1,{},1,2,3,4,5,6,7,8,9,10]}"),
-		&error),
+		NULL, &error),
 	    FAULT_NONE);
 	assert_string_equal(error.error, "odd\\x1b[2J");
 	assert_string_equal(error.description, "");
@@ -483,11 +486,38 @@ static void what_is_no_error_leaves_nothing(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(bodies); i++) {
 		memset(&error, 'x', sizeof(error));
-		assert_int_equal(reply_error_parse(span_of(bodies[i]), &error),
+		assert_int_equal(
+		    reply_error_parse(span_of(bodies[i]), NULL, &error),
 		    FAULT_GARBLED);
 		assert_string_equal(error.error, "");
 		assert_int_equal(error.n_codes, 0);
 	}
+}
+
+static void what_repeats_a_secret_is_hidden(void **state)
+{
+	const struct reply_asked asked = {
+		span_of("grant_type=refresh_token&refresh_token=a%2Bb%"
+			"2F01234567890123&client_id=an_id_of_small_letters"),
+		NULL,
+	};
+	struct reply_error error;
+
+	(void)state;
+	assert_int_equal(
+	    reply_error_parse(
+		span_of("{\"error\":\"b/01234567890123\","
+			"\"error_description\":\"an_id_of_small_letters\","
+			"\"trace_id\":\"xyzw0123abcd4567\","
+			"\"id_token\":\"a.xyzw0123abcd4567.b\","
+			"\"error_codes\":[1234567890123456,7]}"),
+		&asked, &error),
+	    FAULT_NONE);
+	assert_string_equal(error.error, ECHO_HIDDEN);
+	assert_string_equal(error.description, "an_id_of_small_letters");
+	assert_string_equal(error.trace_id, ECHO_HIDDEN);
+	assert_int_equal(error.n_codes, 1);
+	assert_int_equal(error.codes[0], 7);
 }
 
 static enum fault one_token(void *ctx)
@@ -503,7 +533,7 @@ static enum fault one_token(void *ctx)
 		"\"access-secret-1\",\"refresh_token\":\"refresh-secret-2\","
 		"\"scope\":\"a\",\"id_token\":\"e30." JOS_CLAIMS ".x\","
 		"\"a\":[1,\"b\",{\"c\":2.5}]}"),
-	    &token, &why);
+	    NULL, &token, &why);
 	reply_token_drop(&token);
 	return fault;
 }
@@ -519,7 +549,7 @@ static enum fault one_device(void *ctx)
 	    span_of("{\"device_code\":"
 		    "\"device-secret-3\",\"user_code\":\"A\"," URI ","
 		    "\"verification_uri_complete\":\"https://x.example/c\"}"),
-	    &device, &why);
+	    NULL, &device, &why);
 	if (!fault)
 		reply_device_drop(&device);
 	return fault;
@@ -571,6 +601,7 @@ int main(void)
 		cmocka_unit_test(the_number_may_stand_in_the_text_alone),
 		cmocka_unit_test(an_error_needs_only_its_word),
 		cmocka_unit_test(what_is_no_error_leaves_nothing),
+		cmocka_unit_test(what_repeats_a_secret_is_hidden),
 		cmocka_unit_test(no_memory_is_a_fault_and_never_bad_json),
 		cmocka_unit_test(all_copies_of_a_token_are_wiped),
 	};
