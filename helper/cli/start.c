@@ -249,6 +249,11 @@ enum fault start_helper(const char *program, int64_t deadline_ms,
 	enum fault fault;
 	pid_t pid = -1;
 
+	if (access(program, X_OK) != 0) {
+		why_set(why, errno, "cannot run %s", program);
+		free(path);
+		return FAULT_NOT_FOUND;
+	}
 	if (path == NULL || pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
 		why_set(why, errno, "pipe");
 		free(path);
@@ -258,8 +263,7 @@ enum fault start_helper(const char *program, int64_t deadline_ms,
 	if (err == 0) {
 		fault = wait_for(pid, words[0], deadline_ms, why);
 	} else {
-		fault = err == ENOENT || err == EACCES ? FAULT_NOT_FOUND :
-							 FAULT_IO;
+		fault = FAULT_IO;
 		why_set(why, err, "cannot run %s", program);
 	}
 	(void)close(words[0]);

@@ -318,7 +318,9 @@ enum outcome talk_failed(const struct command *command, enum fault fault,
 		screen_say("%s; nothing was sent", why->text);
 	else
 		screen_say("%s", why->text);
-	return outcome_of(fault);
+	return fault == FAULT_NO_HELPER && why->err == EACCES ?
+	    OUTCOME_DENIED :
+	    outcome_of(fault);
 }
 
 static void say_hint(const struct command *command, enum fault fault)

@@ -37,7 +37,7 @@ static enum fault set_name(const struct config_part *part,
 	if (!is_pattern(title))
 		return config_bad(part, NULL,
 		    "an account block needs a name of 1 to %d bytes of UTF-8, "
-		    "'*@domain' or '*'; write account 'me@example.com' { ... }",
+		    "*@domain or *; write account me@example.com",
 		    ACCOUNT_MAX_BYTES);
 	return config_put(&account->name, title);
 }
@@ -65,7 +65,7 @@ static enum fault set_login(const struct config_part *part, const char *key,
 	if (!attr_is_login(span_of(login)))
 		return config_bad(part, key,
 		    "account '%s': %s has 1 to %d bytes of UTF-8 without "
-		    "control characters; write 'user@example.com'",
+		    "control characters; write login user@example.com",
 		    account->name, key, LOGIN_MAX_BYTES);
 	return config_put(slot, login);
 }
@@ -79,7 +79,7 @@ static enum fault set_logins(const struct config_part *part,
 
 	fault = set_login(part, "login", account, &account->login);
 	for (i = 0; fault == FAULT_NONE && i < CONFIG_SERVICES; i++) {
-		(void)snprintf(key, sizeof(key), "login_%s", services[i]);
+		(void)snprintf(key, sizeof(key), "login %s", services[i]);
 		fault = set_login(part, key, account, &account->logins[i]);
 	}
 	return fault;
@@ -95,7 +95,7 @@ static enum fault set_token_of(const struct config_part *part,
 	if (!is_pattern(token_of) || token_of[0] == '*')
 		return config_bad(part, "token_of",
 		    "account '%s': token_of must name one account; write "
-		    "'alice@example.com'",
+		    "token_of alice@example.com",
 		    account->name);
 	if (account->provider != NULL)
 		return config_bad(part, "token_of",
@@ -118,8 +118,8 @@ static enum fault set_provider(const struct config_part *part,
 	    config_provider(part->reading->config, provider) == NULL &&
 	    config_bad_provider(part->reading->config, provider) == NULL)
 		return config_bad(part, "provider",
-		    "account '%s': there is no provider '%.60s'; add provider "
-		    "'%.60s' { client_id = '...' }",
+		    "account '%s': there is no provider '%.60s'; add a block "
+		    "provider %.60s, or name another",
 		    account->name, provider, provider);
 	return config_put(&account->provider, provider);
 }
@@ -138,12 +138,12 @@ static enum fault set_servers(const struct config_part *part,
 		if (!attr_is_host(span_of(server)) || server[0] == '.')
 			return config_bad(part, "servers",
 			    "account '%s': servers has a name that is no host "
-			    "name; write 'smtp.example.com' or '*.example.com'",
+			    "name; write smtp.example.com or *.example.com",
 			    account->name);
 	}
 	if (servers->n > PROVIDER_SERVERS_MAX)
 		return config_bad(part, "servers",
-		    "account '%s': more than %d servers; write '*.example.com'",
+		    "account '%s': more than %d servers; write *.example.com",
 		    account->name, PROVIDER_SERVERS_MAX);
 	return servers->n > 0 ?
 	    config_join(part, "servers", &account->servers) :

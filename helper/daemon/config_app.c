@@ -174,7 +174,7 @@ static enum fault set_expires(const struct config_part *part,
 
 	if (!read_day(text, &provider->client_secret_expires_s))
 		return config_bad(part, "client_secret_expires",
-		    "client_secret_expires must be a day; write '2027-01-31'");
+		    "client_secret_expires must be a day; write 2027-01-31");
 	return FAULT_NONE;
 }
 
@@ -191,8 +191,8 @@ static enum fault check_together(const struct config_part *part)
 	for (i = 0; !has && i < sizeof(with) / sizeof(with[0]); i++)
 		if (config_text(part, with[i]) != NULL)
 			return config_bad(part, with[i],
-			    "%s goes with certificate; write certificate = "
-			    "'/...'",
+			    "%s goes with certificate; write certificate "
+			    "/...",
 			    with[i]);
 	if (has && config_text(part, "service_account_file") != NULL)
 		return config_bad(part, "service_account_file",

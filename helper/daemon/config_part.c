@@ -150,8 +150,7 @@ enum fault config_names(const struct config_part *part, const char *key,
 
 		if (name[0] == '\0' || strcmp(name, "@") == 0)
 			return config_bad(part, key,
-			    "%s has an empty name; write 'user' or '@group'",
-			    key);
+			    "%s has an empty name; write user or @group", key);
 		fault = access_list_add(list, name);
 		if (fault == FAULT_NOT_FOUND)
 			part->reading->config->n_missing++;

@@ -109,8 +109,8 @@ static enum fault resolve(const struct config_part *part, const char *key,
 		if (config_is_path(value))
 			return config_put(path_out, value);
 		return config_bad(part, key,
-		    "%s must be a whole path that begins with '/', or "
-		    "'credential:NAME'",
+		    "%s must be a whole path that begins with /, or "
+		    "credential:NAME",
 		    key);
 	}
 	name = value + strlen(CREDENTIAL);
@@ -118,7 +118,7 @@ static enum fault resolve(const struct config_part *part, const char *key,
 	    strspn(name, legal) != strlen(name))
 		return config_bad(part, key,
 		    "%s: a credential has a name of letters, digits, '.', '_' "
-		    "and '-'; write 'credential:NAME'",
+		    "and '-'; write credential:NAME",
 		    key);
 	folder = secure_getenv("CREDENTIALS_DIRECTORY");
 	if (folder == NULL || folder[0] != '/')

@@ -32,7 +32,7 @@ static enum fault make(const struct config_part *part,
 	if (!is_name(title))
 		return config_bad(part, NULL,
 		    "a provider's name has 1 to %d letters, digits, '.', '_' "
-		    "and '-'; write provider 'microsoft' { ... }",
+		    "and '-'; write provider microsoft",
 		    NAME_MAX_BYTES);
 	if (config_provider(part->reading->config, title) != NULL)
 		return config_bad(part, NULL,
@@ -101,8 +101,8 @@ static enum fault add_extra(const struct config_part *part,
 
 	if (eq == NULL || eq == field)
 		return config_bad(part, "extra",
-		    "provider '%s': extra needs a form field; write { "
-		    "'name=value' }",
+		    "provider '%s': extra needs a form field; write extra "
+		    "name=value",
 		    provider->name);
 	name = strndup(field, (size_t)(eq - field));
 	if (name == NULL)

@@ -33,7 +33,7 @@ static enum fault set_listen(const struct config_part *part)
 		    address_set(path, &address) != FAULT_NONE)
 			return config_bad(part, "listen",
 			    "listen must be a whole path of at most %d bytes "
-			    "to a socket; write '/run/mailtoken/socket'",
+			    "to a socket; write /run/mailtoken/socket",
 			    ADDRESS_SOCKET_MAX_BYTES - 1);
 		if (config_put(&config->listen[i], path))
 			return FAULT_NOMEM;
@@ -52,7 +52,7 @@ static enum fault default_listen(const struct config_part *part)
 	else if (address_user_socket(&address) != FAULT_NONE)
 		return config_bad(part, NULL,
 		    "listen is not set, and neither are XDG_RUNTIME_DIR and "
-		    "HOME; write listen = '/PATH'");
+		    "HOME; write listen /PATH");
 	if (config_put(&config->listen[0], address.path))
 		return FAULT_NOMEM;
 	config->n_listen = 1;
@@ -69,7 +69,7 @@ static enum fault set_user(const struct config_part *part)
 		user = config->user_helper ? NULL : MAILTOKEN_HELPER_USER;
 	if (config_put(&config->user, user))
 		return FAULT_NOMEM;
-	return empty ? config_bad(part, "user", "user is empty; write '%s'",
+	return empty ? config_bad(part, "user", "user is empty; write user %s",
 			   MAILTOKEN_HELPER_USER) :
 		       FAULT_NONE;
 }
@@ -83,8 +83,8 @@ static enum fault set_keyring(const struct config_part *part)
 
 	if (keyring != NULL && !config_is_path(keyring))
 		return config_bad(part, "keyring",
-		    "keyring must be a whole path that begins with '/'; write "
-		    "'%s'",
+		    "keyring must be a whole path that begins with /; write "
+		    "%s",
 		    address_system_keyring());
 	if (keyring == NULL && !config->user_helper)
 		keyring = address_system_keyring();
@@ -92,7 +92,7 @@ static enum fault set_keyring(const struct config_part *part)
 		if (address_user_keyring(of_user) != FAULT_NONE)
 			return config_bad(part, NULL,
 			    "keyring is not set, and neither is HOME; write "
-			    "keyring = '/PATH'");
+			    "keyring /PATH");
 		keyring = of_user;
 	}
 	if (part->reading->source->keyring != NULL)
@@ -132,7 +132,7 @@ static enum fault set_renew_idle(const struct config_part *part)
 		    value_s * unit > RENEW_IDLE_MAX_S)))
 		return config_bad(part, "renew_idle",
 		    "renew_idle must be from 1h to 80d, or 0 for never; write "
-		    "'7d'");
+		    "7d");
 	part->reading->config->renew_idle_s = value_s * unit;
 	return FAULT_NONE;
 }

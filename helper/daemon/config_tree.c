@@ -74,7 +74,7 @@ static enum fault load_checked(int fd, const char *path, struct buf *out,
 	if (n > 0) {
 		why_set(why, 0,
 		    "%s: is larger than %d bytes; a configuration is split "
-		    "with include('FILE')",
+		    "with include FILE",
 		    path, CONFIG_FILE_MAX_BYTES - 1);
 		return FAULT_CONFIG_ERROR;
 	}
@@ -151,13 +151,15 @@ enum fault config_tree_read(const struct config_source *source,
 	return fault;
 }
 
-static void drop_key(struct config_key *key)
+void config_key_drop(struct config_key *key)
 {
 	size_t i;
 
 	for (i = 0; i < key->n; i++)
 		free(key->values[i]);
 	free(key->values);
+	key->values = NULL;
+	key->n = 0;
 }
 
 void config_tree_drop(struct config_tree *tree)
@@ -166,7 +168,7 @@ void config_tree_drop(struct config_tree *tree)
 
 	for (i = 0; i < tree->n_blocks; i++) {
 		for (j = 0; j < tree->blocks[i].n_keys; j++)
-			drop_key(&tree->blocks[i].keys[j]);
+			config_key_drop(&tree->blocks[i].keys[j]);
 		free(tree->blocks[i].keys);
 		free(tree->blocks[i].title);
 	}

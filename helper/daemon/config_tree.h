@@ -3,10 +3,12 @@
  *
  * config_tree - a configuration as it is written: blocks, keys, values
  *
- *	file  = *(block / key / call)
- *	block = name title "{" *key "}"
- *	key   = name "=" (value / "{" [value *("," value) [","]] "}")
- *	call  = name "(" value ")"
+ *	file  = *line
+ *	line  = [blanks] keyword *(blanks word) [blanks] ["#" comment] LF
+ *	word  = 1*(any byte but blank, quote) / DQUOTE *(any / "\" any) DQUOTE
+ *
+ * A line at the margin is a general key or begins a block (provider NAME,
+ * account NAME); an indented one belongs to the block above it.
  *
  * Knows which names may stand where, refuses what stands twice, and keeps the
  * line of everything; what the values mean is for the others to say.  The
@@ -66,6 +68,7 @@ struct config_tree {
 enum fault config_tree_read(const struct config_source *source,
     struct config_tree *tree, struct why *why) MUST_CHECK;
 void config_tree_drop(struct config_tree *tree);
+void config_key_drop(struct config_key *key);
 
 /* config_tree_key - a key of a block; one with line 0 where it is not. */
 const struct config_key *config_tree_key(const struct config_block *block,

@@ -161,7 +161,7 @@ static enum fault find_user(const char *name, struct passwd **user_out,
 		    "there is no user '%s': make it with 'systemd-sysusers' or "
 		    "'useradd --system --no-create-home --shell "
 		    "/usr/sbin/nologin %s', or name another with --user or "
-		    "user = '...'",
+		    "user ...",
 		    shown, shown);
 		return FAULT_NOT_FOUND;
 	}
@@ -169,7 +169,7 @@ static enum fault find_user(const char *name, struct passwd **user_out,
 		why_set(why, 0,
 		    "user '%s' is root or in root's group, and the helper "
 		    "refuses to work as root: name another with --user or "
-		    "user = '...'",
+		    "user ...",
 		    shown);
 		return FAULT_DENIED;
 	}

@@ -43,7 +43,7 @@ static void say_unknown(const struct conn *conn, char text[TEXT_MAX_BYTES])
 		user = ids_user(conn->peer.uid);
 		(void)snprintf(text, TEXT_MAX_BYTES,
 		    "not signed in, or not allowed for %s, whom an admin lets "
-		    "in with allow = {'%s'} in %s",
+		    "in with the line \"allow %s\" in %s",
 		    user.text, strchr(user.text, ' ') + 1,
 		    conn->engine->config_path);
 	}

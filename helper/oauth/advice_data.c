@@ -17,7 +17,7 @@
 	"a policy wants a managed device: use an app-only flow " \
 	"('client-credentials') or change the policy"
 #define NO_TENANT \
-	"the tenant is not known: write tenant = '...' with your domain or " \
+	"the tenant is not known: write tenant ... with your domain or " \
 	"tenant id"
 #define ASSERTION \
 	"the signed assertion is refused: check the certificate, its upload " \
@@ -53,7 +53,7 @@
 	"an administrator of the organisation must consent to the " \
 	"application first"
 #define NO_SHARED \
-	"this needs a tenant of its own: write tenant = '...' with your " \
+	"this needs a tenant of its own: write tenant ... with your " \
 	"domain in place of common or consumers"
 #define NO_OUTLOOK \
 	"Outlook is not known in this tenant: wrong scope, wrong cloud, or " \
@@ -135,7 +135,7 @@ const struct advice_code advice_codes[] = {
 	    "the sign-in was revoked, by an administrator or a new "
 	    "password: " AGAIN },
 	{ 50194,
-	    "the application is for one tenant only: write tenant = '...' "
+	    "the application is for one tenant only: write tenant ... "
 	    "with your domain or tenant id in place of common" },
 	{ 50196, "too many requests of the same kind: wait some minutes" },
 	{ 50199, UNFINISHED },

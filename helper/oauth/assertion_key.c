@@ -123,7 +123,7 @@ static enum fault read_key(struct span pem, const struct secret *passphrase,
 		return bad(why,
 		    passphrase == NULL ?
 			"the key in it is encrypted: write "
-			"certificate_key_passphrase_file = '/...'" :
+			"certificate_key_passphrase_file /..." :
 			"the passphrase does not open the key in it");
 	if (key == NULL)
 		return bad(why,

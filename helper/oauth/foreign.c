@@ -189,7 +189,7 @@ static enum fault read_sasl_xoauth2(const struct sources *sources,
 	if (is_true(sources, "use_client_credentials"))
 		return bad(sources->why,
 		    "it uses client credentials, so there is no grant: write a "
-		    "provider block with flow = 'client-credentials'");
+		    "provider block with flow client-credentials");
 	if (is_true(sources, "manage_token_externally"))
 		return bad(sources->why,
 		    "another program renews its token, so there is no grant in "

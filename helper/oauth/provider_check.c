@@ -89,7 +89,7 @@ static enum fault check_tenant(const struct provider *provider, struct why *why)
 			continue;
 		why_set(why, 0,
 		    "provider '%s': tenant '%s' cannot be used with flow "
-		    "'client-credentials': write tenant = 'example.com' with "
+		    "'client-credentials': write tenant example.com with "
 		    "your own domain",
 		    provider->name, shared[i]);
 		return FAULT_CONFIG_ERROR;
@@ -113,7 +113,7 @@ static enum fault check_application(const struct provider *provider,
 		return bad(provider,
 		    "client_secret_file is missing: flow 'client-credentials' "
 		    "needs the application's secret: write client_secret_file "
-		    "= '/...', certificate = '/...' or assertion_file = '/...'",
+		    "/..., certificate /... or assertion_file /...",
 		    why);
 	if (ways > 1)
 		return bad(provider,
@@ -129,7 +129,7 @@ static enum fault check_service_account(const struct provider *provider,
 	if (!has_service_account(provider))
 		return bad(provider,
 		    "service_account_file is missing: write "
-		    "service_account_file = '/...' with the JSON key of the "
+		    "service_account_file /... with the JSON key of the "
 		    "service account",
 		    why);
 	if (provider->client_secret != NULL || provider->assertion_file != NULL)
@@ -148,7 +148,7 @@ static enum fault check_no_application(const struct provider *provider,
 	return bad(provider,
 	    "certificate, assertion_file and service_account_file are for "
 	    "applications that sign in for themselves: take flow away, or "
-	    "write flow = 'client-credentials' or 'service-account'",
+	    "write flow client-credentials or service-account",
 	    why);
 }
 
@@ -160,8 +160,8 @@ static enum fault check_device(const struct provider *provider, struct why *why)
 		return FAULT_NONE;
 	return bad(provider,
 	    "device_authorization_endpoint is missing: write "
-	    "device_authorization_endpoint = 'https://...' or flow = "
-	    "'browser'",
+	    "device_authorization_endpoint https://... or flow "
+	    "browser",
 	    why);
 }
 
@@ -171,8 +171,8 @@ static enum fault check_browser(const struct provider *provider,
 	if (provider->authorization_endpoint != NULL)
 		return FAULT_NONE;
 	return bad(provider,
-	    "authorization_endpoint is missing: write authorization_endpoint = "
-	    "'https://...' or flow = 'device'",
+	    "authorization_endpoint is missing: write authorization_endpoint "
+	    "https://... or flow device",
 	    why);
 }
 
@@ -184,12 +184,12 @@ static enum fault no_flow(const struct provider *provider, struct why *why)
 		"first, name the flow, as in --flow browser" :
 		provider->client_secret != NULL ?
 		"nothing says how to sign in: write "
-		"authorization_endpoint = 'https://...', or, if the "
-		"application signs in for itself, flow = "
-		"'client-credentials'" :
+		"authorization_endpoint https://..., or, if the "
+		"application signs in for itself, flow "
+		"client-credentials" :
 		"device_authorization_endpoint is missing: nothing says how "
-		"to sign in: write device_authorization_endpoint = "
-		"'https://...' or authorization_endpoint = 'https://...'",
+		"to sign in: write device_authorization_endpoint "
+		"https://... or authorization_endpoint https://...",
 	    why);
 }
 
@@ -219,8 +219,8 @@ enum fault provider_check(const struct provider *provider, struct why *why)
 	return provider->token_endpoint != NULL ?
 	    provider_check_client(provider, why) :
 	    bad(provider,
-		"token_endpoint is missing: write token_endpoint = "
-		"'https://...', as the provider's documentation says",
+		"token_endpoint is missing: write token_endpoint "
+		"https://..., as the provider's documentation says",
 		why);
 }
 
@@ -231,7 +231,7 @@ enum fault provider_check_client(const struct provider *provider,
 	    provider->flow != FLOW_SERVICE_ACCOUNT)
 		return bad(provider,
 		    "client_id is missing: register an application (README) "
-		    "and write client_id = '...'",
+		    "and write client_id ...",
 		    why);
 	/* A client with a secret may have come to renew what was imported. */
 	if (provider->flow == FLOW_NONE &&

@@ -27,7 +27,7 @@ static enum fault find_row(struct provider *provider, struct why *why)
 		return FAULT_NONE;
 	why_set(why, 0,
 	    "provider '%s': cloud must be 'public', 'gcc-high', 'dod' or "
-	    "'china', with preset = 'microsoft'",
+	    "'china', with preset microsoft",
 	    provider->name);
 	return FAULT_CONFIG_ERROR;
 }
@@ -117,7 +117,7 @@ static enum fault finish_url(const struct provider *provider, const char *key,
 	if (provider->tenant == NULL) {
 		why_set(why, 0,
 		    "provider '%s': %s has {tenant} but there is no tenant: "
-		    "write tenant = '...'",
+		    "write tenant ...",
 		    provider->name, key);
 		return FAULT_CONFIG_ERROR;
 	}

@@ -28,14 +28,13 @@ from contract_wire import Answer, Line, ask_as          # noqa: E402
 STRANGER = 2
 HELPER_UID = 1
 CONFIG = """\
-provider 'test' {{
-    token_endpoint                = '{url}/token'
-    device_authorization_endpoint = '{url}/device'
-    client_id = 'mail-app'
-    scope     = 'mail offline_access openid email'
-    servers   = {{ 'localhost' }}
-    ca_file   = '{ca}'
-}}
+provider test
+    token_endpoint {url}/token
+    device_authorization_endpoint {url}/device
+    client_id mail-app
+    scope "mail offline_access openid email"
+    servers localhost
+    ca_file {ca}
 """
 
 

@@ -91,7 +91,7 @@ def put_secret(bed, name, text, mode=0o640):
     return path
 
 
-def configure(bed, more="account '*@example.org' { provider = 'test' }",
+def configure(bed, more="account *@example.org\n    provider test",
               **keys):
     """An app-only provider and who uses it."""
     base = {"device_authorization_endpoint": None, "client_id": APP,

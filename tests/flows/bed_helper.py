@@ -79,10 +79,8 @@ class Bed:
     def configure(self, more="", provider_name="test", **provider):
         """Write the configuration; keys given change the provider's."""
         keys = {**self.provider, **provider}
-        lines = [f"    {name} = {_value(value)}"
-                 for name, value in keys.items() if value is not None]
-        write_file(self.config, "\n".join(
-            [f"provider '{provider_name}' {{", *lines, "}", more, ""]))
+        write_file(self.config,
+                   block("provider", provider_name, keys) + more + "\n")
 
     # -- records ----------------------------------------------------------
 
@@ -294,10 +292,21 @@ class Bed:
         return future.result
 
 
-def _value(value):
-    if isinstance(value, (list, tuple)):
-        return "{ " + ", ".join(f"'{v}'" for v in value) + " }"
-    return f"'{value}'" if isinstance(value, str) else str(value)
+def _word(value):
+    text = str(value)
+    if text and not set(text) & set(' \t#"\\'):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def block(kind, name, keys):
+    """A block of mailtoken.conf; keys that are None are left out."""
+    lines = [f"{kind} {_word(name)}"]
+    for key, value in keys.items():
+        if value is not None:
+            values = value if isinstance(value, (list, tuple)) else [value]
+            lines.append(" ".join([f"    {key}", *map(_word, values)]))
+    return "\n".join(lines) + "\n"
 
 
 @pytest.fixture(scope="session")

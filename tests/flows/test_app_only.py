@@ -16,8 +16,8 @@ from bed_helper import ROOT
 from idp import assertion
 
 JO, ANN = "jo@example.org", "ann@example.org"
-BLOCKS = (f"account '{JO}' {{ provider = 'test' }}\n"
-          "account '*@example.org' { provider = 'test' }")
+BLOCKS = (f"account {JO}\n    provider test\n"
+          "account *@example.org\n    provider test")
 
 
 @pytest.fixture(scope="session")
@@ -190,8 +190,8 @@ def test_service_account_gets_a_token_for_each_mailbox(bed, keys):
 
 def test_login_override_and_token_of(bed, keys):
     with_service_account(bed, keys, more=(
-        f"account '{JO}' {{ provider = 'test' login = 'jo' }}\n"
-        f"account 'shared@example.org' {{ token_of = '{JO}' }}")).start()
+        f"account {JO}\n    provider test\n    login jo\n"
+        f"account shared@example.org\n    token_of {JO}")).start()
     answer = bed.token(JO)
     assert answer["login"] == "jo"
     other = bed.token("shared@example.org")
@@ -200,7 +200,7 @@ def test_login_override_and_token_of(bed, keys):
 
 
 def test_mailbox_without_a_block_is_unknown(bed):
-    with_secret(bed, f"account '{JO}' {{ provider = 'test' }}").start()
+    with_secret(bed, f"account {JO}\n    provider test").start()
     assert bed.token(ANN)["result"] == "unknown-account"
 
 
@@ -522,8 +522,8 @@ def test_day_that_is_none(bed, day):
 
 
 def test_allow_counts_for_pattern_names(bed, root):
-    with_secret(bed, "account '*@example.org' { provider = 'test' "
-                "allow = { 'daemon' } }").start()
+    with_secret(bed, "account *@example.org\n    provider test\n"
+                "    allow daemon").start()
     assert bed.token(JO, uid=1)["result"] == "ok"
     assert bed.token(JO, uid=2)["result"] == "unknown-account"
     assert bed.token("jo@elsewhere.example", uid=1)["result"] == \

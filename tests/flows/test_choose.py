@@ -80,7 +80,7 @@ def test_named_provider_wins(two):
 
 def test_block_of_the_account_is_next(two):
     with open(two.config, "a", encoding="ascii") as file:
-        file.write("account '*@example.org' { provider = 'own' }\n")
+        file.write("account *@example.org\n    provider own\n")
     two.start()
     assert shown(two)["provider"] == "own"
 

@@ -23,7 +23,7 @@ from test_choose import names   # noqa: F401  pylint: disable=unused-import
 JO = "jo@example.org"
 
 
-def break_config(bed, text="provider 'x' {\n  no_such_key = 1\n}\n"):
+def break_config(bed, text="provider x\n  no_such_key 1\n"):
     write_file(bed.config, text)
 
 
@@ -49,18 +49,18 @@ def listening_as_written(bed):
 
 
 @pytest.mark.parametrize("bad", [
-    "provider 'x' {", "log_level = 'loud'", "user = ''", "nonsense"])
+    "provider", "log_level loud", "user \"\"", "nonsense"])
 def test_broken_file_is_answered_where_it_says(helper, bad):
-    helper.configure(f"listen = '{helper.socket}'\n{bad}")
+    helper.configure(f"listen {helper.socket}\n{bad}")
     listening_as_written(helper)
     assert helper.token()["result"] == "config-error"
 
 
 def test_secrets_of_root_and_of_the_helper_go_together(root, helper):
     """Neither root nor the helper's user alone may read both before."""
-    helper.configure(f"listen = '{helper.socket}'\n" + "".join(
-        f"provider '{name}' {{ preset = 'google' client_id = 'x'\n"
-        f"client_secret_file = '{helper.path(name)}' }}\n"
+    helper.configure(f"listen {helper.socket}\n" + "".join(
+        f"provider {name}\n    preset google\n    client_id x\n"
+        f"    client_secret_file {helper.path(name)}\n"
         for name in ("roots", "own")))
     for name, uid, mode in (("roots", 0, 0o640),
                             ("own", helper.user.pw_uid, 0o600)):
@@ -146,7 +146,7 @@ def test_file_that_comes_later_is_taken(helper):
 def test_included_file_that_is_mended_is_taken(clocked):
     part = clocked.path("part.conf")
     write_file(part, "nonsense\n")
-    clocked.configure(f"include('{part}')\n")
+    clocked.configure(f"include {part}\n")
     clocked.start()
     assert clocked.token()["result"] == "config-error"
     write_file(part, "# nothing\n")
@@ -198,15 +198,15 @@ def test_secret_that_others_can_read_is_refused_until_it_is_mended(helper):
 def test_edited_file_is_in_force_without_a_reload(helper, root):
     assert root is None
     uid = pwd.getpwnam("daemon").pw_uid
-    helper.configure("allow = { 'daemon' }\n")
+    helper.configure("allow daemon\n")
     helper.seed(age=10)
     helper.start()
     ask = {"account": JO, "server": "localhost", "uid": uid}
     assert helper.ask("token", **ask)["result"] == "ok"
-    helper.configure("allow = { 'mail' }\n")
+    helper.configure("allow mail\n")
     wait_for(lambda: helper.ask("token", **ask)["result"] != "ok",
              what="the end of what allow no longer gives")
-    helper.configure("allow = { 'daemon' }\n")
+    helper.configure("allow daemon\n")
     wait_for(lambda: helper.ask("token", **ask)["result"] == "ok")
     assert "event=reload" in helper.log()
 
@@ -214,11 +214,11 @@ def test_edited_file_is_in_force_without_a_reload(helper, root):
 def test_edited_include_is_in_force_without_a_reload(helper):
     part = helper.path("part.conf")
     write_file(part, "")
-    helper.configure(f"include('{part}')\n")
+    helper.configure(f"include {part}\n")
     helper.seed(age=10)
     helper.start()
     assert helper.token()["login"] == JO
-    write_file(part, f"account '{JO}' {{ login = 'other@example.org' }}\n")
+    write_file(part, f"account {JO}\n    login other@example.org\n")
     wait_for(lambda: helper.token()["login"] == "other@example.org")
 
 
@@ -280,8 +280,8 @@ def test_repaired_file_that_names_another_keyring_is_served_from_it(helper):
     other = helper.path("state", "other")
     key = helper.path("key")
     helper.seed(age=10)
-    helper.configure(f"keyring = '{helper.keyring}'\n"
-                     f"keyring_key = '{key}'\n")
+    helper.configure(f"keyring {helper.keyring}\n"
+                     f"keyring_key {key}\n")
     os.mkdir(other, 0o700)
     helper._give(other)
     argv = helper.argv
@@ -289,7 +289,7 @@ def test_repaired_file_that_names_another_keyring_is_served_from_it(helper):
                            if word not in ("--keyring", helper.keyring)]
     helper.start()
     assert helper.token()["result"] == "config-error"   # there is no key
-    helper.configure(f"keyring = '{other}'\n")
+    helper.configure(f"keyring {other}\n")
     wait_for(lambda: helper.token()["result"] == "unknown-account")
 
 
@@ -302,7 +302,7 @@ def test_a_user_who_is_made_later_is_found(root, beds):
                             "/etc/passwd"], check=False)
     if probe.returncode != 0:
         pytest.skip("no mount namespace here")
-    helper.configure("allow = { 'postfx' }\n")
+    helper.configure("allow postfx\n")
     helper.seed(age=10)
     helper.start(before=("unshare", "-m", "sh", "-c",
                          f"mount --bind {users} /etc/passwd; "
@@ -318,10 +318,14 @@ def test_a_user_who_is_made_later_is_found(root, beds):
 
 
 BAD_BLOCKS = """
-provider 'broken' {{ client_secret_file = '{secret}' }}
-account 'ann@example.org' {{ provider = 'broken' }}
-account 'bob@example.org' {{ login = '' }}
-account 'cy@example.org' {{ token_of = 'bob@example.org' }}
+provider broken
+    client_secret_file {secret}
+account ann@example.org
+    provider broken
+account bob@example.org
+    login ""
+account cy@example.org
+    token_of bob@example.org
 """
 
 
@@ -350,10 +354,10 @@ def test_one_bad_block_stops_what_depends_on_it_and_not_the_rest(helper):
 
 
 def test_a_new_bad_block_leaves_the_good_file_in_force(helper):
-    helper.configure("account 'ann@example.org' { login = 'x' }\n")
+    helper.configure("account ann@example.org\n    login x\n")
     helper.seed("ann@example.org", age=10)
     helper.start()
-    helper.configure("account 'ann@example.org' { login = '' }\n")
+    helper.configure("account ann@example.org\n    login \"\"\n")
     answer = helper.ask("reload")
     assert answer["result"] == "config-error" and "login" in answer["text"]
     assert helper.token("ann@example.org")["login"] == "x"
@@ -390,7 +394,7 @@ def test_a_file_that_cannot_be_read_names_the_cure(root, helper, key):
     path = helper.path("shut")
     write_file(path, "0" * 64, 0o600)
     if key == "keyring_key":
-        helper.configure(f"keyring_key = '{path}'\n")
+        helper.configure(f"keyring_key {path}\n")
     else:
         helper.configure(client_secret_file=path)
     helper.seed(age=4000)
@@ -432,7 +436,7 @@ def test_bad_file_leaves_the_old_configuration_in_force(helper, how):
 def test_reload_says_what_changed_and_what_needs_a_restart(helper):
     helper.start()
     assert helper.ask("reload") == {"result": "ok"}
-    helper.configure("admin = { 'root' }\nlisten = '/elsewhere'",
+    helper.configure("admin root\nlisten /elsewhere",
                      servers=["localhost", "mail.example.org"])
     answer = helper.ask("reload")
     assert answer["result"] == "ok"
@@ -493,7 +497,7 @@ def test_folder_that_is_new_to_the_sandbox_is_told(helper, elsewhere, key):
     write_file(new, "# nothing\n", 0o600)
     helper._give(new)
     if key == "include":
-        helper.configure(f"include('{new}')")
+        helper.configure(f"include {new}")
     else:
         helper.configure(**{key: new})
     answer = helper.ask("reload")
@@ -641,8 +645,9 @@ def test_account_moved_to_another_provider_is_told(helper):
     helper.start()
     with open(helper.config) as source:
         text = source.read()
-    write_file(helper.config, text + text.replace("'test'", "'new'") +
-               f"account '{JO}' {{ provider = 'new' }}\n")
+    write_file(helper.config, text +
+               text.replace("provider test", "provider new") +
+               f"account {JO}\n    provider new\n")
     assert helper.ask("reload")["result"] == "ok"
     answer = helper.token()
     assert answer["result"] == "config-error"
@@ -650,7 +655,7 @@ def test_account_moved_to_another_provider_is_told(helper):
 
 
 def test_login_of_an_account_block_is_told(helper):
-    helper.configure(f"account '{JO}' {{ login = 'jo.the.user' }}")
+    helper.configure(f"account {JO}\n    login jo.the.user")
     helper.seed(age=10)
     helper.start()
     assert helper.token()["login"] == "jo.the.user"
@@ -658,9 +663,13 @@ def test_login_of_an_account_block_is_told(helper):
 
 def test_a_protocol_may_have_a_login_of_its_own(helper):
     """A shared mailbox is read by its name and sent from by a delegate's."""
-    helper.configure(f"""account 'shared@example.org' {{
-        token_of = '{JO}'  login_smtp = '{JO}'  login_imap = 'Shared' }}
-        account '{JO}' {{ login = 'all'  login_pop = 'pop' }}""")
+    helper.configure(f"""account shared@example.org
+    token_of {JO}
+    login smtp {JO}
+    login imap Shared
+account {JO}
+    login all
+    login pop pop""")
     helper.seed()
     helper.start()
 
@@ -672,12 +681,12 @@ def test_a_protocol_may_have_a_login_of_its_own(helper):
     assert login("shared@example.org", "pop") == "shared@example.org"
     assert login(JO, "smtp") == "all"
     assert login(JO, "pop") == "pop"
-    helper.configure(f"account '{JO}' {{ login_smtp = '' }}")
-    assert "login_smtp" in helper.ask("reload")["text"]
+    helper.configure(f"account {JO}\n    login smtp \"\"")
+    assert "login smtp" in helper.ask("reload")["text"]
 
 
 def test_names_that_do_not_exist_are_a_warning(helper):
-    helper.configure("allow = { 'no-such-user-here' }")
+    helper.configure("allow no-such-user-here")
     helper.start()
     helper.wait_log("no-such-user-here")
     assert helper.ask("version")["result"] == "ok"

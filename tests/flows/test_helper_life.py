@@ -232,7 +232,7 @@ def test_asked_for_in_the_future_is_not_in_use(clocked):
 
 
 def test_renewal_of_idle_grants_can_be_switched_off(clocked):
-    clocked.configure("renew_idle = '0'")
+    clocked.configure("renew_idle 0")
     clocked.seed(age=30 * DAY)
     clocked.start()
     clocked.clock.both(10 * DAY)

@@ -23,8 +23,8 @@ STRANGER = 4711
 FRIEND_NAME = pwd.getpwuid(FRIEND).pw_name
 BOSS_NAME = pwd.getpwuid(BOSS).pw_name
 GROUP_NAME = grp.getgrgid(GROUP).gr_name
-LISTS = (f"allow = {{ '{FRIEND_NAME}' }}\nadmin = {{ '{BOSS_NAME}' }}\n"
-         f"account '{ANN}' {{ allow = {{ '@{GROUP_NAME}' }} }}\n")
+LISTS = (f"allow {FRIEND_NAME}\nadmin {BOSS_NAME}\n"
+         f"account {ANN}\n    allow @{GROUP_NAME}\n")
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def raw(bed, uid, pairs):
 @pytest.mark.parametrize("passwords", ["no", "yes"])
 def test_not_yours_and_does_not_exist_are_the_same_bytes(
         root, helper, verb, server, passwords):
-    helper.configure(LISTS + f"password_as_token = {passwords}\n")
+    helper.configure(LISTS + f"password_as_token {passwords}\n")
     helper.seed(JO, age=10)
     helper.start()
     answers = {raw(helper, STRANGER, [
@@ -104,7 +104,7 @@ def test_strangers_do_not_fill_the_log(town):
 
 
 def test_password_as_token_is_offered_for_known_servers_only(helper):
-    helper.configure("password_as_token = yes")
+    helper.configure("password_as_token yes")
     helper.start()
     assert helper.token()["password-as-token"] == "yes"
     assert "password-as-token" not in helper.token(server="mail.example")

@@ -297,7 +297,7 @@ def test_words_of_the_provider_are_escaped_once(helper, idp):
     helper.start()
     idp.fault("token", "http_error", status=400, error="out_of_luck",
               error_description="line one\nof a\\b")
-    text = r'line one\x0aof a\x5cb'
+    text = r'line one of a\x5cb'
     assert text in helper.token()["text"]
     assert text in helper.status()["text"]
     helper.wait_log("out_of_luck")
@@ -393,8 +393,7 @@ def test_an_answer_that_comes_late_is_not_lost(helper, idp):
 
 
 def test_accounts_of_one_grant_share_its_refresh(helper, idp):
-    helper.configure("account 'shared@example.org' "
-                     f"{{ token_of = '{JO}' }}")
+    helper.configure(f"account shared@example.org\n    token_of {JO}")
     helper.seed(age=4000)
     helper.start()
     with idp.holding("token"):

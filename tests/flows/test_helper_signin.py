@@ -6,6 +6,7 @@ import os
 import pytest
 
 from bed import wait_for
+from bed_helper import block
 from helper_line import pack
 
 JO = "jo@example.org"
@@ -107,11 +108,7 @@ def test_late_answer_of_a_refresh_does_not_replace_a_sign_in(helper, idp):
 def test_sign_in_elsewhere_gives_a_waiter_no_token_for_its_server(helper,
                                                                   idp):
     other = {**helper.provider, "servers": ["mail.other.example"]}
-    helper.configure(more="\n".join(
-        ["provider 'other' {",
-         *(f"    {k} = " + ("{ " + ", ".join(f"'{x}'" for x in v) + " }"
-                            if isinstance(v, list) else f"'{v}'")
-           for k, v in other.items()), "}"]))
+    helper.configure(more=block("provider", "other", other))
     helper.seed(age=4000)
     helper.start()
     idp.fault("token", "silent", grant_type="refresh_token")

@@ -143,7 +143,7 @@ def test_a_refused_secret_is_a_config_error(bed, keys):     # noqa: F811
 
 def test_who_may_ask_is_the_same_as_with_endpoints(root, bed, keys):  # noqa
     by_issuer(bed, keys, more=(
-        f"account '{JO}' {{ provider = 'test' allow = {{ '4800' }} }}"))
+        f"account {JO}\n    provider test\n    allow 4800"))
     bed.start()
     assert bed.token(uid=4800)["result"] == "ok"
     assert bed.token(uid=STRANGER)["result"] == "unknown-account"
@@ -167,7 +167,7 @@ def test_what_is_missing_is_said_before_anybody_asks(
     else:
         bed.configure(flow="client-credentials", client_id="relay-app",
                       device_authorization_endpoint=None,
-                      more=f"account '{JO}' {{ provider = 'test' }}")
+                      more=f"account {JO}\n    provider test")
     bed.start()
     answer = bed.token()
     assert answer["result"] == "config-error"

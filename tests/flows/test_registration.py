@@ -70,9 +70,9 @@ def test_block_of_a_registered_client_that_went_away_is_named(issuer):
     assert sign_in(issuer)["result"] == "ok"
     with open(issuer.config) as source:
         text = source.read()
-    assert "provider 'test'" in text
-    write_file(issuer.config, text.replace("provider 'test'",
-                                           "provider 'renamed'"))
+    assert "provider test\n" in text
+    write_file(issuer.config, text.replace("provider test",
+                                           "provider renamed"))
     assert issuer.ask("reload")["result"] == "ok"
     assert issuer.status()["state"] == "config-error"
     answer = issuer.token()

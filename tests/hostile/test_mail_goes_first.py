@@ -88,14 +88,14 @@ def hanging(authority_directory):
 
 def seed_hanging(helper, hanging, n):
     """n accounts of it, whose tokens have lapsed."""
-    helper.configure(f"""provider 'hanging' {{
-        token_endpoint = '{hanging.url}/token'
-        device_authorization_endpoint = '{hanging.url}/device'
-        client_id = 'mail-app'
-        scope = {{ 'mail', 'offline_access' }}
-        servers = {{ 'localhost' }}
-        ca_file = '{helper.path("ca.pem")}'
-    }}""")
+    helper.configure(f"""provider hanging
+    token_endpoint {hanging.url}/token
+    device_authorization_endpoint {hanging.url}/device
+    client_id mail-app
+    scope mail offline_access
+    servers localhost
+    ca_file {helper.path("ca.pem")}
+""")
     for i in range(n):
         name = f"h{i}@example.org"
         helper.seed(name, age=4000, seeded=hanging.seed(name),

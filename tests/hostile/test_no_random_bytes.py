@@ -34,7 +34,7 @@ def seal(bed):
     key = bed.path("key")
     write_file(key, "5" * 64, 0o600)
     os.chown(key, bed.user.pw_uid, -1)
-    bed.configure(f"keyring_key = '{key}'")
+    bed.configure(f"keyring_key {key}")
 
 
 @pytest.mark.parametrize("sealed", [False, True])

@@ -33,7 +33,7 @@ def with_key(helper, more=""):
     key = helper.path("key")
     write_file(key, "6b" * 32, 0o600)
     os.chown(key, helper.user.pw_uid, helper.user.pw_gid)
-    helper.configure(f"keyring_key = '{key}'\n{more}")
+    helper.configure(f"keyring_key {key}\n{more}")
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_rekey_takes_over_what_is_named(sealed):
 
 
 def test_rekey_is_for_root_and_needs_a_key(root, sealed):
-    sealed.configure("admin = { 'daemon' }")
+    sealed.configure("admin daemon")
     denied = sealed.ask("rekey", uid=1, account=JO)
     assert denied["result"] == "denied"
     assert sealed.ask("rekey", account="who@example.org"
@@ -234,8 +234,8 @@ def test_a_config_file_that_others_may_write_is_refused(root, helper, which,
     path = helper.config
     if which == "an include":
         path = helper.path("more.conf")
-        write_file(path, "renew_idle = '6d'\n")
-        helper.configure(f"include('{path}')")
+        write_file(path, "renew_idle 6d\n")
+        helper.configure(f"include {path}")
     helper.seed()
     helper.start()
     assert helper.token()["result"] == "ok"
@@ -259,7 +259,7 @@ def test_a_config_file_that_others_may_write_is_refused(root, helper, which,
 
 def test_a_foreign_config_file_names_no_socket(root, helper):
     there = helper.path("run", "there")
-    helper.configure(f"listen = '{there}'")
+    helper.configure(f"listen {there}")
     os.chown(helper.config, 1, -1)
     helper.sockets, sockets = [], helper.sockets
     # Where it listens instead is a /run of its own.

@@ -269,7 +269,7 @@ def test_an_application_whose_secret_is_repeated(helper, idp, liar, source):
     else:
         idp.add_client(APP, trusted=secret)
         keys = {"assertion_file": put_secret(helper, "s", secret)}
-    configure(helper, f"account '{JO}' {{ provider = 'test' }}", **keys)
+    configure(helper, f"account {JO}\n    provider test", **keys)
     helper.start()
     answers = []
     for kind in KINDS:

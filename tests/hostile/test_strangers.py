@@ -18,7 +18,7 @@ FIRST = b"mailtoken=1\n"
 @pytest.fixture
 def open_helper(root, helper):
     """A helper that lets one user in, and has a good token."""
-    helper.configure(f"allow = {{ '{FRIEND}' }}")
+    helper.configure(f"allow {FRIEND}")
     helper.seed(JO)
     return helper.start()
 
@@ -115,7 +115,7 @@ def test_strangers_take_no_descriptor_from_those_who_are_let_in(open_helper):
 
 
 def test_strangers_make_room_for_those_who_are_let_in(root, helper):
-    helper.configure(f"allow = {{ '{FRIEND}' }}")
+    helper.configure(f"allow {FRIEND}")
     helper.start(before=["prlimit", "--nofile=300:300"])
     lines = crowd(helper, 3, FIRST)
     mine = [connect(helper.socket, uid=FRIEND).send("watch")
@@ -129,7 +129,7 @@ def test_strangers_make_room_for_those_who_are_let_in(root, helper):
 
 
 def test_root_has_connections_of_its_own(root, helper):
-    helper.configure(f"allow = {{ '{FRIEND}' }}")
+    helper.configure(f"allow {FRIEND}")
     helper.seed(JO)
     helper.start(before=["prlimit", "--nofile=300:300"])
     # Watches stay; those over what is for others are refused.

@@ -14,7 +14,7 @@ OWN, OTHER = 65534, 4712        # uids of the host
 
 def boxed(helper, *mapping):
     """The helper inside a user namespace, as the uid nobody of the host."""
-    helper.configure("allow = { '65534', '@65534' }")
+    helper.configure("allow 65534 @65534")
     os.chown(helper.config, OWN, OWN)   # root shows as nobody in there
     helper.seed(JO)
     helper.options += ["--log-level", "info"]

@@ -36,7 +36,7 @@ def fill(helper, n, **record):
 
 def lets_in(helper, **provider):
     """Write the configuration."""
-    helper.configure(f"allow = {{ '{FRIEND}' }}\nadmin = {{ '{ADMIN}' }}",
+    helper.configure(f"allow {FRIEND}\nadmin {ADMIN}",
                      **provider)
 
 
@@ -185,22 +185,21 @@ def test_accounts_may_go_while_they_are_listed(root, helper):
 
 
 def test_applications_are_listed_in_slices_too(root, helper):
-    blocks = "\n".join(f"account 'a{i:04}@example.org' {{ provider = 'app' }}"
+    blocks = "\n".join(f"account a{i:04}@example.org\n    provider app"
                        for i in range(MANY))
     secret = helper.path("secret")
     Path(secret).write_text("x" * 40)
     os.chmod(secret, 0o600)
     os.chown(secret, helper.user.pw_uid, helper.user.pw_gid)
-    helper.configure(f"""allow = {{ '{FRIEND}' }}
-provider 'app' {{
-    token_endpoint = '{helper.idp.url}/token'
-    flow = 'client-credentials'
-    client_id = 'app'
-    client_secret_file = '{secret}'
-    scope = {{ 'mail' }}
-    servers = {{ 'localhost' }}
-    ca_file = '{helper.path("ca.pem")}'
-}}
+    helper.configure(f"""allow {FRIEND}
+provider app
+    token_endpoint {helper.idp.url}/token
+    flow client-credentials
+    client_id app
+    client_secret_file {secret}
+    scope mail
+    servers localhost
+    ca_file {helper.path("ca.pem")}
 {blocks}""")
     helper.seed()
     helper.start()

@@ -18,16 +18,15 @@ from bed_process import ServerProcess
 from helper_line import all_answer, ask
 
 CONFIG = """\
-allow = {{ 'postfix' }}
-provider 'test' {{
-    token_endpoint                = '{url}/token'
-    device_authorization_endpoint = '{url}/device'
-    revocation_endpoint           = '{url}/revoke'
-    client_id = 'mail-app'
-    servers   = {{ 'localhost' }}
-    ca_file   = '{ca}'
-    flow      = 'device'
-}}
+allow postfix
+provider test
+    token_endpoint {url}/token
+    device_authorization_endpoint {url}/device
+    revocation_endpoint {url}/revoke
+    client_id mail-app
+    servers localhost
+    ca_file {ca}
+    flow device
 {more}
 """
 

@@ -28,15 +28,14 @@ from idp import Idp                                     # noqa: E402
 HELPER_UID = 1
 WAIT_S = 60.0
 CONFIG = """\
-keyring_key = '{folder}/key'
-provider 'test' {{
-    token_endpoint                = '{url}/token'
-    device_authorization_endpoint = '{url}/device'
-    client_id = 'mail-app'
-    scope     = 'mail offline_access openid email'
-    servers   = {{ 'localhost' }}
-    ca_file   = '{folder}/ca.pem'
-}}
+keyring_key {folder}/key
+provider test
+    token_endpoint {url}/token
+    device_authorization_endpoint {url}/device
+    client_id mail-app
+    scope "mail offline_access openid email"
+    servers localhost
+    ca_file {folder}/ca.pem
 """
 
 
@@ -154,10 +153,10 @@ def the_rest(session):
         first = dict(watch.next())
         assert first, first
         session.expect("ok", "verb=forget", "account=bob@example.org")
-    assert session.reload(session.config + "log_level = 'debug'\n"
-                          "account 'dan@example.org' { provider = 'test' }\n"
+    assert session.reload(session.config + "log_level debug\n"
+                          "account dan@example.org\n    provider test\n"
                           ) == "ok"
-    assert session.reload(session.config + "colour = 'red'\n") != "ok"
+    assert session.reload(session.config + "colour red\n") != "ok"
     assert session.reload(session.config) == "ok"
     session.token("alice@example.org")
     # A connection that is open at the end, and half a request.

@@ -20,11 +20,11 @@
 #define LONG_MS 3600000
 
 static const char text[] =
-    "provider 'x' {\n"
-    "  token_endpoint = 'https://id.example/token'\n"
-    "  device_authorization_endpoint = 'https://id.example/device'\n"
-    "  client_id = 'me' client_secret_expires = '2027-02-01'\n"
-    "}\n";
+    "provider x\n"
+    "  token_endpoint https://id.example/token\n"
+    "  device_authorization_endpoint https://id.example/device\n"
+    "  client_id me\n"
+    "  client_secret_expires 2027-02-01\n";
 
 static int64_t now_s;
 static int log_fd = -1;

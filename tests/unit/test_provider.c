@@ -184,8 +184,8 @@ static void app_only_asks_for_the_default_scope(void **state)
 	assert_unfinished(p,
 	    "provider 'microsoft': client_secret_file is "
 	    "missing: flow 'client-credentials' needs the application's "
-	    "secret: write client_secret_file = '/...', certificate = "
-	    "'/...' or assertion_file = '/...'");
+	    "secret: write client_secret_file /..., certificate "
+	    "/... or assertion_file /...");
 	assert_int_equal(provider_set_secret(p, secret), FAULT_NONE);
 	assert_unfinished(p,
 	    "provider 'microsoft': tenant 'common' cannot be "
@@ -242,40 +242,40 @@ static void what_is_missing_is_named_with_its_cure(void **state)
 	(void)state;
 	assert_unfinished(p,
 	    "provider 'microsoft': client_id is missing: "
-	    "register an application (README) and write client_id = '...'");
+	    "register an application (README) and write client_id ...");
 	provider_release(p);
 
 	p = own();
 	assert_unfinished(p,
 	    "provider 'own': token_endpoint is missing: "
-	    "write token_endpoint = 'https://...', as the provider's "
+	    "write token_endpoint https://..., as the provider's "
 	    "documentation says");
 	set(p, "token_endpoint", "https://id.example/token");
 	set(p, "client_id", "app");
 	assert_unfinished(p,
 	    "provider 'own': device_authorization_endpoint "
 	    "is missing: nothing says how to sign in: write "
-	    "device_authorization_endpoint = 'https://...' or "
-	    "authorization_endpoint = 'https://...'");
+	    "device_authorization_endpoint https://... or "
+	    "authorization_endpoint https://...");
 	set(p, "flow", "device");
 	assert_unfinished(p,
 	    "provider 'own': device_authorization_endpoint "
-	    "is missing: write device_authorization_endpoint = 'https://...' "
-	    "or flow = 'browser'");
+	    "is missing: write device_authorization_endpoint https://... "
+	    "or flow browser");
 	provider_release(p);
 
 	p = own();
 	set(p, "token_endpoint", "https://id.example/{tenant}/token");
 	assert_unfinished(p,
 	    "provider 'own': token_endpoint has {tenant} but "
-	    "there is no tenant: write tenant = '...'");
+	    "there is no tenant: write tenant ...");
 	provider_release(p);
 
 	p = own();
 	set(p, "cloud", "dod");
 	assert_unfinished(p,
 	    "provider 'own': cloud must be 'public', "
-	    "'gcc-high', 'dod' or 'china', with preset = 'microsoft'");
+	    "'gcc-high', 'dod' or 'china', with preset microsoft");
 	provider_release(p);
 }
 

@@ -19,14 +19,13 @@ JAIL = "/var/spool/postfix"
 USER = "alice@example.org"
 
 PROVIDER = """\
-provider 'test' {{
-    token_endpoint                = '{url}/token'
-    device_authorization_endpoint = '{url}/device'
-    client_id = 'mail-app'
-    servers   = {{ 'localhost' }}
-    ca_file   = '{ca}'
+provider test
+    token_endpoint {url}/token
+    device_authorization_endpoint {url}/device
+    client_id mail-app
+    servers localhost
+    ca_file {ca}
     {more}
-}}
 """
 
 
@@ -120,7 +119,7 @@ class System(Commands):
         folder = os.path.dirname(self.config)
         with open(self.idp.ca_file) as source:
             self.write(folder + "/ca.pem", source.read())
-        self.write(self.config, "allow = { 'postfix' }\n" + top +
+        self.write(self.config, "allow postfix\n" + top +
                    provider.format(url=self.idp.url, more=more,
                                    ca=folder + "/ca.pem"))
 

@@ -17,19 +17,18 @@ from test_units_postfix import (need_plugin, relay, send,   # noqa: F401
 
 APP = "relay-app"
 PROVIDER = """\
-provider 'test' {{
-    token_endpoint  = '{url}/token'
-    client_id       = '%s'
-    flow            = 'client-credentials'
-    certificate     = '/etc/mailtoken/app.crt'
-    certificate_key = '/etc/mailtoken/app.key'
-    scope           = {{ 'https://mail.example/.default' }}
-    servers         = {{ 'localhost' }}
-    ca_file         = '{ca}'
+provider test
+    token_endpoint {url}/token
+    client_id %s
+    flow client-credentials
+    certificate /etc/mailtoken/app.crt
+    certificate_key /etc/mailtoken/app.key
+    scope https://mail.example/.default
+    servers localhost
+    ca_file {ca}
     {more}
-}}
 """ % APP
-ACCOUNT = f"account '{USER}' {{ provider = 'test' }}\n"
+ACCOUNT = f"account {USER}\n    provider test\n"
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def use_everything(system):
     assert system.at(system.jail_socket).token()
     assert system.run("status").returncode == 0
     assert system.run("refresh", "--due").returncode == 0
-    system.configure(top="log_level = 'debug'\n")
+    system.configure(top="log_level debug\n")
     assert system.run("reload").returncode == 0
     assert system.token()
 
