@@ -91,6 +91,6 @@ void command_no_core(void);
 typedef enum outcome verb_fn(struct command *command);
 
 verb_fn login_run, logout_run, status_run, token_run, refresh_run, watch_run,
-    import_run, export_run, rekey_run, reload_run, version_run;
+    import_run, export_run, providers_run, rekey_run, reload_run, version_run;
 
 #endif

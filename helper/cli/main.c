@@ -50,6 +50,8 @@ static const struct verb {
 	    "write grants out, for a backup or another machine" },
 	{ "rekey", rekey_run, 0, SIZE_MAX, "[ACCOUNT]...",
 	    "seal records that are plain, of some accounts or all" },
+	{ "providers", providers_run, 0, 1, "[NAME]",
+	    "show the built-in providers, or one as the file has it" },
 	{ "reload", reload_run, 0, 0, "",
 	    "have the helper read its configuration" },
 	{ "version", version_run, 0, 0, "",
@@ -94,7 +96,7 @@ static enum outcome usage(void)
 	    "VERB ...\n\n");
 	for (i = 0; i < VERBS; i++) {
 		buf_add_lit(&out, "  ");
-		screen_cut(&out, span_of(verbs[i].name), 9);
+		screen_cut(&out, span_of(verbs[i].name), 11);
 		buf_add_str(&out, verbs[i].purpose);
 		buf_add_lit(&out, "\n");
 	}

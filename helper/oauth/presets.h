@@ -1,11 +1,11 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * presets - what is known about providers, as data
+ * presets - what is known about providers, as data: presets.conf
  *
- * Owns the rows; knows no rule.  Read by provider*.c alone.  A row holds no
- * client id: whoever runs the helper registers an application of his own, or
- * the helper does where the provider lets anybody (RFC 7591).
+ * Knows no rule.  Read by provider*.c alone.  A row holds no client id:
+ * whoever runs the helper registers an application of his own, or the helper
+ * does where the provider lets anybody (RFC 7591).
  * {tenant} in a URL stands for the profile's tenant.
  */
 #ifndef MAILTOKEN_OAUTH_PRESETS_H

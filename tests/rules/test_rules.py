@@ -65,7 +65,7 @@ PLANTED = [
      'static const char *const keys_of_x[] = { "a brand_new" };\n'),
     ("docs", "helper/man/mailtoken.1", ".It Fl Fl brand-new\n"),
     ("docs", "helper/man/mailtokend.8", ".It Fl Fl brand-new\n"),
-    ("docs", "helper/man/mailtoken.conf.5", ".It Ic brand_new No = x\n"),
+    ("docs", "helper/man/mailtoken.conf.5", ".It Ic brand_new Ar x\n"),
     ("words", "helper/wire/buf.c", "/* see bug" + " 123 */\n"),
     ("words", "helper/wire/buf.c", "/* TO" + "DO: more */\n"),
     ("words", "helper/wire/buf.c", "/* as in /wo" + "rk/main */\n"),

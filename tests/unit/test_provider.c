@@ -189,8 +189,8 @@ static void app_only_asks_for_the_default_scope(void **state)
 	assert_int_equal(provider_set_secret(p, secret), FAULT_NONE);
 	assert_unfinished(p,
 	    "provider 'microsoft': tenant 'common' cannot be "
-	    "used with flow 'client-credentials': write tenant = "
-	    "'example.com' with your own domain");
+	    "used with flow 'client-credentials': write tenant "
+	    "example.com with your own domain");
 	provider_release(p);
 
 	p = microsoft();
