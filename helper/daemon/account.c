@@ -27,6 +27,7 @@ enum fault account_new(struct engine *engine, const char *name,
 	account->edition = engine->edition;
 	account->last_try_ms = ACCOUNT_NEVER_MS;
 	account->forced_ms = ACCOUNT_NEVER_MS;
+	account->resend_ms = ACCOUNT_NEVER_MS;
 	account->told_state = ACCOUNT_EMPTY;
 	*account_out = account;
 	return FAULT_NONE;
@@ -102,6 +103,19 @@ void account_trouble(struct account *account, enum trouble trouble,
 		account->failures = 0;
 }
 
+/* An answer was lost, maybe by an earlier helper. */
+static void resume_wait(struct account *account)
+{
+	const struct entry *entry = account->entry;
+	struct now now = engine_now();
+	int64_t left_s = entry->not_before_s - now.wall_s;
+
+	if (left_s <= 0 || left_s > ACCOUNT_RETRY_AFTER_MAX_S)
+		return; /* over, or the clock was wrong then */
+	account->resend_ms = account->next_try_ms = now.boot_ms + left_s * 1000;
+	account_trouble(account, TROUBLE_TRANSIENT, entry->text);
+}
+
 static void resume_state(struct account *account)
 {
 	const struct entry *entry = account->entry;
@@ -110,6 +124,7 @@ static void resume_state(struct account *account)
 		account_trouble(account, TROUBLE_LOGIN, entry->text);
 	if (entry->state == ENTRY_CONFIG_ERROR)
 		account_trouble(account, TROUBLE_CONFIG, entry->text);
+	resume_wait(account);
 }
 
 static struct life life_of(const struct entry *entry)
@@ -146,10 +161,13 @@ enum fault account_wake(struct account *account, struct why *why)
 		return fault;
 	if (fault != FAULT_NONE) {
 		account->last_try_ms = clock_boot_ms();
-		account_trouble(account, TROUBLE_RECORD, why->text);
+		account_trouble(account,
+		    fault == FAULT_IO || fault == FAULT_NOMEM ? TROUBLE_UNREAD :
+								TROUBLE_RECORD,
+		    why->text);
 		return fault;
 	}
-	if (account->trouble == TROUBLE_RECORD) {
+	if (account_is_unreadable(account)) {
 		account_trouble(account, TROUBLE_NONE, NULL);
 		resume(account); /* it was mended */
 	}
@@ -198,12 +216,23 @@ enum fault account_load(struct account *account, bool spread)
 		if (spread)
 			renewal_spread(account);
 	}
-	if (account->trouble != TROUBLE_RECORD &&
+	if (!account_is_unreadable(account) &&
 	    account->trouble != TROUBLE_ISSUER)
 		account->told_state = account_state(account);
 	renewal_arm(account);
 	account_tell(account);
 	return FAULT_NONE;
+}
+
+enum fault account_read(struct account *account, struct why *why)
+{
+	switch ((int)account_wake(account, why)) {
+	case FAULT_NONE: return FAULT_NONE;
+	case FAULT_NOT_FOUND: return FAULT_UNKNOWN_ACCOUNT;
+	case FAULT_NOMEM: return FAULT_INTERNAL;
+	case FAULT_IO: return FAULT_TRY_LATER;
+	default: return FAULT_CONFIG_ERROR;
+	}
 }
 
 const struct entry *account_entry(struct account *account)
@@ -224,7 +253,8 @@ enum account_state account_state(const struct account *account)
 	case TROUBLE_NONE:
 		return account->may_renew ? ACCOUNT_ACTIVE :
 					    ACCOUNT_LOGIN_NEEDED;
-	case TROUBLE_DISK: return ACCOUNT_BACKOFF;
+	case TROUBLE_DISK:
+	case TROUBLE_UNREAD: return ACCOUNT_BACKOFF;
 	case TROUBLE_TRANSIENT:
 		return account->for_a_day ? ACCOUNT_CONFIG_ERROR :
 					    ACCOUNT_BACKOFF;
@@ -289,6 +319,8 @@ enum fault account_adopt(struct account *account, struct entry *entry,
 	account->not_before_ms = 0;
 	note_record(account);
 	account_trouble(account, TROUBLE_NONE, NULL);
+	account->resend_ms = ACCOUNT_NEVER_MS;
+	resume_wait(account);
 	account_save(account, NULL);
 	asking_look_again(account);
 	renewal_arm(account);
@@ -386,8 +418,11 @@ void account_reconsider(struct account *account)
 		account->last_try_ms = ACCOUNT_NEVER_MS;
 		account->not_before_ms = 0;
 	}
-	if (config_changed && !account->told_to_wait)
+	if (config_changed && !account->told_to_wait) {
 		account->next_try_ms = clock_boot_ms();
+		if (account->next_try_ms < account->resend_ms)
+			account->next_try_ms = account->resend_ms;
+	}
 	renewal_arm(account);
 	account_tell(account);
 }

@@ -140,6 +140,14 @@ void account_revoked(struct account *account);
 /* account_exists - whether it has a record. */
 bool account_exists(const struct account *account);
 
+/*
+ * account_read - see to it that its record is in memory
+ *
+ * FAULT_UNKNOWN_ACCOUNT without one; FAULT_TRY_LATER when the disk does not
+ * give it now; FAULT_CONFIG_ERROR when it cannot be used; FAULT_INTERNAL.
+ */
+enum fault account_read(struct account *account, struct why *why) MUST_CHECK;
+
 /* account_entry - its record, read from disk if it was at rest; NULL when
  * there is none or it cannot be read. */
 const struct entry *account_entry(struct account *account);

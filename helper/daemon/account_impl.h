@@ -33,7 +33,8 @@ enum trouble {
 	TROUBLE_LOGIN,
 	TROUBLE_CONFIG,
 	TROUBLE_ISSUER, /* the configuration names another one */
-	TROUBLE_RECORD	/* the keyring file cannot be used */
+	TROUBLE_RECORD, /* the keyring file cannot be used */
+	TROUBLE_UNREAD	/* ... nor even be read, for now */
 };
 
 struct account {
@@ -61,6 +62,7 @@ struct account {
 	bool told_to_wait;     /* ... by the provider */
 	int64_t forced_ms;     /* last refresh for a refused token */
 	int64_t not_before_ms; /* spread after a start */
+	int64_t resend_ms;     /* boot time: the refresh token may be spent */
 	char *same;	       /* the answer that it fails with ... */
 	int64_t same_since_ms; /* ... and since when */
 	bool for_a_day;
@@ -97,6 +99,7 @@ enum fault account_provider(const struct account *account,
 /* account_save.c */
 void account_save(struct account *account, struct keyring_stage *stage);
 void account_save_state(struct account *account, enum entry_state state);
+void account_save_lost(struct account *account);
 bool account_save_room(struct account *account, struct why *why);
 
 /* account_rejected.c: who refused which token, and since when */
@@ -126,6 +129,13 @@ static inline bool account_in_flight(const struct account *account)
 	return account->flow != NULL || account->discovering != NULL;
 }
 
+/* account_is_unreadable - its record could not be used when last looked at. */
+static inline bool account_is_unreadable(const struct account *account)
+{
+	return account->trouble == TROUBLE_RECORD ||
+	    account->trouble == TROUBLE_UNREAD;
+}
+
 /* exchange.c */
 void exchange_want(struct account *account, bool urgent);
 void exchange_cancel(struct account *account);
@@ -143,6 +153,8 @@ void asking_answer_all(struct account *account,
 void asking_answer_token(struct account *account);
 void asking_look_again(struct account *account);
 void asking_began(struct account *account);
+bool asking_may_send(const struct account *account, const struct now *now,
+    struct account_answer *answer);
 bool asking_may_try(const struct account *account, const struct now *now,
     struct account_answer *answer);
 

@@ -92,6 +92,25 @@ void account_save(struct account *account, struct keyring_stage *stage)
 	    account->save_delay_ms);
 }
 
+/* For the next helper; with the room that was made for the answer. */
+void account_save_lost(struct account *account)
+{
+	struct entry *entry = account->entry;
+	struct keyring_stage *stage = account->stage;
+	struct why why;
+
+	entry->not_before_s = clock_wall_s() +
+	    (account->resend_ms - clock_boot_ms() + 999) / 1000;
+	account->stage = NULL;
+	(void)!entry_set(&entry->text, span_of(account->text));
+	if (keyring_save(account->engine->keyring, entry, stage, &why) !=
+	    FAULT_NONE)
+		log_event(LOG_LEVEL_WARNING, "unsaved",
+		    "%s: that its token may be spent could not be stored, "
+		    "because %s",
+		    account->name, why.text);
+}
+
 enum fault account_rekey(struct account *account, struct why *why)
 {
 	enum fault fault;
@@ -111,8 +130,24 @@ enum fault account_rekey(struct account *account, struct why *why)
 	return FAULT_IO;
 }
 
+/* What is still under way has no answer any more. */
+static void note_unanswered(struct account *account)
+{
+	static const char text[] =
+	    "the helper was stopped before the provider answered; its refresh "
+	    "token may be spent, so it is not sent again before the next try";
+
+	if (account->flow == NULL || account->is_app)
+		return;
+	account_trouble(account, TROUBLE_TRANSIENT, text);
+	account->resend_ms = clock_boot_ms() +
+	    ACCOUNT_BACKOFF_MIN_S * INT64_C(1000);
+	account_save_lost(account);
+}
+
 void account_save_last(struct account *account)
 {
+	note_unanswered(account);
 	if (account->unsaved)
 		account_save(account, NULL);
 	if (account->unsaved)

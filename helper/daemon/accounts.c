@@ -88,8 +88,7 @@ static bool has_file(struct accounts *accounts, const char *name)
 	fault = keyring_load(accounts->engine->keyring, span_of(name), &entry,
 	    &why);
 	entry_free(entry);
-	return fault != FAULT_NOT_FOUND && fault != FAULT_TOO_BIG &&
-	    fault != FAULT_NOMEM;
+	return fault != FAULT_NOT_FOUND && fault != FAULT_TOO_BIG;
 }
 
 struct account *accounts_find(struct accounts *accounts, const char *name)
@@ -102,7 +101,7 @@ struct account *accounts_find(struct accounts *accounts, const char *name)
 		return NULL;
 	if (account == NULL && add(accounts, name, &account) != FAULT_NONE)
 		return NULL;
-	return account_load(account, false) == FAULT_NONE ? account : NULL;
+	return account_load(account, false) != FAULT_NOT_FOUND ? account : NULL;
 }
 
 bool accounts_knows(struct accounts *accounts, const char *name)

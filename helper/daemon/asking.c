@@ -180,12 +180,29 @@ static enum fault wait_for_it(struct account *account,
 	return FAULT_NONE;
 }
 
+/* A refresh token that may be spent is not sent again at once, whoever asks:
+ * the provider may not have ended the first exchange yet. */
+bool asking_may_send(const struct account *account, const struct now *now,
+    struct account_answer *answer)
+{
+	int64_t left_s = (account->resend_ms - now->boot_ms + 999) / 1000;
+
+	if (now->boot_ms >= account->resend_ms)
+		return true;
+	*answer = (struct account_answer){ .fault = FAULT_TRY_LATER,
+		.text = account->text,
+		.retry_after_s = left_s };
+	return false;
+}
+
 /* May a request start an exchange now?  If not, answer says why. */
 bool asking_may_try(const struct account *account, const struct now *now,
     struct account_answer *answer)
 {
 	int64_t since_ms = now->boot_ms - account->last_try_ms;
 
+	if (!asking_may_send(account, now, answer))
+		return false;
 	*answer = (struct account_answer){ .text = account->text,
 		.retry_after_s = -1 };
 	switch (account->trouble) {
@@ -205,6 +222,7 @@ bool asking_may_try(const struct account *account, const struct now *now,
 		answer->fault = FAULT_TRY_LATER;
 		answer->retry_after_s = 1;
 		return since_ms >= ACCOUNT_ROOM_MIN_MS;
+	case TROUBLE_UNREAD: answer->fault = FAULT_TRY_LATER; return false;
 	case TROUBLE_ISSUER:
 	case TROUBLE_RECORD: answer->fault = FAULT_CONFIG_ERROR; return false;
 	case TROUBLE_NONE: break;
@@ -225,7 +243,13 @@ static void ask_provider(struct account *account,
     const struct account_question *question, struct waiter **waiter_out)
 {
 	struct account_answer answer = { .fault = FAULT_INTERNAL };
+	struct now now = engine_now();
 
+	if (!account_in_flight(account) &&
+	    !asking_may_send(account, &now, &answer)) {
+		answer_now(question, &answer);
+		return;
+	}
 	if (!account->may_renew) {
 		answer.fault = FAULT_LOGIN_NEEDED;
 		answer.text = "there is no refresh token: sign in again";
@@ -264,13 +288,9 @@ static enum fault check(struct account *account,
 	char name[SERVER_MAX_BYTES + 1];
 	enum fault fault;
 
-	fault = account_wake(account, why);
-	if (fault == FAULT_NOT_FOUND)
-		return FAULT_UNKNOWN_ACCOUNT;
-	if (fault == FAULT_NOMEM)
-		return FAULT_INTERNAL;
+	fault = account_read(account, why);
 	if (fault != FAULT_NONE)
-		return FAULT_CONFIG_ERROR;
+		return fault;
 	fault = account_provider(account, &provider, why);
 	if (fault != FAULT_NONE)
 		return fault;
@@ -337,7 +357,7 @@ static void refuse(const struct account_question *question, enum fault fault,
 {
 	struct account_answer answer = { .fault = fault,
 		.text = why->text[0] != '\0' ? why->text : NULL,
-		.retry_after_s = -1 };
+		.retry_after_s = fault == FAULT_TRY_LATER ? TURN_RETRY_S : -1 };
 
 	answer_now(question, &answer);
 }

@@ -86,19 +86,28 @@ static int64_t backoff_ms(struct account *account, int64_t retry_after_s)
 	return delay_s * 1000 - random % (delay_s * 200);
 }
 
-static enum fault fail_transient(struct account *account, int64_t retry_after_s,
+static void wait_for_next(struct account *account, int64_t retry_after_s,
     const char *text)
 {
-	int64_t delay_ms;
-
 	if (account->trouble != TROUBLE_TRANSIENT)
 		account->failures = 0;
 	account_trouble(account, TROUBLE_TRANSIENT, text);
-	delay_ms = backoff_ms(account, retry_after_s);
-	account->next_try_ms = clock_boot_ms() + delay_ms;
+	account->next_try_ms = clock_boot_ms() +
+	    backoff_ms(account, retry_after_s);
+}
+
+static enum fault answer_later(struct account *account)
+{
 	return answer_fault(account,
 	    account->for_a_day ? FAULT_CONFIG_ERROR : FAULT_TRY_LATER,
-	    (delay_ms + 999) / 1000);
+	    (account->next_try_ms - clock_boot_ms() + 999) / 1000);
+}
+
+static enum fault fail_transient(struct account *account, int64_t retry_after_s,
+    const char *text)
+{
+	wait_for_next(account, retry_after_s, text);
+	return answer_later(account);
 }
 
 /* Looked for again soon where somebody asks: a mail waits for it. */
@@ -141,9 +150,30 @@ static void note_answer(struct account *account,
 	    now_ms - account->same_since_ms >= SAME_MAX_MS;
 }
 
-static enum fault lose(struct account *account,
+/*
+ * The provider may have acted on a request whose answer was lost: its refresh
+ * token is not sent again before the next try, whatever is reloaded until then
+ * and whoever asks.
+ */
+static enum fault fail_lost(struct account *account,
     const struct flow_failure *failure)
 {
+	char text[TEXT_MAX_BYTES];
+
+	(void)snprintf(text, sizeof(text),
+	    "%s; its refresh token may be spent, so it is not sent again "
+	    "before the next try",
+	    failure->text);
+	wait_for_next(account, failure->retry_after_s, text);
+	account->resend_ms = account->next_try_ms;
+	account_save_lost(account);
+	return answer_later(account);
+}
+
+static enum fault lose(struct account *account, const struct flow_event *event)
+{
+	const struct flow_failure *failure = event->failure;
+
 	account->last_try_ms = clock_boot_ms();
 	if (failure->class == ADVICE_LOGIN_NEEDED) {
 		account_trouble(account, TROUBLE_LOGIN, failure->text);
@@ -152,6 +182,8 @@ static enum fault lose(struct account *account,
 	}
 	if (failure->class == ADVICE_TRANSIENT) {
 		note_answer(account, failure);
+		if (failure->lost && event->token == NULL && !account->is_app)
+			return fail_lost(account, failure);
 		return fail_transient(account, failure->retry_after_s,
 		    failure->text);
 	}
@@ -168,6 +200,8 @@ static struct keyring_stage *take_next(struct account *account)
 	struct entry *old = account->entry;
 
 	account->entry = account->next;
+	account->entry->not_before_s = 0;
+	account->resend_ms = ACCOUNT_NEVER_MS;
 	/* A mail server may have refused the old token meanwhile. */
 	refusals_note(account);
 	account->next = NULL;
@@ -268,8 +302,7 @@ static void finished(void *ctx, const struct flow_event *event)
 	} else {
 		if (event->token != NULL)
 			keep_refresh_token(account, event->token);
-		log_exchange(account, lose(account, event->failure),
-		    event->failure);
+		log_exchange(account, lose(account, event), event->failure);
 	}
 	end(account);
 }
@@ -400,7 +433,9 @@ static void exchange_start(void *ctx)
 	account->not_before_ms = 0;
 	asking_began(account);
 	/* Only now: many may queue, and few records stay in memory. */
-	if (account_entry(account) == NULL) {
+	fault = account_read(account, &why);
+	if (fault != FAULT_NONE) {
+		(void)answer_fault(account, fault, ACCOUNT_BACKOFF_MIN_S);
 		end(account);
 		return;
 	}

@@ -5,6 +5,7 @@
  */
 #include "daemon/keeper.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ struct keeper {
 	struct config_files files;
 	int64_t looked_ms; /* boot time */
 	int64_t names_ms;
-	char trouble[WHY_MAX_BYTES]; /* why nothing works */
+	enum fault fault;	     /* nothing works: as what it is told */
+	char trouble[WHY_MAX_BYTES]; /* ... and why */
 	char edited[WHY_MAX_BYTES];  /* why the old file stays in force */
 };
 
@@ -273,6 +275,19 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 	return FAULT_NONE;
 }
 
+/* What is no fault of the configuration, and may be over at any moment. */
+static bool may_pass(enum fault fault, int err)
+{
+	static const int passing[] = { EIO, ENOSPC, EDQUOT, EMFILE, ENFILE,
+		ENOMEM, ESTALE };
+	size_t i;
+
+	for (i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+		if (fault == FAULT_IO && err == passing[i])
+			return true;
+	return fault == FAULT_NOMEM;
+}
+
 enum fault keeper_start(struct keeper *keeper, struct why *why)
 {
 	enum fault fault;
@@ -282,6 +297,8 @@ enum fault keeper_start(struct keeper *keeper, struct why *why)
 	fault = start_engine(keeper, why);
 	if (fault == FAULT_LOCKED)
 		return fault;
+	keeper->fault = may_pass(fault, why->err) ? FAULT_TRY_LATER :
+						    FAULT_CONFIG_ERROR;
 	if (fault != FAULT_NONE)
 		set_trouble(keeper, why_text(why, fault));
 	return FAULT_NONE;
@@ -367,7 +384,8 @@ static void look_again(struct keeper *keeper)
 	reconsider(keeper);
 }
 
-static struct engine *host_engine(void *ctx, bool look, struct why *why)
+static enum fault host_engine(void *ctx, bool look, struct engine **engine_out,
+    struct why *why)
 {
 	struct keeper *keeper = ctx;
 
@@ -377,10 +395,12 @@ static struct engine *host_engine(void *ctx, bool look, struct why *why)
 		try_again(keeper);
 	else if (clock_boot_ms() - keeper->looked_ms >= LOOK_MS)
 		look_again(keeper);
-	if (keeper->working)
-		return &keeper->engine;
+	if (keeper->working) {
+		*engine_out = &keeper->engine;
+		return FAULT_NONE;
+	}
 	why_set(why, 0, "%s", keeper->trouble);
-	return NULL;
+	return keeper->config_bad ? FAULT_CONFIG_ERROR : keeper->fault;
 }
 
 /* Names that were not there when the file was read may be there by now. */

@@ -173,19 +173,17 @@ static void all_named(void *ctx)
 static void export_one(struct conn *conn, struct account *account)
 {
 	struct buf record = BUF_INIT(ENTRY_MAX_BYTES);
-	const struct entry *entry = account_entry(account);
-	struct account_view view;
-	enum fault fault = FAULT_CONFIG_ERROR;
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault = account_read(account, &why);
 
-	if (entry != NULL)
-		fault = entry_encode(entry, &record);
+	if (fault == FAULT_NONE)
+		fault = entry_encode(account_entry(account), &record);
 	if (fault == FAULT_NONE) {
 		answer_export(&conn->out, account_name(account),
 		    buf_span(&record));
 		conn_answer_ok(conn);
 	} else {
-		account_describe(account, &view);
-		conn_refuse(conn, fault, entry == NULL ? view.text : NULL);
+		conn_refuse(conn, fault, why.text);
 	}
 	buf_drop(&record);
 	/* Else one backup would keep all records in memory. */

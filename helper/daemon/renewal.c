@@ -48,7 +48,7 @@ static int64_t wanted_in_ms(const struct account *account,
 	if (!account->exists || account->trouble == TROUBLE_LOGIN ||
 	    account->trouble == TROUBLE_ISSUER)
 		return -1;
-	if (account->trouble == TROUBLE_RECORD)
+	if (account_is_unreadable(account))
 		return 0; /* so that a cure shows */
 	/* An application has no grant that could lapse. */
 	if (!account->may_renew || (account->is_app && !in_use))
@@ -81,6 +81,8 @@ static int64_t next_in_ms(const struct account *account, const struct now *now)
 
 	if (opens_ms < account->not_before_ms)
 		opens_ms = account->not_before_ms;
+	if (opens_ms < account->resend_ms)
+		opens_ms = account->resend_ms;
 	if (in_ms >= 0 && in_ms < opens_ms - now->boot_ms)
 		in_ms = opens_ms - now->boot_ms;
 	return in_ms;
@@ -118,7 +120,7 @@ static void wait_over(evutil_socket_t fd, short events, void *ctx)
 	(void)fd;
 	(void)events;
 	/* It may have been mended; the renewal it is due for comes next. */
-	if (account->trouble == TROUBLE_RECORD)
+	if (account_is_unreadable(account))
 		(void)account_entry(account);
 	/* The account may have gone idle since, or the clock have moved. */
 	if (next_in_ms(account, &now) == 0)

@@ -176,13 +176,14 @@ void serve_charge(struct serve *serve, const struct conn *conn)
 
 static bool stands_in_a_list(const struct serve *serve, const struct peer *peer)
 {
-	const struct engine *engine;
+	struct engine *engine;
 	struct why why;
 
 	if (peer_is_root(peer))
 		return true;
-	engine = serve->host.engine(serve->host.ctx, false, &why);
-	return engine != NULL && config_is_known(engine->config, peer);
+	return serve->host.engine(serve->host.ctx, false, &engine, &why) ==
+	    FAULT_NONE &&
+	    config_is_known(engine->config, peer);
 }
 
 static bool is_full(const struct serve *serve, const struct conn *conn)

@@ -18,9 +18,11 @@ struct serve;
 struct serve_host {
 	void *ctx;
 
-	/* The working engine; or NULL, and why says what is wrong with the
-	 * configuration or the keyring.  look: for files that have changed. */
-	struct engine *(*engine)(void *ctx, bool look, struct why *why);
+	/* The working engine; or FAULT_CONFIG_ERROR, and why says what is
+	 * wrong with the configuration or the keyring; or FAULT_TRY_LATER when
+	 * that may pass.  look: for files that have changed. */
+	enum fault (*engine)(void *ctx, bool look, struct engine **engine_out,
+	    struct why *why);
 
 	/* One whom the configuration may not know asks. */
 	void (*stranger)(void *ctx, const struct peer *peer);

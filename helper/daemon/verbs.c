@@ -221,12 +221,13 @@ void verbs_begin(struct conn *conn)
 	const struct serve_host *host = conn->host;
 	const struct verb_rule *rule = &rules[conn->request.verb];
 	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
 	bool allowed;
 
 	/* A reload says itself what it finds. */
-	conn->engine = host->engine(host->ctx,
+	fault = host->engine(host->ctx,
 	    conn->request.verb != REQUEST_RELOAD || !peer_is_root(&conn->peer),
-	    &why);
+	    &conn->engine, &why);
 	if (conn->engine != NULL)
 		host->stranger(host->ctx, &conn->peer);
 	if (conn->request.verb == REQUEST_VERSION) {
@@ -240,7 +241,7 @@ void verbs_begin(struct conn *conn)
 	if (conn->engine == NULL &&
 	    !(conn->request.verb == REQUEST_RELOAD &&
 		peer_is_root(&conn->peer))) {
-		conn_refuse(conn, FAULT_CONFIG_ERROR, why.text);
+		conn_refuse(conn, fault, why.text);
 		return;
 	}
 	allowed = conn->engine == NULL || may(conn, rule->right);

@@ -3,6 +3,7 @@
  *
  * Grants that come and go: sign-in and forget.
  */
+#include "daemon/accounts.h"
 #include "daemon/answer.h"
 #include "daemon/apps.h"
 #include "daemon/verbs.h"
@@ -98,8 +99,17 @@ void verbs_forget(struct conn *conn)
 		.revoke = conn->request.revoke,
 		.keep_local = conn->request.keep_local,
 	};
+	struct account *account = accounts_find(conn->engine->accounts,
+	    wish.account);
+	struct why why;
 	enum fault fault;
 
+	/* Nobody could end what it holds any more. */
+	if (wish.revoke && account != NULL &&
+	    account_read(account, &why) == FAULT_TRY_LATER) {
+		conn_refuse(conn, FAULT_TRY_LATER, why.text);
+		return;
+	}
 	fault = forget_start(conn->engine, &wish, forgotten, conn,
 	    &conn->forget);
 	if (fault == FAULT_UNKNOWN_ACCOUNT)

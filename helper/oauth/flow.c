@@ -202,6 +202,21 @@ void flow_failure_advise(const struct flow *flow,
 	    words);
 }
 
+/*
+ * Whether the provider may have acted on the request though its answer did
+ * not come: a gateway that waited in vain (RFC 9110 sections 15.6.3 and
+ * 15.6.5) has passed it on.
+ */
+static bool is_lost(const struct http_answer *answer,
+    const struct reply_error *error)
+{
+	if (answer->trouble != HTTP_ANSWERED)
+		return answer->reached;
+	return error->error[0] == '\0' &&
+	    (flow_succeeded(answer) || answer->status == 502 ||
+		answer->status == 504);
+}
+
 void flow_failure_from(const struct flow *flow,
     const struct http_answer *answer, const struct reply_error *error,
     struct flow_failure *failure_out)
@@ -213,6 +228,7 @@ void flow_failure_from(const struct flow *flow,
 	failure_out->trouble = answer->trouble;
 	failure_out->status = answer->status;
 	failure_out->retry_after_s = answer->retry_after_s;
+	failure_out->lost = is_lost(answer, error);
 	failure_out->class = advice_class(answer->status, error->error);
 	if (answer->trouble != HTTP_ANSWERED || answer->redirect) {
 		(void)snprintf(failure_out->text, sizeof(failure_out->text),
@@ -248,7 +264,9 @@ void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
 	struct flow_failure failure;
 
 	if (fault != FAULT_GARBLED) {
-		flow_tell_fault(flow, fault);
+		flow_failure_of(fault, &failure);
+		failure.lost = true;
+		flow_tell_failed(flow, &failure);
 		return;
 	}
 	if (flow_is_page(answer)) {
@@ -260,6 +278,7 @@ void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
 	    flow->endpoint, flow->host, why->text);
 	failure.status = answer->status;
 	failure.retry_after_s = answer->retry_after_s;
+	failure.lost = true;
 	flow_tell_failed(flow, &failure);
 }
 

@@ -32,6 +32,7 @@ struct flow_failure {
 	enum advice_class class;
 	enum http_trouble trouble;
 	long status;
+	bool lost;	       /* what the grant gave may have been sent */
 	char error[64];	       /* the error word, or "" */
 	int64_t code;	       /* Microsoft's number, or 0 */
 	char text[640];	       /* one sentence: what and what to do */

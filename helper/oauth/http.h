@@ -56,6 +56,7 @@ struct http_answer {
 	enum http_trouble trouble;
 	long status;	       /* 0 unless HTTP_ANSWERED */
 	struct span body;      /* until the callback returns */
+	bool reached;	       /* the request may have arrived */
 	struct span sent;      /* the request's, likewise */
 	int64_t retry_after_s; /* -1: not said; a date is seconds from Date */
 	bool redirect;	       /* 3xx; text names the target host only */

@@ -215,11 +215,7 @@ static void connect_text(const struct http_exchange *exchange, long proxy,
 static void timeout_text(const struct http_exchange *exchange,
     struct http_answer *answer)
 {
-	curl_off_t ready_us = 0;
-
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T,
-	    &ready_us);
-	if (ready_us == 0)
+	if (!answer->reached)
 		say(answer, "no connection to %.100s within %d seconds",
 		    exchange->host, HTTP_CONNECT_MAX_MS / 1000);
 	else
@@ -311,11 +307,15 @@ void http_answer_make(const struct http_exchange *exchange, CURLcode code,
     struct http_answer *answer_out)
 {
 	enum fault body = buf_fault(&exchange->body);
+	curl_off_t ready_us = 0;
 	long proxy = 0;
 
 	memset(answer_out, 0, sizeof(*answer_out));
 	answer_out->retry_after_s = -1;
 	answer_out->sent = buf_span(&exchange->sent);
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T,
+	    &ready_us);
+	answer_out->reached = ready_us > 0;
 	if (code == CURLE_OK) {
 		answered(exchange, answer_out);
 		return;

@@ -121,6 +121,7 @@ static const struct field fields[] = {
 	NUMBER("margin", margin_s),
 	NUMBER("rejected-since", rejected_s),
 	NUMBER("registered", registered_s),
+	NUMBER("not-before", not_before_s),
 	{ ATTR_STATE, KIND_STATE, offsetof(struct entry, state), NULL },
 };
 

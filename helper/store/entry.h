@@ -64,6 +64,7 @@ struct entry {
 	int64_t margin_s;
 	int64_t rejected_s;   /* since when that server refuses */
 	int64_t registered_s; /* when the helper registered client_id */
+	int64_t not_before_s; /* the refresh token may be spent: wait so long */
 	enum entry_state state;
 };
 

@@ -136,6 +136,18 @@ static void explain(const struct keyring *keyring, const char *leaf,
 	}
 }
 
+/* Whatever the call was; why may be NULL. */
+static void explain_unread(const struct keyring *keyring, const char *leaf,
+    struct why *why)
+{
+	char path[SAFEFILE_SHOWN_BYTES];
+
+	if (why == NULL)
+		return;
+	safefile_shown(keyring->path, leaf, path);
+	why_set(why, why->err, "the record %s cannot be read", path);
+}
+
 static enum fault open_record(const struct keyring *keyring, const char *folded,
     struct record *record)
 {
@@ -180,6 +192,8 @@ enum fault record_read(const struct keyring *keyring, struct span account,
 	if (fault == FAULT_NONE)
 		fault = safefile_read(keyring->dirfd, keyring->path, leaf,
 		    &record->bytes, why);
+	if (fault == FAULT_IO)
+		explain_unread(keyring, leaf, why);
 	if (fault != FAULT_NONE)
 		return fault;
 	fault = open_record(keyring, folded, record);

@@ -38,7 +38,7 @@ def is_alive(bed):
 class Tracer:
     """strace at a helper that runs."""
 
-    def __init__(self, bed, inject):
+    def __init__(self, bed, inject, paths=()):
         if shutil.which("strace") is None:
             pytest.skip("no strace here")
         pid = bed.process.pid
@@ -46,7 +46,7 @@ class Tracer:
         self.process = subprocess.Popen(
             ["strace", "-f", "-qq", "-o", self.seen, "-e",
              f"trace={inject.split(':')[0]}", "-e", f"inject={inject}",
-             "-p", str(pid)],
+             "-p", str(pid), *(w for path in paths for w in ("-P", path))],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         wait_for(lambda: self.process.poll() is not None or is_traced(pid),
                  what="strace at the helper")
