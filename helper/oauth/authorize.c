@@ -32,6 +32,34 @@ enum fault authorize_redirect(const struct provider *provider, uint16_t port,
 	return buf_fault(out);
 }
 
+static bool is_extra(const struct provider *provider, struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < provider->n_extra; i++)
+		if (span_is(name, provider->extra[i].name))
+			return true;
+	return false;
+}
+
+/* A name may stand there once (RFC 6749 section 3.1): the block's wins. */
+static void add_extra(const struct provider *provider, struct buf *form)
+{
+	const char *p = provider->authorize_extra;
+	size_t i, n;
+
+	for (i = 0; i < provider->n_extra; i++)
+		form_add(form, provider->extra[i].name,
+		    span_of(provider->extra[i].value));
+	for (; p != NULL && *p != '\0'; p += n + (p[n] == '&' ? 1 : 0)) {
+		n = strcspn(p, "&");
+		if (is_extra(provider, (struct span){ p, strcspn(p, "=&") }))
+			continue;
+		buf_add_lit(form, "&");
+		buf_add(form, (struct span){ p, n });
+	}
+}
+
 enum fault authorize_url(const struct provider *provider,
     const struct authorize_wish *wish, struct buf *out)
 {
@@ -49,10 +77,7 @@ enum fault authorize_url(const struct provider *provider,
 	form_add(&form, "code_challenge_method", span_of("S256"));
 	if (wish->account != NULL)
 		form_add(&form, "login_hint", span_of(wish->account));
-	if (provider->authorize_extra != NULL) {
-		buf_add_lit(&form, "&");
-		buf_add_str(&form, provider->authorize_extra);
-	}
+	add_extra(provider, &form);
 	fault = buf_fault(&form);
 	if (fault == FAULT_NONE) {
 		buf_add_str(out, endpoint);

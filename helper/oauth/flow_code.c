@@ -94,15 +94,22 @@ static void fail_soon(struct flow_code *code)
 	event_active(code->soon, EV_TIMEOUT, 0);
 }
 
-/* From code to tokens; a failure is told by the event loop. */
+/*
+ * From code to tokens; a failure is told by the event loop.  Where it is not
+ * told the scope again, Microsoft gives a token for the first resource that
+ * was ever consented to.
+ */
 static void redeem(struct flow_code *code, struct span text)
 {
+	const struct provider *provider = code->flow.target.provider;
 	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
 	enum fault fault;
 
 	form_add(&form, "grant_type", span_of("authorization_code"));
 	form_add(&form, "code", text);
 	form_add(&form, "redirect_uri", buf_span(&code->uri));
+	if (provider->family == PROVIDER_MICROSOFT && provider->scope != NULL)
+		form_add(&form, "scope", span_of(provider->scope));
 	form_add(&form, "code_verifier",
 	    secret_reveal(code->verifier, "grant authorization_code"));
 	flow_add_client(&code->flow, FLOW_WITH_SECRET, &form);

@@ -508,3 +508,38 @@ def test_an_endpoint_without_tls_is_refused(idp, drive):
                    authorization_endpoint="http://localhost/authorize")
     with pytest.raises(AssertionError, match="must be 'https://'"):
         driver.end()
+
+
+def test_extra_fields_go_through_the_browser_too(idp, browse):
+    driver, url, _ = browse(extra="audience:mail server")
+    assert parameters(url)["audience"] == "mail server"
+    visit(idp.browse(url))
+    assert driver.end()["event"] == "tokens"
+    assert idp.wait_request("token")[0].form["audience"] == "mail server"
+
+
+def test_an_extra_field_takes_the_place_of_the_presets(idp, browse):
+    _, url, _ = browse(preset="google", extra="prompt:none")
+    assert url.count("prompt=") == 1
+    assert parameters(url)["prompt"] == "none"
+    assert parameters(url)["access_type"] == "offline"
+
+
+def test_microsoft_is_told_the_scope_with_the_code_again(idp, browse):
+    base = idp.tenant_url("common")
+    driver, url, _ = browse(
+        preset="microsoft", token_endpoint=f"{base}/token",
+        authorization_endpoint=f"{base}/authorize", flow="browser",
+        scope="https://outlook.office.com/SMTP.Send offline_access",
+        ask="https://outlook.office.com/SMTP.Send offline_access")
+    visit(idp.browse(url))
+    assert driver.end()["event"] == "tokens"
+    assert idp.wait_request("token")[0].form["scope"] == \
+        parameters(url)["scope"]
+
+
+def test_others_are_told_no_scope_with_the_code(idp, browse):
+    driver, url, _ = browse(scope="mail", ask="mail")
+    visit(idp.browse(url))
+    assert driver.end()["event"] == "tokens"
+    assert "scope" not in idp.wait_request("token")[0].form
