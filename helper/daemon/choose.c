@@ -397,6 +397,7 @@ static enum fault set_issued(struct provider *provider,
 		fault = set_from(provider, "client_id", entry->client_id, why);
 	if (fault == FAULT_NONE && entry->client_secret != NULL)
 		fault = provider_set_secret(provider, entry->client_secret);
+	provider->registered = true;
 	return fault;
 }
 

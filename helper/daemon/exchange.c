@@ -334,6 +334,7 @@ static enum fault start_flow(struct account *account, struct provider *provider,
 	enum fault fault;
 
 	target.provider = provider;
+	target.basic = account->entry->secret_by_basic != 0;
 	fault = grant_prepare(account->entry, target.provider, &account->next);
 	if (fault == FAULT_NONE)
 		fault = grant_draw_serial(account->serial, why);

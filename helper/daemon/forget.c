@@ -185,6 +185,7 @@ static void begin(struct forget *forget, const struct entry *entry)
 		return;
 	}
 	target.provider = forget->provider;
+	target.basic = entry->secret_by_basic != 0;
 	forget->limit = evtimer_new(target.base, too_long, forget);
 	fault = forget->limit != NULL &&
 		evtimer_add(forget->limit, &limit) == 0 ?

@@ -282,6 +282,7 @@ void grant_renew(struct entry *entry, struct reply_token *token,
 		entry->granted_scope = token->scope;
 		token->scope = NULL;
 	}
+	entry->secret_by_basic = token->by_basic ? 1 : 0;
 	entry->refreshed_s = now->wall_s;
 	entry->granted_s = token->expires_in_s;
 	entry->refresh_in_s = token->refresh_in_s;

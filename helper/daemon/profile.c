@@ -17,7 +17,11 @@ struct profile {
 	char *client_id; /* of an earlier sign-in, or NULL */
 	char *client_issuer;
 	struct secret *client_secret;
+	bool by_basic;
 	int64_t registered_s;
+	int64_t secret_expires_s;
+	const char *anew; /* why the earlier client is of no use, or NULL */
+	bool reused;
 	struct issuers_waiter *waiter;
 	struct registration_request *request;
 	profile_fn *fn;
@@ -36,6 +40,9 @@ static void profile_end(struct profile *profile, enum fault fault,
 		end.provider = profile->provider;
 		profile->provider = NULL;
 		end.registered_s = profile->registered_s;
+		end.secret_expires_s = profile->secret_expires_s;
+		end.reused = profile->reused;
+		end.anew = profile->registered_s > 0 ? profile->anew : NULL;
 	}
 	profile->fn(profile->ctx, &end);
 }
@@ -66,11 +73,12 @@ static enum fault change(struct profile *profile,
 }
 
 static void use_client(struct profile *profile, const char *client_id,
-    const struct secret *client_secret)
+    const struct secret *client_secret, enum secret_way way)
 {
 	const struct provider_change client = {
 		.client_id = client_id,
 		.client_secret = client_secret,
+		.secret_way = way,
 	};
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
@@ -93,7 +101,9 @@ static void registered(void *ctx, const struct registration_end *end)
 		return;
 	}
 	profile->registered_s = clock_wall_s();
-	use_client(profile, end->made->client_id, end->made->client_secret);
+	profile->secret_expires_s = end->made->secret_expires_s;
+	use_client(profile, end->made->client_id, end->made->client_secret,
+	    end->made->secret_way);
 }
 
 static bool is_old_client_good(const struct profile *profile)
@@ -115,7 +125,9 @@ static void get_client(struct profile *profile)
 		return;
 	}
 	if (is_old_client_good(profile)) {
-		use_client(profile, profile->client_id, profile->client_secret);
+		profile->reused = true;
+		use_client(profile, profile->client_id, profile->client_secret,
+		    profile->by_basic ? SECRET_WAY_BASIC : SECRET_WAY_UNKNOWN);
 		return;
 	}
 	fault = registration_start(profile->engine->http, profile->provider,
@@ -169,14 +181,29 @@ static void begin(struct profile *profile)
 }
 
 /* What went wrong with a client may be that its server forgot it. */
+static const char *why_anew(const struct entry *entry)
+{
+	if (entry->client_secret_expires_s > 0 &&
+	    entry->client_secret_expires_s <= clock_wall_s())
+		return "the earlier registration has expired";
+	return entry->state == ENTRY_CONFIG_ERROR ?
+	    "the earlier registration may be what was refused" :
+	    NULL;
+}
+
 static enum fault keep_client(struct profile *profile,
     const struct entry *entry)
 {
 	if (entry == NULL || entry->registered_s == 0 ||
-	    entry->client_id == NULL || entry->issuer == NULL ||
-	    entry->state == ENTRY_CONFIG_ERROR)
+	    entry->client_id == NULL || entry->issuer == NULL)
+		return FAULT_NONE;
+	if (profile->anew == NULL)
+		profile->anew = why_anew(entry);
+	if (profile->anew != NULL)
 		return FAULT_NONE;
 	profile->registered_s = entry->registered_s;
+	profile->secret_expires_s = entry->client_secret_expires_s;
+	profile->by_basic = entry->secret_by_basic != 0;
 	profile->client_id = strdup(entry->client_id);
 	profile->client_issuer = strdup(entry->issuer);
 	if (profile->client_id == NULL || profile->client_issuer == NULL)
@@ -199,6 +226,7 @@ enum fault profile_start(const struct profile_wish *wish, profile_fn *fn,
 	profile->provider = provider_share(wish->provider);
 	profile->fn = fn;
 	profile->ctx = ctx;
+	profile->anew = wish->anew;
 	fault = keep_client(profile, wish->entry);
 	if (fault == FAULT_NONE && wish->protocols != NULL) {
 		profile->protocols = strdup(wish->protocols);

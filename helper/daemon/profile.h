@@ -18,12 +18,16 @@ struct profile_wish {
 	struct engine *engine;
 	struct provider *provider;
 	const struct entry *entry; /* whose client may be used again */
+	const char *anew;	   /* why it may not, or NULL */
 	const char *protocols;	   /* NULL: as the provider says */
 };
 
 struct profile_end {
 	struct provider *provider; /* the receiver's share; NULL: none */
 	int64_t registered_s;	   /* of its client; 0: configured */
+	int64_t secret_expires_s;  /* likewise; 0: never */
+	bool reused;		   /* an earlier sign-in registered it */
+	const char *anew;	   /* why another one was registered, or NULL */
 	enum fault fault;	   /* without a provider */
 	const char *text;
 };

@@ -81,6 +81,18 @@ static void say_choice(struct signin *signin, const char *why_flow)
 	    signin->choice.reason, flow_kind_word(signin->kind), why_flow);
 }
 
+static void say_anew(struct signin *signin, const char *anew)
+{
+	size_t n = strlen(signin->reason);
+
+	if (anew == NULL)
+		return;
+	(void)snprintf(signin->reason + n, sizeof(signin->reason) - n,
+	    "; registered anew: %s", anew);
+	log_event(LOG_LEVEL_INFO, "sign-in", "%s: registered anew: %s",
+	    signin->folded, anew);
+}
+
 /* In place of a device flow that cannot work there, if there is another. */
 static bool go_on_with_browser(struct signin *signin,
     const struct flow_failure *failure)
@@ -104,6 +116,28 @@ static bool go_on_with_browser(struct signin *signin,
 	say_choice(signin, text);
 	if (start_flow(signin, &why) != FAULT_NONE)
 		signin_end(signin, FAULT_CONFIG_ERROR, failure->text);
+	return true;
+}
+
+static void prepare(struct signin *signin, const char *anew);
+
+/* The server has forgotten the client that an earlier sign-in registered. */
+static bool go_on_with_new_client(struct signin *signin,
+    const struct flow_failure *failure)
+{
+	if (!signin->reused ||
+	    (strcmp(failure->error, "invalid_client") != 0 &&
+		strcmp(failure->error, "unauthorized_client") != 0))
+		return false;
+	log_event(LOG_LEVEL_WARNING, "sign-in", "%s: %s; registering anew",
+	    signin->folded, failure->text);
+	flow_free(signin->flow);
+	signin->flow = NULL;
+	profile_free(signin->profile);
+	signin->profile = NULL;
+	provider_release(signin->provider);
+	signin->provider = provider_share(signin->chosen);
+	prepare(signin, "the server does not accept the earlier registration");
 	return true;
 }
 
@@ -140,7 +174,8 @@ static void happened(void *ctx, const struct flow_event *event)
 	case FLOW_REVOKED: break; /* ends no sign-in */
 	case FLOW_TOKENS: signin_keep(signin, event->token); break;
 	case FLOW_FAILED:
-		if (go_on_with_browser(signin, event->failure))
+		if (go_on_with_browser(signin, event->failure) ||
+		    go_on_with_new_client(signin, event->failure))
 			break;
 		log_event(LOG_LEVEL_WARNING, "sign-in", "%s: %s%s%s",
 		    signin->folded, event->failure->text,
@@ -275,8 +310,11 @@ static void prepared(void *ctx, const struct profile_end *done)
 	provider_release(signin->provider);
 	signin->provider = done->provider;
 	signin->registered_s = done->registered_s;
+	signin->secret_expires_s = done->secret_expires_s;
+	signin->reused = done->reused;
 	why_flow = choose_flow(signin);
 	say_choice(signin, why_flow);
+	say_anew(signin, done->anew);
 	fault = start_flow(signin, &why);
 	if (fault != FAULT_NONE)
 		signin_end(signin, fault,
@@ -296,7 +334,7 @@ static void recall_protocols(struct signin *signin, const struct entry *entry)
 	signin->chosen_before = true;
 }
 
-static void prepare(struct signin *signin)
+static void prepare(struct signin *signin, const char *anew)
 {
 	struct account *known = accounts_find(signin->engine->accounts,
 	    signin->folded);
@@ -305,6 +343,7 @@ static void prepare(struct signin *signin)
 		.engine = signin->engine,
 		.provider = signin->provider,
 		.entry = entry,
+		.anew = anew,
 	};
 
 	recall_protocols(signin, entry);
@@ -319,7 +358,7 @@ static void provider_answered(struct signin *signin, struct span answer)
 {
 	signin->answered = NULL;
 	if (span_is(answer, "yes"))
-		prepare(signin);
+		prepare(signin, NULL);
 	else
 		signin_end(signin, FAULT_CONFIG_ERROR,
 		    "no provider was chosen: name one with --provider");
@@ -347,7 +386,7 @@ static void begin(evutil_socket_t fd, short events, void *ctx)
 	if (signin->choice.must_ask)
 		ask_for_provider(signin);
 	else
-		prepare(signin);
+		prepare(signin, NULL);
 }
 
 static enum fault choose(const struct engine *engine,
@@ -413,6 +452,7 @@ enum fault signin_start(struct engine *engine, const struct signin_wish *wish,
 	}
 	signin->engine = engine;
 	signin->provider = choice.provider;
+	signin->chosen = provider_share(choice.provider);
 	signin->choice = choice;
 	signin->fn = wish->event;
 	signin->ctx = wish->ctx;
@@ -447,6 +487,7 @@ void signin_free(struct signin *signin)
 		event_free(signin->limit);
 	entry_free(signin->entry);
 	provider_release(signin->provider);
+	provider_release(signin->chosen);
 	free(signin->servers);
 	free(signin->account);
 	free(signin);

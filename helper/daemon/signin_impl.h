@@ -22,6 +22,7 @@ struct signin {
 	char *servers;
 	enum flow_kind kind;
 	bool as_delegate;
+	struct provider *chosen; /* as configured */
 	struct provider *provider;
 	struct flow *flow;
 	struct event *limit;
@@ -31,8 +32,10 @@ struct signin {
 	char protocols[REQUEST_PROTOCOLS_BYTES]; /* chosen; "": none */
 	bool chosen_before; /* ... for an earlier sign-in */
 	int64_t registered_s;
+	int64_t secret_expires_s;
+	bool reused; /* the client of an earlier sign-in */
 	enum flow_kind wished;
-	char reason[320];
+	char reason[400];
 	char serial[GRANT_SERIAL_BYTES + 1];
 	struct entry *entry;   /* until it is kept */
 	answered_fn *answered; /* of the open question; NULL: none is */

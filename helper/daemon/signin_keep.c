@@ -108,6 +108,7 @@ static enum fault keep_client(struct signin *signin)
 	entry->registered_s = signin->registered_s;
 	if (signin->registered_s == 0 || provider->client_secret == NULL)
 		return FAULT_NONE;
+	entry->client_secret_expires_s = signin->secret_expires_s;
 	return secret_copy(provider->client_secret, &entry->client_secret);
 }
 

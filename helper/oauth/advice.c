@@ -122,6 +122,12 @@ static const char *text_of_special(const struct provider *provider,
 		text = text_of_codes(error);
 	if (text != NULL)
 		return text;
+	if (provider->registered &&
+	    (strcmp(error->error, "invalid_client") == 0 ||
+		strcmp(error->error, "unauthorized_client") == 0))
+		return "the server does not accept the client any more that "
+		       "was registered there: sign in again with 'mailtoken "
+		       "login', which registers a new one";
 	if (is_secret_missing(provider, error))
 		return "a secret is asked for: write client_secret_file with "
 		       "the one that the application was given";

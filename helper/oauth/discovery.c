@@ -124,6 +124,29 @@ static enum fault take_scopes(const json_t *object, char **slot)
 	return fault;
 }
 
+/*
+ * Where the form will do it is used.  A document without the list stands for
+ * Basic (RFC 8414 section 2), though many mean nothing by that: then both are
+ * tried.
+ */
+static enum secret_way take_secret_way(const json_t *object)
+{
+	const json_t *list = json_object_get(object,
+	    "token_endpoint_auth_methods_supported");
+	enum secret_way way = SECRET_WAY_UNKNOWN;
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+
+		if (word != NULL && strcmp(word, "client_secret_post") == 0)
+			return SECRET_WAY_POST;
+		if (word != NULL && strcmp(word, "client_secret_basic") == 0)
+			way = SECRET_WAY_BASIC;
+	}
+	return way;
+}
+
 static enum fault take_all(const json_t *object, const char *issuer,
     struct discovery *found, struct why *why)
 {
@@ -156,6 +179,7 @@ static enum fault take_all(const json_t *object, const char *issuer,
 	}
 	found->returns_iss = json_is_true(json_object_get(object,
 	    "authorization_response_iss_parameter_supported"));
+	found->secret_way = take_secret_way(object);
 	fault = copy(issuer, &found->issuer);
 	return fault ? fault : take_scopes(object, &found->scopes_supported);
 }

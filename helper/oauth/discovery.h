@@ -27,6 +27,7 @@ struct discovery {
 	char *registration_endpoint;
 	char *scopes_supported; /* words with blanks between them */
 	bool returns_iss;	/* RFC 9207 section 3 */
+	enum secret_way secret_way;
 };
 
 /*

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "oauth/flow_impl.h"
-#include "oauth/form.h"
 #include "wire/echo.h"
 
 struct flow *flow_new(size_t bytes, const struct flow_grant *grant,
@@ -26,6 +25,11 @@ struct flow *flow_new(size_t bytes, const struct flow_grant *grant,
 	flow->target = *target;
 	flow->target.provider = provider_share(target->provider);
 	flow->endpoint = "";
+	buf_init(&flow->form, FLOW_FORM_MAX_BYTES);
+	flow->guessed = target->provider->family == PROVIDER_STANDARD &&
+	    target->provider->secret_way == SECRET_WAY_UNKNOWN;
+	flow->basic = target->provider->secret_way == SECRET_WAY_BASIC ||
+	    (flow->guessed && target->basic);
 	return flow;
 }
 
@@ -54,69 +58,30 @@ void flow_free(struct flow *flow)
 	provider_release(flow->target.provider);
 	if (flow->end != NULL)
 		event_free(flow->end);
+	buf_drop(&flow->form);
 	free(flow->host);
 	free(flow);
-}
-
-void flow_add_extra(const struct flow *flow, struct buf *form)
-{
-	const struct provider *provider = flow->target.provider;
-	size_t i;
-
-	for (i = 0; i < provider->n_extra; i++)
-		form_add(form, provider->extra[i].name,
-		    span_of(provider->extra[i].value));
-}
-
-void flow_add_client(const struct flow *flow, enum flow_secret with,
-    struct buf *form)
-{
-	const struct provider *provider = flow->target.provider;
-
-	form_add(form, "client_id", span_of(provider->client_id));
-	if (with == FLOW_WITH_SECRET && provider->client_secret != NULL)
-		form_add(form, "client_secret",
-		    secret_reveal(provider->client_secret,
-			"client_secret_post"));
-	flow_add_extra(flow, form);
-}
-
-static void flow_done(void *ctx, const struct http_answer *answer)
-{
-	struct flow *flow = ctx;
-
-	flow->exchange = NULL;
-	flow->grant->answered(flow, answer);
 }
 
 enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
     struct buf *form)
 {
-	const struct provider *provider = flow->target.provider;
-	struct http_request request = {
-		.method = HTTP_POST_FORM,
-		.url = url,
-		.body = buf_span(form),
-		.ca_file = provider->ca_file,
-		.ca_path = provider->ca_path,
-		.proxy = provider->proxy,
-		.patient = flow->patient,
-	};
 	char *host = NULL;
 	enum fault fault;
 
-	fault = buf_fault(form);
+	buf_drop(&flow->form);
+	flow->form = *form;
+	buf_init(form, FLOW_FORM_MAX_BYTES);
+	fault = buf_fault(&flow->form);
 	if (!fault)
 		fault = provider_url_host(url, &host);
-	if (!fault) {
-		free(flow->host);
-		flow->host = host;
-		flow->endpoint = endpoint;
-		fault = http_start(flow->target.http, &request, flow_done, flow,
-		    &flow->exchange);
-	}
-	buf_drop(form);
-	return fault;
+	if (fault)
+		return fault;
+	free(flow->host);
+	flow->host = host;
+	flow->endpoint = endpoint;
+	flow->url = url;
+	return flow_send(flow);
 }
 
 enum fault flow_post_token(struct flow *flow, struct buf *form)
@@ -345,6 +310,7 @@ void flow_tell_tokens(struct flow *flow, const struct http_answer *answer)
 
 	if (flow_succeeded(answer))
 		fault = reply_token_parse(answer->body, &asked, &token, &why);
+	token.by_basic = flow_is_basic(flow);
 	flow->kept = token.refresh_token != NULL ? &token : NULL;
 	/* Some say "error" with status 200, and a few beside good tokens. */
 	if (fault == FAULT_NONE)

@@ -59,6 +59,7 @@ struct flow_target {
 	struct http *http;
 	struct event_base *base;
 	struct provider *provider; /* the flow takes a share */
+	bool basic; /* the secret went by HTTP Basic the last time */
 	flow_event_fn *event;
 	void *ctx;
 };

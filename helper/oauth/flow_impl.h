@@ -22,6 +22,12 @@ struct flow_grant {
 	void (*drop)(struct flow *flow);
 };
 
+enum flow_client {
+	FLOW_NO_CLIENT,
+	FLOW_WITH_SECRET,
+	FLOW_WITHOUT_SECRET
+};
+
 struct flow {
 	const struct flow_grant *grant;
 	struct flow_target target;
@@ -29,9 +35,14 @@ struct flow {
 	struct reply_token *kept; /* a refresh token in an answer that is of no
 				     use otherwise, or NULL */
 	bool patient;		  /* see struct http_request */
-	const char *endpoint;	  /* what is asked, in words */
-	char *host;		  /* its host */
-	struct event *end;	  /* of waiting for a person, or NULL; no more
+	enum flow_client client;  /* how it names itself in the form */
+	bool basic;		  /* the secret goes by HTTP Basic */
+	bool guessed;		  /* ... or not, and nothing told which */
+	const char *url;	  /* what was sent last, and where */
+	struct buf form;
+	const char *endpoint; /* what is asked, in words */
+	char *host;	      /* its host */
+	struct event *end;    /* of waiting for a person, or NULL; no more
 				 after the last event */
 };
 
@@ -50,21 +61,23 @@ enum fault flow_started(struct flow *flow, enum fault fault,
     struct flow **flow_out) MUST_CHECK;
 
 /*
- * flow_add_client - the client's own fields: client_id, client_secret if it
- * has one and may send it, and the provider's extra ones
+ * flow_add_client - how the client is to name itself when form is sent (its
+ * secret, if it has one and may say it), and the provider's extra fields
  */
-enum flow_secret {
-	FLOW_WITH_SECRET,
-	FLOW_WITHOUT_SECRET
-};
-void flow_add_client(const struct flow *flow, enum flow_secret with,
+void flow_add_client(struct flow *flow, enum flow_client client,
     struct buf *form);
+
+/* flow_is_basic - whether its secret went by HTTP Basic. */
+bool flow_is_basic(const struct flow *flow);
+
+/* flow_send - what flow_post() keeps, with what names the client. */
+enum fault flow_send(struct flow *flow) MUST_CHECK;
 
 /* flow_add_extra - the provider's extra fields alone. */
 void flow_add_extra(const struct flow *flow, struct buf *form);
 
 /*
- * flow_post - send form to url, called endpoint in sentences, and drop it;
+ * flow_post - send form to url, called endpoint in sentences, and take it;
  * grant.answered is called in the end.  flow_post_token: to the token endpoint.
  *
  * The fault of form, or of http_start().

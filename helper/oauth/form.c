@@ -13,7 +13,7 @@ static bool is_unreserved(unsigned char c)
 	    c == '~';
 }
 
-static void form_encode(struct buf *out, struct span text)
+void form_encode(struct buf *out, struct span text)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	size_t i;

@@ -14,6 +14,9 @@
  */
 void form_add(struct buf *out, const char *name, struct span value);
 
+/* form_encode - the same of a value alone. */
+void form_encode(struct buf *out, struct span text);
+
 /*
  * form_get - append the decoded value of a name of form (or of a query)
  *

@@ -214,6 +214,8 @@ static CURLcode set_request(struct http_exchange *exchange,
 	if (!code)
 		code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
 		    exchange->headers);
+	if (!code && request->basic != NULL)
+		code = curl_easy_setopt(easy, CURLOPT_USERPWD, request->basic);
 	if (code || request->method == HTTP_GET)
 		return code;
 	code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,

@@ -46,6 +46,8 @@ struct http_request {
 	enum http_method method;
 	const char *url;     /* https; copied */
 	struct span body;    /* copied into a wiping buffer */
+	const char *basic;   /* "user:password" for HTTP Basic (RFC 7617), the
+				colon in neither; NULL: none */
 	const char *ca_file; /* NULL: the system's */
 	const char *ca_path;
 	const char *proxy; /* NULL: from the environment; "" for none */
@@ -59,6 +61,7 @@ struct http_answer {
 	bool reached;	       /* the request may have arrived */
 	struct span sent;      /* the request's, likewise */
 	int64_t retry_after_s; /* -1: not said; a date is seconds from Date */
+	bool wants_basic;      /* a WWW-Authenticate field says Basic */
 	bool redirect;	       /* 3xx; text names the target host only */
 	char text[256];	       /* one sentence, free of secrets */
 };

@@ -40,12 +40,17 @@ size_t http_header_cb(char *p, size_t one, size_t n, void *ctx)
 {
 	struct http_exchange *exchange = ctx;
 	struct span line = { p, one * n };
+	char scheme[HTTP_HEADER_MAX_BYTES] = "";
 
 	/* A status line begins the fields of another answer. */
 	if (line.n >= 5 && memcmp(line.p, "HTTP/", 5) == 0) {
 		exchange->retry_after[0] = '\0';
 		exchange->date[0] = '\0';
+		exchange->wants_basic = false;
 	}
+	keep_field(line, "www-authenticate", scheme, sizeof(scheme));
+	if (strncasecmp(scheme, "Basic", 5) == 0)
+		exchange->wants_basic = true;
 	keep_field(line, "retry-after", exchange->retry_after,
 	    sizeof(exchange->retry_after));
 	keep_field(line, "date", exchange->date, sizeof(exchange->date));
@@ -112,6 +117,7 @@ static void answered(const struct http_exchange *exchange,
 	    &answer->status);
 	answer->body = buf_span(&exchange->body);
 	answer->retry_after_s = retry_after_s(exchange);
+	answer->wants_basic = exchange->wants_basic;
 	answer->redirect = answer->status >= 300 && answer->status < 400;
 	if (!answer->redirect) {
 		say(answer, "%s answered with status %ld", exchange->host,

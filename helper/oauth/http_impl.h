@@ -40,6 +40,7 @@ struct http_exchange {
 	bool patient;
 	bool named_trust; /* by ca_file or ca_path */
 	bool begun;	  /* curl has it */
+	bool wants_basic;
 	char retry_after[HTTP_HEADER_MAX_BYTES];
 	char date[HTTP_HEADER_MAX_BYTES];
 	char reason[CURL_ERROR_SIZE];

@@ -35,6 +35,13 @@ enum flow_kind {
 	FLOW_SERVICE_ACCOUNT
 };
 
+/* How the client's secret is sent: RFC 6749 section 2.3.1. */
+enum secret_way {
+	SECRET_WAY_UNKNOWN,
+	SECRET_WAY_POST,
+	SECRET_WAY_BASIC
+};
+
 struct provider_pair {
 	char *name;
 	char *value;
@@ -56,6 +63,7 @@ struct provider {
 	char *client_id;
 	struct secret *client_secret;
 	int64_t client_secret_expires_s; /* unix seconds; 0: not said */
+	enum secret_way secret_way;	 /* as the server said */
 	struct assertion_key *key;	 /* of a certificate or a service
 					   account; NULL: none */
 	char *assertion_file;		 /* read anew for each exchange */
@@ -88,6 +96,7 @@ struct provider {
 	bool untried;		     /* data only: flow must be named */
 	bool incomplete;	     /* endpoints are at its issuer */
 	bool registers;		     /* no client id: register one */
+	bool registered;	     /* its client is one that it registered */
 	bool scope_derived;	     /* from protocols, not written */
 };
 
@@ -163,6 +172,7 @@ struct provider_change {
 	const struct discovery *found;
 	const char *client_id;
 	const struct secret *client_secret;
+	enum secret_way secret_way; /* of that client */
 	const char *protocols;
 };
 enum fault provider_change(const struct provider *base,

@@ -234,6 +234,7 @@ static enum fault add_found(struct provider *provider,
 {
 	provider->incomplete = false;
 	provider->returns_iss = provider->returns_iss || found->returns_iss;
+	provider->secret_way = found->secret_way;
 	if (fill(&provider->authorization_endpoint,
 		found->authorization_endpoint) ||
 	    fill(&provider->token_endpoint, found->token_endpoint) ||
@@ -264,10 +265,14 @@ static enum fault apply(struct provider *provider,
 
 	if (change->found != NULL)
 		fault = add_found(provider, change->found);
+	provider->registered = provider->registered ||
+	    change->client_id != NULL;
 	if (!fault && change->client_id != NULL)
 		fault = provider_put(&provider->client_id, change->client_id);
 	if (!fault && change->client_secret != NULL)
 		fault = provider_set_secret(provider, change->client_secret);
+	if (change->secret_way != SECRET_WAY_UNKNOWN)
+		provider->secret_way = change->secret_way;
 	if (!fault && change->protocols != NULL)
 		fault = set_protocols(provider, change->protocols, why);
 	if (!fault && !provider->incomplete)

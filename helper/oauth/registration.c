@@ -87,9 +87,24 @@ static bool is_text(struct span text, size_t max_bytes)
 	return text.n <= max_bytes;
 }
 
+/* What it says may be another method than was asked for. */
+static enum secret_way secret_way(const json_t *object)
+{
+	struct span method;
+
+	if (reply_string(object, "token_endpoint_auth_method", &method, NULL) !=
+	    FAULT_NONE)
+		return SECRET_WAY_UNKNOWN;
+	if (span_is(method, "client_secret_basic"))
+		return SECRET_WAY_BASIC;
+	return span_is(method, "client_secret_post") ? SECRET_WAY_POST :
+						       SECRET_WAY_UNKNOWN;
+}
+
 static enum fault take_client(const json_t *object, struct registration *made,
     struct why *why)
 {
+	const struct reply_range any = { 1, INT32_MAX * INT64_C(2), 0 };
 	struct span id, secret = { NULL, 0 };
 	enum fault fault;
 
@@ -105,6 +120,10 @@ static enum fault take_client(const json_t *object, struct registration *made,
 	(void)!reply_string(object, "client_secret", &secret, NULL);
 	if (!is_text(secret, CLIENT_SECRET_MAX_BYTES))
 		secret.n = 0;
+	made->secret_expires_s = secret.n > 0 ?
+	    reply_seconds(object, "client_secret_expires_at", any) :
+	    0;
+	made->secret_way = secret_way(object);
 	made->client_id = strdup(id.p);
 	if (made->client_id == NULL)
 		return FAULT_NOMEM;
@@ -115,7 +134,7 @@ static enum fault take_client(const json_t *object, struct registration *made,
 enum fault registration_parse(struct span body,
     struct registration *registration_out, struct why *why)
 {
-	struct registration made = { NULL, NULL };
+	struct registration made = { .client_id = NULL };
 	json_t *object = NULL;
 	enum fault fault;
 
@@ -184,7 +203,7 @@ static void tell_refused(struct registration_request *request,
 static void request_answered(void *ctx, const struct http_answer *answer)
 {
 	struct registration_request *request = ctx;
-	struct registration made = { NULL, NULL };
+	struct registration made = { .client_id = NULL };
 	struct why why = { 0, "" };
 	char text[600];
 

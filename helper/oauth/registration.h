@@ -18,6 +18,8 @@ struct registration_request;
 struct registration {
 	char *client_id;	      /* never NULL */
 	struct secret *client_secret; /* may be NULL */
+	int64_t secret_expires_s;     /* unix seconds; 0: never */
+	enum secret_way secret_way;
 };
 
 /*

@@ -36,6 +36,7 @@ struct reply_token {
 	int64_t expires_in_s;	      /* 1..REPLY_EXPIRES_IN_MAX_S */
 	int64_t refresh_in_s;	      /* 0: not said */
 	int64_t refresh_expires_in_s; /* 0: not said */
+	bool by_basic; /* the client's secret went by HTTP Basic */
 };
 
 /* A device authorization response. */

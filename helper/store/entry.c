@@ -122,6 +122,8 @@ static const struct field fields[] = {
 	NUMBER("rejected-since", rejected_s),
 	NUMBER("registered", registered_s),
 	NUMBER("not-before", not_before_s),
+	NUMBER("client-secret-expires", client_secret_expires_s),
+	NUMBER("client-secret-basic", secret_by_basic),
 	{ ATTR_STATE, KIND_STATE, offsetof(struct entry, state), NULL },
 };
 

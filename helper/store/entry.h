@@ -65,6 +65,8 @@ struct entry {
 	int64_t rejected_s;   /* since when that server refuses */
 	int64_t registered_s; /* when the helper registered client_id */
 	int64_t not_before_s; /* the refresh token may be spent: wait so long */
+	int64_t client_secret_expires_s; /* as the server said then */
+	int64_t secret_by_basic; /* 1: client_secret goes by HTTP Basic */
 	enum entry_state state;
 };
 

@@ -4,6 +4,7 @@
 import json
 import os
 import subprocess
+import time
 
 import paths
 import pytest
@@ -241,3 +242,65 @@ def test_issuers_that_were_looked_at_once_give_way(bare, idp):
     idp.approve(code, JO)
     with line:
         assert done(line)["result"] == "ok"
+
+
+def told(line):
+    """The code that a sign-in shows, and its whole text."""
+    event = line.until(lambda a: a.get("event") == "show-code")
+    return event["user-code"], event["text"]
+
+
+def sign_in_told(bed):
+    """Sign in; what was said about it."""
+    with bed.connect() as line:
+        line.send("sign-in", account=JO)
+        code, text = told(line)
+        bed.idp.approve(code, JO)
+        assert done(line)["result"] == "ok"
+    return text
+
+
+def test_91_an_expired_registration_is_made_anew(clocked, idp):
+    idp.set(register_secret=True, register_life=30 * 86400)
+    clocked.provider.update(client_id=None, scope=None)
+    known_by_issuer(clocked)
+    clocked.start()
+    assert "registered anew" not in sign_in_told(clocked)
+    first = clocked.record()
+    assert abs(int(first["client-secret-expires"]) - time.time()
+               - 30 * 86400) < 60
+    assert "registered anew" not in sign_in_told(clocked)
+    assert clocked.record()["client-id"] == first["client-id"]
+    idp.advance(31 * 86400)
+    clocked.clock.both(31 * 86400)
+    answer = clocked.ask("refresh", account=JO)
+    assert answer["result"] == "config-error"
+    assert "'mailtoken login', which registers a new one" in answer["text"]
+    assert "client_secret expired" in answer["text"]
+    text = sign_in_told(clocked)
+    assert "registered anew: the earlier registration has expired" in text
+    assert clocked.record()["client-id"] != first["client-id"]
+    assert clocked.ask("refresh", account=JO)["result"] == "ok"
+    assert len(registered(idp)) == 2
+
+
+def test_91_a_client_that_the_server_deleted_is_registered_anew(issuer, idp):
+    issuer.start()
+    assert sign_in(issuer)["result"] == "ok"
+    first = issuer.record()["client-id"]
+    del idp.store.clients[first]
+    # Nobody has asked since: the sign-in itself finds it out.
+    text = sign_in_told(issuer)
+    assert "registered anew: the server does not accept the earlier" in text
+    assert issuer.record()["client-id"] != first
+    assert issuer.ask("refresh", account=JO)["result"] == "ok"
+    assert len(registered(idp)) == 2
+
+
+def test_91_a_refused_client_is_registered_anew_once_a_sign_in(issuer, idp):
+    issuer.start()
+    assert sign_in(issuer)["result"] == "ok"
+    idp.fault("device", "http_error", times=None, status=401,
+              error="invalid_client")
+    assert issuer.ask("sign-in", account=JO)["result"] == "config-error"
+    assert len(registered(idp)) == 2

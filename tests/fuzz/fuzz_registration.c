@@ -13,7 +13,7 @@ const char fuzz_name[] = "registration";
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	struct registration made = { NULL, NULL };
+	struct registration made = { .client_id = NULL };
 	struct why why = { 0, "" };
 	enum fault fault;
 

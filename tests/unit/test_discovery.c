@@ -245,7 +245,7 @@ static void what_is_asked_for_is_a_public_native_client(void **state)
 static enum fault parse_both(void *ctx)
 {
 	struct provider *provider = ctx;
-	struct registration made = { NULL, NULL };
+	struct registration made = { .client_id = NULL };
 	struct discovery found = { 0 };
 	struct buf out = BUF_INIT(4096);
 	struct why why;

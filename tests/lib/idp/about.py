@@ -43,7 +43,8 @@ class About:
     def introspect(self, request):
         """POST /introspect (RFC 7662), by a client that may."""
         request.form = strict.read_form(request, lenient=True)
-        client = strict.authenticate(request, self.store.clients)
+        client = strict.authenticate(request, self.store.clients,
+                                     self.store.now)
         token, = strict.need(request.form, "token")
         if not client.may_introspect:
             raise Refusal("unauthorized_client", "may not introspect", 403)
@@ -87,7 +88,8 @@ class About:
             raise Refusal("unsupported_token_type", "unknown hint")
         client = None
         if self.store.settings.revoke_needs_client or "client_id" in form:
-            client = strict.authenticate(request, self.store.clients)
+            client = strict.authenticate(request, self.store.clients,
+                                         self.store.now)
         grant = self.store.refresh.get(token)
         entry = self.store.access.get(token)
         owner = grant or (entry and entry.grant)
@@ -116,13 +118,17 @@ class About:
             "dyn-" + store.make_token(12),
             self.store.keep_secret(store.make_token(40))
             if settings.register_secret else None,
-            redirects=tuple(asked["redirect_uris"]))
+            redirects=tuple(asked["redirect_uris"]),
+            ways=(settings.register_way,))
+        if settings.register_life:
+            made.until = int(self.store.now()) + settings.register_life
         self.store.clients[made.client_id] = made
         data = {**asked, "client_id": made.client_id}
         if made.secret:
             data.update(client_secret=made.secret,
-                        client_secret_expires_at=0,
-                        token_endpoint_auth_method="client_secret_post")
+                        client_secret_expires_at=int(made.until),
+                        token_endpoint_auth_method="client_secret_" +
+                        settings.register_way)
         return Answer(data, 201)
 
     @staticmethod

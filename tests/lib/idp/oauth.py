@@ -65,7 +65,8 @@ class Oauth(About):
         request.form = strict.read_form(request)
         if "client_secret" in request.form and request.tenant:
             raise Refusal("invalid_request", "client_secret sent here")
-        client = strict.authenticate(request, self.store.clients)
+        client = strict.authenticate(request, self.store.clients,
+                                     self.store.now)
         if request.tenant:
             strict.need(request.form, "scope")
         self._check_grant(client, DEVICE_GRANT)
@@ -191,7 +192,8 @@ class Oauth(About):
         form = request.form
         client = self.store.clients.get(form.get("client_id"))
         if client is None or not (client.certificate or client.trusted):
-            return strict.authenticate(request, self.store.clients)
+            return strict.authenticate(request, self.store.clients,
+                                       self.store.now)
         request.client_id = client.client_id
         if "client_secret" in form or "authorization" in request.headers:
             raise Refusal("invalid_request", "two client authentications")

@@ -49,6 +49,8 @@ class Settings:
     discovery: dict = field(default_factory=dict)  # changes; None drops
     register_closed: bool = False   # RFC 7591: nobody may
     register_secret: bool = False   # a client gets a secret all the same
+    register_way: str = "post"      # ... to be said so, or "basic"
+    register_life: int = 0          # ... that is good for so long; 0: ever
     browser_user: str = ""          # who signs in at /authorize
     browser_error: str = ""         # or the error it ends with
     browser_text: str = ""          # and its description
@@ -66,6 +68,8 @@ class Client:
     redirects: tuple = ("http://localhost", "http://127.0.0.1",
                         "http://[::1]", "http://127.0.0.1/callback")
     may_introspect: bool = False
+    ways: tuple = ("post", "basic")  # that it may say its secret
+    until: float = 0                # of its secret; 0: for ever
     certificate: str | None = None  # file; authenticates by assertion
     algorithms: tuple = ("PS256",)  # of its assertions
     trusted: str | None = None      # an assertion of somebody else's

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 import re
+import time
 import urllib.parse
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -128,7 +129,7 @@ def credentials(request):
     return client_id, secret
 
 
-def authenticate(request, clients):
+def authenticate(request, clients, clock=time.time):
     """Return the client that sent the request, or raise Refusal."""
     client_id, secret = credentials(request)
     request.client_id = client_id
@@ -152,6 +153,13 @@ def authenticate(request, clients):
     if secret is None:
         raise Refusal("invalid_client", "client_secret missing", 401,
                       7000218, basic)
+    if ("post" if "client_secret" in request.form else "basic") not in \
+            client.ways:
+        raise Refusal("invalid_client", "client_secret sent the other way",
+                      401, 7000215, basic)
+    if client.until and client.until <= clock():
+        raise Refusal("invalid_client", "client_secret expired", 401,
+                      7000222, basic)
     if not hmac.compare_digest(secret.encode(), client.secret.encode()):
         raise Refusal("invalid_client", "client_secret wrong", 401,
                       7000215, basic)
