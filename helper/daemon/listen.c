@@ -118,6 +118,15 @@ static enum fault set_address(const char *path, struct sockaddr_un *address,
 	return FAULT_NONE;
 }
 
+/* Not a folder of this user's alone, so that others are to find the socket. */
+static bool is_shared(int fd)
+{
+	struct stat st;
+
+	return geteuid() == 0 ||
+	    (fstat(fd, &st) == 0 && st.st_uid != geteuid());
+}
+
 /*
  * Open dir below parent, making it where it is missing.  Only the one that
  * holds the socket becomes the helper's; those above stay root's.
@@ -134,8 +143,9 @@ static int step_into(int parent, const char *name, uid_t owner, gid_t group)
 		return -1;
 	fd = openat(parent, name,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && root &&
-	    (fchown(fd, owner, group) != 0 || fchmod(fd, 0755) != 0)) {
+	if (fd >= 0 &&
+	    ((root && fchown(fd, owner, group) != 0) ||
+		(is_shared(parent) && fchmod(fd, 0755) != 0))) {
 		(void)close(fd);
 		return -1;
 	}
@@ -204,9 +214,17 @@ static enum fault check_folder(int fd, const char *folder, uid_t owner,
 		return FAULT_IO;
 	}
 	if (st.st_uid != owner && (st.st_uid != 0 || geteuid() != 0)) {
-		why_set(why, 0, "the folder %s belongs to %s: chown %s %s",
-		    folder, ids_user(st.st_uid).text, ids_owner(owner).text,
-		    folder);
+		if (geteuid() != 0 && access(folder, W_OK) == 0)
+			why_set(why, 0,
+			    "the folder %s belongs to %s: listen on "
+			    "%s/mailtoken/socket, whose folder the helper "
+			    "makes",
+			    folder, ids_user(st.st_uid).text, folder);
+		else
+			why_set(why, 0,
+			    "the folder %s belongs to %s: chown %s %s", folder,
+			    ids_user(st.st_uid).text, ids_owner(owner).text,
+			    folder);
 		return FAULT_UNSAFE;
 	}
 	/* Clients refuse such a folder: anybody could put a socket there. */

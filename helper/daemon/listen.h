@@ -38,7 +38,8 @@ enum fault listen_adopt(struct listeners *listeners,
  * listen_bind - one more socket at path (mode 0666)
  *
  * As root the missing directories are made (0755, owned by owner); otherwise
- * they are made 0700, and the last must be ours.  What stands there is asked
+ * they are made 0700, 0755 in a folder of somebody else's, and the last must
+ * be ours.  What stands there is asked
  * first: FAULT_LOCKED when a helper answers,
  * FAULT_UNSAFE when it is no socket; a dead socket is replaced.
  */

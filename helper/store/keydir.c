@@ -13,11 +13,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/safefile.h"
 #include "wire/attr.h"
 #include "wire/ids.h"
 
 #define PATH_MAX_BYTES 1024 /* with the NUL */
 #define SHOWN_BYTES    400
+
+/*
+ * In somebody else's directory a name is not ours for longer than he likes;
+ * root's, as a volume of a container is, will do where not everybody writes.
+ */
+static bool may_be_made_below(const struct stat *st)
+{
+	return st->st_uid == geteuid() ||
+	    (st->st_uid == 0 && (st->st_mode & S_IWOTH) == 0);
+}
 
 static enum fault check(const struct stat *st, const char *path,
     struct why *why)
@@ -31,6 +42,12 @@ static enum fault check(const struct stat *st, const char *path,
 		    shown);
 	else if (!S_ISDIR(st->st_mode))
 		why_set(why, 0, "the keyring is not a directory: rm %s", shown);
+	else if (st->st_uid != geteuid() && may_be_made_below(st) &&
+	    access(path, W_OK) == 0)
+		why_set(why, 0,
+		    "the keyring belongs to %s: name %s/keyring instead, "
+		    "which the helper makes",
+		    ids_user(st->st_uid).text, shown);
 	else if (st->st_uid != geteuid())
 		why_set(why, 0, "the keyring belongs to %s: chown %s %s",
 		    ids_user(st->st_uid).text, ids_owner(geteuid()).text,
@@ -66,7 +83,6 @@ static int sync_parent(int parent)
 	return err;
 }
 
-/* In somebody else's directory a name is not ours for longer than he likes. */
 static enum fault make(int parent, const char *name, const char *path,
     struct why *why)
 {
@@ -76,16 +92,20 @@ static enum fault make(int parent, const char *name, const char *path,
 
 	if (fstat(parent, &st) != 0)
 		return cannot(errno, path, why);
-	if (st.st_uid != geteuid()) {
+	err = EACCES;
+	if (may_be_made_below(&st))
+		err = mkdirat(parent, name, 0700) == 0 ? 0 : errno;
+	if (err == EACCES) {
 		attr_plain(span_of(path), shown, sizeof(shown));
 		why_set(why, 0,
-		    "the keyring is missing and its parent is not ours: "
-		    "install -d -m 700 -o %s %s",
-		    ids_owner(geteuid()).text, shown);
+		    "the keyring is missing and its parent is not ours: name "
+		    "one that %s may write to, or, as root: install -d -m 700 "
+		    "-o %s %s",
+		    ids_user(geteuid()).text, ids_owner(geteuid()).text, shown);
 		return FAULT_UNSAFE;
 	}
-	if (mkdirat(parent, name, 0700) != 0)
-		return errno == EEXIST ? FAULT_NONE : cannot(errno, path, why);
+	if (err != 0)
+		return err == EEXIST ? FAULT_NONE : cannot(err, path, why);
 	err = sync_parent(parent);
 	return err == 0 ? FAULT_NONE : cannot(err, path, why);
 }
@@ -136,6 +156,9 @@ static enum fault open_last(int parent, const char *name, const char *path,
 	}
 	fault = fstat(fd, &st) != 0 ? cannot(errno, path, why) :
 				      check(&st, path, why);
+	if (fault == FAULT_UNSAFE && st.st_uid == geteuid() &&
+	    !safefile_keeps_modes(fd))
+		safefile_say_modeless(path, why);
 	if (fault != FAULT_NONE) {
 		(void)close(fd);
 		return fault;

@@ -81,9 +81,15 @@ static enum fault check_file(const struct lock *lock, const char *dir,
 
 	if (fstat(lock->fd, &st) != 0)
 		return failed(errno, dir, why);
-	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && !lock->is_shared &&
-	    fchmod(lock->fd, 0600) == 0)
-		st.st_mode = (st.st_mode & S_IFMT) | 0600;
+	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && !lock->is_shared) {
+		(void)fchmod(lock->fd, 0600);
+		if (fstat(lock->fd, &st) != 0)
+			return failed(errno, dir, why);
+		if ((st.st_mode & 0177) != 0) {
+			safefile_say_modeless(dir, why);
+			return FAULT_UNSAFE;
+		}
+	}
 	return safefile_check(&st, dir, LOCK_LEAF, why);
 }
 

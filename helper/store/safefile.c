@@ -320,6 +320,35 @@ static enum fault make_file(int dirfd, struct safefile_tmp *tmp,
 			      failed(errno, "cannot make a file", why);
 }
 
+bool safefile_keeps_modes(int dirfd)
+{
+	struct safefile_tmp tmp = { .fd = -1 };
+	struct why unsaid;
+	bool keeps = true;
+	struct stat st;
+
+	if (make_file(dirfd, &tmp, &unsaid) != FAULT_NONE)
+		return true;
+	if (fstat(tmp.fd, &st) == 0)
+		keeps = (st.st_mode & 0177) == 0;
+	safefile_abandon(dirfd, &tmp);
+	return keeps;
+}
+
+void safefile_say_modeless(const char *dir, struct why *why)
+{
+	const struct ids_text owner = ids_owner(geteuid());
+	char shown[SHOWN_DIR_BYTES];
+
+	attr_plain(span_of(dir), shown, sizeof(shown));
+	why_set(why, 0,
+	    "the file system of %s keeps no modes, so that chmod changes "
+	    "nothing: mount it with uid=%s,dir_mode=0700,file_mode=0600 (cifs) "
+	    "or uid=%s,dmask=0077,fmask=0177 (vfat, exfat, ntfs3), or name "
+	    "another folder",
+	    shown, owner.text, owner.text);
+}
+
 enum fault safefile_make(int dirfd, off_t size, struct safefile_tmp *tmp_out,
     struct why *why)
 {

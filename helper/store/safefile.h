@@ -64,6 +64,16 @@ enum fault safefile_read_outside(const char *path, size_t max_bytes,
 enum fault safefile_random(void *out, size_t n, struct why *why) MUST_CHECK;
 
 /*
+ * safefile_keeps_modes - whether a file made below dirfd has the mode that it
+ * was made with, which CIFS and vfat do not care for; true where none can be
+ * made
+ *
+ * safefile_say_modeless - what to do then
+ */
+bool safefile_keeps_modes(int dirfd) MUST_CHECK;
+void safefile_say_modeless(const char *dir, struct why *why);
+
+/*
  * The steps of a replacement.  safefile_make opens a new file ".tmp-..."
  * (0600 whatever the umask) and reserves size bytes; safefile_put writes,
  * cuts, fsyncs, closes, renames to leaf and fsyncs the directory.  A

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Systems that keep things elsewhere, or do not have them."""
 
+import os
 import subprocess
 
+import paths
 import pytest
 
 from bed_helper import ROOT
@@ -74,3 +76,88 @@ def test_a_system_without_authorities_is_told_what_to_install(elsewhere,
     answer = helper.ask("sign-in", account=JO)
     assert "install the package ca-certificates" in answer["text"]
     assert "ca_file" not in answer["text"]
+
+
+CONTAINER_UID, VOLUME_GROUP = 1000680000, 2000
+
+
+def in_container(helper, keyring, socket):
+    """As a container of no user's runs it: volumes of root and a group."""
+    for name in ("data", "sockets"):
+        os.makedirs(helper.path(name), exist_ok=True)
+        os.chown(helper.path(name), 0, VOLUME_GROUP)
+        os.chmod(helper.path(name), 0o2775)
+    helper.keyring, helper.socket, helper.sockets = keyring, socket, [socket]
+    helper.argv = lambda: [
+        "setpriv", f"--reuid={CONTAINER_UID}", "--regid=0",
+        f"--groups={VOLUME_GROUP}", str(paths.program("mailtokend")),
+        "--config", helper.config, "--keyring", keyring, "--listen", socket]
+
+
+def test_a_uid_without_a_name_works_in_volumes_of_root(root, helper):
+    """Case 69: the example of mailtokend(8)."""
+    keyring = helper.path("data", "keyring")
+    socket = helper.path("sockets", "mailtoken", "socket")
+    in_container(helper, keyring, socket)
+    helper.start()
+    with helper.connect() as line:
+        shown = line.send("sign-in", account=JO).next()
+        helper.idp.approve(shown["user-code"], JO)
+        assert line.rest()[-1]["result"] == "ok"
+    assert helper.record()["account"] == JO
+    for path, mode in ((keyring, 0o700), (os.path.dirname(socket), 0o755)):
+        found = os.stat(path)
+        assert found.st_uid == CONTAINER_UID
+        assert found.st_mode & 0o777 == mode
+
+
+def test_a_uid_without_a_name_is_told_what_it_can_do(root, helper):
+    """Case 69: it cannot chown."""
+    data, sockets = helper.path("data"), helper.path("sockets")
+    in_container(helper, data, f"{sockets}/mailtoken/socket")
+    helper.start()
+    text = helper.ask("token", account=JO, server="localhost")["text"]
+    assert f"{data}/keyring instead" in text and "chown" not in text
+    helper.stop()
+    in_container(helper, f"{data}/keyring", f"{sockets}/socket")
+    helper.launch()
+    assert helper.wait() == 1
+    assert f"listen on {sockets}/mailtoken/socket" in helper.log()
+
+
+MODELESS = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+int fstat(int fd, struct stat *st)
+{
+	int (*real)(int, struct stat *) = dlsym(RTLD_NEXT, "fstat");
+	int status = real(fd, st);
+
+	if (status == 0 && (S_ISDIR(st->st_mode) ? getenv("DIR_MODE") != NULL :
+		S_ISREG(st->st_mode)))
+		st->st_mode |= 0055;
+	return status;
+}
+"""
+
+
+@pytest.mark.parametrize("folders", [True, False])
+def test_a_file_system_without_modes_is_named_with_its_options(
+        root, helper, folders):
+    """As CIFS and vfat: chmod succeeds and changes nothing."""
+    library = helper.path("modeless.so")
+    build = subprocess.run(["cc", "-shared", "-fPIC", "-xc", "-", "-ldl",
+                            "-o", library], input=MODELESS, text=True,
+                           check=False)
+    if build.returncode:
+        pytest.skip("no compiler here")
+    more = ["DIR_MODE=1"] if folders else []
+    helper.start(before=["env", f"LD_PRELOAD={library}", *more])
+    text = helper.ask("token", account=JO, server="localhost")["text"]
+    assert f"the file system of {helper.keyring} keeps no modes" in text
+    assert "dir_mode=0700,file_mode=0600 (cifs)" in text
+    assert "chmod 700" not in text
+    assert [n for n in os.listdir(helper.keyring) if n != ".lock"] == []
