@@ -34,10 +34,12 @@ class Liar:
         self._answer = idp.answer
         self.kept = set()               # all secrets that were repeated
         self.turn = None                # form, endpoint -> Answer or None
+        self.basic = ""                 # of the last Authorization field
         idp.answer = self._lie
 
     def _lie(self, request):
         form = dict(urllib.parse.parse_qsl(request.body.decode()))
+        self.basic = request.headers.get("authorization", " ").split(" ")[1]
         lie = self.turn(form, request.endpoint) if self.turn else None
         return lie if lie is not None else self._answer(request)
 
@@ -277,6 +279,28 @@ def test_an_application_whose_secret_is_repeated(helper, idp, liar, source):
             form[source], kind)
         answers.append(helper.ask("refresh", account=JO))
         assert HIDDEN in answers[-1]["text"], answers[-1]
+    nothing_in(seen_of(helper, answers), liar)
+
+
+def test_a_client_whose_authorization_field_is_repeated(helper, idp, liar):
+    """As the server got it, and as it reads it."""
+    liar.kept.add(with_secret(helper, idp))
+    for i in range(2):
+        account = f"case{i}@example.org"
+        helper.seed(account, age=4000,
+                    seeded=idp.seed(account, client_id="mail-web"))
+    helper.start()
+
+    def turn(form, endpoint):
+        if not liar.basic:
+            return Answer({"error": "invalid_client"}, 401)
+        text = liar.basic if kind == "base64" else idp.client_secret
+        return Answer({w: f"{MARK} {text}" for w in WORDS}, 400)
+
+    liar.turn, answers = turn, []
+    for i, kind in enumerate(("base64", "plain")):
+        answers.append(helper.token(f"case{i}@example.org"))
+        assert liar.basic and HIDDEN in answers[-1]["text"], answers[-1]
     nothing_in(seen_of(helper, answers), liar)
 
 
