@@ -7,8 +7,8 @@
 #include "oauth/foreign.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
+#include "oauth/provider.h"
 #include "oauth/reply_impl.h"
 
 /* What sasl-xoauth2 and mutt_oauth2.py use where nothing else is said. */
@@ -64,35 +64,12 @@ static enum fault find(const struct sources *sources, const char *name,
 	    sources->why);
 }
 
-/* What samples have where a value is to be written. */
-static bool is_placeholder(struct span text)
-{
-	static const char *const begin[] = { "your_", "your-", "your ", "<" };
-	static const char *const within[] = { "goes here", "goes_here",
-		"goes-here", "00000000-1111-2222-3333-444444444444",
-		"00000000-0000-0000-0000-000000000000" };
-	size_t i, at, n;
-
-	for (i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
-		n = strlen(begin[i]);
-		if (text.n >= n && strncasecmp(text.p, begin[i], n) == 0)
-			return true;
-	}
-	for (i = 0; i < sizeof(within) / sizeof(within[0]); i++) {
-		n = strlen(within[i]);
-		for (at = 0; at + n <= text.n; at++)
-			if (strncasecmp(text.p + at, within[i], n) == 0)
-				return true;
-	}
-	return span_is(text, "...");
-}
-
 static enum fault find_own(const struct sources *sources, const char *name,
     struct span *text_out)
 {
 	enum fault fault = find(sources, name, text_out);
 
-	if (fault != FAULT_NONE || !is_placeholder(*text_out))
+	if (fault != FAULT_NONE || !provider_is_placeholder(*text_out))
 		return fault;
 	why_set(sources->why, 0,
 	    "its %s is still the placeholder of a sample: write the real one "

@@ -7,6 +7,7 @@
 #include "oauth/provider.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "oauth/assertion.h"
 #include "oauth/provider_impl.h"
@@ -209,6 +210,29 @@ static bool is_uri(const char *value)
 	    strchr(value, '#') == NULL;
 }
 
+bool provider_is_placeholder(struct span text)
+{
+	static const char *const begin[] = { "your_", "your-", "your ", "<" };
+	static const char *const within[] = { "goes here", "goes_here",
+		"goes-here", "00000000-1111-2222-3333-444444444444",
+		"55555555-6666-7777-8888-999999999999",
+		"00000000-0000-0000-0000-000000000000" };
+	size_t i, at, n;
+
+	for (i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
+		n = strlen(begin[i]);
+		if (text.n >= n && strncasecmp(text.p, begin[i], n) == 0)
+			return true;
+	}
+	for (i = 0; i < sizeof(within) / sizeof(within[0]); i++) {
+		n = strlen(within[i]);
+		for (at = 0; at + n <= text.n; at++)
+			if (strncasecmp(text.p + at, within[i], n) == 0)
+				return true;
+	}
+	return span_is(text, "...");
+}
+
 /* What is wrong with a value, in words behind the key's name; or NULL. */
 static const char *complaint(enum value_form form, const char *value)
 {
@@ -276,7 +300,9 @@ static enum fault set_string(struct provider *provider, const char *key,
 		why_set(why, 0, "provider '%s': unknown key", provider->name);
 		return FAULT_NOT_FOUND;
 	}
-	text = complaint(strings[i].form, value);
+	text = provider_is_placeholder(span_of(value)) ?
+	    "is still the placeholder of a sample: write the real one" :
+	    complaint(strings[i].form, value);
 	return text != NULL ? provider_bad(provider, key, text, why) :
 			      provider_put(slot_at(provider, i), value);
 }

@@ -135,6 +135,10 @@ enum fault provider_add_server(struct provider *provider, const char *server,
 enum fault provider_add_extra(struct provider *provider, const char *name,
     const char *value, struct why *why) MUST_CHECK;
 
+/* provider_is_placeholder - whether text is what samples have where a value is
+ * to be written: "CLIENT_ID_GOES_HERE", "YOUR_...", "...", ids of digits */
+bool provider_is_placeholder(struct span text);
+
 /* provider_set_secret - takes a copy; an empty one is as none. */
 enum fault provider_set_secret(struct provider *provider,
     const struct secret *secret) MUST_CHECK;

@@ -706,3 +706,31 @@ def test_check_says_whether_a_file_is_good(helper):
     helper.launch()
     assert helper.wait() == 1
     helper.wait_log(f"{helper.config}:2: ")
+
+
+def test_the_untouched_sample_is_not_called_good(root, helper):
+    """What stands where a value is to be written is named, with its line."""
+    sample = Path(__file__).resolve().parents[2] / "packaging/mailtoken.conf"
+    text = sample.read_text()
+    write_file(helper.config, text)
+    line = 1 + text[:text.index("\n    client_id")].count("\n") + 1
+    said = f"{helper.config}:{line}: provider 'microsoft': client_id is still"
+    run = subprocess.run([*helper.argv(), "--check"], capture_output=True,
+                         text=True, timeout=DEADLINE_S, check=False)
+    assert run.returncode == 1
+    assert said in run.stdout + run.stderr
+    helper.start()
+    helper.wait_log("client_id is still the placeholder")
+    answer = helper.ask("sign-in", account=JO, provider="microsoft")
+    assert answer["result"] == "config-error" and said in answer["text"]
+
+
+@pytest.mark.parametrize("value", ["CLIENT_ID_GOES_HERE", "your_client_id",
+                                   "<client id>", "..."])
+def test_a_placeholder_of_a_block_is_named(helper, value):
+    helper.configure(client_id=value)
+    helper.seed()
+    helper.start()
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert "client_id is still the placeholder of a sample" in answer["text"]
