@@ -160,6 +160,7 @@ static enum fault take_all(const json_t *object, const char *issuer,
 		    &found->device_authorization_endpoint },
 		{ "revocation_endpoint", &found->revocation_endpoint },
 		{ "registration_endpoint", &found->registration_endpoint },
+		{ "userinfo_endpoint", &found->userinfo_endpoint },
 	};
 	enum fault fault;
 	size_t i;
@@ -213,6 +214,7 @@ void discovery_drop(struct discovery *discovery)
 	free(discovery->device_authorization_endpoint);
 	free(discovery->revocation_endpoint);
 	free(discovery->registration_endpoint);
+	free(discovery->userinfo_endpoint);
 	free(discovery->scopes_supported);
 	memset(discovery, 0, sizeof(*discovery));
 }

@@ -25,6 +25,7 @@ struct discovery {
 	char *device_authorization_endpoint;
 	char *revocation_endpoint;
 	char *registration_endpoint;
+	char *userinfo_endpoint;
 	char *scopes_supported; /* words with blanks between them */
 	bool returns_iss;	/* RFC 9207 section 3 */
 	enum secret_way secret_way;

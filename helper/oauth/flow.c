@@ -59,6 +59,8 @@ void flow_free(struct flow *flow)
 	if (flow->end != NULL)
 		event_free(flow->end);
 	buf_drop(&flow->form);
+	reply_token_drop(flow->signed_in);
+	free(flow->signed_in);
 	free(flow->host);
 	free(flow);
 }
@@ -313,6 +315,8 @@ void flow_tell_tokens(struct flow *flow, const struct http_answer *answer)
 	token.by_basic = flow_is_basic(flow);
 	flow->kept = token.refresh_token != NULL ? &token : NULL;
 	/* Some say "error" with status 200, and a few beside good tokens. */
+	if (fault == FAULT_NONE && flow_ask_who(flow, &token))
+		return;
 	if (fault == FAULT_NONE)
 		flow_tell(flow, &event);
 	else if (flow_refused(flow, answer, &error) || !flow_succeeded(answer))

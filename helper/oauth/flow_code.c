@@ -281,6 +281,7 @@ static void code_drop(struct flow *flow)
 static const struct flow_grant code_grant = {
 	.answered = flow_tell_tokens,
 	.drop = code_drop,
+	.signs_in = true,
 };
 
 enum fault flow_code_paste(struct flow *flow, struct span text, struct why *why)

@@ -274,6 +274,7 @@ static void device_drop(struct flow *flow)
 static const struct flow_grant device_grant = {
 	.answered = device_answered,
 	.drop = device_drop,
+	.signs_in = true,
 };
 
 /*

@@ -20,6 +20,7 @@ struct flow_grant {
 	/* wipe and free what is the grant's own, not the flow itself; NULL:
 	 * nothing is */
 	void (*drop)(struct flow *flow);
+	bool signs_in; /* a person does, so it matters who it was */
 };
 
 enum flow_client {
@@ -34,11 +35,12 @@ struct flow {
 	struct http_exchange *exchange;
 	struct reply_token *kept; /* a refresh token in an answer that is of no
 				     use otherwise, or NULL */
-	bool patient;		  /* see struct http_request */
-	enum flow_client client;  /* how it names itself in the form */
-	bool basic;		  /* the secret goes by HTTP Basic */
-	bool guessed;		  /* ... or not, and nothing told which */
-	const char *url;	  /* what was sent last, and where */
+	struct reply_token *signed_in; /* while it is asked who did */
+	bool patient;		       /* see struct http_request */
+	enum flow_client client;       /* how it names itself in the form */
+	bool basic;		       /* the secret goes by HTTP Basic */
+	bool guessed;		       /* ... or not, and nothing told which */
+	const char *url;	       /* what was sent last, and where */
 	struct buf form;
 	const char *endpoint; /* what is asked, in words */
 	char *host;	      /* its host */
@@ -97,6 +99,15 @@ void flow_tell_fault(struct flow *flow, enum fault fault);
 
 /* flow_tell_tokens - the last event, from the answer of a token endpoint. */
 void flow_tell_tokens(struct flow *flow, const struct http_answer *answer);
+
+/*
+ * flow_ask_who - where the tokens of a sign-in do not say who it was, and the
+ * issuer's metadata has a userinfo endpoint, ask there; whatever comes of
+ * that, FLOW_TOKENS is told in the end (OpenID Connect Core 1.0 section 5.3)
+ *
+ * token  in/out: taken (all zero then) when true is returned
+ */
+bool flow_ask_who(struct flow *flow, struct reply_token *token);
 
 /* flow_asked - what answer answers; valid as long as answer. */
 struct reply_asked flow_asked(const struct flow *flow,

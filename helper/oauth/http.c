@@ -190,7 +190,7 @@ static bool add_headers(struct http_exchange *exchange, enum http_method method)
 {
 	return add_header(exchange, "Accept: application/json") &&
 	    add_header(exchange, "Expect:") &&
-	    (method == HTTP_GET ||
+	    (method == HTTP_GET || method == HTTP_GET_BEARER ||
 		add_header(exchange,
 		    method == HTTP_POST_JSON ?
 			"Content-Type: application/json" :
@@ -218,6 +218,13 @@ static CURLcode set_request(struct http_exchange *exchange,
 		code = curl_easy_setopt(easy, CURLOPT_USERPWD, request->basic);
 	if (code || request->method == HTTP_GET)
 		return code;
+	if (request->method == HTTP_GET_BEARER) {
+		code = curl_easy_setopt(easy, CURLOPT_HTTPAUTH,
+		    (long)CURLAUTH_BEARER);
+		return code ? code :
+			      curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER,
+				  exchange->sent.p);
+	}
 	code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,
 	    (long)exchange->sent.n);
 	if (!code)

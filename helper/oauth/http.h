@@ -39,7 +39,8 @@ enum http_trouble {
 enum http_method {
 	HTTP_POST_FORM, /* application/x-www-form-urlencoded */
 	HTTP_POST_JSON,
-	HTTP_GET
+	HTTP_GET,
+	HTTP_GET_BEARER /* body is the token (RFC 6750 section 2.1) */
 };
 
 struct http_request {

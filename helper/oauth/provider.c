@@ -51,6 +51,7 @@ static const struct {
 	{ "proxy", AT(proxy), VALUE_TEXT },
 	{ NULL, AT(name), VALUE_TEXT },
 	{ NULL, AT(scopes_supported), VALUE_TEXT },
+	{ NULL, AT(userinfo_endpoint), VALUE_URL },
 	{ NULL, AT(covers), VALUE_TEXT },
 #undef AT
 };

@@ -60,6 +60,7 @@ struct provider {
 	char *device_authorization_endpoint;
 	char *revocation_endpoint;
 	char *registration_endpoint;
+	char *userinfo_endpoint; /* of the issuer's metadata only */
 	char *client_id;
 	struct secret *client_secret;
 	int64_t client_secret_expires_s; /* unix seconds; 0: not said */

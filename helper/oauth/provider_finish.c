@@ -243,6 +243,8 @@ static enum fault add_found(struct provider *provider,
 	    fill(&provider->revocation_endpoint, found->revocation_endpoint) ||
 	    fill(&provider->registration_endpoint,
 		found->registration_endpoint) ||
+	    provider_put(&provider->userinfo_endpoint,
+		found->userinfo_endpoint) ||
 	    provider_put(&provider->scopes_supported, found->scopes_supported))
 		return FAULT_NOMEM;
 	return FAULT_NONE;

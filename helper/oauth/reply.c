@@ -154,6 +154,7 @@ void reply_token_drop(struct reply_token *token)
 	free(token->scope);
 	free(token->identity);
 	free(token->misnamed);
+	free(token->subject);
 	memset(token, 0, sizeof(*token));
 }
 

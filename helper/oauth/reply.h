@@ -30,6 +30,7 @@ struct reply_token {
 					   preferred_username, upn,
 					   unique_name), separated by blanks,
 					   each once; NULL: none */
+	char *subject;		      /* of an id_token; NULL: none */
 	char *misnamed;		      /* one that is no account's name, as
 					   JSON, cut; NULL: none, or there
 					   is an identity */
@@ -88,6 +89,13 @@ void reply_setup(void);
 enum fault reply_token_parse(struct span body, const struct reply_asked *asked,
     struct reply_token *token_out, struct why *why) MUST_CHECK;
 void reply_token_drop(struct reply_token *token);
+
+/*
+ * reply_userinfo - identity and misnamed of token from what the userinfo
+ * endpoint answered (OpenID Connect Core 1.0 section 5.3); as they were when
+ * that is of no use, as one about another subject is
+ */
+void reply_userinfo(struct span body, struct reply_token *token);
 
 /* reply_device_parse - likewise. */
 enum fault reply_device_parse(struct span body, const struct reply_asked *asked,

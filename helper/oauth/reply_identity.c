@@ -131,7 +131,7 @@ enum fault reply_identity(const json_t *answer, const struct reply_asked *asked,
 {
 	struct buf json = BUF_INIT(REPLY_BODY_MAX_BYTES);
 	json_t *claims = NULL;
-	struct span id_token, payload;
+	struct span id_token, payload, subject;
 	enum fault fault;
 
 	if (reply_string(answer, "id_token", &id_token, NULL) != FAULT_NONE ||
@@ -146,9 +146,40 @@ enum fault reply_identity(const json_t *answer, const struct reply_asked *asked,
 	if (fault)
 		goto out;
 	fault = collect(claims, token);
+	if (!fault &&
+	    reply_string(claims, "sub", &subject, NULL) == FAULT_NONE &&
+	    subject.n > 0) {
+		token->subject = strdup(subject.p);
+		fault = token->subject != NULL ? FAULT_NONE : FAULT_NOMEM;
+	}
 out:
 	json_decref(claims);
 	buf_drop(&json);
 	/* An id_token that cannot be read tells nobody's name. */
 	return fault == FAULT_NOMEM ? FAULT_NOMEM : FAULT_NONE;
+}
+
+void reply_userinfo(struct span body, struct reply_token *token)
+{
+	const struct reply_asked asked = { { NULL, 0 }, token->access_token };
+	struct reply_token found = { 0 };
+	json_t *claims = NULL;
+	struct span subject;
+	char *name;
+
+	if (reply_answer(body, &asked, &claims, NULL) == FAULT_NONE &&
+	    reply_string(claims, "sub", &subject, NULL) == FAULT_NONE &&
+	    (token->subject == NULL || span_is(subject, token->subject)) &&
+	    collect(claims, &found) == FAULT_NONE) {
+		name = found.identity;
+		found.identity = token->identity;
+		token->identity = name;
+		if (name != NULL || found.misnamed != NULL) {
+			name = found.misnamed;
+			found.misnamed = token->misnamed;
+			token->misnamed = name;
+		}
+	}
+	json_decref(claims);
+	reply_token_drop(&found);
 }

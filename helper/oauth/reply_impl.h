@@ -79,8 +79,8 @@ int64_t reply_seconds(const json_t *object, const char *name,
 void reply_words(struct span text, char *out, size_t out_bytes);
 
 /*
- * reply_identity - identity and misnamed of token from the id_token of answer;
- * none when it cannot be read.  FAULT_NOMEM.
+ * reply_identity - identity, subject and misnamed of token from the id_token of
+ * answer; none when it cannot be read.  FAULT_NOMEM.
  */
 enum fault reply_identity(const json_t *answer, const struct reply_asked *asked,
     struct reply_token *token) MUST_CHECK;

@@ -76,8 +76,10 @@ class About:
                           headers={"WWW-Authenticate":
                                    'Bearer error="invalid_token"'})
         user = entry.grant.user
-        return Answer({"sub": user, "email": user, "name": user,
-                       "preferred_username": user, **entry.grant.claims})
+        data = {"sub": store.subject(user), "email": user, "name": user,
+                "preferred_username": user, **entry.grant.claims,
+                **self.store.settings.userinfo}
+        return Answer({k: v for k, v in data.items() if v is not None})
 
     def revoke(self, request):
         """POST /revoke (RFC 7009)."""

@@ -275,7 +275,7 @@ class Oauth(About):
     def _id_token(self, grant, nonce):
         now = int(self.store.now())
         claims = {"iss": self._issuer(grant.tenant), "aud": grant.client_id,
-                  "sub": hashlib.sha256(grant.user.encode()).hexdigest()[:24],
+                  "sub": store.subject(grant.user),
                   "iat": now, "exp": now + 3600, "email": grant.user,
                   "preferred_username": grant.user}
         if nonce:

@@ -45,6 +45,7 @@ class Settings:
     device_variants: tuple = ()     # see oauth.device_answer
     id_token: bool = True
     iss_in_redirect: bool = False   # RFC 9207
+    userinfo: dict = field(default_factory=dict)   # changes; None drops
     revoke_needs_client: bool = True
     discovery: dict = field(default_factory=dict)  # changes; None drops
     register_closed: bool = False   # RFC 7591: nobody may
@@ -135,6 +136,11 @@ class Seeded:
     access_token: str
     expires: int
     grant: Grant
+
+
+def subject(user):
+    """What stands for a user in claims."""
+    return hashlib.sha256(user.encode()).hexdigest()[:24]
 
 
 def make_token(length, alphabet=BASE64URL):
