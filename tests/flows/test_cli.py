@@ -762,7 +762,7 @@ def test_who_may_not_write_to_the_socket_is_told_the_group_to_be_in(home):
         run = at_home(home, ["setpriv", "--reuid=65534", "--regid=65534",
                              "--clear-groups", str(home.parent / "mailtoken"),
                              "--socket", str(path), "token", "a@b"])
-    assert run.returncode == 75
+    assert run.returncode == 77
     assert (f"no permission for user nobody to reach the helper at {path}: "
             'Permission denied: run "usermod -aG mail nobody" and start the '
             "program anew, from a new login") in run.stderr
