@@ -193,5 +193,10 @@ enum fault config_secret_line(const struct config_part *part, const char *key,
 		    "provider '%s': %s: %s has more than one line; keep the "
 		    "secret alone: a line end after it and nothing else",
 		    part->block->title, key, file);
+	if (provider_is_placeholder(buf_span(out)))
+		return config_bad(part, key,
+		    "provider '%s': %s: %s still has the placeholder of a "
+		    "sample: write the real secret into it",
+		    part->block->title, key, file);
 	return FAULT_NONE;
 }

@@ -213,7 +213,7 @@ static bool is_uri(const char *value)
 
 bool provider_is_placeholder(struct span text)
 {
-	static const char *const begin[] = { "your_", "your-", "your ", "<" };
+	static const char *const begin[] = { "your_", "your-", "your " };
 	static const char *const within[] = { "goes here", "goes_here",
 		"goes-here", "00000000-1111-2222-3333-444444444444",
 		"55555555-6666-7777-8888-999999999999",
@@ -231,7 +231,8 @@ bool provider_is_placeholder(struct span text)
 			if (strncasecmp(text.p + at, within[i], n) == 0)
 				return true;
 	}
-	return span_is(text, "...");
+	return span_is(text, "...") ||
+	    (text.n > 1 && text.p[0] == '<' && text.p[text.n - 1] == '>');
 }
 
 /* What is wrong with a value, in words behind the key's name; or NULL. */

@@ -377,7 +377,9 @@ def test_check_tells_every_bad_block(helper):
     ("", "is empty"), ("\n", "is empty"),
     ("\ufeffsecret\n", "byte order mark"),
     ("secret\n\n", "more than one line"),
-    ("se\ncret", "more than one line")])
+    ("se\ncret", "more than one line"),
+    ("YOUR_CLIENT_SECRET\n", "placeholder"),
+    ("<client secret>", "placeholder")])
 def test_what_an_editor_left_in_a_secret_file_is_said(helper, content, says):
     secret = with_secret(helper)
     write_file(secret, content, 0o600)
