@@ -7,6 +7,7 @@ tests are skipped.
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,8 @@ STEPS_MAX = 20
 def failing_from(bed, account, first):
     """What is answered while getrandom fails from its n-th call on."""
     old = bed.seed(account, age=4000).refresh_token
+    if "keyring_key" in Path(bed.config).read_text():
+        assert bed.ask("rekey", account=account)["result"] == "ok"
     with Tracer(bed, f"getrandom:error=EIO:when={first}+"):
         answer = bed.token(account)
         assert is_alive(bed), bed.log()
@@ -65,6 +68,7 @@ def test_no_nonce_is_used_twice(root, helper, idp):
     for n in range(2):
         account = f"{n}@example.org"
         helper.seed(account, age=4000)
+        assert helper.ask("rekey", account=account)["result"] == "ok"
         assert helper.token(account)["result"] == "ok"
         nonces.add(helper.record(account)["nonce"])
         # A state is noted without room that was made before.
