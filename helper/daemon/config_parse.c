@@ -53,6 +53,14 @@ static enum fault refuse(const struct parser *p, const char *what)
 	return FAULT_CONFIG_ERROR;
 }
 
+static enum fault refuse_old(const struct parser *p)
+{
+	return refuse(p,
+	    "this is not how it is written: write keyword value, without =, "
+	    "braces, commas and single quotes, and indent what belongs to a "
+	    "provider or account (mailtoken.conf(5), FORMAT)");
+}
+
 static char here(const struct parser *p)
 {
 	return p->rest.n > 0 ? p->rest.p[0] : '\n';
@@ -137,11 +145,7 @@ static enum fault next_word(struct parser *p, bool *found_out)
 	if (fault == FAULT_NONE)
 		fault = buf_fault(&p->word);
 	if (fault == FAULT_NONE && *found_out && is_old(p))
-		return refuse(p,
-		    "this is not how it is written: write keyword value, "
-		    "without =, braces, commas and single quotes, and indent "
-		    "what belongs to a provider or account (mailtoken.conf(5), "
-		    "FORMAT)");
+		return refuse_old(p);
 	return fault;
 }
 
@@ -368,6 +372,8 @@ static enum fault refuse_keyword(const struct parser *p, enum config_kind kind)
 	const char *word = p->word.p;
 	struct span near = near_word(span_of(word), keys_of_one_value[kind]);
 
+	if (strchr(word, '=') != NULL || strcmp(word, "//") == 0)
+		return refuse_old(p);
 	if (kind != CONFIG_TOP && is_of(CONFIG_TOP, word))
 		return refuse(p,
 		    "this keyword is a general one; begin its line at the "

@@ -150,7 +150,7 @@ enum fault provider_set_secret(struct provider *provider,
  * endpoint and a client id are there, that the flow can work
  *
  * A profile defined by its endpoints alone asks for "openid email
- * offline_access" unless scope says otherwise (scope = '' sends none): who
+ * offline_access" unless scope says otherwise (scope "" sends none): who
  * signed in, and a refresh token; with client credentials for nothing.  With
  * no protocols at all (default_protocols NULL) it is all three.  Without a
  * flow it is the preset's, else device, browser or client-credentials,

@@ -57,7 +57,7 @@ def test_each_outcome_has_its_code_and_sentence(helper, host, word, code,
 
 def test_a_configuration_error_names_file_and_line(helper, host):
     """Case 18."""
-    where = "/etc/mailtoken/mailtoken.conf:12: no such key 'tennant'"
+    where = "/etc/mailtoken/mailtoken.conf:12: no such keyword 'tennant'"
     helper.add("fault", word="config-error", text=where)
     assert where in failed(host, sasl.CONFIGERR)
 

@@ -282,6 +282,10 @@ static void another_grammar_is_told_in_a_sentence(void **state)
 		"allow ={ 'x' }",
 		"provider 'x' {",
 		"provider x {",
+		"allow='x'",
+		"allow={'x'}",
+		"keyring=/a",
+		"// c",
 		"include('/a')",
 		"/* c */",
 		"keyring = /a",
@@ -387,6 +391,24 @@ static void accounts_are_checked_with_their_line(void **state)
 	bad("account *\n token_of b\n", 2, "without token_of");
 	bad("account *@x\n token_of b@x\n", 2, "without token_of");
 	config_release(good("account *@x\n token_of b@x\naccount b@x\n"));
+}
+
+static void words_may_stand_in_quotes(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	config = good("keyring \"/a b # \\\"\\\\\" # \"c\n");
+	assert_string_equal(config->keyring, "/a b # \"\\");
+	config_release(config);
+	config = good("keyring /${HOME}/\\a'b#c=\n");
+	assert_string_equal(config->keyring, "/${HOME}/\\a'b#c=");
+	config_release(config);
+	config = good("provider x\n" ENDPOINTS
+		      "# no end\n\n\tscope \"\"\n \tproxy \"\"\n");
+	assert_string_equal(config_provider(config, "x")->scope, "");
+	assert_string_equal(config_provider(config, "x")->proxy, "");
+	config_release(config);
 }
 
 static void crlf_files_and_comments_everywhere_are_read(void **state)
@@ -687,6 +709,7 @@ int main(void)
 		cmocka_unit_test(nothing_may_stand_twice),
 		cmocka_unit_test(values_are_checked_with_their_line),
 		cmocka_unit_test(accounts_are_checked_with_their_line),
+		cmocka_unit_test(words_may_stand_in_quotes),
 		cmocka_unit_test(crlf_files_and_comments_everywhere_are_read),
 		cmocka_unit_test(odd_files_are_refused),
 		cmocka_unit_test(includes_are_read_and_their_lines_named),
