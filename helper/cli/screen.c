@@ -20,6 +20,7 @@
 #include "wire/attr.h"
 
 #define SENTENCE_MAX_BYTES 2048
+#define LINE_MAX_BYTES	   (4 * 65536) /* the longest values in a row */
 #define PREFIX		   "mailtoken: "
 
 void screen_init(void)
@@ -164,20 +165,26 @@ void screen_cut(struct buf *out, struct span text, size_t columns)
 
 void screen_line(struct buf *out, const char *format, ...)
 {
-	char *line = NULL;
+	struct buf line = BUF_INIT(LINE_MAX_BYTES);
+	size_t room = 0;
 	va_list args;
+	char *p;
 	int n;
 
 	va_start(args, format);
-	n = vasprintf(&line, format, args);
+	n = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (n < 0) {
-		out->fault = FAULT_NOMEM;
-		return;
+	p = buf_space(&line, n < 0 ? SIZE_MAX : (size_t)n + 1, &room);
+	if (p == NULL || n < 0 || room <= (size_t)n) {
+		out->fault = p == NULL ? buf_fault(&line) : FAULT_TOO_BIG;
+	} else {
+		va_start(args, format);
+		(void)vsnprintf(p, room, format, args);
+		va_end(args);
+		screen_plain(out, (struct span){ p, (size_t)n });
+		buf_add_lit(out, "\n");
 	}
-	screen_plain(out, (struct span){ line, (size_t)n });
-	buf_add_lit(out, "\n");
-	free(line);
+	buf_drop(&line);
 }
 
 void screen_duration(struct buf *out, int64_t seconds)

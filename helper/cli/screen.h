@@ -50,8 +50,8 @@ size_t screen_width(struct span text);
  * least 4), filled up with blanks to columns. */
 void screen_cut(struct buf *out, struct span text, size_t columns);
 
-/* screen_line - append a formatted line, made harmless, and its end; never
- * with a secret, since the format passes through storage that is not wiped */
+/* screen_line - append a formatted line, made harmless, and its end; the
+ * first fault sticks to out */
 void screen_line(struct buf *out, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* screen_duration - append "42 min" or the like; "0 s" for less than 1. */

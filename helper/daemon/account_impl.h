@@ -34,7 +34,7 @@ enum trouble {
 	TROUBLE_CONFIG,
 	TROUBLE_ISSUER, /* the configuration names another one */
 	TROUBLE_RECORD, /* the keyring file cannot be used */
-	TROUBLE_UNREAD	/* ... nor even be read, for now */
+	TROUBLE_UNREAD	/* the disk did not give it when last asked */
 };
 
 struct account {

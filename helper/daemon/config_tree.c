@@ -34,8 +34,8 @@ static enum fault check_file(int fd, const char *path, uid_t owner,
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		why_set(why, 0, "%s: is no plain file; name one that is", path);
 	else if (st.st_uid != 0 && st.st_uid != owner)
-		why_set(why, 0, "%s: belongs to uid %lu: chown root %s", path,
-		    (unsigned long)st.st_uid, path);
+		why_set(why, 0, "%s: belongs to %s: chown root %s", path,
+		    ids_user(st.st_uid).text, path);
 	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		why_set(why, 0,
 		    "%s: group or others may write to it: chmod go-w %s", path,

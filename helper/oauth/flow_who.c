@@ -37,7 +37,7 @@ bool flow_ask_who(struct flow *flow, struct reply_token *token)
 	if (!flow->grant->signs_in || token->identity != NULL ||
 	    request.url == NULL)
 		return false;
-	flow->signed_in = malloc(sizeof(*token));
+	flow->signed_in = calloc(1, sizeof(*token));
 	if (flow->signed_in == NULL)
 		return false;
 	request.body = secret_reveal(token->access_token, "userinfo endpoint");

@@ -224,9 +224,9 @@ static bool is_exposed(const char *folder, const char *keyring, struct why *why)
 	attr_plain(span_of(folder), shown, sizeof(shown));
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
 		why_set(why, 0,
-		    "uid %lu owns %s, on the way to the keyring %s, and could "
-		    "put another in its place: chown root %s",
-		    (unsigned long)st.st_uid, shown, path, shown);
+		    "%s owns %s, on the way to the keyring %s, and could put "
+		    "another in its place: chown root %s",
+		    ids_user(st.st_uid).text, shown, path, shown);
 		return true;
 	}
 	/* With the sticky bit only the owner of what is there may move it. */

@@ -122,7 +122,7 @@ def test_a_uid_without_a_name_is_told_what_it_can_do(root, helper):
     in_container(helper, f"{data}/keyring", f"{sockets}/socket")
     helper.launch()
     assert helper.wait() == 1
-    assert f"listen on {sockets}/mailtoken/socket" in helper.log()
+    helper.wait_log(f"listen on {sockets}/mailtoken/socket")
 
 
 MODELESS = """

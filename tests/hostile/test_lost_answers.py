@@ -14,10 +14,10 @@ JO = "jo@example.org"
 
 
 def edit(helper):
-    """Another configuration file, whose next look is a second away."""
+    """Another configuration file, which is in force by then."""
     helper.configure("renew_idle 6d")
-    time.sleep(1.1)
-    helper.ask("version")
+    wait_for(lambda: helper.ask("version")["result"] == "ok" and
+             "changed=renew_idle" in helper.log(), what="the edited file")
 
 
 def elsewhere_and_back(helper):

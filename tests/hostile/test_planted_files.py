@@ -3,6 +3,7 @@
 sealed keyring, folders above the keyring, files of a configuration."""
 
 import os
+import pwd
 import stat
 import subprocess
 
@@ -72,7 +73,7 @@ def test_plain_records_are_sealed_at_the_first_start_with_a_key(helper):
     assert stat.S_IMODE(os.stat(mark(helper)).st_mode) == 0o600
     assert helper.token()["result"] == "ok"
     assert helper.token(HOLDER)["result"] == "ok"
-    assert "event=sealed" in helper.log()
+    helper.wait_log("event=sealed")
 
 
 def refused(helper, account):
@@ -145,7 +146,7 @@ def test_a_full_disk_puts_the_take_over_off(disk, helper):
     full.fill()
     helper.start(before=full.enter)
     assert helper.token()["result"] == "ok"
-    assert "are not sealed yet" in helper.log()
+    helper.wait_log("are not sealed yet")
     full.make_room()
     helper.restart(before=full.enter)
     assert is_sealed(helper)
@@ -211,7 +212,7 @@ def test_a_folder_that_others_may_change_is_warned_about(root, helper, way,
     assert warning in run.stdout, run.stdout
     helper.seed()
     helper.start()
-    assert warning in helper.log()
+    helper.wait_log(warning)
     with helper.connect() as line:
         line.send("status")
         lists = list(iter(line.next, None))
@@ -242,8 +243,9 @@ def test_a_config_file_that_others_may_write_is_refused(root, helper, which,
     helper.stop()
     os.chmod(path, {"owner": 0o644, "group": 0o664, "others": 0o646}[what])
     os.chown(path, 1 if what == "owner" else 0, -1)
+    name = pwd.getpwuid(1).pw_name
     cure = f"{path}: " + {
-        "owner": f"belongs to uid 1: chown root {path}"}.get(
+        "owner": f"belongs to user {name}: chown root {path}"}.get(
             what, f"group or others may write to it: chmod go-w {path}")
     run = check(helper)
     assert run.returncode == 1
