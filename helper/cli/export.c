@@ -72,6 +72,8 @@ static enum outcome with_all(struct command *command, one_fn *act)
 
 	talk_begin(&request, VERB_EXPORT);
 	one = all = talk_names(command, &request, &names);
+	if (all == OUTCOME_DONE && names.n == 0)
+		screen_say("the keyring has no records");
 	for (at = 0; one != OUTCOME_LATER && at < names.n;
 	     at += strlen(names.p + at) + 1) {
 		one = act(command, names.p + at);

@@ -51,7 +51,7 @@ static const struct verb {
 	{ "rekey", rekey_run, 0, SIZE_MAX, "[ACCOUNT]...",
 	    "seal records that are plain, of some accounts or all" },
 	{ "providers", providers_run, 0, 1, "[NAME]",
-	    "show the built-in providers, or one as the file has it" },
+	    "list the built-in providers, or print one to be pasted" },
 	{ "reload", reload_run, 0, 0, "",
 	    "have the helper read its configuration" },
 	{ "version", version_run, 0, 0, "",
@@ -107,27 +107,27 @@ static enum outcome usage(void)
 }
 
 /* The usage, with what was probably meant. */
-static enum outcome refuse_verb(struct command *command, const char *name)
+static enum outcome refuse_verb(const char *name)
 {
 	struct buf words = BUF_INIT(USAGE_MAX_BYTES);
 	struct span near;
-	struct why why;
 	size_t i;
 
 	for (i = 0; i < VERBS; i++) {
 		buf_add_str(&words, verbs[i].name);
 		buf_add_lit(&words, " ");
 	}
-	near = near_word(span_of(name), words.p);
+	near = near_word(span_of(name), words.p != NULL ? words.p : "");
 	if (near.n > 0)
-		why_set(&why, 0,
-		    "there is no verb %.100s; did you mean \"mailtoken %.*s\"?",
-		    name, (int)near.n, near.p);
+		screen_say("there is no verb %.100s: did you mean \"mailtoken "
+			   "%.*s\"? \"mailtoken help\" lists them all",
+		    name, SPAN(near));
 	else
-		why_set(&why, 0, "there is no verb %.100s", name);
+		screen_say("there is no verb %.100s: \"mailtoken help\" lists "
+			   "them all",
+		    name);
 	buf_drop(&words);
-	command->verb = NULL;
-	return command_usage(command, why.text);
+	return OUTCOME_USAGE;
 }
 
 static const struct verb *find_verb(const char *name)
@@ -148,7 +148,7 @@ static enum outcome help_run(struct command *command)
 		return usage();
 	verb = find_verb(command->words[0]);
 	if (verb == NULL)
-		return refuse_verb(command, command->words[0]);
+		return refuse_verb(command->words[0]);
 	return usage_of(verb);
 }
 
@@ -169,7 +169,7 @@ static enum outcome run(struct command *command)
 		    command_usage(command, "a verb is missing");
 	verb = find_verb(command->verb);
 	if (verb == NULL)
-		return refuse_verb(command, command->verb);
+		return refuse_verb(command->verb);
 	if (command->help)
 		return usage_of(verb);
 	if (command_takes(command, verb->arguments, &why) != FAULT_NONE)

@@ -889,7 +889,7 @@ def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(home):
     (["lgoin", "a@example.org"], 'did you mean "mailtoken login"?'),
     (["stat"], 'did you mean "mailtoken status"?'),
     (["help", "tokne"], 'did you mean "mailtoken token"?'),
-    (["xyzzy"], 'there is no verb xyzzy; "mailtoken --help" shows how'),
+    (["xyzzy"], 'there is no verb xyzzy: "mailtoken help" lists them all'),
     (["login"], "the account is missing, such as alice@example.com"),
     (["token"], "the account is missing, such as alice@example.com"),
     (["import"], "the kind of data is missing: sasl-xoauth2, mutt_oauth2"),
