@@ -266,6 +266,10 @@ static const char *complaint(enum value_form form, const char *value)
 		if (value[0] == '\0')
 			return "is empty: write the id of the application you "
 			       "registered";
+		/* Of it alone: a tenant may well be your-server.example. */
+		if (provider_is_placeholder(span_of(value)))
+			return "is still the placeholder of a sample: write "
+			       "the real one";
 		break;
 	case VALUE_URI:
 		return is_uri(value) ?
@@ -302,9 +306,7 @@ static enum fault set_string(struct provider *provider, const char *key,
 		why_set(why, 0, "provider '%s': unknown key", provider->name);
 		return FAULT_NOT_FOUND;
 	}
-	text = provider_is_placeholder(span_of(value)) ?
-	    "is still the placeholder of a sample: write the real one" :
-	    complaint(strings[i].form, value);
+	text = complaint(strings[i].form, value);
 	return text != NULL ? provider_bad(provider, key, text, why) :
 			      provider_put(slot_at(provider, i), value);
 }
