@@ -48,4 +48,5 @@ def test_authorities_are_not_read_for_each_exchange(renewed, helper):
 def test_no_turn_begins_all_exchanges_that_may_run(renewed):
     turns = re.split(r"^epoll_p?wait\(", renewed, flags=re.M)
     most = max(turn.count("connect(") for turn in turns)
-    assert 1 <= most < 24
+    # A slice of the walk makes twenty; all of them at once were too many.
+    assert 1 <= most < 18
