@@ -90,7 +90,8 @@ struct conn_birth {
 enum fault conn_new(const struct conn_birth *birth,
     struct conn **conn_out) MUST_CHECK;
 
-/* conn_start - read what is here already; the connection may be gone then. */
+/* conn_start - read what is here already, at the beginning or later; the
+ * connection may be gone then. */
 void conn_start(struct conn *conn);
 
 /* conn_free - lets go of all it waits for; leaves the list of serve.c. */

@@ -187,6 +187,18 @@ static void happened(void *ctx, const struct flow_event *event)
 	}
 }
 
+/* Who hung up and begins again is not told to wait for himself. */
+static void look_who_left(const struct engine *engine)
+{
+	struct signin *at;
+	struct signin *next;
+
+	for (at = engine->signins; at != NULL; at = next) {
+		next = at->next;
+		at->look(at->ctx);
+	}
+}
+
 static enum fault check_room(const struct engine *engine,
     const struct request *request, struct why *why)
 {
@@ -438,6 +450,7 @@ enum fault signin_start(struct engine *engine, const struct signin_wish *wish,
 	struct signin *signin;
 	enum fault fault;
 
+	look_who_left(engine);
 	fault = accounts_fits(request->folded, why);
 	if (fault == FAULT_NONE)
 		fault = check_room(engine, request, why);
@@ -455,6 +468,7 @@ enum fault signin_start(struct engine *engine, const struct signin_wish *wish,
 	signin->chosen = provider_share(choice.provider);
 	signin->choice = choice;
 	signin->fn = wish->event;
+	signin->look = wish->look;
 	signin->ctx = wish->ctx;
 	signin->next = engine->signins;
 	engine->signins = signin;

@@ -46,10 +46,14 @@ struct signin_event {
 
 typedef void signin_event_fn(void *ctx, const struct signin_event *event);
 
+/* Reads what has come from who waits for it; the sign-in may be gone then. */
+typedef void signin_look_fn(void *ctx);
+
 struct signin_wish {
 	const struct request *request; /* not kept */
 	signin_event_fn *event;
-	void *ctx; /* of event */
+	signin_look_fn *look;
+	void *ctx; /* of event and look */
 };
 
 /*

@@ -40,6 +40,7 @@ struct signin {
 	struct entry *entry;   /* until it is kept */
 	answered_fn *answered; /* of the open question; NULL: none is */
 	signin_event_fn *fn;
+	signin_look_fn *look;
 	void *ctx;
 	struct signin *next;
 };

@@ -59,11 +59,17 @@ static void signin_happened(void *ctx, const struct signin_event *event)
 		conn_send_later(conn);
 }
 
+static void look(void *ctx)
+{
+	conn_start(ctx);
+}
+
 void verbs_sign_in(struct conn *conn)
 {
 	const struct signin_wish wish = {
 		.request = &conn->request,
 		.event = signin_happened,
+		.look = look,
 		.ctx = conn,
 	};
 	struct why why = { .err = 0, .text = "" };

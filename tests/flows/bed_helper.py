@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,15 @@ class Bed:
     def signal(self, number=signal.SIGTERM):
         """Send it a signal."""
         self.process.send_signal(number)
+
+    @contextmanager
+    def standing_still(self):
+        """It does nothing meanwhile."""
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        self.signal(signal.SIGSTOP)
+        wait_for(lambda: stat.read_text().split(") ")[1][0] == "T")
+        yield
+        self.signal(signal.SIGCONT)
 
     def wait(self):
         """Until it has ended and all it said is kept; its exit status."""

@@ -4,7 +4,6 @@
 import grp
 import pwd
 import select
-import signal
 import socket
 from types import SimpleNamespace
 
@@ -223,12 +222,11 @@ def test_request_that_came_while_the_helper_stood_still_is_answered(
     helper.start()
     with helper.connect() as line:
         assert helper.ask("version")["result"] == "ok"
-        helper.signal(signal.SIGSTOP)
-        line.send("version")
-        # The other one tells that 2 seconds have passed.
-        with clock.connect() as silent:
-            assert silent.next()["result"] == "timeout"
-        helper.signal(signal.SIGCONT)
+        with helper.standing_still():
+            line.send("version")
+            # The other one tells that 2 seconds have passed.
+            with clock.connect() as silent:
+                assert silent.next()["result"] == "timeout"
         assert line.next()["result"] == "ok"
 
 

@@ -51,3 +51,15 @@ def test_when_all_leave_the_renewal_is_kept(due):
             due.idp.wait_request("token")
     assert due.token()["result"] == "ok"
     assert due.refreshes() == 1
+
+
+def test_who_hung_up_and_begins_again_waits_for_nobody(helper):
+    helper.start()
+    with connect(helper.socket) as again:
+        gone = connect(helper.socket).send("sign-in", account=JO)
+        assert gone.next()["event"] == "show-code"
+        # The helper finds both at once, the new request before the end.
+        with helper.standing_still():
+            again.send("sign-in", account=JO)
+            gone.close()
+        assert again.next()["event"] == "show-code"

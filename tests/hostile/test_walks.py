@@ -12,7 +12,6 @@ import shutil
 import os
 import select
 import signal
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,16 +37,6 @@ def lets_in(helper, **provider):
     """Write the configuration."""
     helper.configure(f"allow {FRIEND}\nadmin {ADMIN}",
                      **provider)
-
-
-@contextmanager
-def standing_still(helper):
-    """The helper does nothing meanwhile."""
-    stat = Path(f"/proc/{helper.process.pid}/stat")
-    helper.signal(signal.SIGSTOP)
-    wait_for(lambda: stat.read_text().split(") ")[1][0] == "T")
-    yield
-    helper.signal(signal.SIGCONT)
 
 
 def token_line(helper, account=JO, uid=FRIEND):
@@ -79,7 +68,7 @@ def names_in_order(helper):
     ("refresh", {"due": "yes"}, 0)])
 def test_a_token_does_not_wait_for(root, helper, verb, attributes, n):
     fill(helper, MANY).start()
-    with standing_still(helper):
+    with helper.standing_still():
         walk = helper.connect().send(verb, **attributes)
         mail = token_line(helper)
     assert mail.next()["result"] == "ok"
@@ -118,7 +107,7 @@ def test_a_reload_counts_for_one_whose_slice_is_to_come(root, helper):
     assert helper.status(JO)["state"] == "config-error"
     names_in_order(helper)      # what was begun first ends first
     lets_in(helper)
-    with standing_still(helper):
+    with helper.standing_still():
         helper.connect().send("reload")
         mail = token_line(helper, last)
     assert mail.next()["result"] == "ok"
@@ -126,7 +115,7 @@ def test_a_reload_counts_for_one_whose_slice_is_to_come(root, helper):
 
 def test_the_status_of_a_stranger_goes_over_nothing(root, helper):
     fill(helper, MANY).start()
-    with standing_still(helper):
+    with helper.standing_still():
         status = helper.connect(uid=STRANGER).send("status")
         mail = token_line(helper)
     assert mail.next()["result"] == "ok"
@@ -172,7 +161,7 @@ def test_a_reader_that_hangs_up_ends_his_walk(root, helper):
 def test_accounts_may_go_while_they_are_listed(root, helper):
     fill(helper, MANY).start()
     names = names_in_order(helper)
-    with standing_still(helper):
+    with helper.standing_still():
         status = helper.connect(uid=ADMIN).send("status")
         going = [helper.connect().send("forget", account=name, revoke="no")
                  for name in names[::100]]
@@ -203,7 +192,7 @@ provider app
 {blocks}""")
     helper.seed()
     helper.start()
-    with standing_still(helper):
+    with helper.standing_still():
         walk = helper.connect().send("status")
         mail = token_line(helper)
     assert mail.next()["result"] == "ok"
