@@ -30,12 +30,19 @@ static bool may_be_made_below(const struct stat *st)
 	    (st->st_uid == 0 && (st->st_mode & S_IWOTH) == 0);
 }
 
-static enum fault check(const struct stat *st, const char *path,
-    struct why *why)
+/* Where a walk stands. */
+struct walk {
+	const char *path; /* to the keyring, all of it */
+	int fd;
+	struct why *why;
+};
+
+static enum fault check(const struct walk *walk, const struct stat *st)
 {
 	char shown[SHOWN_BYTES];
+	struct why *why = walk->why;
 
-	attr_plain(span_of(path), shown, sizeof(shown));
+	attr_plain(span_of(walk->path), shown, sizeof(shown));
 	if (S_ISLNK(st->st_mode))
 		why_set(why, 0,
 		    "the keyring is a symbolic link, name its target or: rm %s",
@@ -43,7 +50,7 @@ static enum fault check(const struct stat *st, const char *path,
 	else if (!S_ISDIR(st->st_mode))
 		why_set(why, 0, "the keyring is not a directory: rm %s", shown);
 	else if (st->st_uid != geteuid() && may_be_made_below(st) &&
-	    access(path, W_OK) == 0)
+	    access(walk->path, W_OK) == 0)
 		why_set(why, 0,
 		    "the keyring belongs to %s: name %s/keyring instead, "
 		    "which the helper makes",
@@ -60,12 +67,12 @@ static enum fault check(const struct stat *st, const char *path,
 	return FAULT_UNSAFE;
 }
 
-static enum fault cannot(int err, const char *path, struct why *why)
+static enum fault cannot(const struct walk *walk, int err)
 {
 	char shown[SHOWN_BYTES];
 
-	attr_plain(span_of(path), shown, sizeof(shown));
-	why_set(why, err, "%s", shown);
+	attr_plain(span_of(walk->path), shown, sizeof(shown));
+	why_set(walk->why, err, "%s", shown);
 	return FAULT_IO;
 }
 
@@ -83,120 +90,103 @@ static int sync_parent(int parent)
 	return err;
 }
 
-static enum fault make(int parent, const char *name, const char *path,
-    struct why *why)
+static enum fault make(const struct walk *walk, const char *name)
 {
 	char shown[SHOWN_BYTES];
 	struct stat st;
 	int err;
 
-	if (fstat(parent, &st) != 0)
-		return cannot(errno, path, why);
+	if (fstat(walk->fd, &st) != 0)
+		return cannot(walk, errno);
 	err = EACCES;
 	if (may_be_made_below(&st))
-		err = mkdirat(parent, name, 0700) == 0 ? 0 : errno;
+		err = mkdirat(walk->fd, name, 0700) == 0 ? 0 : errno;
 	if (err == EACCES) {
-		attr_plain(span_of(path), shown, sizeof(shown));
-		why_set(why, 0,
+		attr_plain(span_of(walk->path), shown, sizeof(shown));
+		why_set(walk->why, 0,
 		    "the keyring is missing and its parent is not ours: name "
 		    "one that %s may write to, or, as root: install -d -m 700 "
 		    "-o %s %s",
 		    ids_user(geteuid()).text, ids_owner(geteuid()).text, shown);
 		return FAULT_UNSAFE;
 	}
-	if (err != 0)
-		return err == EEXIST ? FAULT_NONE : cannot(err, path, why);
-	err = sync_parent(parent);
-	return err == 0 ? FAULT_NONE : cannot(err, path, why);
+	if (err == 0)
+		err = sync_parent(walk->fd);
+	return err == 0 || err == EEXIST ? FAULT_NONE : cannot(walk, err);
 }
 
-/* From parent to name, which is made where it is missing. */
-static enum fault step(int parent, const char *name, const char *path,
-    int *fd_out, struct why *why)
+/* To what lies below, which is made where it is missing. */
+static enum fault step(struct walk *walk, const char *name, int flags)
 {
-	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-	enum fault fault;
-	int fd;
-
-	fd = openat(parent, name, flags);
-	if (fd < 0 && errno == ENOENT) {
-		fault = make(parent, name, path, why);
-		if (fault != FAULT_NONE)
-			return fault;
-		fd = openat(parent, name, flags | O_NOFOLLOW);
-	}
-	if (fd < 0)
-		return cannot(errno, path, why);
-	*fd_out = fd;
-	return FAULT_NONE;
-}
-
-static enum fault open_last(int parent, const char *name, const char *path,
-    int *fd_out, struct why *why)
-{
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	enum fault fault;
 	struct stat st;
-	int fd, err;
+	int fd;
 
-	fd = openat(parent, name, flags);
+	flags |= O_DIRECTORY | O_CLOEXEC;
+	fd = openat(walk->fd, name, flags);
 	if (fd < 0 && errno == ENOENT &&
-	    fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-		fault = make(parent, name, path, why);
+	    fstatat(walk->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		fault = make(walk, name);
 		if (fault != FAULT_NONE)
 			return fault;
-		fd = openat(parent, name, flags);
+		fd = openat(walk->fd, name, flags | O_NOFOLLOW);
 	}
-	if (fd < 0) {
-		err = errno;
-		if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    check(&st, path, why) != FAULT_NONE)
-			return FAULT_UNSAFE;
-		return cannot(err, path, why);
-	}
-	fault = fstat(fd, &st) != 0 ? cannot(errno, path, why) :
-				      check(&st, path, why);
-	if (fault == FAULT_UNSAFE && st.st_uid == geteuid() &&
-	    !safefile_keeps_modes(fd))
-		safefile_say_modeless(path, why);
-	if (fault != FAULT_NONE) {
-		(void)close(fd);
-		return fault;
-	}
-	*fd_out = fd;
+	if (fd < 0)
+		return cannot(walk, errno);
+	(void)close(walk->fd);
+	walk->fd = fd;
 	return FAULT_NONE;
+}
+
+static enum fault step_into(struct walk *walk, const char *name)
+{
+	enum fault fault;
+	struct stat st;
+
+	fault = step(walk, name, O_RDONLY | O_NOFOLLOW);
+	if (fault == FAULT_IO &&
+	    fstatat(walk->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    check(walk, &st) != FAULT_NONE)
+		return FAULT_UNSAFE;
+	if (fault != FAULT_NONE)
+		return fault;
+	if (fstat(walk->fd, &st) != 0)
+		return cannot(walk, errno);
+	fault = check(walk, &st);
+	if (fault == FAULT_UNSAFE && st.st_uid == geteuid() &&
+	    !safefile_keeps_modes(walk->fd))
+		safefile_say_modeless(walk->path, walk->why);
+	return fault;
 }
 
 enum fault keydir_open(const char *path, int *fd_out, struct why *why)
 {
-	char parts[PATH_MAX_BYTES];
+	struct walk walk = { .path = path, .why = why };
+	char parts[PATH_MAX_BYTES], *part, *slash;
+	enum fault fault = FAULT_NONE;
 	size_t n = strlen(path);
-	char *part, *slash;
-	enum fault fault;
-	int at, next;
 
 	if (n == 0 || n >= sizeof(parts))
-		return cannot(n == 0 ? ENOENT : ENAMETOOLONG, path, why);
+		return cannot(&walk, n == 0 ? ENOENT : ENAMETOOLONG);
 	memcpy(parts, path, n + 1);
 	while (n > 1 && parts[n - 1] == '/')
 		parts[--n] = '\0';
-	at = open(parts[0] == '/' ? "/" : ".",
+	walk.fd = open(parts[0] == '/' ? "/" : ".",
 	    O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (at < 0)
-		return cannot(errno, path, why);
-
-	part = parts + strspn(parts, "/");
-	while ((slash = strchr(part, '/')) != NULL) {
+	if (walk.fd < 0)
+		return cannot(&walk, errno);
+	for (part = parts + strspn(parts, "/");
+	     fault == FAULT_NONE && (slash = strchr(part, '/')) != NULL;
+	     part = slash + 1 + strspn(slash + 1, "/")) {
 		*slash = '\0';
-		fault = step(at, part, path, &next, why);
-		(void)close(at);
-		if (fault != FAULT_NONE)
-			return fault;
-		at = next;
-		part = slash + 1 + strspn(slash + 1, "/");
+		fault = step(&walk, part, O_PATH);
 	}
-	fault = open_last(at, *part != '\0' ? part : ".", path, fd_out, why);
-	(void)close(at);
+	if (fault == FAULT_NONE)
+		fault = step_into(&walk, *part != '\0' ? part : ".");
+	if (fault == FAULT_NONE)
+		*fd_out = walk.fd;
+	else
+		(void)close(walk.fd);
 	return fault;
 }
 

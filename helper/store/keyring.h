@@ -64,13 +64,12 @@ void keyring_close(struct keyring *keyring);
 /*
  * keyring_lock - keep a second helper out; one try, never waits
  *
- * An OFD write lock on ".lock", whose content names host and pid.  Where the
- * directory cannot be written a shared lock on an existing ".lock", or none.
+ * An OFD write lock on ".lock".  Where the directory cannot be written a
+ * shared lock on an existing ".lock", or none.
  *
- * FAULT_NONE; FAULT_LOCKED, why naming the holder's host and pid;
- * FAULT_UNSAFE when ".lock" is not ours; FAULT_IO, why saying so when the
- * file system has no locks.  The pid is that of the caller: a process that
- * means to fork locks afterwards.
+ * FAULT_NONE; FAULT_LOCKED, why naming the holder's socket; FAULT_UNSAFE when
+ * ".lock" is not ours; FAULT_IO, why saying so when the file system has no
+ * locks.
  */
 enum fault keyring_lock(struct keyring *keyring, struct why *why) MUST_CHECK;
 

@@ -1,8 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The lock is what counts; the text in the file is for messages only and may
- * be old, cut or missing.
+ * The lock is what counts; the sockets in the file may be old, cut or missing.
  */
 #include "store/lock.h"
 
@@ -15,7 +14,6 @@
 #include "wire/attr.h"
 #include "wire/buf.h"
 
-#define HOST_BYTES    65
 #define CONTENT_BYTES ADDRESS_LOCK_MAX_BYTES
 
 static enum fault failed(int err, const char *dir, struct why *why)
@@ -27,46 +25,28 @@ static enum fault failed(int err, const char *dir, struct why *why)
 	return FAULT_IO;
 }
 
-/* *fd_out is -1 when there is nothing to lock. */
-static enum fault open_shared(int dirfd, const char *dir, int err, int *fd_out,
-    struct why *why)
-{
-	struct stat st;
-	int fd, open_err;
-
-	fd = openat(dirfd, LOCK_LEAF,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	open_err = errno;
-	/* Not the directory but the file is closed to us. */
-	if (err != EROFS && faccessat(dirfd, ".", W_OK, AT_EACCESS) == 0) {
-		if (fd >= 0)
-			(void)close(fd);
-		if (fstatat(dirfd, LOCK_LEAF, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    safefile_check(&st, dir, LOCK_LEAF, why) != FAULT_NONE)
-			return FAULT_UNSAFE;
-		return failed(err, dir, why);
-	}
-	if (fd < 0 && open_err != ENOENT)
-		return failed(open_err, dir, why);
-	*fd_out = fd;
-	return FAULT_NONE;
-}
-
+/* fd stays -1 when there is nothing to lock: nobody can write there. */
 static enum fault open_file(int dirfd, const char *dir, struct lock *lock,
     struct why *why)
 {
+	const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 	struct stat st;
 	int err;
 
-	lock->fd = openat(dirfd, LOCK_LEAF,
-	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	lock->fd = openat(dirfd, LOCK_LEAF, O_RDWR | O_CREAT | flags, 0600);
 	if (lock->fd >= 0)
 		return FAULT_NONE;
 	err = errno;
-	if (err == EROFS || err == EACCES || err == EPERM) {
+	if (err == EROFS ||
+	    ((err == EACCES || err == EPERM) &&
+		faccessat(dirfd, ".", W_OK, AT_EACCESS) != 0)) {
 		lock->is_shared = true;
-		return open_shared(dirfd, dir, err, &lock->fd, why);
+		lock->fd = openat(dirfd, LOCK_LEAF, O_RDONLY | flags);
+		if (lock->fd >= 0 || errno == ENOENT)
+			return FAULT_NONE;
+		return failed(errno, dir, why);
 	}
+	/* Not the directory but the file is closed to us. */
 	if (fstatat(dirfd, LOCK_LEAF, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    safefile_check(&st, dir, LOCK_LEAF, why) != FAULT_NONE)
 		return FAULT_UNSAFE;
@@ -93,50 +73,20 @@ static enum fault check_file(const struct lock *lock, const char *dir,
 	return safefile_check(&st, dir, LOCK_LEAF, why);
 }
 
-/* content = host SP pid LF, and socket LF for each */
-static void name_holder(int fd, const char *dir, struct why *why)
+/* content = *(socket LF) */
+static void name_holder(int fd, const char *shown, struct why *why)
 {
-	char content[CONTENT_BYTES], shown[SAFEFILE_SHOWN_BYTES];
-	char host[HOST_BYTES] = "unknown", at[ADDRESS_SOCKET_MAX_BYTES];
-	struct span text = { content, 0 };
-	const char *blank, *end, *next;
-	ssize_t n;
-	int64_t pid = 0;
+	char content[CONTENT_BYTES], at[ADDRESS_SOCKET_MAX_BYTES];
+	ssize_t n = pread(fd, content, sizeof(content), 0);
+	const char *end = n > 0 ? memchr(content, '\n', (size_t)n) : NULL;
 
-	n = pread(fd, content, sizeof(content), 0);
-	end = n > 0 ? memchr(content, '\n', (size_t)n) : NULL;
-	if (end != NULL) {
-		text.n = (size_t)(end - text.p);
-		blank = memrchr(text.p, ' ', text.n);
-		if (blank != NULL) {
-			struct span number = { blank + 1,
-				text.n - (size_t)(blank + 1 - text.p) };
-
-			if (attr_number(number, 1, INT32_MAX, &pid) !=
-			    FAULT_NONE)
-				pid = 0;
-			text.n = (size_t)(blank - text.p);
-			attr_plain(text, host, sizeof(host));
-		}
-	}
-	attr_plain(span_of(dir), shown, 300);
 	at[0] = '\0';
-	next = end != NULL ?
-	    memchr(end + 1, '\n', (size_t)(content + n - end - 1)) :
-	    NULL;
-	if (next != NULL)
-		attr_plain((struct span){ end + 1, (size_t)(next - end - 1) },
+	if (end != NULL)
+		attr_plain((struct span){ content, (size_t)(end - content) },
 		    at, sizeof(at));
-	if (pid > 0)
-		why_set(why, 0,
-		    "the keyring %s is in use by another mailtokend (host %s, "
-		    "pid %lld%s%s)",
-		    shown, host, (long long)pid,
-		    at[0] != '\0' ? ", socket " : "", at);
-	else
-		why_set(why, 0,
-		    "the keyring %s is in use by another mailtokend (host %s)",
-		    shown, host);
+	why_set(why, 0, "the keyring %s is in use by another mailtokend%s%s%s",
+	    shown, at[0] != '\0' ? " (socket " : "", at,
+	    at[0] != '\0' ? ")" : "");
 }
 
 static enum fault set_lock(const struct lock *lock, const char *dir,
@@ -146,20 +96,20 @@ static enum fault set_lock(const struct lock *lock, const char *dir,
 		.l_type = lock->is_shared ? F_RDLCK : F_WRLCK,
 		.l_whence = SEEK_SET,
 	};
-	char shown[SAFEFILE_SHOWN_BYTES];
+	char shown[300];
 	int err;
 
 	if (fcntl(lock->fd, F_OFD_SETLK, &whole) == 0)
 		return FAULT_NONE;
 	err = errno;
+	attr_plain(span_of(dir), shown, sizeof(shown));
 	switch (err) {
 	case EAGAIN:
-	case EACCES: name_holder(lock->fd, dir, why); return FAULT_LOCKED;
+	case EACCES: name_holder(lock->fd, shown, why); return FAULT_LOCKED;
 	case ENOLCK:
 	case EOPNOTSUPP:
 	case EINVAL:
 	case ENOSYS:
-		attr_plain(span_of(dir), shown, 300);
 		why_set(why, err,
 		    "the file system of the keyring %s has no locks; keep it "
 		    "on a local one",
@@ -173,18 +123,10 @@ static enum fault set_lock(const struct lock *lock, const char *dir,
 void lock_name(const struct lock *lock, const char *const *sockets, size_t n)
 {
 	struct buf content = BUF_INIT(CONTENT_BYTES - 1);
-	char host[HOST_BYTES];
 	size_t i;
 
 	if (lock->fd < 0 || lock->is_shared)
 		return;
-	if (gethostname(host, sizeof(host)) != 0)
-		memcpy(host, "unknown", sizeof("unknown"));
-	host[sizeof(host) - 1] = '\0';
-	buf_add_str(&content, host);
-	buf_add_lit(&content, " ");
-	buf_add_int(&content, getpid());
-	buf_add_lit(&content, "\n");
 	for (i = 0; i < n; i++) {
 		if (sockets[i][0] != '/' || strchr(sockets[i], '\n') != NULL)
 			continue;
@@ -211,6 +153,7 @@ enum fault lock_take(int dirfd, const char *dir, struct lock *lock_out,
 		lock_drop(&lock);
 		return fault;
 	}
+	/* What an earlier holder wrote is true no more. */
 	lock_name(&lock, NULL, 0);
 	*lock_out = lock;
 	return FAULT_NONE;

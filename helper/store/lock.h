@@ -32,8 +32,8 @@ enum fault lock_take(int dirfd, const char *dir, struct lock *lock_out,
     struct why *why) MUST_CHECK;
 
 /*
- * lock_name - write who holds it, and the sockets that it answers on, where a
- * client with another environment finds them (wire/address.h)
+ * lock_name - write the sockets that the holder answers on, where a client
+ * with another environment finds them (wire/address.h)
  */
 void lock_name(const struct lock *lock, const char *const *sockets, size_t n);
 

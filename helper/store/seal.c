@@ -12,13 +12,13 @@
 #include <stdlib.h>
 
 #include "store/safefile.h"
-#include "wire/base64.h"
 
 #define KEY_BYTES     32
 #define KEY_FILE_MAX  (2 * KEY_BYTES + 2)
 #define ID_BYTES      8
 #define TAG_BYTES     16
 #define RAW_MAX_BYTES (ENTRY_MAX_BYTES + TAG_BYTES)
+#define PIECE_BYTES   48000 /* 64000 of base64 fit a line; a multiple of 3 */
 
 struct seal_key {
 	unsigned char key[KEY_BYTES];
@@ -182,6 +182,53 @@ static enum fault seal_bytes(const struct seal_key *key, struct span account,
 	return FAULT_NONE;
 }
 
+/* RFC 4648 section 4, a line a piece; faults stick to the writer's buf. */
+static void put_base64(struct attr_writer *writer, const char *name,
+    struct span raw)
+{
+	unsigned char text[PIECE_BYTES / 3 * 4 + 1];
+	struct span piece;
+	int n;
+
+	for (piece.p = raw.p; raw.n > 0; piece.p += piece.n) {
+		piece.n = raw.n < PIECE_BYTES ? raw.n : PIECE_BYTES;
+		raw.n -= piece.n;
+		n = EVP_EncodeBlock(text, (const unsigned char *)piece.p,
+		    (int)piece.n);
+		attr_put(writer, name,
+		    (struct span){ (char *)text, (size_t)n });
+	}
+}
+
+/* All pieces of name; FAULT_GRAMMAR for what is no base64. */
+static enum fault get_base64(const struct attrs *attrs, const char *name,
+    struct buf *out)
+{
+	size_t i, padding;
+	unsigned char *p;
+	int n;
+
+	for (i = 0; i < attrs->n; i++) {
+		struct span text = attrs->at[i].value;
+
+		if (!span_is(attrs->at[i].name, name))
+			continue;
+		p = room_for(out, text.n / 4 * 3);
+		if (p == NULL)
+			return buf_fault(out);
+		n = EVP_DecodeBlock(p, (const unsigned char *)text.p,
+		    (int)text.n);
+		padding = text.n > 1 && text.p[text.n - 1] == '=' ?
+		    1 + (text.p[text.n - 2] == '=') :
+		    0;
+		if (n < (int)padding)
+			return FAULT_GRAMMAR;
+		/* It counts what padding stands for. */
+		buf_used(out, (size_t)n - padding);
+	}
+	return FAULT_NONE;
+}
+
 enum fault seal_entry(const struct seal_key *key,
     const unsigned char nonce[SEAL_NONCE_BYTES], struct span account,
     struct span plain, struct buf *out)
@@ -200,8 +247,8 @@ enum fault seal_entry(const struct seal_key *key,
 		attr_begin(&writer, out, WIRE_FIRST_ENTRY);
 		attr_put(&writer, ATTR_ACCOUNT, account);
 		attr_put_str(&writer, "key-id", key->id);
-		base64_put(&writer, "nonce", nonce_span);
-		base64_put(&writer, "sealed", buf_span(&raw));
+		put_base64(&writer, "nonce", nonce_span);
+		put_base64(&writer, "sealed", buf_span(&raw));
 		fault = attr_end(&writer);
 	}
 	buf_drop(&raw);
@@ -214,9 +261,9 @@ static enum fault read_sealed(const struct attrs *sealed, struct buf *nonce,
 {
 	enum fault fault;
 
-	fault = base64_get(sealed, "nonce", nonce);
+	fault = get_base64(sealed, "nonce", nonce);
 	if (fault == FAULT_NONE)
-		fault = base64_get(sealed, "sealed", raw);
+		fault = get_base64(sealed, "sealed", raw);
 	if (fault == FAULT_NOMEM)
 		return fault;
 	return fault != FAULT_NONE || nonce->n != SEAL_NONCE_BYTES ||
@@ -250,7 +297,7 @@ static enum fault unseal_bytes(const struct seal_key *key, struct span account,
 enum fault unseal_entry(const struct seal_key *key, struct span account,
     const struct attrs *sealed, struct buf *out)
 {
-	struct buf raw = BUF_INIT(RAW_MAX_BYTES);
+	struct buf raw = BUF_INIT(RAW_MAX_BYTES + 3);
 	struct buf plain = BUF_INIT(RAW_MAX_BYTES);
 	struct buf nonce = BUF_INIT(SEAL_NONCE_BYTES);
 	struct span whose = attr_get(sealed, ATTR_ACCOUNT);

@@ -141,11 +141,8 @@ bool address_holder(const struct address *tried, struct address *holder_out)
 	content[read_held(fd, content, sizeof(content))] = '\0';
 	(void)close(fd);
 
-	/* The first line says who it is. */
-	for (line = strchr(content, '\n'); line != NULL; line = end) {
-		end = strchr(++line, '\n');
-		if (end == NULL)
-			break;
+	for (line = content; (end = strchr(line, '\n')) != NULL;
+	     line = end + 1) {
 		*end = '\0';
 		if (strcmp(line, tried->path) == 0)
 			return false;

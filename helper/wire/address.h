@@ -19,7 +19,7 @@
 #define ADDRESS_SOCKET_MAX_BYTES 108	 /* sun_path, with the NUL */
 #define ADDRESS_FILE_MAX_BYTES	 1024	 /* other paths, with the NUL */
 #define ADDRESS_LOCK_LEAF	 ".lock" /* in a keyring */
-#define ADDRESS_LOCK_MAX_BYTES	 1200	 /* a line, and eight sockets */
+#define ADDRESS_LOCK_MAX_BYTES	 1200	 /* eight sockets and more */
 
 struct address {
 	char path[ADDRESS_SOCKET_MAX_BYTES];

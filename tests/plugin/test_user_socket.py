@@ -26,7 +26,7 @@ def hold(folder, *sockets, uid=NOBODY):
     keyring = Path(folder) / ".local" / "state" / "mailtoken" / "keyring"
     keyring.mkdir(parents=True)
     path = keyring / ".lock"
-    path.write_text("".join(["host 1\n", *(f"{s}\n" for s in sockets)]))
+    path.write_text("".join(f"{s}\n" for s in sockets))
     path.chmod(0o644)
     os.chown(path, uid, uid)
     os.chown(keyring, uid, uid)

@@ -304,6 +304,17 @@ static void another_name_does_not_open_it(void **state)
 	buf_drop(&list);
 }
 
+/* What stands for the same bytes opens; nothing opens to other ones. */
+static void changed_character(struct bed *bed, struct span list)
+{
+	enum fault fault = open_list(bed, list, bed->key, "me@x");
+
+	if (fault == FAULT_NONE)
+		assert_true(span_is(buf_span(&bed->out), MARK));
+	else
+		assert_int_equal(fault, FAULT_GRAMMAR);
+}
+
 static void every_changed_character_is_noticed(void **state)
 {
 	struct buf list = BUF_INIT(WIRE_LIST_MAX_BYTES);
@@ -321,13 +332,9 @@ static void every_changed_character_is_noticed(void **state)
 			continue;
 		old = list.p[i];
 		list.p[i] = old == 'A' ? 'B' : 'A';
-		assert_int_equal(
-		    open_list(bed, buf_span(&list), bed->key, "me@x"),
-		    FAULT_GRAMMAR);
+		changed_character(bed, buf_span(&list));
 		list.p[i] = ' ';
-		assert_int_equal(
-		    open_list(bed, buf_span(&list), bed->key, "me@x"),
-		    FAULT_GRAMMAR);
+		changed_character(bed, buf_span(&list));
 		list.p[i] = old;
 	}
 	assert_int_equal(open_list(bed, buf_span(&list), bed->key, "me@x"),
