@@ -229,11 +229,14 @@ void account_rejected(struct account *account, struct span serial,
 	struct refusal *refusal;
 	char where[300];
 	struct why why;
+	bool stored;
 
 	if (account_wake(account, &why) != FAULT_NONE ||
 	    account->entry->serial == NULL ||
 	    !span_is(serial, account->entry->serial))
 		return;
+	stored = account->entry->rejected_serial != NULL &&
+	    span_is(serial, account->entry->rejected_serial);
 	refusal = take(account, server, service);
 	if (refusal == NULL)
 		refusal = make(server, service);
@@ -253,7 +256,8 @@ void account_rejected(struct account *account, struct span serial,
 	    refusal->service[0] != '\0' ? " " : "", refusal->service,
 	    refusal->serial);
 	refusals_note(account);
-	account_save(account, NULL);
+	if (!stored) /* once a token, whoever else refuses it */
+		account_save(account, NULL);
 	renew(account);
 	account_tell(account);
 }

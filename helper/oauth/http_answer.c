@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "oauth/reply.h"
 #include "wire/attr.h"
 
 /* Copy the value of a header field if line is that field. */
@@ -322,7 +323,9 @@ void http_answer_make(const struct http_exchange *exchange, CURLcode code,
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T,
 	    &ready_us);
 	answer_out->reached = ready_us > 0;
-	if (code == CURLE_OK) {
+	/* What is whole counts, however its connection ended: the refresh
+	 * token may be spent for it. */
+	if (code == CURLE_OK || reply_is_whole(buf_span(&exchange->body))) {
 		answered(exchange, answer_out);
 		return;
 	}

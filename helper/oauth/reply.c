@@ -158,12 +158,14 @@ void reply_token_drop(struct reply_token *token)
 	memset(token, 0, sizeof(*token));
 }
 
-/* "https://microsoft.com@evil.example/" looks like another's. */
+/* "https://microsoft.com@evil.example/" looks like another's; so it does with
+ * more slashes in front, which browsers pass over. */
 static bool is_shown(const char *uri)
 {
 	size_t n = strcspn(uri, "?#");
 
 	return strncasecmp(uri, "https://", 8) == 0 &&
+	    strcspn(uri + 8, "/?#%") > 0 &&
 	    attr_is_token(span_of(uri), REPLY_URI_MAX_BYTES) &&
 	    memchr(uri, '@', strcspn(uri + 8, "/?#") + 8) == NULL &&
 	    memchr(uri, '\\', n) == NULL;

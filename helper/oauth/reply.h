@@ -75,6 +75,9 @@ struct reply_asked {
 /* reply_repeats - whether text, of no JSON, repeats a secret of asked. */
 bool reply_repeats(const struct reply_asked *asked, struct span text);
 
+/* reply_is_whole - whether body is one JSON object from end to end. */
+bool reply_is_whole(struct span body);
+
 /* reply_setup - give jansson wiping allocators; once, before any parse. */
 void reply_setup(void);
 

@@ -34,9 +34,10 @@ enum fault reply_object(struct span body, json_t **object_out,
 
 /*
  * reply_answer - what is good in body, member by member: one that cannot be
- * read is left out, of one that stands twice the last counts, and neither a
- * byte order mark nor what comes behind the object does harm; one that repeats
- * a secret of asked or of the object is as struct reply_asked says
+ * read is left out, of one that stands twice the last counts that is a token,
+ * or the last if none is, and neither a byte order mark nor what comes behind
+ * the object does harm; one that repeats a secret of asked or of the object is
+ * as struct reply_asked says
  *
  * FAULT_GARBLED when body does not begin an object, why saying what it is;
  * FAULT_NOMEM.

@@ -133,6 +133,15 @@ enum fault reply_object(struct span body, json_t **object_out, struct why *why)
 	return FAULT_NONE;
 }
 
+bool reply_is_whole(struct span body)
+{
+	json_t *object = NULL;
+	bool whole = reply_object(body, &object, NULL) == FAULT_NONE;
+
+	json_decref(object);
+	return whole;
+}
+
 /* The bytes before the first of stops that is in no string or bracket. */
 static struct span take_until(struct span *rest, const char *stops)
 {
@@ -171,12 +180,24 @@ static void skip(struct span *rest, const char *what)
 	}
 }
 
-/* "name": value; a whole object of one is what jansson reads best. */
+static bool is_token(const json_t *value)
+{
+	return json_is_string(value) &&
+	    attr_is_token((struct span){ json_string_value(value),
+			      json_string_length(value) },
+		ACCESS_TOKEN_MAX_BYTES);
+}
+
+/* "name": value; a whole object of one is what jansson reads best.  Of one
+ * that stands twice the last counts, but a token is not lost to what is none.
+ */
 static void add_member(json_t *object, struct span text)
 {
 	struct buf one = BUF_INIT(REPLY_BODY_MAX_BYTES + 2);
 	json_error_t error;
-	json_t *read = NULL;
+	json_t *read = NULL, *value;
+	const char *name;
+	void *member;
 
 	buf_add_lit(&one, "{");
 	buf_add(&one, text);
@@ -186,8 +207,12 @@ static void add_member(json_t *object, struct span text)
 	else if (is_shallow(buf_span(&one)))
 		read = load(buf_span(&one), 0, &error);
 	secret_wipe(&error, sizeof(error));
-	if (read != NULL)
-		(void)json_object_update(object, read);
+	member = json_object_iter(read);
+	name = json_object_iter_key(member);
+	value = json_object_iter_value(member);
+	if (name != NULL &&
+	    (is_token(value) || !is_token(json_object_get(object, name))))
+		(void)json_object_set(object, name, value);
 	json_decref(read);
 	buf_drop(&one);
 }

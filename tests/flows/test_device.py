@@ -195,8 +195,12 @@ def test_no_interval_means_five_seconds(idp, device):
     assert code["interval"] == "5"
 
 
-def test_a_link_without_tls_is_not_shown(idp, drive):
-    idp.fault("device", "changed", verification_uri="http://x.example/")
+@pytest.mark.parametrize("uri", [
+    "http://x.example/", "https://x.example@evil.test/",
+    "https:///x.example@evil.test/", "https://?@evil.test",
+    "https://%2f@evil.test", "https://x.example\\@evil.test"])
+def test_a_link_that_misleads_is_not_shown(idp, drive, uri):
+    idp.fault("device", "changed", verification_uri=uri)
     assert_failed(drive("device").end(), text="no verification_uri with "
                   "https")
 

@@ -33,6 +33,11 @@ ODD += [("error", v) for v in ("invalid_grant", "", 7, None)]
 ODD += [("token_type", v) for v in ("BEARER", None)]
 ODD += [("never_heard_of", v) for v in ("x" * 9000, [[[[]]]], None)]
 
+def again(name, raw):
+    """Put it there once more, behind, with these bytes."""
+    return lambda body: body[:-1] + b', "%s": %s}' % (name, raw)
+
+
 RAW = {
     "byte order mark": lambda body: b"\xef\xbb\xbf" + body,
     "blanks in front": lambda body: b"\r\n\t " + body,
@@ -54,6 +59,10 @@ RAW = {
     "no value": put(b"x", b""),
     "no closing bracket": lambda body: body[:-1] + b" ",
 }
+
+RAW |= {f"{name} twice, then {raw}": again(name.encode(), raw)
+        for name in ("refresh_token", "access_token", "token_type")
+        for raw in (b'""', b"null", b"7", b"[]", b'"a b"')}
 
 USELESS = [{"access_token": v} for v in
            (None, "", 7, [], "a b", "a\x01b", "x" * 70000)]
@@ -105,6 +114,11 @@ def test_an_odd_optional_member_costs_neither_token_nor_grant(helper, idp):
 def test_odd_bytes_around_good_members_cost_neither(helper, idp):
     cases = [(label, ("mangled", {"act": act})) for label, act in RAW.items()]
     run_all(helper, idp, cases, served(helper, idp))
+
+
+def test_a_whole_answer_counts_however_its_connection_ends(helper, idp):
+    run_all(helper, idp, [("cut behind", ("cut_behind", {}))],
+            served(helper, idp))
 
 
 def test_a_new_refresh_token_outlives_an_answer_without_a_token(clocked, idp):

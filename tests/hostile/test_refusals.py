@@ -2,6 +2,8 @@
 """A mail server that refuses a token takes it from nobody else, and status
 says who refuses."""
 
+import os
+
 from bed import wait_for
 
 JO = "jo@example.org"
@@ -68,6 +70,19 @@ def test_a_refusal_outlives_a_restart(helper, idp):
     assert token(helper, "imap")["result"] == "try-later"
     assert token(helper, "smtp")["token"] == old.access_token
     assert helper.record()["rejected-service"] == "imap"
+
+
+def test_refusals_of_one_token_are_written_once(helper, idp):
+    helper.seed(age=10)
+    helper.start()
+    idp.fault("token", "http_error", times=None, status=500)
+    serial = token(helper, "imap")["serial"]
+    written = set()
+    for i in range(20):
+        refuse(helper, serial, f"service{i}")
+        written.add(os.stat(helper.path("state", "keyring", JO)).st_mtime_ns)
+    assert len(written) == 1
+    assert helper.record()["rejected-serial"] == serial
 
 
 def test_a_grant_without_a_mail_scope_says_so(helper, idp):

@@ -52,7 +52,8 @@ class Fault:
     delay: float = 0
     gate: threading.Event | None = None     # waits for it, then goes on
     silent: bool = False
-    close: str = ""     # "before", "half" (reset), "cut" (half), "after"
+    close: str = ""     # "before", "half" (reset), "cut" (half), "behind",
+                        # "after"
     status: int | None = None   # with body: the whole answer
     body: bytes = b""
     headers: dict = field(default_factory=dict)
@@ -189,6 +190,11 @@ def cut_half():
     return Fault(close="cut")
 
 
+def cut_behind():
+    """A whole answer, though not as long as it said."""
+    return Fault(close="behind")
+
+
 def lost_answer():
     """The request takes effect (tokens rotate); nothing is answered."""
     return Fault(close="after")
@@ -197,7 +203,7 @@ def lost_answer():
 KINDS = {f.__name__: f for f in (
     delay, silent, http_error, aadsts, html, empty, huge, malformed,
     not_object, duplicate_members, changed, mangled, without, bad_token,
-    redirect, close_before, reset_half, cut_half, lost_answer)}
+    redirect, close_before, reset_half, cut_half, cut_behind, lost_answer)}
 
 
 class FaultQueue:

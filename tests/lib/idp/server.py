@@ -138,6 +138,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Gone
         if fault.close in ("half", "cut"):
             self._half(answer, fault.close == "half")
+        if fault.close == "behind":
+            body = self._render(answer)
+            self.wfile.write(self._head(answer, len(body) + 1) + body)
+            raise Gone
         self._finish(request, answer)
 
     def _changed(self, idp, request, fault):
