@@ -159,6 +159,8 @@ static enum fault build(const struct config_part *part,
 	account->has_allow = config_list(part, "allow")->line > 0;
 	fault = config_names(part, "allow", &account->allow);
 	if (fault == FAULT_NONE)
+		fault = config_whole(part);
+	if (fault == FAULT_NONE)
 		fault = set_name(part, account);
 	if (fault == FAULT_NONE)
 		fault = set_provider(part, account);
@@ -208,6 +210,32 @@ static int by_title(const void *a, const void *b)
 	return order != 0 ? order : *x < *y ? -1 : *x > *y;
 }
 
+/* Which of two counts nobody knows, so that the account is set aside. */
+static enum fault join_doubles(struct config_part *part,
+    struct config_block **blocks, size_t *n)
+{
+	size_t i, last = 0;
+
+	for (i = 1; i < *n; i++) {
+		if (strcmp(blocks[last]->title, blocks[i]->title) != 0) {
+			blocks[++last] = blocks[i];
+			continue;
+		}
+		part->block = blocks[i];
+		(void)!config_bad(part, NULL,
+		    "a second block for account '%s' (first: %s:%d; letters' "
+		    "case does not matter); keep one of the two",
+		    blocks[i]->title,
+		    part->reading->tree.files[blocks[last]->file],
+		    blocks[last]->line);
+		if (config_put(&blocks[last]->trouble,
+			part->reading->why->text))
+			return FAULT_NOMEM;
+	}
+	*n = *n > 0 ? last + 1 : 0;
+	return FAULT_NONE;
+}
+
 /* In the order of their names, which config_account() relies on. */
 static enum fault add_all(struct config_part *part,
     struct config_block *const *blocks, size_t n)
@@ -218,15 +246,6 @@ static enum fault add_all(struct config_part *part,
 
 	for (i = 0; i < n && fault == FAULT_NONE; i++) {
 		part->block = blocks[i];
-		if (i > 0 &&
-		    strcmp(blocks[i - 1]->title, blocks[i]->title) == 0)
-			return config_bad(part, NULL,
-			    "a second block for account '%s' (first: %s:%d; "
-			    "letters' case does not matter); keep one of the "
-			    "two",
-			    blocks[i]->title,
-			    part->reading->tree.files[blocks[i - 1]->file],
-			    blocks[i - 1]->line);
 		config->n_accounts++;
 		fault = build(part, &config->accounts[i]);
 		if (fault == FAULT_CONFIG_ERROR)
@@ -260,7 +279,9 @@ enum fault config_accounts(struct config_reading *reading)
 		fold(blocks[n++]->title);
 	}
 	qsort(blocks, n, sizeof(struct config_block *), by_title);
-	fault = add_all(&part, blocks, n);
+	fault = join_doubles(&part, blocks, &n);
+	if (fault == FAULT_NONE)
+		fault = add_all(&part, blocks, n);
 out:
 	free(blocks);
 	return fault;

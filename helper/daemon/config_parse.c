@@ -402,11 +402,11 @@ static enum fault refuse_keyword(const struct parser *p, enum config_kind kind)
 	return FAULT_CONFIG_ERROR;
 }
 
-static enum fault take_line(struct parser *p)
+static enum fault take_line(struct parser *p, bool indented)
 {
-	bool indented = is_blank(here(p)), found;
 	enum config_kind kind;
 	struct span text, list, other;
+	bool found;
 	enum fault fault = next_word(p, &found);
 
 	if (fault != FAULT_NONE || !found)
@@ -428,6 +428,16 @@ static enum fault take_line(struct parser *p)
 	return take_key(p, text.p != NULL ? text : list, list.p != NULL);
 }
 
+/* What is wrong inside of a block is that block's. */
+static enum fault set_aside(const struct parser *p)
+{
+	char **trouble = &p->tree->blocks[p->block].trouble;
+
+	if (*trouble == NULL)
+		*trouble = strdup(p->why->text);
+	return *trouble != NULL ? FAULT_NONE : FAULT_NOMEM;
+}
+
 enum fault config_parse(struct config_tree *tree, unsigned file,
     struct span text, struct why *why)
 {
@@ -436,6 +446,7 @@ enum fault config_parse(struct config_tree *tree, unsigned file,
 		.word = BUF_INIT(CONFIG_FILE_MAX_BYTES),
 		.why = why };
 	enum fault fault = FAULT_NONE;
+	bool indented;
 	size_t n;
 
 	/* Some editors begin a file with it. */
@@ -451,7 +462,10 @@ enum fault config_parse(struct config_tree *tree, unsigned file,
 			p.rest.n--;
 		n += end != NULL;
 		text = (struct span){ text.p + n, text.n - n };
-		fault = take_line(&p);
+		indented = is_blank(here(&p));
+		fault = take_line(&p, indented);
+		if (fault == FAULT_CONFIG_ERROR && indented && p.block > 0)
+			fault = set_aside(&p);
 	}
 	buf_drop(&p.word);
 	return fault;

@@ -55,6 +55,14 @@ enum fault config_bad(const struct config_part *part, const char *key,
 	return FAULT_CONFIG_ERROR;
 }
 
+enum fault config_whole(const struct config_part *part)
+{
+	if (part->block->trouble == NULL)
+		return FAULT_NONE;
+	why_set(part->reading->why, 0, "%s", part->block->trouble);
+	return FAULT_CONFIG_ERROR;
+}
+
 enum fault config_pass(const struct config_part *part, const char *key,
     enum fault fault, const struct why *why)
 {

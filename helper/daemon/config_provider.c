@@ -191,7 +191,9 @@ static enum fault add(const struct config_part *part)
 	struct provider *provider = NULL;
 	enum fault fault;
 
-	fault = make(part, &provider);
+	fault = config_whole(part);
+	if (fault == FAULT_NONE)
+		fault = make(part, &provider);
 	if (fault == FAULT_NONE)
 		fault = build(part, provider);
 	if (fault == FAULT_NONE) {

@@ -37,6 +37,9 @@ const struct config_key *config_list(const struct config_part *part,
 enum fault config_bad(const struct config_part *part, const char *key,
     const char *format, ...) PRINTF_LIKE(3, 4) MUST_CHECK;
 
+/* config_whole - the same where a line of the block is bad. */
+enum fault config_whole(const struct config_part *part) MUST_CHECK;
+
 /* config_pass - the same of a fault that a file without lines has told; no
  * fault and FAULT_NOMEM stay what they are. */
 enum fault config_pass(const struct config_part *part, const char *key,

@@ -170,6 +170,7 @@ void config_tree_drop(struct config_tree *tree)
 		for (j = 0; j < tree->blocks[i].n_keys; j++)
 			config_key_drop(&tree->blocks[i].keys[j]);
 		free(tree->blocks[i].keys);
+		free(tree->blocks[i].trouble);
 		free(tree->blocks[i].title);
 	}
 	free(tree->blocks);

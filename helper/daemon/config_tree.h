@@ -45,6 +45,7 @@ struct config_block {
 	char *title; /* NULL: the top level */
 	unsigned file;
 	int line;
+	char *trouble; /* what is wrong with the first bad line in it */
 	struct config_key *keys;
 	size_t n_keys;
 };

@@ -23,7 +23,7 @@ from test_choose import names   # noqa: F401  pylint: disable=unused-import
 JO = "jo@example.org"
 
 
-def break_config(bed, text="provider x\n  no_such_key 1\n"):
+def break_config(bed, text="log_level info\nno_such_key 1\n"):
     write_file(bed.config, text)
 
 
@@ -361,6 +361,43 @@ def test_a_new_bad_block_leaves_the_good_file_in_force(helper):
     answer = helper.ask("reload")
     assert answer["result"] == "config-error" and "login" in answer["text"]
     assert helper.token("ann@example.org")["login"] == "x"
+
+
+@pytest.mark.parametrize("line, what", (
+    ("provder test", "did you mean 'provider'?"), ("login", "needs a name"),
+    ("servers a\n    servers b", "a second time"), ('login "x', "quote"),
+    ("provider = test", "without =")))
+def test_a_line_that_is_none_stops_its_block_and_not_the_rest(helper, line,
+                                                              what):
+    ann = "ann@example.org"
+    helper.configure(f"account {ann}\n    {line}\n    allow root\n"
+                     "provider other\n    preset google\n"
+                     "    client_id a\n    cleint_id b\n")
+    helper.seed(age=10)
+    helper.seed(ann, age=10)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    answer = helper.token(ann)
+    assert answer["result"] == "config-error" and what in answer["text"]
+    answer = helper.ask("sign-in", account=JO, provider="other")
+    assert answer["result"] == "config-error"
+    assert "no such keyword 'cleint_id'" in answer["text"]
+    with helper.connect() as line:
+        warned = line.send("status").rest()[-1].all("warning")
+    assert len(warned) == 2
+
+
+def test_a_second_block_of_an_account_stops_that_account(helper):
+    ann = "ann@example.org"
+    helper.configure(f"account {ann}\n    login x\n"
+                     "account Ann@example.org\n    login y\n")
+    helper.seed(age=10)
+    helper.seed(ann, age=10)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    answer = helper.token(ann)
+    assert answer["result"] == "config-error"
+    assert "a second block" in answer["text"]
 
 
 def test_check_tells_every_bad_block(helper):
