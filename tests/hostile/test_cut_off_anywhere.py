@@ -346,3 +346,33 @@ def test_a_renewal_outlives_any_call_that_fails(root, helper, idp, error):
                  helper.record(a)["refresh-token"] == idp.current_refresh(a),
                  what=f"the newest token on disk after {call}")
     assert idp.counts["refresh_reuse"] == 0
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS"])
+def test_a_renewal_outlives_each_call_that_fails(root, helper, idp, error):
+    """Once, and not until it is mended as above."""
+    old, spent = {}, 0
+
+    def prepare(account):
+        old[account] = helper.seed(account, age=4000).refresh_token
+
+    helper.start()
+    for call, account, answer in failing_steps(helper, SAVE, error, prepare,
+                                               helper.token):
+        newest = idp.current_refresh(account)
+        assert helper.record(account)["refresh-token"] in (
+            old[account], newest), (call, account)
+        if answer["result"] == "ok":
+            spent += 1
+            assert newest != old[account], (call, account)
+        else:
+            assert answer["result"] == "try-later", (call, account, answer)
+            assert newest == old[account], "spent for nobody"
+            wait_for(lambda a=account: helper.ask(
+                "refresh", account=a)["result"] == "ok")
+        wait_for(lambda a=account: helper.status(a)["unsaved"] == "no",
+                 what=f"{account} on disk after {call}")
+        assert helper.record(account)["refresh-token"] == \
+            idp.current_refresh(account)
+    assert spent >= 5
+    assert idp.counts["refresh_reuse"] == 0

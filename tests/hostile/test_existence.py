@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Nobody who is not let in learns from the helper's work whether a name has
-a record: it does the same for both, to the system call.
+a record: it does the same for both, to the system call, and takes as long.
 
-strace(1) counts; without it these tests are skipped.
+strace(1) counts; without it those tests are skipped.
 """
 
 import os
+import random
 import re
 import shutil
+import socket
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from bed import DEADLINE_S, wait_for
+from helper_line import Line, as_other
 
 STRANGER = 4900
 JO = "jo@example.org"
@@ -90,3 +93,42 @@ def test_a_name_without_a_record_costs_the_same(traced, verb, loaded):
     there, nowhere = traced.calls(verb, JO), traced.calls(verb, NOBODY)
     assert there["sendto"] or there["sendmsg"], there
     assert there == nowhere
+
+
+PROBES = 24         # and one behind them: a stranger may have 32
+PAIRS = 300
+MARGIN = 45         # a coin strays so far once in five million runs
+
+
+def work_for(bed, account):
+    """What a stranger's questions for it cost the helper, in ns on a CPU."""
+    spent = Path(f"/proc/{bed.process.pid}/schedstat")
+    lines = [Line(socket.socket(socket.AF_UNIX)) for _ in range(PROBES + 1)]
+    as_other(STRANGER, STRANGER, (), lambda: [
+        line.sock.connect(bed.socket) for line in lines])
+    with bed.standing_still():
+        before = int(spent.read_text().split()[0])
+        for line in lines[:-1]:
+            line.send("token", account=account, server="localhost")
+        lines[-1].send("version")
+    assert lines[-1].next()["result"] == "ok"
+    with bed.standing_still():      # and what comes after the answers
+        took = int(spent.read_text().split()[0]) - before
+    for line in lines:
+        line.close()
+    return took
+
+
+@pytest.mark.slow
+def test_a_name_without_a_record_takes_as_long(root, helper):
+    """Each pair is asked one after the other, in either order, so that what
+    else the machine does makes both slower.  With a look at the disk for a
+    name without a record seven of ten such take longer."""
+    helper.seed(JO)
+    helper.start()
+    longer = 0
+    for _ in range(PAIRS):
+        names = random.sample([JO, NOBODY], 2)
+        took = {name: work_for(helper, name) for name in names}
+        longer += took[NOBODY] > took[JO]
+    assert abs(longer - PAIRS // 2) <= MARGIN, longer
