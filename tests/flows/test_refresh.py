@@ -343,6 +343,32 @@ def test_bad_certificates_are_refused_with_the_reason(
         "machine" in event["text"]
 
 
+LAX = """openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = lax
+[lax]
+MinProtocol = TLSv1
+CipherString = ALL:@SECLEVEL=0
+"""
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tls_older_than_1_2_is_refused_whatever_the_system_says(
+        authority_directory, idp, drive, tmp_path):
+    write_file(tmp_path / "openssl.cnf", LAX)
+    lax = {"OPENSSL_CONF": str(tmp_path / "openssl.cnf")}
+    token = {"refresh_token": idp.seed("jo@x.example",
+                                       tenant="common").refresh_token}
+    with Idp(authority_directory).start("old") as old:
+        event = drive("refresh", token, lax, ask=SCOPE,
+                      token_endpoint=f"{old.url}/token").end()
+        assert len(old.requests) == 0
+    assert_failed(event, trouble="tls", text="no TLS connection")
+    assert drive("refresh", token, lax, ask=SCOPE).end()["event"] == "tokens"
+
+
 def test_the_systems_authorities_do_not_vouch_for_ours(idp, refresh):
     assert_failed(refresh(ca_file=None), trouble="certificate",
                   text="check the package ca-certificates")

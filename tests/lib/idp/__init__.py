@@ -34,7 +34,8 @@ from .store import Client, Settings
 __all__ = ["Idp", "Fault", "KINDS", "Client", "Settings", "aadsts_body",
            "wait_for", "DEVICE_GRANT"]
 
-TLS_WAYS = ("good", "expired", "wrong-name", "untrusted", "plain", "mute")
+TLS_WAYS = ("good", "expired", "wrong-name", "untrusted", "old", "plain",
+            "mute")
 
 
 class Idp:
@@ -136,6 +137,10 @@ class Idp:
         else:
             files = self.authority.server()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if tls == "old":
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
         context.load_cert_chain(*files)
         return context
 
