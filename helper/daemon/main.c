@@ -38,11 +38,6 @@ static const char usage_text[] =
     "                  [--background]\n"
     "       mailtokend --help | --version\n";
 
-static void complain(const char *text)
-{
-	(void)fprintf(stderr, "mailtokend: %s\n", text);
-}
-
 static void read_options(int argc, char **argv, struct options *options)
 {
 	static const struct option known[] = {
@@ -69,7 +64,7 @@ static void read_options(int argc, char **argv, struct options *options)
 		case 'b': options->background = true; break;
 		case 'l':
 			if (options->n_listen == LISTEN_MAX) {
-				complain("too many --listen");
+				run_complain("too many --listen");
 				exit(EXIT_USAGE);
 			}
 			options->listen[options->n_listen++] = optarg;
@@ -95,8 +90,8 @@ static void check_options(const struct options *options)
 
 	if (options->log_level != NULL &&
 	    log_level_from_word(options->log_level, &level) != FAULT_NONE) {
-		complain("--log-level is error, warning, notice, info or "
-			 "debug");
+		run_complain("--log-level is error, warning, notice, info or "
+			     "debug");
 		exit(EXIT_USAGE);
 	}
 }
@@ -105,7 +100,7 @@ static bool fail(enum fault fault, const struct why *why)
 {
 	if (fault == FAULT_NONE)
 		return false;
-	complain(why_text(why, fault));
+	run_complain(why_text(why, fault));
 	return true;
 }
 
@@ -148,7 +143,7 @@ static bool find_config(const struct options *options, char *path,
 						 address_system_config();
 	if (!source->user_helper || address_user_config(path) == FAULT_NONE)
 		return true;
-	complain("HOME is not set: set it, or use --config");
+	run_complain("HOME is not set: set it, or use --config");
 	return false;
 }
 
@@ -160,7 +155,7 @@ static bool go_background(int *ready_out)
 	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
-		complain("cannot fork");
+		run_complain("cannot fork");
 		return false;
 	}
 	if (pid > 0) {
@@ -279,8 +274,9 @@ static int check_only(const struct options *options,
 	if (good)
 		(void)printf("%s: good\n", source->path);
 	else
-		complain("what depends on these blocks does not work; the rest "
-			 "does");
+		run_complain(
+		    "what depends on these blocks does not work; the rest "
+		    "does");
 	config_release(config);
 	config_files_drop(source->files);
 	return good ? 0 : EXIT_FAILURE;

@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -33,6 +34,14 @@ struct running {
 	struct event *poll;  /* while stopping */
 	int64_t stop_at_ms;
 };
+
+void run_complain(const char *text)
+{
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0)
+		(void)fprintf(stderr, "mailtokend: %s\n", text);
+}
 
 static struct timeval span_of_ms(int64_t ms)
 {
@@ -134,7 +143,7 @@ static bool wait_for_lock(struct keeper *keeper)
 	while (keeper_start(keeper, &why) == FAULT_LOCKED) {
 		if (peerio_now_ms() >= until_ms) {
 			log_event(LOG_LEVEL_ERROR, "lock", "%s", why.text);
-			(void)fprintf(stderr, "mailtokend: %s\n", why.text);
+			run_complain(why.text);
 			return false;
 		}
 		if (!told)
@@ -273,7 +282,7 @@ enum run_end run_helper(const struct run_start *start)
 	if (fault == FAULT_NONE)
 		end = run(&running);
 	else
-		(void)fprintf(stderr, "mailtokend: %s\n", fault_text(fault));
+		run_complain(fault_text(fault));
 	drop(&running);
 	return end;
 }

@@ -25,6 +25,10 @@ enum run_end {
 	RUN_HELD /* another helper kept the keyring */
 };
 
+/* run_complain - a line to stderr, for who started it; nothing where nobody
+ * reads, which must not keep it from its end. */
+void run_complain(const char *text);
+
 /* run_helper - returns when it was told to stop; what was wrong is said. */
 enum run_end run_helper(const struct run_start *start);
 

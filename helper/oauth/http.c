@@ -214,6 +214,11 @@ static CURLcode set_request(struct http_exchange *exchange,
 	if (!code)
 		code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
 		    exchange->headers);
+	/* Unless it is named, servers may compress (RFC 9110 section 12.5.3);
+	 * who does all the same is understood. */
+	if (!code)
+		code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING,
+		    "identity");
 	if (!code && request->basic != NULL)
 		code = curl_easy_setopt(easy, CURLOPT_USERPWD, request->basic);
 	if (code || request->method == HTTP_GET)

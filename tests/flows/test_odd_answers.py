@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Answers are read for what is good in them, and a request is sent once."""
 
+import gzip
+import json
+
 import pytest
+
+from bed_app import APP, configure, put_secret
+from browser import visit
+from idp.about import Answer
+from test_helper_signin import done
 
 JO = "jo@example.org"
 
@@ -121,6 +129,17 @@ def test_a_whole_answer_counts_however_its_connection_ends(helper, idp):
             served(helper, idp))
 
 
+def test_an_answer_may_be_compressed(helper, idp):
+    plain = idp.answer
+    idp.answer = lambda request: Answer(
+        body=gzip.compress(json.dumps(plain(request).data).encode()),
+        headers={"Content-Encoding": "gzip"})
+    run_all(helper, idp, [("gzip", ("delay", {"seconds": 0}))],
+            served(helper, idp))
+    request, = idp.requests
+    assert request.headers["accept-encoding"] == "identity"
+
+
 def test_a_new_refresh_token_outlives_an_answer_without_a_token(clocked, idp):
     def look(account):
         answer = clocked.token(account)
@@ -152,3 +171,45 @@ def test_a_refresh_token_is_on_the_wire_once(helper, idp):
     assert len(sent) == len(set(sent)) == 2
     assert helper.stop() == 0
     assert idp.counts["token"] == 2
+
+
+def redeem(helper, idp):
+    """Codes of a browser."""
+    def act(account):
+        with helper.connect().send("sign-in", account=account) as line:
+            visit(idp.browse(line.next()["url"]))
+            return done(line)
+
+    helper.configure(authorization_endpoint=f"{idp.url}/authorize",
+                     flow="browser")
+    return act
+
+
+def revoke(helper, idp):
+    """Refresh tokens that are to end."""
+    helper.configure(revocation_endpoint=f"{idp.url}/revoke")
+    for account in ("ann@example.org", JO):
+        helper.seed(account, age=10)
+    return lambda account: helper.ask("forget", account=account)
+
+
+def vouch(helper, idp):
+    """Assertions of an application."""
+    helper.secrets_kept = []
+    idp.add_client(APP, trusted="t" * 40)
+    configure(helper, f"account {JO}\n    provider test",
+              assertion_file=put_secret(helper, "assertion", "t" * 40))
+    return lambda account: helper.ask("refresh", account=JO)
+
+
+@pytest.mark.parametrize("way, endpoint", [
+    (redeem, "token"), (revoke, "revoke"), (vouch, "token")])
+def test_nothing_else_is_on_the_wire_twice(helper, idp, way, endpoint):
+    act = way(helper, idp)
+    helper.start()
+    assert act("ann@example.org")["result"] == "ok"
+    before = idp.counts[endpoint]
+    idp.fault(endpoint, "close_before", times=2)
+    act(JO)
+    assert helper.stop() == 0
+    assert idp.counts[endpoint] == before + 1

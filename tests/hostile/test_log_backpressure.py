@@ -153,6 +153,33 @@ def test_a_pipe_of_another_user_stops_nobody(helper, root):
         os.close(write)
 
 
+def test_one_who_may_not_stay_ends_though_nobody_reads(helper, beds):
+    helper.start()
+    second = beds()
+    second.sockets = helper.sockets
+    read, write = os.pipe()
+    fill(write)
+    try:
+        second.process = subprocess.Popen(
+            second.argv(), env=second.environment(write),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=write)
+        assert second.process.wait(DEADLINE_S) != 0
+    finally:
+        os.close(read)
+        os.close(write)
+
+
+def test_failing_requests_fill_no_log(helper):
+    helper.start()
+    for i in range(300):
+        assert helper.token(f"none{i}@example.org")["result"] != "ok"
+    helper.ask("reload")
+    helper.wait_log("event=reload")     # it has room of its own
+    # As many for ten seconds, of which two may have begun.
+    assert 100 <= helper.log().count("event=request") <= 200
+
+
 def test_a_syslog_that_does_not_read_stops_nobody(helper, root, tmp_path):
     """/dev/log is ours in a mount namespace of the helper's own."""
     assert root is None and ROOT
