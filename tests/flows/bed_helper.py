@@ -204,11 +204,19 @@ class Bed:
         assert self.stop() == 0, self.log()
         return self.start(**options)
 
+    def _below(self):
+        """What strace(1) or the like has started: it would outlive it."""
+        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}")
+        return [int(pid) for pid in (task / "children").read_text().split()]
+
     def end(self):
         """Leave nothing running; nothing secret may be in the log."""
         if self.process is not None and self.process.poll() is None:
             # Only an end of its own shows what was left in memory.
-            self.signal(signal.SIGTERM if VALGRIND else signal.SIGKILL)
+            number = signal.SIGTERM if VALGRIND else signal.SIGKILL
+            for below in self._below():
+                os.kill(below, number)
+            self.signal(number)
             self.wait()
         if self._logger is not None:
             self._logger.join(DEADLINE_S)

@@ -593,8 +593,6 @@ def test_reload_lets_the_next_attempt_be_now(helper, idp):
 
 @pytest.mark.parametrize("how", ["request", "reload", "sighup"])
 def test_supervisor_is_told_what_is_wrong_and_when_it_is_mended(helper, how):
-    if not paths.configured("SYSTEMD_LIBS"):
-        pytest.skip("built without libsystemd")
     name = helper.path("run", "notify")
     supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with supervisor:

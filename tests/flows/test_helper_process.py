@@ -264,7 +264,7 @@ def test_whole_life_leaves_no_secret_in_the_log(helper, idp):
 def activated(bed, *listen):
     """Start bed by a supervisor that hands sockets over."""
     tool = shutil.which("systemd-socket-activate")
-    if tool is None or not paths.configured("SYSTEMD_LIBS"):
+    if tool is None:
         pytest.skip("no socket activation here")
     words = [tool]
     for path in listen:

@@ -10,6 +10,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -151,6 +152,29 @@ def test_a_pipe_of_another_user_stops_nobody(helper, root):
     finally:
         os.close(read)
         os.close(write)
+
+
+def test_a_supervisor_that_does_not_read_stops_nobody(helper):
+    place = helper.path("notify")
+    plain = helper.environment
+    helper.environment = lambda stderr: {**plain(stderr),
+                                         "NOTIFY_SOCKET": place}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        supervisor.bind(place)
+        os.chmod(place, 0o666)
+        other.connect(place)
+        other.setblocking(False)
+        try:
+            while True:
+                other.send(b"X=1")
+        except BlockingIOError:
+            pass
+        helper.start()
+        helper.signal(signal.SIGHUP)
+        helper.wait_log("event=reload")
+        assert helper.ask("version")["result"] == "ok"
+        assert helper.stop() == 0
 
 
 def test_one_who_may_not_stay_ends_though_nobody_reads(helper, beds):

@@ -20,7 +20,7 @@ import paths
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "passwd",
     "libcurl4", "libevent-core-2.1-7", "libjansson4",
-    "libssl3", "libsystemd0", "libqrencode4", "ca-certificates",
+    "libssl3", "libqrencode4", "ca-certificates",
     "postfix", "libsasl2-2", "libsasl2-modules")
 
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
