@@ -69,7 +69,7 @@ struct account {
 
 	struct slot_wish wish;
 	struct flow *flow;
-	struct issuers_waiter *discovering;  /* before the flow */
+	struct issuer_step *discovering;     /* before the flow */
 	struct entry *next;		     /* prepared for the answer */
 	char serial[GRANT_SERIAL_BYTES + 1]; /* ... and its token's */
 	struct keyring_stage *stage;

@@ -58,11 +58,10 @@ static void put_servers(struct attr_writer *writer,
 {
 	const char *at = strrchr(account, '@');
 	char list[SERVERS_BYTES] = "";
-	size_t i;
 
-	for (i = 0; i < provider->n_servers; i++)
-		add_name(list, "", provider->servers[i]);
-	if (provider->n_servers == 0 && at != NULL) {
+	if (provider->servers != NULL)
+		add_name(list, "", provider->servers);
+	else if (at != NULL) {
 		add_name(list, "", at + 1);
 		add_name(list, "*.", at + 1);
 	}

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "oauth/url.h"
 #include "wire/attr.h"
 
 static const char *default_protocols(const struct config *config)
@@ -22,6 +23,17 @@ static struct span domain_of(const char *account)
 	const char *at = strrchr(account, '@');
 
 	return span_of(at != NULL ? at + 1 : "");
+}
+
+static const char *title_of(const char *preset)
+{
+	return preset_value(preset_find(preset), "title");
+}
+
+static bool registers_itself(const char *preset)
+{
+	return preset_value(preset_find(preset), "registration_endpoint") !=
+	    NULL;
 }
 
 static void take(struct choice *choice, struct provider *provider,
@@ -68,7 +80,7 @@ static enum fault by_name(const struct choose_from *from, struct choice *choice,
 		take(choice, provider, "named for this sign-in");
 		return FAULT_NONE;
 	}
-	if (provider_registers_itself(name)) {
+	if (registers_itself(name)) {
 		fault = make(from->config, name, NULL, &choice->provider, why);
 		(void)snprintf(choice->reason, sizeof(choice->reason),
 		    "named for this sign-in; it needs no client id");
@@ -79,7 +91,7 @@ static enum fault by_name(const struct choose_from *from, struct choice *choice,
 		return FAULT_CONFIG_ERROR;
 	}
 	why_set(why, 0,
-	    provider_known(name) ?
+	    preset_find(name) != NULL ?
 		"%s has no provider '%s': write a provider block with its "
 		"client_id" :
 		"%s has no provider '%s', and no preset has that name: write a "
@@ -147,7 +159,7 @@ static bool is_issuer_of(const struct provider *provider,
 		return false;
 	if (entry->issuer != NULL)
 		return is_same(provider->issuer, entry->issuer);
-	same = provider_url_host(provider->issuer, &host) == FAULT_NONE &&
+	same = url_host(provider->issuer, &host) == FAULT_NONE &&
 	    is_same(host, entry->token_host);
 	free(host);
 	return same;
@@ -165,10 +177,10 @@ static bool is_host_of(const struct provider *provider,
 		return false;
 	if (provider_token_host(provider, &host) != FAULT_NONE)
 		return is_issuer_of(provider, entry);
-	preset = provider_preset_of(entry->token_host);
+	preset = preset_of_host(entry->token_host);
 	same = is_same(host, entry->token_host) ||
 	    (preset != NULL && is_same(preset, provider->preset) &&
-		provider_preset_of(host) == preset);
+		preset_of_host(host) == preset);
 	free(host);
 	return same;
 }
@@ -246,7 +258,7 @@ static enum fault by_preset(const struct choose_from *from, const char *preset,
 		provider = of_preset(from->config, "microsoft");
 	if (provider != NULL)
 		choice->provider = provider_share(provider);
-	else if (provider_registers_itself(preset))
+	else if (registers_itself(preset))
 		return make(from->config, preset, NULL, &choice->provider, why);
 	return FAULT_NONE;
 }
@@ -260,7 +272,7 @@ static enum fault by_domain(const struct choose_from *from, const char *preset,
 		return FAULT_NONE;
 	attr_plain(domain_of(from->account), shown, sizeof(shown));
 	(void)snprintf(choice->reason, sizeof(choice->reason),
-	    "%s is a domain of %s", shown, provider_title(preset));
+	    "%s is a domain of %s", shown, title_of(preset));
 	return by_preset(from, preset, choice, why);
 }
 
@@ -275,7 +287,7 @@ static const char *preset_of_mx(struct span mx)
 		struct span name = { mx.p,
 			blank != NULL ? (size_t)(blank - mx.p) : mx.n };
 
-		preset = provider_known_by(none, name);
+		preset = preset_known_by(none, name);
 		if (blank == NULL)
 			break;
 		mx.n -= name.n + 1;
@@ -299,7 +311,7 @@ static enum fault by_mx(const struct choose_from *from, const char *preset,
 		choice->provider != config->providers[0]);
 	(void)snprintf(choice->reason, sizeof(choice->reason),
 	    "the mail exchangers of its domain are those of %s",
-	    provider_title(preset));
+	    title_of(preset));
 	return fault;
 }
 
@@ -327,7 +339,7 @@ static enum fault none_found(const struct choose_from *from, const char *known,
 		    "%s looks like an address of %s, and %s has no provider "
 		    "for that: write provider '%s' with its client_id, or name "
 		    "one with --provider",
-		    from->account, provider_title(known), path, known);
+		    from->account, title_of(known), path, known);
 	else if (from->config->n_providers == 0)
 		why_set(why, 0,
 		    "%s has no provider: write a provider block with its "
@@ -347,7 +359,7 @@ enum fault choose_provider(const struct choose_from *from,
 	struct choice choice = { .provider = NULL };
 	enum fault fault;
 
-	of_domain = provider_known_by(domain_of(from->account), none);
+	of_domain = preset_known_by(domain_of(from->account), none);
 	of_mx = preset_of_mx(from->mx);
 	fault = by_name(from, &choice, why);
 	if (fault == FAULT_NONE)
@@ -409,7 +421,7 @@ enum fault choose_rebuild(const struct config *config,
 	enum fault fault;
 
 	if (entry->registered_s == 0 ||
-	    (!is_issuer && !provider_known(entry->provider)))
+	    (!is_issuer && preset_find(entry->provider) == NULL))
 		return FAULT_NOT_FOUND;
 	fault = provider_new(entry->provider,
 	    is_issuer ? NULL : entry->provider, &provider);

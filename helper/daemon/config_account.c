@@ -10,6 +10,8 @@
 #include "daemon/config_read.h"
 #include "wire/attr.h"
 
+#define SERVERS_MAX 32
+
 static void fold(char *name)
 {
 	for (; *name != '\0'; name++)
@@ -141,10 +143,10 @@ static enum fault set_servers(const struct config_part *part,
 			    "name; write smtp.example.com or *.example.com",
 			    account->name);
 	}
-	if (servers->n > PROVIDER_SERVERS_MAX)
+	if (servers->n > SERVERS_MAX)
 		return config_bad(part, "servers",
 		    "account '%s': more than %d servers; write *.example.com",
-		    account->name, PROVIDER_SERVERS_MAX);
+		    account->name, SERVERS_MAX);
 	return servers->n > 0 ?
 	    config_join(part, "servers", &account->servers) :
 	    FAULT_NONE;

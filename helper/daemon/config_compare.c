@@ -47,17 +47,6 @@ static bool same_secret(const struct secret *a, const struct secret *b)
 	return (a == NULL && b == NULL) || secret_equal(a, b);
 }
 
-static bool same_extra(const struct provider *a, const struct provider *b)
-{
-	size_t i;
-
-	for (i = 0; i < a->n_extra && i < b->n_extra; i++)
-		if (!same(a->extra[i].name, b->extra[i].name) ||
-		    !same(a->extra[i].value, b->extra[i].value))
-			return false;
-	return a->n_extra == b->n_extra;
-}
-
 static bool same_provider(const struct provider *a, const struct provider *b)
 {
 	return same(a->preset, b->preset) && same(a->issuer, b->issuer) &&
@@ -74,8 +63,8 @@ static bool same_provider(const struct provider *a, const struct provider *b)
 	    a->family == b->family && a->min_validity_s == b->min_validity_s &&
 	    a->redirect_port == b->redirect_port &&
 	    same(a->redirect_uri, b->redirect_uri) &&
-	    same_strings(a->servers, a->n_servers, b->servers, b->n_servers) &&
-	    same_extra(a, b) && same(a->assertion_file, b->assertion_file) &&
+	    same(a->servers, b->servers) && same(a->extra, b->extra) &&
+	    same(a->assertion_file, b->assertion_file) &&
 	    a->client_secret_expires_s == b->client_secret_expires_s &&
 	    assertion_key_same(a->key, b->key) &&
 	    same_secret(a->client_secret, b->client_secret);

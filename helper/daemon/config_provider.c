@@ -38,7 +38,7 @@ static enum fault make(const struct config_part *part,
 		return config_bad(part, NULL,
 		    "a second block for provider '%s'; keep one of the two",
 		    title);
-	if (preset == NULL && provider_known(title))
+	if (preset == NULL && preset_find(title) != NULL)
 		preset = title;
 	fault = provider_new(title, preset, provider_out);
 	if (fault != FAULT_NOT_FOUND)
@@ -72,6 +72,7 @@ static enum fault set_values(const struct config_part *part,
 		"proxy",
 		"scope",
 		"protocols",
+		"servers",
 	};
 	enum fault fault = FAULT_NONE;
 	char *value = NULL;
@@ -92,41 +93,17 @@ static enum fault set_values(const struct config_part *part,
 }
 
 static enum fault add_extra(const struct config_part *part,
-    struct provider *provider, const char *field)
-{
-	const char *eq = strchr(field, '=');
-	enum fault fault;
-	struct why why;
-	char *name;
-
-	if (eq == NULL || eq == field)
-		return config_bad(part, "extra",
-		    "provider '%s': extra needs a form field; write extra "
-		    "name=value",
-		    provider->name);
-	name = strndup(field, (size_t)(eq - field));
-	if (name == NULL)
-		return FAULT_NOMEM;
-	fault = provider_add_extra(provider, name, eq + 1, &why);
-	free(name);
-	return config_pass(part, "extra", fault, &why);
-}
-
-static enum fault add_lists(const struct config_part *part,
     struct provider *provider)
 {
-	const struct config_key *servers = config_list(part, "servers");
 	const struct config_key *extra = config_list(part, "extra");
 	enum fault fault = FAULT_NONE;
 	struct why why;
 	size_t i;
 
-	for (i = 0; i < servers->n && fault == FAULT_NONE; i++)
-		fault = config_pass(part, "servers",
-		    provider_add_server(provider, servers->values[i], &why),
-		    &why);
 	for (i = 0; i < extra->n && fault == FAULT_NONE; i++)
-		fault = add_extra(part, provider, extra->values[i]);
+		fault = config_pass(part, "extra",
+		    provider_set(provider, "extra", extra->values[i], &why),
+		    &why);
 	return fault;
 }
 
@@ -168,7 +145,7 @@ static enum fault build(const struct config_part *part,
 
 	fault = set_values(part, provider);
 	if (fault == FAULT_NONE)
-		fault = add_lists(part, provider);
+		fault = add_extra(part, provider);
 	if (fault == FAULT_NONE)
 		fault = set_secret(part, provider);
 	if (fault == FAULT_NONE)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "daemon/issuers.h"
+#include "oauth/issuer.h"
 
 #define SAME_MAX_MS    (24 * 3600 * INT64_C(1000))
 #define LOCAL_RETRY_S  60
@@ -34,7 +34,7 @@ static void release(struct account *account)
 {
 	flow_free(account->flow);
 	account->flow = NULL;
-	issuers_unwait(account->discovering);
+	issuer_cancel(account->discovering);
 	account->discovering = NULL;
 	entry_free(account->next);
 	account->next = NULL;
@@ -382,8 +382,7 @@ static void not_started(struct account *account, enum fault fault,
 }
 
 /* With the endpoints of the issuer, or those that worked last. */
-static void discovered(void *ctx, const struct discovery *found,
-    const char *text)
+static void discovered(void *ctx, const struct issuer_end *told)
 {
 	struct account *account = ctx;
 	struct provider *base = NULL, *whole = NULL;
@@ -393,10 +392,10 @@ static void discovered(void *ctx, const struct discovery *found,
 	account->discovering = NULL;
 	fault = account_provider(account, &base, &why);
 	if (fault == FAULT_NONE)
-		fault = grant_complete(account->entry, base, found, &whole,
-		    &why);
+		fault = grant_complete(account->entry, base, told->found,
+		    &whole, &why);
 	if (fault == FAULT_NOT_FOUND)
-		why_set(&why, 0, "%s", text);
+		why_set(&why, 0, "%s", told->text);
 	if (fault == FAULT_NONE)
 		fault = start_flow(account, whole, &why);
 	provider_release(whole);
@@ -409,15 +408,22 @@ static void discovered(void *ctx, const struct discovery *found,
 
 static enum fault begin(struct account *account, struct why *why)
 {
+	const struct issuer_end nothing = { .found = NULL };
 	struct provider *provider = NULL;
+	struct issuer_wish wish = {
+		.now_ms = clock_boot_ms(),
+		.fn = discovered,
+		.ctx = account,
+	};
 	enum fault fault;
 
 	fault = account_provider(account, &provider, why);
+	wish.provider = provider;
 	if (fault == FAULT_NONE && provider->incomplete)
-		fault = issuers_find(account->engine->issuers, provider,
-		    discovered, account, &account->discovering);
+		fault = issuer_start(account->engine->issuers, &wish,
+		    &account->discovering);
 	else if (fault == FAULT_NONE && provider->registers)
-		discovered(account, NULL, "");
+		discovered(account, &nothing);
 	else if (fault == FAULT_NONE)
 		fault = start_flow(account, provider, why);
 	provider_release(provider);

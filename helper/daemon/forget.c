@@ -12,8 +12,8 @@
 
 #include "daemon/accounts.h"
 #include "daemon/grant.h"
-#include "daemon/issuers.h"
 #include "oauth/flow.h"
+#include "oauth/issuer.h"
 
 #define REVOKE_MAX_S 25 /* for two requests; clients wait for 35 */
 

@@ -11,7 +11,6 @@
 #include <strings.h>
 
 #include "daemon/choose.h"
-#include "oauth/discovery.h"
 #include "store/safefile.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -362,10 +361,9 @@ enum fault grant_prepare(const struct entry *entry,
 }
 
 /* What a record remembers of its issuer's endpoints. */
-static struct discovery remembered(const struct entry *entry)
+static struct provider remembered(const struct entry *entry)
 {
-	return (struct discovery){
-		.issuer = entry->issuer,
+	return (struct provider){
 		.token_endpoint = entry->token_endpoint,
 		.authorization_endpoint = entry->authorization_endpoint,
 		.device_authorization_endpoint =
@@ -375,10 +373,10 @@ static struct discovery remembered(const struct entry *entry)
 }
 
 enum fault grant_complete(const struct entry *entry,
-    const struct provider *base, const struct discovery *found,
+    const struct provider *base, const struct provider *found,
     struct provider **provider_out, struct why *why)
 {
-	const struct discovery old = remembered(entry);
+	const struct provider old = remembered(entry);
 	struct provider_change change = { .found = found };
 	struct provider *whole = NULL;
 	char *host = NULL;

@@ -53,9 +53,8 @@ bool grant_is_imported(const struct entry *entry);
  * when they are at another host than the one that issued the grant;
  * FAULT_NOMEM.
  */
-struct discovery;
 enum fault grant_complete(const struct entry *entry,
-    const struct provider *base, const struct discovery *found,
+    const struct provider *base, const struct provider *found,
     struct provider **provider_out, struct why *why) MUST_CHECK;
 
 /*

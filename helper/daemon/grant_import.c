@@ -74,7 +74,7 @@ enum fault grant_provider_of_entry(const struct entry *entry,
     struct provider **provider_out, struct why *why)
 {
 	const char *preset = entry->token_host != NULL ?
-	    provider_preset_of(entry->token_host) :
+	    preset_of_host(entry->token_host) :
 	    NULL;
 	struct provider *provider = NULL;
 	enum fault fault;

@@ -10,6 +10,7 @@
 
 #include "daemon/grant.h"
 #include "oauth/foreign.h"
+#include "oauth/url.h"
 #include "wire/words.h"
 
 static enum fault bad(struct why *why, const char *text)
@@ -100,7 +101,7 @@ static struct span tenant_of(const char *endpoint)
 
 static enum fault set_brought(struct foreign *foreign, struct entry *entry)
 {
-	const char *preset = provider_preset_of(entry->token_host);
+	const char *preset = preset_of_host(entry->token_host);
 	struct buf name = BUF_INIT(512);
 	enum fault fault;
 
@@ -161,7 +162,7 @@ static enum fault from_foreign(const struct import_source *source,
 	fault = set_names(source, foreign, entry, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	fault = provider_url_host(foreign->token_endpoint, &entry->token_host);
+	fault = url_host(foreign->token_endpoint, &entry->token_host);
 	if (fault == FAULT_GRAMMAR)
 		return bad(why, "its token_endpoint is no https URL");
 	if (fault == FAULT_NONE)

@@ -15,12 +15,12 @@
 #include "daemon/apps.h"
 #include "daemon/expiry.h"
 #include "daemon/harden.h"
-#include "daemon/issuers.h"
 #include "daemon/reload.h"
 #include "daemon/slices.h"
 #include "daemon/slots.h"
 #include "daemon/supervise.h"
 #include "daemon/watch.h"
+#include "oauth/issuer.h"
 #include "store/seal.h"
 
 #define LOOK_MS	 1000

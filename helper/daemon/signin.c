@@ -119,7 +119,7 @@ static bool go_on_with_browser(struct signin *signin,
 	return true;
 }
 
-static void prepare(struct signin *signin, const char *anew);
+static void prepare(struct signin *signin);
 
 /* The server has forgotten the client that an earlier sign-in registered. */
 static bool go_on_with_new_client(struct signin *signin,
@@ -133,11 +133,10 @@ static bool go_on_with_new_client(struct signin *signin,
 	    signin->folded, failure->text);
 	flow_free(signin->flow);
 	signin->flow = NULL;
-	profile_free(signin->profile);
-	signin->profile = NULL;
 	provider_release(signin->provider);
 	signin->provider = provider_share(signin->chosen);
-	prepare(signin, "the server does not accept the earlier registration");
+	signin->anew = "the server does not accept the earlier registration";
+	prepare(signin);
 	return true;
 }
 
@@ -308,25 +307,27 @@ static const char *choose_flow(struct signin *signin)
 	return "the way of that provider";
 }
 
-static void prepared(void *ctx, const struct profile_end *done)
+static void prepared(void *ctx, const struct issuer_end *done)
 {
 	const char *why_flow;
 	struct signin *signin = ctx;
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
 
+	signin->step = NULL;
 	if (done->provider == NULL) {
 		signin_end(signin, done->fault, done->text);
 		return;
 	}
 	provider_release(signin->provider);
-	signin->provider = done->provider;
-	signin->registered_s = done->registered_s;
-	signin->secret_expires_s = done->secret_expires_s;
-	signin->reused = done->reused;
+	signin->provider = provider_share(done->provider);
 	why_flow = choose_flow(signin);
 	say_choice(signin, why_flow);
-	say_anew(signin, done->anew);
+	if (done->registered) {
+		signin->registered_s = clock_wall_s();
+		signin->secret_expires_s = done->secret_expires_s;
+		say_anew(signin, signin->anew);
+	}
 	fault = start_flow(signin, &why);
 	if (fault != FAULT_NONE)
 		signin_end(signin, fault,
@@ -346,31 +347,85 @@ static void recall_protocols(struct signin *signin, const struct entry *entry)
 	signin->chosen_before = true;
 }
 
-static void prepare(struct signin *signin, const char *anew)
+/* What went wrong with a client may be that its server forgot it. */
+static const char *why_anew(const struct entry *entry)
+{
+	if (entry->client_secret_expires_s > 0 &&
+	    entry->client_secret_expires_s <= clock_wall_s())
+		return "the earlier registration has expired";
+	return entry->state == ENTRY_CONFIG_ERROR ?
+	    "the earlier registration may be what was refused" :
+	    NULL;
+}
+
+/* The client that an earlier sign-in registered at the same issuer. */
+static enum fault recall_client(struct signin *signin,
+    const struct entry *entry, struct why *why)
+{
+	const struct provider_change client = {
+		.client_id = entry->client_id,
+		.client_secret = entry->client_secret,
+		.secret_way = entry->secret_by_basic != 0 ? SECRET_WAY_BASIC :
+							    SECRET_WAY_UNKNOWN,
+	};
+	const struct provider *chosen = signin->provider;
+	struct provider *changed;
+	enum fault fault;
+
+	if (entry->registered_s == 0 || entry->client_id == NULL ||
+	    entry->issuer == NULL || chosen->issuer == NULL ||
+	    chosen->client_id != NULL || provider_is_app_only(chosen))
+		return FAULT_NONE;
+	if (signin->anew == NULL)
+		signin->anew = why_anew(entry);
+	if (signin->anew != NULL || strcmp(chosen->issuer, entry->issuer) != 0)
+		return FAULT_NONE;
+	fault = provider_change(chosen, &client, &changed, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	provider_release(signin->provider);
+	signin->provider = changed;
+	signin->registered_s = entry->registered_s;
+	signin->secret_expires_s = entry->client_secret_expires_s;
+	signin->reused = true;
+	return FAULT_NONE;
+}
+
+static void prepare(struct signin *signin)
 {
 	struct account *known = accounts_find(signin->engine->accounts,
 	    signin->folded);
 	const struct entry *entry = known != NULL ? account_entry(known) : NULL;
-	struct profile_wish wish = {
-		.engine = signin->engine,
-		.provider = signin->provider,
-		.entry = entry,
-		.anew = anew,
+	struct issuer_wish wish = {
+		.now_ms = clock_boot_ms(),
+		.to_sign_in = true,
+		.fn = prepared,
+		.ctx = signin,
 	};
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault = FAULT_NONE;
 
 	recall_protocols(signin, entry);
 	if (signin->protocols[0] != '\0')
 		wish.protocols = signin->protocols;
-	if (profile_start(&wish, prepared, signin, &signin->profile) !=
-	    FAULT_NONE)
-		signin_end(signin, FAULT_NOMEM, NULL);
+	signin->registered_s = 0;
+	signin->reused = false;
+	if (entry != NULL)
+		fault = recall_client(signin, entry, &why);
+	wish.provider = signin->provider;
+	if (fault == FAULT_NONE)
+		fault = issuer_start(signin->engine->issuers, &wish,
+		    &signin->step);
+	if (fault != FAULT_NONE)
+		signin_end(signin, fault,
+		    why.text[0] != '\0' ? why.text : NULL);
 }
 
 static void provider_answered(struct signin *signin, struct span answer)
 {
 	signin->answered = NULL;
 	if (span_is(answer, "yes"))
-		prepare(signin, NULL);
+		prepare(signin);
 	else
 		signin_end(signin, FAULT_CONFIG_ERROR,
 		    "no provider was chosen: name one with --provider");
@@ -398,7 +453,7 @@ static void begin(evutil_socket_t fd, short events, void *ctx)
 	if (signin->choice.must_ask)
 		ask_for_provider(signin);
 	else
-		prepare(signin, NULL);
+		prepare(signin);
 }
 
 static enum fault choose(const struct engine *engine,
@@ -494,7 +549,7 @@ void signin_free(struct signin *signin)
 		}
 	}
 	flow_free(signin->flow);
-	profile_free(signin->profile);
+	issuer_cancel(signin->step);
 	if (signin->soon != NULL)
 		event_free(signin->soon);
 	if (signin->limit != NULL)

@@ -10,8 +10,8 @@
 
 #include "daemon/choose.h"
 #include "daemon/grant.h"
-#include "daemon/profile.h"
 #include "daemon/signin.h"
+#include "oauth/issuer.h"
 
 typedef void answered_fn(struct signin *signin, struct span answer);
 
@@ -26,14 +26,15 @@ struct signin {
 	struct provider *provider;
 	struct flow *flow;
 	struct event *limit;
-	struct event *soon; /* first turn of the loop */
-	struct profile *profile;
+	struct event *soon;	  /* first turn of the loop */
+	struct issuer_step *step; /* before the flow */
 	struct choice choice;
 	char protocols[REQUEST_PROTOCOLS_BYTES]; /* chosen; "": none */
 	bool chosen_before; /* ... for an earlier sign-in */
 	int64_t registered_s;
 	int64_t secret_expires_s;
-	bool reused; /* the client of an earlier sign-in */
+	bool reused;	  /* the client of an earlier sign-in */
+	const char *anew; /* why that is of no use, or NULL */
 	enum flow_kind wished;
 	char reason[400];
 	char serial[GRANT_SERIAL_BYTES + 1];

@@ -32,28 +32,17 @@ enum fault authorize_redirect(const struct provider *provider, uint16_t port,
 	return buf_fault(out);
 }
 
-static bool is_extra(const struct provider *provider, struct span name)
-{
-	size_t i;
-
-	for (i = 0; i < provider->n_extra; i++)
-		if (span_is(name, provider->extra[i].name))
-			return true;
-	return false;
-}
-
 /* A name may stand there once (RFC 6749 section 3.1): the block's wins. */
 static void add_extra(const struct provider *provider, struct buf *form)
 {
 	const char *p = provider->authorize_extra;
-	size_t i, n;
+	size_t n;
 
-	for (i = 0; i < provider->n_extra; i++)
-		form_add(form, provider->extra[i].name,
-		    span_of(provider->extra[i].value));
+	form_add_form(form, provider->extra);
 	for (; p != NULL && *p != '\0'; p += n + (p[n] == '&' ? 1 : 0)) {
 		n = strcspn(p, "&");
-		if (is_extra(provider, (struct span){ p, strcspn(p, "=&") }))
+		if (form_has(provider->extra,
+			(struct span){ p, strcspn(p, "=&") }))
 			continue;
 		buf_add_lit(form, "&");
 		buf_add(form, (struct span){ p, n });

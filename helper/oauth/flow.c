@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "oauth/flow_impl.h"
+#include "oauth/url.h"
 #include "wire/echo.h"
 
 struct flow *flow_new(size_t bytes, const struct flow_grant *grant,
@@ -76,7 +77,7 @@ enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
 	buf_init(form, FLOW_FORM_MAX_BYTES);
 	fault = buf_fault(&flow->form);
 	if (!fault)
-		fault = provider_url_host(url, &host);
+		fault = url_host(url, &host);
 	if (fault)
 		return fault;
 	free(flow->host);

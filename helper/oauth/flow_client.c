@@ -15,12 +15,7 @@
 
 void flow_add_extra(const struct flow *flow, struct buf *form)
 {
-	const struct provider *provider = flow->target.provider;
-	size_t i;
-
-	for (i = 0; i < provider->n_extra; i++)
-		form_add(form, provider->extra[i].name,
-		    span_of(provider->extra[i].value));
+	form_add_form(form, flow->target.provider->extra);
 }
 
 void flow_add_client(struct flow *flow, enum flow_client client,

@@ -16,6 +16,7 @@
 #include "oauth/pasted.h"
 #include "oauth/pkce.h"
 #include "oauth/redirect.h"
+#include "oauth/url.h"
 #include "wire/attr.h"
 #include "wire/echo.h"
 
@@ -341,7 +342,7 @@ static enum fault prepare(struct flow_code *code)
 	    evtimer_add(code->flow.end, &limit) != 0)
 		return FAULT_NOMEM;
 	code->flow.endpoint = "authorization endpoint";
-	fault = provider_url_host(target->provider->authorization_endpoint,
+	fault = url_host(target->provider->authorization_endpoint,
 	    &code->flow.host);
 	if (fault == FAULT_NONE)
 		fault = pkce_random(&code->verifier);

@@ -38,36 +38,43 @@ void form_add(struct buf *out, const char *name, struct span value)
 	form_encode(out, value);
 }
 
+void form_add_form(struct buf *out, const char *form)
+{
+	if (form == NULL)
+		return;
+	if (out->n > 0)
+		buf_add_lit(out, "&");
+	buf_add_str(out, form);
+}
+
 static int hex_digit(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	static const char digits[] = "0123456789abcdefABCDEF";
+	const char *at = c != '\0' ? strchr(digits, c) : NULL;
+
+	if (at == NULL)
+		return -1;
+	return (int)(at - digits) - (at - digits > 15 ? 6 : 0);
 }
 
 static enum fault form_decode(struct buf *out, struct span text)
 {
+	int high, low;
 	size_t i;
+	char c;
 
 	for (i = 0; i < text.n; i++) {
-		char c = text.p[i];
-
+		c = text.p[i];
 		if (c == '+') {
 			c = ' ';
 		} else if (c == '%') {
-			int high = i + 2 < text.n ? hex_digit(text.p[i + 1]) :
-						    -1;
-			int low = i + 2 < text.n ? hex_digit(text.p[i + 2]) :
-						   -1;
-
+			if (text.n - i < 3)
+				return FAULT_GRAMMAR;
+			high = hex_digit(text.p[++i]);
+			low = hex_digit(text.p[++i]);
 			if (high < 0 || low < 0)
 				return FAULT_GRAMMAR;
 			c = (char)(high << 4 | low);
-			i += 2;
 		}
 		if ((unsigned char)c < 0x20 || c == 0x7f)
 			return FAULT_GRAMMAR;
@@ -76,36 +83,40 @@ static enum fault form_decode(struct buf *out, struct span text)
 	return buf_fault(out);
 }
 
-/* The next "name=value" of form, which is shortened by it. */
-static struct span next_field(struct span *form)
+/* How often name is in form, and the last of its values, still encoded. */
+static unsigned find(struct span form, struct span name, struct span *value_out)
 {
-	const char *end = memchr(form->p, '&', form->n);
-	struct span field = { form->p,
-		end != NULL ? (size_t)(end - form->p) : form->n };
-	size_t taken = field.n + (end != NULL ? 1 : 0);
+	unsigned found = 0;
+	const char *end;
+	size_t n;
 
-	form->p += taken;
-	form->n -= taken;
-	return field;
+	for (; form.n > 0; form.p += n, form.n -= n) {
+		end = memchr(form.p, '&', form.n);
+		n = end != NULL ? (size_t)(end - form.p) : form.n;
+		if (n > name.n && form.p[name.n] == '=' &&
+		    memcmp(form.p, name.p, name.n) == 0) {
+			value_out->p = form.p + name.n + 1;
+			value_out->n = n - name.n - 1;
+			found++;
+		}
+		n += end != NULL ? 1 : 0;
+	}
+	return found;
 }
 
 enum fault form_get(struct span form, const char *name, struct buf *out)
 {
-	struct span value = { NULL, 0 };
-	size_t n = strlen(name);
-	bool found = false;
+	struct span value;
+	unsigned found = find(form, span_of(name), &value);
 
-	while (form.n > 0) {
-		struct span field = next_field(&form);
+	if (found == 0)
+		return FAULT_NOT_FOUND;
+	return found == 1 ? form_decode(out, value) : FAULT_GRAMMAR;
+}
 
-		if (field.n <= n || memcmp(field.p, name, n) != 0 ||
-		    field.p[n] != '=')
-			continue;
-		if (found)
-			return FAULT_GRAMMAR;
-		found = true;
-		value.p = field.p + n + 1;
-		value.n = field.n - n - 1;
-	}
-	return found ? form_decode(out, value) : FAULT_NOT_FOUND;
+bool form_has(const char *form, struct span name)
+{
+	struct span value;
+
+	return find(span_of(form), name, &value) > 0;
 }

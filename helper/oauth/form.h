@@ -14,6 +14,9 @@
  */
 void form_add(struct buf *out, const char *name, struct span value);
 
+/* form_add_form - the fields of another, which may be NULL. */
+void form_add_form(struct buf *out, const char *form);
+
 /* form_encode - the same of a value alone. */
 void form_encode(struct buf *out, struct span text);
 
@@ -26,5 +29,9 @@ void form_encode(struct buf *out, struct span text);
  */
 enum fault form_get(struct span form, const char *name,
     struct buf *out) MUST_CHECK;
+
+/* form_has - whether that name, which needs no encoding, is in form (may be
+ * NULL). */
+bool form_has(const char *form, struct span name);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "oauth/http_impl.h"
-#include "oauth/provider.h"
+#include "oauth/url.h"
 
 #ifndef MAILTOKEN_VERSION
 #define MAILTOKEN_VERSION "0"
@@ -280,7 +280,7 @@ enum fault http_start(struct http *http, const struct http_request *request,
 	buf_init(&exchange->sent, HTTP_SENT_MAX_BYTES);
 	buf_init(&exchange->body, HTTP_BODY_MAX_BYTES);
 
-	fault = provider_url_host(request->url, &exchange->host);
+	fault = url_host(request->url, &exchange->host);
 	if (!fault)
 		fault = exchange_prepare(exchange, request);
 	if (!fault && evtimer_add(http->starter, &(struct timeval){ 0 }))

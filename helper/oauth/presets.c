@@ -1,42 +1,94 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The rows of presets.conf, made into C when this is built.
+ * The lines of presets.conf, made into C when this is built.
  */
 #include "oauth/presets.h"
 
-static const struct preset presets[] = {
-#include "oauth/presets_rows.inc"
+#include "oauth/url.h"
+
+#define BLOCK "provider"
+
+static const struct preset lines[] = {
+#include "oauth/presets_lines.inc"
+	{ NULL, NULL },
 };
 
-#define N_PRESETS (sizeof(presets) / sizeof(presets[0]))
-
-const struct preset *preset_at(size_t i)
+/* The next preset behind one; behind NULL the first. */
+static const struct preset *next(const struct preset *preset)
 {
-	return i < N_PRESETS ? &presets[i] : NULL;
+	preset = preset == NULL ? lines : preset + 1;
+	while (preset->key != NULL && strcmp(preset->key, BLOCK) != 0)
+		preset++;
+	return preset->key != NULL ? preset : NULL;
+}
+
+const char *preset_value(const struct preset *preset, const char *key)
+{
+	if (preset == NULL)
+		return NULL;
+	for (preset++; preset->key != NULL; preset++) {
+		if (strcmp(preset->key, BLOCK) == 0)
+			break;
+		if (strcmp(preset->key, key) == 0)
+			return preset->value;
+	}
+	return NULL;
 }
 
 const struct preset *preset_find(const char *name)
 {
-	size_t i;
+	const struct preset *preset = NULL;
 
-	for (i = 0; i < N_PRESETS; i++)
-		if (strcmp(presets[i].name, name) == 0)
-			return &presets[i];
-	return NULL;
+	while ((preset = next(preset)) != NULL)
+		if (strcmp(preset->value, name) == 0)
+			break;
+	return preset;
 }
 
 const struct preset *preset_in_cloud(const struct preset *preset,
     const char *cloud)
 {
-	size_t i;
+	const struct preset *other = NULL;
+	const char *of;
 
 	if (strcmp(cloud, "public") == 0)
-		return preset->cloud_of == NULL ? preset : NULL;
-	for (i = 0; i < N_PRESETS; i++)
-		if (presets[i].cloud_of != NULL &&
-		    strcmp(presets[i].cloud_of, preset->name) == 0 &&
-		    strcmp(presets[i].cloud, cloud) == 0)
-			return &presets[i];
+		return preset_value(preset, "cloud_of") == NULL ? preset : NULL;
+	while ((other = next(other)) != NULL) {
+		of = preset_value(other, "cloud_of");
+		if (of != NULL && strcmp(of, preset->value) == 0 &&
+		    strcmp(preset_value(other, "cloud"), cloud) == 0)
+			break;
+	}
+	return other;
+}
+
+const char *preset_known_by(struct span domain, struct span mx)
+{
+	const struct preset *preset = NULL;
+
+	while ((preset = next(preset)) != NULL)
+		if (url_is_listed(domain, preset_value(preset, "domains")) ||
+		    url_is_listed(mx, preset_value(preset, "mx")))
+			return preset->value;
+	return NULL;
+}
+
+const char *preset_of_host(const char *host)
+{
+	static const char scheme[] = "https://";
+	const struct preset *preset = NULL;
+	const char *url, *old;
+	size_t n = strlen(host);
+
+	while ((preset = next(preset)) != NULL) {
+		old = preset_value(preset, "old_token_host");
+		if (old != NULL && strcmp(old, host) == 0)
+			return preset->value;
+		url = preset_value(preset, "token_endpoint") + sizeof(scheme) -
+		    1;
+		if (strncmp(url, host, n) == 0 && url[n] == '/')
+			return preset->value;
+	}
 	return NULL;
 }

@@ -3,23 +3,19 @@
  *
  * provider - a checked, immutable profile of an authorization server
  *
- * Made in three steps: provider_new() copies a preset, provider_set() puts
- * the administrator's values over it, provider_finish() fills in what follows
- * from them and checks the whole.  From then on it is shared by counting and
- * never changes, so that an exchange in flight ends with the profile it
- * began with.  Presets are data (presets.c); no client id is among them.
+ * Made in three steps: provider_new() names a preset, provider_set() takes
+ * the administrator's values, provider_finish() fills in the preset's and what
+ * follows from all of them, and checks the whole.  From then on it is shared
+ * by counting and never changes, so that an exchange in flight ends with the
+ * profile it began with.
  */
 #ifndef MAILTOKEN_OAUTH_PROVIDER_H
 #define MAILTOKEN_OAUTH_PROVIDER_H
 
+#include "oauth/presets.h"
 #include "wire/secret.h"
 
 struct assertion_key;
-struct preset;
-
-#define PROVIDER_URL_MAX_BYTES 2048
-#define PROVIDER_SERVERS_MAX   32
-#define PROVIDER_EXTRA_MAX     16
 
 enum provider_family {
 	PROVIDER_STANDARD,  /* RFC 6749 and nothing else */
@@ -42,12 +38,7 @@ enum secret_way {
 	SECRET_WAY_BASIC
 };
 
-struct provider_pair {
-	char *name;
-	char *value;
-};
-
-/* Read-only for all but provider.c; strings may be NULL. */
+/* Read-only for all but provider*.c; strings may be NULL. */
 struct provider {
 	unsigned users;
 	char *name;		  /* of the profile */
@@ -57,6 +48,7 @@ struct provider {
 	char *issuer;
 	char *authorization_endpoint;
 	char *token_endpoint;
+	char *token_host; /* of that, as url_host() writes it */
 	char *device_authorization_endpoint;
 	char *revocation_endpoint;
 	char *registration_endpoint;
@@ -73,10 +65,8 @@ struct provider {
 	char *scope;	 /* what a sign-in asks for */
 	char *protocols; /* "smtp imap pop" or fewer */
 	enum flow_kind flow;
-	char *servers[PROVIDER_SERVERS_MAX]; /* names or "*.suffix" */
-	size_t n_servers;
-	struct provider_pair extra[PROVIDER_EXTRA_MAX];
-	size_t n_extra;
+	char *servers;		/* names or "*.suffix", with blanks */
+	char *extra;		/* further fields, as a form */
 	int64_t min_validity_s; /* 0: the general rule */
 	uint16_t redirect_port; /* of this computer, where a browser
 					   comes back; 0: any */
@@ -101,9 +91,6 @@ struct provider {
 	bool scope_derived;	     /* from protocols, not written */
 };
 
-/* provider_known - whether a preset of that name is built in. */
-bool provider_known(const char *preset);
-
 /*
  * provider_new - an unfinished profile
  *
@@ -116,24 +103,13 @@ enum fault provider_new(const char *name, const char *preset,
     struct provider **provider_out) MUST_CHECK;
 
 /*
- * provider_set - one key of mailtoken.conf(5) that has one value
- * (authorization_endpoint, client_id, tenant, scope, protocols, flow,
- * min_validity, ca_file, ca_path, proxy, issuer, cloud, ...)
+ * provider_set - one key of mailtoken.conf(5) as a text: lists have blanks
+ * between their words; of extra, which may come again, one "name=value"
  *
  * FAULT_NOT_FOUND for a key that is none of the provider's; FAULT_GRAMMAR
  * for a value that cannot be, with the cure in why; FAULT_NOMEM.
  */
 enum fault provider_set(struct provider *provider, const char *key,
-    const char *value, struct why *why) MUST_CHECK;
-
-/*
- * provider_add_server, provider_add_extra - one more; the first server takes
- * the place of all the preset's; FAULT_GRAMMAR for an illegal name,
- * FAULT_TOO_BIG over the maximum, FAULT_NOMEM.
- */
-enum fault provider_add_server(struct provider *provider, const char *server,
-    struct why *why) MUST_CHECK;
-enum fault provider_add_extra(struct provider *provider, const char *name,
     const char *value, struct why *why) MUST_CHECK;
 
 /* provider_is_placeholder - whether text is what samples have where a value is
@@ -172,9 +148,8 @@ enum fault provider_finish(struct provider *provider,
  * Members may be NULL.  FAULT_CONFIG_ERROR with the cure in why;
  * FAULT_GRAMMAR for bad protocols; FAULT_NOMEM.
  */
-struct discovery;
 struct provider_change {
-	const struct discovery *found;
+	const struct provider *found; /* need not be finished */
 	const char *client_id;
 	const struct secret *client_secret;
 	enum secret_way secret_way; /* of that client */
@@ -193,19 +168,6 @@ enum fault provider_change(const struct provider *base,
 enum fault provider_check_flow(const struct provider *provider,
     enum flow_kind kind, struct why *why) MUST_CHECK;
 
-/*
- * provider_known_by - the name of the preset for mail addresses of domain, or
- * whose mail exchangers have the name mx; either may be empty; NULL when none
- * is
- */
-const char *provider_known_by(struct span domain, struct span mx);
-
-/* provider_title - of a preset, for humans. */
-const char *provider_title(const char *preset);
-
-/* provider_registers_itself - whether a preset needs no client id. */
-bool provider_registers_itself(const char *preset);
-
 /* provider_set_key - takes a share; what was there is released. */
 void provider_set_key(struct provider *provider, struct assertion_key *key);
 
@@ -214,12 +176,6 @@ void provider_set_key(struct provider *provider, struct assertion_key *key);
  * person, no refresh token, nothing in a keyring
  */
 bool provider_is_app_only(const struct provider *provider);
-
-/*
- * provider_preset_of - the name of the preset whose token endpoint is on that
- * host ("login.example:port" form of provider_url_host()), or NULL
- */
-const char *provider_preset_of(const char *host);
 
 /* provider_share - one more user of a finished profile; returns it. */
 struct provider *provider_share(struct provider *provider);
@@ -237,21 +193,11 @@ bool provider_serves(const struct provider *provider, struct span account,
     const char *extra_servers, struct span server);
 
 /*
- * provider_token_host - host of the token endpoint, lower case, and its port
- * unless 443 ("login.example", "localhost:8443").  FAULT_NOT_FOUND when it
- * is not known yet; FAULT_NOMEM.
+ * provider_token_host - a copy of its token_host.  FAULT_NOT_FOUND when it is
+ * not known yet; FAULT_NOMEM.
  */
 enum fault provider_token_host(const struct provider *provider,
     char **host_out) MUST_CHECK;
-
-/* provider_url_host - the same for any https URL; FAULT_GRAMMAR. */
-enum fault provider_url_host(const char *url, char **host_out) MUST_CHECK;
-
-/*
- * provider_is_url - whether it can be an endpoint: https, a host, no user
- * name, no fragment, at most PROVIDER_URL_MAX_BYTES of printable ASCII
- */
-bool provider_is_url(const char *url);
 
 /* flow_kind_word, flow_kind_from_word - "device", "browser", ... */
 const char *flow_kind_word(enum flow_kind kind);

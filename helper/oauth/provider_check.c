@@ -5,41 +5,44 @@
  * An application that signs in for itself brings a secret, a certificate, an
  * assertion of somebody it trusts, or a service account.
  */
-#include "oauth/provider.h"
-
 #include "oauth/assertion.h"
 #include "oauth/provider_impl.h"
 
-static const struct {
-	const char *word;
-	enum flow_kind kind;
-} flow_words[] = {
-	{ "device", FLOW_DEVICE },
-	{ "browser", FLOW_BROWSER },
-	{ "client-credentials", FLOW_CLIENT_CREDENTIALS },
-	{ "service-account", FLOW_SERVICE_ACCOUNT },
+#define OF(kind) (1u << (kind))
+
+#define LATER	    (1u << 5) /* a sign-in has to name it */
+#define BY_PERSON   (OF(FLOW_NONE) | OF(FLOW_DEVICE) | OF(FLOW_BROWSER))
+#define BY_CLIENT   (BY_PERSON | LATER | OF(FLOW_CLIENT_CREDENTIALS))
+#define BY_ANYTHING (BY_CLIENT | OF(FLOW_SERVICE_ACCOUNT))
+
+/* What flows may not have or lack, and the sentence that says so. */
+struct rule {
+	unsigned flows;
+	bool is_broken;
+	const char *sentence;
 };
 
-#define N_FLOWS (sizeof(flow_words) / sizeof(flow_words[0]))
+static const char *const flow_words[] = {
+	[FLOW_NONE] = "",
+	[FLOW_DEVICE] = "device",
+	[FLOW_BROWSER] = "browser",
+	[FLOW_CLIENT_CREDENTIALS] = "client-credentials",
+	[FLOW_SERVICE_ACCOUNT] = "service-account",
+};
 
 const char *flow_kind_word(enum flow_kind kind)
 {
-	size_t i;
-
-	for (i = 0; i < N_FLOWS; i++)
-		if (flow_words[i].kind == kind)
-			return flow_words[i].word;
-	return "";
+	return flow_words[kind];
 }
 
 enum fault flow_kind_from_word(struct span word, enum flow_kind *kind_out)
 {
-	size_t i;
+	enum flow_kind kind;
 
-	for (i = 0; i < N_FLOWS; i++) {
-		if (!span_is(word, flow_words[i].word))
+	for (kind = FLOW_DEVICE; kind <= FLOW_SERVICE_ACCOUNT; kind++) {
+		if (!span_is(word, flow_words[kind]))
 			continue;
-		*kind_out = flow_words[i].kind;
+		*kind_out = kind;
 		return FAULT_NONE;
 	}
 	return FAULT_GRAMMAR;
@@ -51,191 +54,123 @@ bool provider_is_app_only(const struct provider *provider)
 	    provider->flow == FLOW_SERVICE_ACCOUNT;
 }
 
-static bool has_service_account(const struct provider *provider)
+static bool is_shared(const char *tenant)
 {
-	return provider->key != NULL &&
-	    assertion_key_issuer(provider->key) != NULL;
+	return tenant != NULL &&
+	    (strcmp(tenant, "common") == 0 ||
+		strcmp(tenant, "organizations") == 0 ||
+		strcmp(tenant, "consumers") == 0);
 }
 
-enum flow_kind provider_app_flow(const struct provider *provider)
+static const char *broken(const struct rule *rules, size_t n, unsigned flows)
 {
-	if (has_service_account(provider))
-		return FLOW_SERVICE_ACCOUNT;
-	if (provider->key != NULL || provider->assertion_file != NULL)
-		return FLOW_CLIENT_CREDENTIALS;
-	return FLOW_NONE;
-}
-
-static enum fault bad(const struct provider *provider, const char *what,
-    struct why *why)
-{
-	why_set(why, 0, "provider '%s': %s", provider->name, what);
-	return FAULT_CONFIG_ERROR;
-}
-
-static enum fault check_tenant(const struct provider *provider, struct why *why)
-{
-	static const char *const shared[] = {
-		"common",
-		"organizations",
-		"consumers",
-	};
 	size_t i;
 
-	if (provider->family != PROVIDER_MICROSOFT || provider->tenant == NULL)
-		return FAULT_NONE;
-	for (i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
-		if (strcmp(provider->tenant, shared[i]) != 0)
-			continue;
-		why_set(why, 0,
-		    "provider '%s': tenant '%s' cannot be used with flow "
-		    "'client-credentials': write tenant example.com with "
-		    "your own domain",
-		    provider->name, shared[i]);
-		return FAULT_CONFIG_ERROR;
-	}
-	return FAULT_NONE;
+	for (i = 0; i < n; i++)
+		if ((rules[i].flows & flows) != 0 && rules[i].is_broken)
+			return rules[i].sentence;
+	return NULL;
 }
 
-static enum fault check_application(const struct provider *provider,
-    struct why *why)
+static const char *check_application(const struct provider *p, unsigned flows)
 {
-	int ways = (provider->client_secret != NULL ? 1 : 0) +
-	    (provider->key != NULL ? 1 : 0) +
-	    (provider->assertion_file != NULL ? 1 : 0);
-
-	if (has_service_account(provider))
-		return bad(provider,
+	const char *with_key = p->key != NULL ? assertion_key_issuer(p->key) :
+						NULL;
+	int ways = (p->client_secret != NULL) + (p->key != NULL) +
+	    (p->assertion_file != NULL);
+	const struct rule rules[] = {
+		{ BY_ANYTHING, p->token_endpoint == NULL && !p->incomplete,
+		    "token_endpoint is missing: write token_endpoint "
+		    "https://..., as the provider's documentation says" },
+		{ BY_CLIENT, p->client_id == NULL && !p->registers,
+		    "client_id is missing: register an application (README) "
+		    "and write client_id ..." },
+		{ OF(FLOW_CLIENT_CREDENTIALS), with_key != NULL,
 		    "service_account_file goes with flow 'service-account': "
-		    "change flow, or take the file away",
-		    why);
-	if (ways == 0)
-		return bad(provider,
+		    "change flow, or take the file away" },
+		{ OF(FLOW_CLIENT_CREDENTIALS), ways == 0,
 		    "client_secret_file is missing: flow 'client-credentials' "
 		    "needs the application's secret: write client_secret_file "
-		    "/..., certificate /... or assertion_file /...",
-		    why);
-	if (ways > 1)
-		return bad(provider,
+		    "/..., certificate /... or assertion_file /..." },
+		{ OF(FLOW_CLIENT_CREDENTIALS), ways > 1,
 		    "client_secret_file, certificate and assertion_file "
-		    "exclude each other: keep one",
-		    why);
-	return check_tenant(provider, why);
-}
-
-static enum fault check_service_account(const struct provider *provider,
-    struct why *why)
-{
-	if (!has_service_account(provider))
-		return bad(provider,
+		    "exclude each other: keep one" },
+		{ OF(FLOW_CLIENT_CREDENTIALS),
+		    p->family == PROVIDER_MICROSOFT && is_shared(p->tenant),
+		    "tenant 'common', 'organizations' or 'consumers' cannot be "
+		    "used with flow 'client-credentials': write tenant "
+		    "example.com with your own domain" },
+		{ OF(FLOW_SERVICE_ACCOUNT), with_key == NULL,
 		    "service_account_file is missing: write "
 		    "service_account_file /... with the JSON key of the "
-		    "service account",
-		    why);
-	if (provider->client_secret != NULL || provider->assertion_file != NULL)
-		return bad(provider,
+		    "service account" },
+		{ OF(FLOW_SERVICE_ACCOUNT), ways > 1,
 		    "service_account_file excludes client_secret_file and "
-		    "assertion_file: keep it alone",
-		    why);
-	return FAULT_NONE;
+		    "assertion_file: keep it alone" },
+	};
+
+	return broken(rules, sizeof(rules) / sizeof(rules[0]), flows);
 }
 
-static enum fault check_no_application(const struct provider *provider,
+static const char *check_person(const struct provider *p, unsigned flows)
+{
+	const char *no_device = preset_value(p->row, "no_device");
+	const struct rule rules[] = {
+		{ BY_PERSON, p->key != NULL || p->assertion_file != NULL,
+		    "certificate, assertion_file and service_account_file are "
+		    "for applications that sign in for themselves: take flow "
+		    "away, or write flow client-credentials or "
+		    "service-account" },
+		{ OF(FLOW_DEVICE), no_device != NULL, no_device },
+		{ OF(FLOW_DEVICE), p->device_authorization_endpoint == NULL,
+		    "device_authorization_endpoint is missing: write "
+		    "device_authorization_endpoint https://... or flow "
+		    "browser" },
+		{ OF(FLOW_BROWSER), p->authorization_endpoint == NULL,
+		    "authorization_endpoint is missing: write "
+		    "authorization_endpoint https://... or flow device" },
+		{ OF(FLOW_NONE), p->untried,
+		    "the preset is data only, nobody has tried it: to be the "
+		    "first, name the flow, as in --flow browser" },
+		{ OF(FLOW_NONE), p->client_secret != NULL,
+		    "nothing says how to sign in: write authorization_endpoint "
+		    "https://..., or, if the application signs in for itself, "
+		    "flow client-credentials" },
+		{ OF(FLOW_NONE), true,
+		    "device_authorization_endpoint is missing: nothing says "
+		    "how to sign in: write device_authorization_endpoint "
+		    "https://... or authorization_endpoint https://..." },
+	};
+
+	return broken(rules, sizeof(rules) / sizeof(rules[0]), flows);
+}
+
+static enum fault check(const struct provider *provider, unsigned flows,
     struct why *why)
 {
-	if (provider->key == NULL && provider->assertion_file == NULL)
-		return FAULT_NONE;
-	return bad(provider,
-	    "certificate, assertion_file and service_account_file are for "
-	    "applications that sign in for themselves: take flow away, or "
-	    "write flow client-credentials or service-account",
-	    why);
-}
+	const char *sentence = check_application(provider, flows);
 
-static enum fault check_device(const struct provider *provider, struct why *why)
-{
-	if (provider->row != NULL && provider->row->no_device != NULL)
-		return bad(provider, provider->row->no_device, why);
-	if (provider->device_authorization_endpoint != NULL)
+	if (sentence == NULL)
+		sentence = check_person(provider, flows);
+	if (sentence == NULL)
 		return FAULT_NONE;
-	return bad(provider,
-	    "device_authorization_endpoint is missing: write "
-	    "device_authorization_endpoint https://... or flow "
-	    "browser",
-	    why);
-}
-
-static enum fault check_browser(const struct provider *provider,
-    struct why *why)
-{
-	if (provider->authorization_endpoint != NULL)
-		return FAULT_NONE;
-	return bad(provider,
-	    "authorization_endpoint is missing: write authorization_endpoint "
-	    "https://... or flow device",
-	    why);
-}
-
-static enum fault no_flow(const struct provider *provider, struct why *why)
-{
-	return bad(provider,
-	    provider->untried ?
-		"the preset is data only, nobody has tried it: to be the "
-		"first, name the flow, as in --flow browser" :
-		provider->client_secret != NULL ?
-		"nothing says how to sign in: write "
-		"authorization_endpoint https://..., or, if the "
-		"application signs in for itself, flow "
-		"client-credentials" :
-		"device_authorization_endpoint is missing: nothing says how "
-		"to sign in: write device_authorization_endpoint "
-		"https://... or authorization_endpoint https://...",
-	    why);
+	why_set(why, 0, "provider '%s': %s", provider->name, sentence);
+	return FAULT_CONFIG_ERROR;
 }
 
 enum fault provider_check_flow(const struct provider *provider,
     enum flow_kind kind, struct why *why)
 {
-	enum fault fault;
-
-	switch (kind) {
-	case FLOW_CLIENT_CREDENTIALS: return check_application(provider, why);
-	case FLOW_SERVICE_ACCOUNT: return check_service_account(provider, why);
-	case FLOW_DEVICE:
-	case FLOW_BROWSER:
-	case FLOW_NONE: break;
-	}
-	fault = check_no_application(provider, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	if (kind == FLOW_DEVICE)
-		return check_device(provider, why);
-	return kind == FLOW_BROWSER ? check_browser(provider, why) :
-				      no_flow(provider, why);
+	return check(provider, OF(kind), why);
 }
 
 enum fault provider_check(const struct provider *provider, struct why *why)
 {
-	return provider->token_endpoint != NULL ?
-	    provider_check_client(provider, why) :
-	    bad(provider,
-		"token_endpoint is missing: write token_endpoint "
-		"https://..., as the provider's documentation says",
-		why);
-}
-
-enum fault provider_check_client(const struct provider *provider,
-    struct why *why)
-{
-	if (provider->client_id == NULL && !provider->registers &&
-	    provider->flow != FLOW_SERVICE_ACCOUNT)
-		return bad(provider,
-		    "client_id is missing: register an application (README) "
-		    "and write client_id ...",
-		    why);
 	/* A client with a secret may have come to renew what was imported. */
-	if (provider->flow == FLOW_NONE &&
-	    (provider->untried || provider->client_secret != NULL))
-		return FAULT_NONE;
-	return provider_check_flow(provider, provider->flow, why);
+	return check(provider,
+	    provider->flow == FLOW_NONE &&
+		    (provider->untried || provider->client_secret != NULL) ?
+		LATER :
+		OF(provider->flow),
+	    why);
 }

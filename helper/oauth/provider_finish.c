@@ -1,163 +1,165 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * What follows from the values that were set: the preset's where there is
- * none, the tenant in the URLs, the flow, the scope; and the same again after
- * some of them were changed.
+ * What follows from the values that were set, and the same again after some of
+ * them were changed: the flow, whether it can work and what to write if it
+ * cannot, the scope and which protocols that is good for.
  */
-#include "oauth/provider.h"
-
-#include <stdlib.h>
-
-#include "oauth/discovery.h"
+#include "oauth/assertion.h"
 #include "oauth/provider_impl.h"
 #include "wire/buf.h"
 
-/* The row of the preset, or of the cloud of it. */
-static enum fault find_row(struct provider *provider, struct why *why)
-{
-	const struct preset *row = provider->preset != NULL ?
-	    preset_find(provider->preset) :
-	    NULL;
+/* A profile that is defined by its endpoints, in words of OpenID Connect. */
+#define STANDARD_SCOPE "openid email offline_access"
 
-	if (row != NULL && provider->cloud != NULL)
-		row = preset_in_cloud(row, provider->cloud);
-	provider->row = row;
-	if (row != NULL || provider->cloud == NULL)
-		return FAULT_NONE;
-	why_set(why, 0,
-	    "provider '%s': cloud must be 'public', 'gcc-high', 'dod' or "
-	    "'china', with preset microsoft",
-	    provider->name);
-	return FAULT_CONFIG_ERROR;
+static bool has_word(const char *list, const char *word)
+{
+	size_t n;
+
+	for (; *list != '\0'; list += n) {
+		list += strspn(list, " ");
+		n = strcspn(list, " ");
+		if (span_is((struct span){ list, n }, word))
+			return true;
+	}
+	return false;
 }
 
-static enum fault fill(char **slot, const char *text)
+static void add_words(struct buf *list, const char *words)
 {
-	return *slot == NULL ? provider_put(slot, text) : FAULT_NONE;
+	if (words == NULL || (list->n > 0 && has_word(list->p, words)))
+		return;
+	if (list->n > 0)
+		buf_add_lit(list, " ");
+	buf_add_str(list, words);
 }
 
-static enum fault fill_servers(struct provider *provider,
-    const struct preset *row)
+static const struct {
+	const char *protocol;
+	const char *key;
+} scopes[] = {
+	{ "smtp", "scope_smtp" },
+	{ "imap", "scope_imap" },
+	{ "pop", "scope_pop" },
+};
+
+#define N_SCOPES (sizeof(scopes) / sizeof(scopes[0]))
+
+/* The shared scope of mail where the server names it; of the usual ones those
+ * that it does not leave out of its list. */
+static void add_supported(struct buf *scope, const char *supported)
 {
+	static const char *const words[] = { "urn:ietf:params:oauth:scope:mail",
+		"openid", "email", "offline_access" };
 	size_t i;
 
-	if (provider->n_servers > 0)
-		return FAULT_NONE;
-	for (i = 0; i < PRESET_SERVERS_MAX && row->servers[i] != NULL; i++) {
-		if (provider_put(&provider->servers[i], row->servers[i]))
-			return FAULT_NOMEM;
-		provider->n_servers++;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (has_word(supported, words[i]))
+			add_words(scope, words[i]);
+}
+
+static void add_scope(struct buf *scope, const struct provider *provider)
+{
+	const struct preset *row = provider->row;
+	size_t i;
+
+	if (provider_is_app_only(provider)) {
+		add_words(scope, preset_value(row, "scope_app"));
+	} else if (row != NULL) {
+		for (i = 0; i < N_SCOPES; i++)
+			if (has_word(provider->protocols, scopes[i].protocol))
+				add_words(scope,
+				    preset_value(row, scopes[i].key));
+		add_words(scope, preset_value(row, "scope_more"));
+	} else if (provider->scopes_supported != NULL) {
+		add_supported(scope, provider->scopes_supported);
+	} else {
+		add_words(scope, STANDARD_SCOPE);
 	}
-	return FAULT_NONE;
 }
 
-static enum fault fill_from_row(struct provider *provider,
-    const struct preset *row)
+/* The scope unless one was set, and what it covers, as far as it tells. */
+static enum fault settle_scope(struct provider *provider)
 {
-	if (provider->min_validity_s == 0)
-		provider->min_validity_s = row->min_validity_s;
-	if (fill(&provider->tenant, row->tenant) ||
-	    fill(&provider->issuer, row->issuer) ||
-	    fill(&provider->authorization_endpoint,
-		row->authorization_endpoint) ||
-	    fill(&provider->token_endpoint, row->token_endpoint) ||
-	    fill(&provider->device_authorization_endpoint,
-		row->device_authorization_endpoint) ||
-	    fill(&provider->revocation_endpoint, row->revocation_endpoint) ||
-	    fill(&provider->registration_endpoint, row->registration_endpoint))
-		return FAULT_NOMEM;
-	provider->authorize_extra = row->authorize_extra;
-	provider->sign_out_page = row->sign_out_page;
-	provider->short_device_grant = row->short_device_grant;
-	provider->returns_iss = row->returns_iss;
-	provider->untried = row->flow == FLOW_NONE;
-	return fill_servers(provider, row);
-}
+	struct buf scope = BUF_INIT(PROVIDER_VALUE_MAX_BYTES);
+	struct buf covers = BUF_INIT(PROVIDER_VALUE_MAX_BYTES);
+	enum fault fault = FAULT_NONE;
+	const char *needed;
+	size_t i;
 
-static void choose_flow(struct provider *provider)
-{
-	if (provider->flow != FLOW_NONE)
-		return;
-	if (provider->row != NULL)
-		provider->flow = provider->row->flow;
-	else if (provider->device_authorization_endpoint != NULL)
-		provider->flow = FLOW_DEVICE;
-	else if (provider->authorization_endpoint != NULL)
-		provider->flow = FLOW_BROWSER;
-}
-
-static enum fault expand_tenant(char **slot, const char *tenant)
-{
-	static const char mark[] = "{tenant}";
-	struct buf out = BUF_INIT(PROVIDER_URL_MAX_BYTES);
-	const char *p = *slot, *at;
-	enum fault fault;
-
-	while ((at = strstr(p, mark)) != NULL) {
-		buf_add(&out, (struct span){ p, (size_t)(at - p) });
-		buf_add_str(&out, tenant);
-		p = at + sizeof(mark) - 1;
+	if (provider->scope == NULL) {
+		provider->scope_derived = true;
+		add_scope(&scope, provider);
+		fault = buf_fault(&scope);
+		if (fault == FAULT_NONE)
+			fault = provider_put(&provider->scope,
+			    scope.p != NULL ? scope.p : "");
 	}
-	buf_add_str(&out, p);
-	fault = buf_fault(&out);
-	if (!fault)
-		fault = provider_put(slot, out.p);
-	buf_drop(&out);
+	for (i = 0; fault == FAULT_NONE && i < N_SCOPES; i++) {
+		needed = preset_value(provider->row, scopes[i].key);
+		if (needed != NULL && has_word(provider->scope, needed))
+			add_words(&covers, scopes[i].protocol);
+	}
+	if (fault == FAULT_NONE)
+		fault = buf_fault(&covers);
+	if (fault == FAULT_NONE)
+		fault = provider_put(&provider->covers,
+		    provider_is_app_only(provider) ? NULL : covers.p);
+	buf_drop(&covers);
+	buf_drop(&scope);
 	return fault;
 }
 
-static enum fault finish_url(const struct provider *provider, const char *key,
-    char **slot, struct why *why)
+static bool is_value(const struct preset *row, const char *key,
+    const char *value)
 {
-	enum fault fault;
+	const char *told = preset_value(row, key);
 
-	if (*slot == NULL || strstr(*slot, "{tenant}") == NULL)
-		return FAULT_NONE;
-	if (provider->tenant == NULL) {
-		why_set(why, 0,
-		    "provider '%s': %s has {tenant} but there is no tenant: "
-		    "write tenant ...",
-		    provider->name, key);
-		return FAULT_CONFIG_ERROR;
-	}
-	fault = expand_tenant(slot, provider->tenant);
-	if (fault != FAULT_TOO_BIG)
-		return fault;
-	why_set(why, 0, "provider '%s': %s is too long", provider->name, key);
-	return FAULT_CONFIG_ERROR;
+	return told != NULL && strcmp(told, value) == 0;
 }
 
 /* Who a server is, its host says, whatever its block is called. */
-static enum fault settle_family(struct provider *provider)
+static void settle_family(struct provider *provider)
 {
+	const struct preset *row = provider->row;
 	const char *preset;
-	char *host = NULL;
-	enum fault fault;
 
-	if (provider->row != NULL)
-		return FAULT_NONE;
-	fault = provider_token_host(provider, &host);
-	preset = fault == FAULT_NONE ? provider_preset_of(host) : NULL;
-	if (preset != NULL)
-		provider->family = preset_find(preset)->family;
-	free(host);
-	return fault == FAULT_NOMEM ? fault : FAULT_NONE;
+	if (row == NULL && provider->token_host != NULL) {
+		preset = preset_of_host(provider->token_host);
+		row = preset != NULL ? preset_find(preset) : NULL;
+	}
+	if (is_value(row, "family", "microsoft"))
+		provider->family = PROVIDER_MICROSOFT;
+	else if (is_value(row, "family", "google"))
+		provider->family = PROVIDER_GOOGLE;
 }
 
-/* What follows once all endpoints that can be known are there. */
-static enum fault settle(struct provider *provider, struct why *why)
+/* The one that the credentials leave no choice of. */
+static enum flow_kind app_flow(const struct provider *provider)
 {
-	enum fault fault = settle_family(provider);
+	if (provider->key != NULL &&
+	    assertion_key_issuer(provider->key) != NULL)
+		return FLOW_SERVICE_ACCOUNT;
+	return provider->key != NULL || provider->assertion_file != NULL ?
+	    FLOW_CLIENT_CREDENTIALS :
+	    FLOW_NONE;
+}
 
-	if (fault)
-		return fault;
-	choose_flow(provider);
-	provider->registers = provider->client_id == NULL &&
-	    provider->registration_endpoint != NULL &&
-	    !provider_is_app_only(provider);
-	fault = provider_check(provider, why);
-	return fault ? fault : provider_derive_scope(provider);
+/* The preset's, or what can be. */
+static enum flow_kind choose_flow(const struct provider *provider)
+{
+	const char *word = preset_value(provider->row, "flow");
+	enum flow_kind kind = FLOW_NONE;
+
+	if (word != NULL &&
+	    flow_kind_from_word(span_of(word), &kind) == FAULT_NONE)
+		return kind;
+	if (provider->row != NULL)
+		return FLOW_NONE;
+	if (provider->device_authorization_endpoint != NULL)
+		return FLOW_DEVICE;
+	return provider->authorization_endpoint != NULL ? FLOW_BROWSER :
+							  FLOW_NONE;
 }
 
 /* Nothing but its issuer says where to sign in. */
@@ -171,37 +173,54 @@ static bool is_incomplete(const struct provider *provider)
 		provider->device_authorization_endpoint == NULL);
 }
 
-/* What an application that signs in for itself lacks is no issuer's to say. */
-static enum fault settle_later(struct provider *provider, struct why *why)
+/*
+ * What a person's sign-in lacks may be at the issuer; what an application that
+ * signs in for itself lacks is no issuer's to say.
+ */
+static enum fault settle(struct provider *provider, struct why *why)
 {
 	enum fault fault;
 
-	if (!provider_is_app_only(provider))
+	if (provider->incomplete && !provider_is_app_only(provider))
 		return FAULT_NONE;
-	fault = provider_check_client(provider, why);
-	return fault ? fault : provider_derive_scope(provider);
+	settle_family(provider);
+	if (provider->flow == FLOW_NONE)
+		provider->flow = choose_flow(provider);
+	provider->registers = provider->client_id == NULL &&
+	    provider->registration_endpoint != NULL &&
+	    !provider_is_app_only(provider);
+	fault = provider_check(provider, why);
+	return fault != FAULT_NONE ? fault : settle_scope(provider);
 }
 
-static enum fault finish_urls(struct provider *provider, struct why *why)
+/* The preset in the cloud, and its manners. */
+static enum fault settle_row(struct provider *provider, struct why *why)
 {
-	const struct {
-		const char *key;
-		char **slot;
-	} urls[] = {
-		{ "issuer", &provider->issuer },
-		{ "authorization_endpoint", &provider->authorization_endpoint },
-		{ "token_endpoint", &provider->token_endpoint },
-		{ "device_authorization_endpoint",
-		    &provider->device_authorization_endpoint },
-		{ "revocation_endpoint", &provider->revocation_endpoint },
-		{ "registration_endpoint", &provider->registration_endpoint },
-	};
-	enum fault fault = FAULT_NONE;
-	size_t i;
+	const struct preset *row = provider->row;
+	const char *margin;
 
-	for (i = 0; !fault && i < sizeof(urls) / sizeof(urls[0]); i++)
-		fault = finish_url(provider, urls[i].key, urls[i].slot, why);
-	return fault;
+	if (provider->cloud != NULL) {
+		row = row != NULL ? preset_in_cloud(row, provider->cloud) :
+				    NULL;
+		if (row == NULL) {
+			why_set(why, 0,
+			    "provider '%s': cloud must be 'public', "
+			    "'gcc-high', 'dod' or 'china', with preset "
+			    "microsoft",
+			    provider->name);
+			return FAULT_CONFIG_ERROR;
+		}
+	}
+	provider->row = row;
+	provider->authorize_extra = preset_value(row, "authorize_extra");
+	provider->sign_out_page = preset_value(row, "sign_out_page");
+	provider->short_device_grant = is_value(row, "device_grant", "short");
+	provider->returns_iss = is_value(row, "returns_iss", "yes");
+	provider->untried = row != NULL && preset_value(row, "flow") == NULL;
+	margin = preset_value(row, "min_validity");
+	return margin != NULL && provider->min_validity_s == 0 ?
+	    provider_set(provider, "min_validity", margin, why) :
+	    FAULT_NONE;
 }
 
 enum fault provider_finish(struct provider *provider,
@@ -209,55 +228,19 @@ enum fault provider_finish(struct provider *provider,
 {
 	enum fault fault;
 
-	fault = find_row(provider, why);
-	if (fault)
-		return fault;
-	if (provider->row != NULL && fill_from_row(provider, provider->row))
-		return FAULT_NOMEM;
-	if (fill(&provider->protocols,
-		default_protocols != NULL ? default_protocols :
-					    "smtp imap pop"))
-		return FAULT_NOMEM;
-	fault = finish_urls(provider, why);
-	if (fault)
+	fault = settle_row(provider, why);
+	if (fault == FAULT_NONE)
+		fault = provider_fill(provider, NULL, why);
+	if (fault == FAULT_NONE && provider->protocols == NULL)
+		fault = provider_put(&provider->protocols,
+		    default_protocols != NULL ? default_protocols :
+						"smtp imap pop");
+	if (fault != FAULT_NONE)
 		return fault;
 	if (provider->flow == FLOW_NONE)
-		provider->flow = provider_app_flow(provider);
+		provider->flow = app_flow(provider);
 	provider->incomplete = is_incomplete(provider);
-	return provider->incomplete ? settle_later(provider, why) :
-				      settle(provider, why);
-}
-
-/* Endpoints that the administrator wrote stay. */
-static enum fault add_found(struct provider *provider,
-    const struct discovery *found)
-{
-	provider->incomplete = false;
-	provider->returns_iss = provider->returns_iss || found->returns_iss;
-	provider->secret_way = found->secret_way;
-	if (fill(&provider->authorization_endpoint,
-		found->authorization_endpoint) ||
-	    fill(&provider->token_endpoint, found->token_endpoint) ||
-	    fill(&provider->device_authorization_endpoint,
-		found->device_authorization_endpoint) ||
-	    fill(&provider->revocation_endpoint, found->revocation_endpoint) ||
-	    fill(&provider->registration_endpoint,
-		found->registration_endpoint) ||
-	    provider_put(&provider->userinfo_endpoint,
-		found->userinfo_endpoint) ||
-	    provider_put(&provider->scopes_supported, found->scopes_supported))
-		return FAULT_NOMEM;
-	return FAULT_NONE;
-}
-
-static enum fault set_protocols(struct provider *provider,
-    const char *protocols, struct why *why)
-{
-	enum fault fault = provider_set(provider, "protocols", protocols, why);
-
-	if (fault == FAULT_NONE && provider->scope_derived)
-		fault = provider_put(&provider->scope, NULL);
-	return fault;
+	return settle(provider, why);
 }
 
 static enum fault apply(struct provider *provider,
@@ -265,21 +248,30 @@ static enum fault apply(struct provider *provider,
 {
 	enum fault fault = FAULT_NONE;
 
-	if (change->found != NULL)
-		fault = add_found(provider, change->found);
-	provider->registered = provider->registered ||
-	    change->client_id != NULL;
-	if (!fault && change->client_id != NULL)
-		fault = provider_put(&provider->client_id, change->client_id);
-	if (!fault && change->client_secret != NULL)
+	if (change->found != NULL) {
+		provider->incomplete = false;
+		provider->returns_iss = provider->returns_iss ||
+		    change->found->returns_iss;
+		provider->secret_way = change->found->secret_way;
+		fault = provider_fill(provider, change->found, why);
+	}
+	if (change->client_id != NULL) {
+		provider->registered = true;
+		if (fault == FAULT_NONE)
+			fault = provider_put(&provider->client_id,
+			    change->client_id);
+	}
+	if (fault == FAULT_NONE && change->client_secret != NULL)
 		fault = provider_set_secret(provider, change->client_secret);
 	if (change->secret_way != SECRET_WAY_UNKNOWN)
 		provider->secret_way = change->secret_way;
-	if (!fault && change->protocols != NULL)
-		fault = set_protocols(provider, change->protocols, why);
-	if (!fault && !provider->incomplete)
-		fault = settle(provider, why);
-	return fault;
+	if (fault == FAULT_NONE && change->protocols != NULL) {
+		fault = provider_set(provider, "protocols", change->protocols,
+		    why);
+		if (fault == FAULT_NONE && provider->scope_derived)
+			fault = provider_put(&provider->scope, NULL);
+	}
+	return fault != FAULT_NONE ? fault : settle(provider, why);
 }
 
 enum fault provider_change(const struct provider *base,
@@ -290,9 +282,9 @@ enum fault provider_change(const struct provider *base,
 	enum fault fault;
 
 	fault = provider_copy(base, &copy);
-	if (!fault)
+	if (fault == FAULT_NONE)
 		fault = apply(copy, change, why);
-	if (fault) {
+	if (fault != FAULT_NONE) {
 		provider_release(copy);
 		return fault;
 	}

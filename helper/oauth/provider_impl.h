@@ -8,11 +8,28 @@
 #ifndef MAILTOKEN_OAUTH_PROVIDER_IMPL_H
 #define MAILTOKEN_OAUTH_PROVIDER_IMPL_H
 
-#include "oauth/presets.h"
 #include "oauth/provider.h"
 
-#define PROVIDER_VALUE_MAX_BYTES    4096
-#define PROVIDER_MIN_VALIDITY_MAX_S 86400
+#define PROVIDER_VALUE_MAX_BYTES 4096
+
+enum provider_form {
+	FORM_OWN,   /* follows from others, cannot be set */
+	FORM_TEXT,  /* printable ASCII and blanks */
+	FORM_WORD,  /* printable ASCII */
+	FORM_FIELD, /* name=value */
+	FORM_ID,    /* text that is not empty */
+	FORM_PATH,  /* any bytes, absolute */
+	FORM_URL,
+	FORM_ISSUER,
+	FORM_TENANT,
+	FORM_PROTOCOLS,
+	FORM_SERVERS,
+	FORM_URI
+};
+
+/* provider_complaint - what is wrong with a value, in words behind the key's
+ * name; NULL: nothing */
+const char *provider_complaint(enum provider_form form, const char *value);
 
 /*
  * provider_put - replace a string by a copy; NULL gives NULL.  FAULT_NOMEM,
@@ -20,37 +37,25 @@
  */
 enum fault provider_put(char **slot, const char *text) MUST_CHECK;
 
-/*
- * provider_bad - "provider 'NAME': KEY TEXT" in why; FAULT_GRAMMAR, always
- */
-enum fault provider_bad(const struct provider *provider, const char *key,
-    const char *text, struct why *why) MUST_CHECK;
-
 /* provider_copy - one that may still be changed.  FAULT_NOMEM. */
 enum fault provider_copy(const struct provider *from,
     struct provider **copy_out) MUST_CHECK;
 
 /*
- * provider_app_flow - the flow that the credentials leave no choice of, or
- * FLOW_NONE
+ * provider_fill - every value that is not set: the preset's, with its tenant
+ * for {tenant}, and then found's endpoints and scopes (may be NULL)
+ *
+ * FAULT_CONFIG_ERROR without a tenant for {tenant}, or for a URL that is too
+ * long with it, with why; FAULT_NOMEM.
  */
-enum flow_kind provider_app_flow(const struct provider *provider);
+enum fault provider_fill(struct provider *provider,
+    const struct provider *found, struct why *why) MUST_CHECK;
 
 /*
- * provider_check - what every flow needs, then provider_check_flow() of its
- * own unless a sign-in has to name it.  FAULT_CONFIG_ERROR with why.
- * provider_check_client - all of that but the token endpoint.
+ * provider_check - what a profile needs that has been filled: as
+ * provider_check_flow() of its flow, which a sign-in may have to name
  */
 enum fault provider_check(const struct provider *provider,
     struct why *why) MUST_CHECK;
-enum fault provider_check_client(const struct provider *provider,
-    struct why *why) MUST_CHECK;
-
-/*
- * provider_derive_scope - the scope unless one was set, and what it covers
- *
- * FAULT_TOO_BIG, FAULT_NOMEM.
- */
-enum fault provider_derive_scope(struct provider *provider) MUST_CHECK;
 
 #endif

@@ -236,8 +236,8 @@ static void set_extra(struct driver *driver, char *value)
 
 	if (colon == NULL)
 		die("extra=NAME:VALUE");
-	*colon = '\0';
-	if (provider_add_extra(driver->provider, value, colon + 1, &why))
+	*colon = '=';
+	if (provider_set(driver->provider, "extra", value, &why))
 		die(why.text);
 }
 

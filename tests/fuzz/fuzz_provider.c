@@ -8,6 +8,7 @@
  * that will tell it.
  */
 #include "oauth/provider.h"
+#include "oauth/url.h"
 
 #include "fuzz.h"
 #include "wire/attr.h"
@@ -18,27 +19,16 @@ static void check_url(const char *url)
 {
 	char *host = NULL, *again = NULL, text[512];
 
-	if (provider_url_host(url, &host) != FAULT_NONE)
+	if (url_host(url, &host) != FAULT_NONE)
 		return;
 	FUZZ_CHECK(host[0] != '\0' && fuzz_is_printable(host));
 	FUZZ_CHECK(strpbrk(host, "/?#@\\ ") == NULL);
 	FUZZ_CHECK((size_t)snprintf(text, sizeof(text), "https://%s/", host) <
 	    sizeof(text));
-	FUZZ_CHECK(provider_url_host(text, &again) == FAULT_NONE);
+	FUZZ_CHECK(url_host(text, &again) == FAULT_NONE);
 	FUZZ_CHECK(strcmp(host, again) == 0);
 	free(again);
 	free(host);
-}
-
-static enum fault set_extra(struct provider *provider, char *value,
-    struct why *why)
-{
-	char *eq = strchr(value, '=');
-
-	if (eq == NULL)
-		return FAULT_GRAMMAR;
-	*eq = '\0';
-	return provider_add_extra(provider, value, eq + 1, why);
 }
 
 static void set_line(struct provider *provider, char *line)
@@ -50,14 +40,10 @@ static void set_line(struct provider *provider, char *line)
 	if (value == NULL)
 		return;
 	*value++ = '\0';
-	if (strcmp(line, "server") == 0)
-		fault = provider_add_server(provider, value, &why);
-	else if (strcmp(line, "extra") == 0)
-		fault = set_extra(provider, value, &why);
-	else
-		fault = provider_set(provider, line, value, &why);
+	fault = provider_set(provider,
+	    strcmp(line, "server") == 0 ? "servers" : line, value, &why);
 	FUZZ_CHECK(fault == FAULT_NONE || fault == FAULT_GRAMMAR ||
-	    fault == FAULT_NOT_FOUND || fault == FAULT_TOO_BIG);
+	    fault == FAULT_NOT_FOUND);
 	FUZZ_CHECK(fuzz_is_plain(why.text));
 	check_url(value);
 	if (strcmp(line, "ask") == 0)
@@ -72,8 +58,7 @@ static void check_finished(const struct provider *provider)
 	FUZZ_CHECK(!provider_serves(provider, span_of("a@example.org"), NULL,
 	    (struct span){ NULL, 0 }));
 	if (provider->incomplete) {
-		FUZZ_CHECK(
-		    provider_url_host(provider->issuer, &host) == FAULT_NONE);
+		FUZZ_CHECK(url_host(provider->issuer, &host) == FAULT_NONE);
 		free(host);
 		return;
 	}

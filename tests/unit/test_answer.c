@@ -189,17 +189,15 @@ static void a_view_leaves_out_what_is_not_known(void **state)
 	    "unsaved=no\n\n");
 }
 
-static struct provider *provider_of(const char *first, const char *second)
+static struct provider *provider_of(const char *servers)
 {
 	struct provider *provider = NULL;
 	struct why why;
 
 	assert_int_equal(provider_new("p", NULL, &provider), FAULT_NONE);
-	if (first != NULL)
-		assert_int_equal(provider_add_server(provider, first, &why),
-		    FAULT_NONE);
-	if (second != NULL)
-		assert_int_equal(provider_add_server(provider, second, &why),
+	if (servers != NULL)
+		assert_int_equal(
+		    provider_set(provider, "servers", servers, &why),
 		    FAULT_NONE);
 	return provider;
 }
@@ -216,7 +214,7 @@ static void a_view_tells_all(void **state)
 		.next_try_s = 4,
 		.servers = "x y",
 		.text = "why" };
-	struct provider *provider = provider_of("w", NULL);
+	struct provider *provider = provider_of("w");
 
 	(void)state;
 	answer_view(&out, &view, provider);
@@ -232,7 +230,7 @@ static void a_code_is_shown_with_its_page(void **state)
 	char code[] = "A1B2", uri[] = "https://x.example/d";
 	struct reply_device device = { .user_code = code,
 		.verification_uri = uri };
-	struct provider *provider = provider_of(NULL, NULL);
+	struct provider *provider = provider_of(NULL);
 	struct signin_event event = { .kind = SIGNIN_SHOW_CODE,
 		.device = &device,
 		.left_s = 900,
@@ -251,7 +249,7 @@ static void a_code_is_shown_with_its_page(void **state)
 
 static void a_page_is_shown_with_where_it_comes_back_to(void **state)
 {
-	struct provider *provider = provider_of(NULL, NULL);
+	struct provider *provider = provider_of(NULL);
 	struct signin_event event = { .kind = SIGNIN_SHOW_URL,
 		.url = "https://x.example/a?b=c",
 		.redirect_uri = "http://127.0.0.1:1/",
@@ -328,7 +326,7 @@ static void assert_servers(const struct provider *provider,
 
 static void servers_are_the_providers_and_more(void **state)
 {
-	struct provider *provider = provider_of("a.example", "*.b.example");
+	struct provider *provider = provider_of("a.example *.b.example");
 	struct account_view view = { .account = "x@y.example" };
 	char many[4090];
 
@@ -345,7 +343,7 @@ static void servers_are_the_providers_and_more(void **state)
 
 static void without_servers_it_is_the_accounts_domain(void **state)
 {
-	struct provider *provider = provider_of(NULL, NULL);
+	struct provider *provider = provider_of(NULL);
 	struct account_view view = { .account = "x@y.example",
 		.servers = "c.example" };
 

@@ -9,50 +9,43 @@
 #include <stdlib.h>
 
 #include "failing_malloc.h"
-#include "oauth/discovery.h"
-#include "oauth/registration.h"
+#include "oauth/issuer.h"
 #include "oauth/reply.h"
 
 static const struct {
 	const char *issuer;
-	enum discovery_form form;
+	enum issuer_place place;
 	const char *url;
 } places[] = {
-	{ "https://h", DISCOVERY_OPENID,
+	{ "https://h", ISSUER_OPENID,
 	    "https://h/.well-known/openid-configuration" },
-	{ "https://h/", DISCOVERY_OPENID,
+	{ "https://h/", ISSUER_OPENID,
 	    "https://h/.well-known/openid-configuration" },
-	{ "https://h/realms/a", DISCOVERY_OPENID,
+	{ "https://h/realms/a", ISSUER_OPENID,
 	    "https://h/realms/a/.well-known/openid-configuration" },
-	{ "https://h", DISCOVERY_RFC8414,
+	{ "https://h", ISSUER_RFC8414,
 	    "https://h/.well-known/oauth-authorization-server" },
-	{ "https://h/", DISCOVERY_RFC8414,
+	{ "https://h/", ISSUER_RFC8414,
 	    "https://h/.well-known/oauth-authorization-server" },
-	{ "https://h:8443/tenant1/", DISCOVERY_RFC8414,
+	{ "https://h:8443/tenant1/", ISSUER_RFC8414,
 	    "https://h:8443/.well-known/oauth-authorization-server/tenant1" },
-	{ "https://h/a/b", DISCOVERY_RFC8414,
+	{ "https://h/a/b", ISSUER_RFC8414,
 	    "https://h/.well-known/oauth-authorization-server/a/b" },
 };
 
 static void places_are_those_of_the_two_standards(void **state)
 {
+	struct buf url = BUF_INIT(256);
 	size_t i;
-	char *url;
 
 	(void)state;
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		url = NULL;
 		assert_int_equal(
-		    discovery_url(places[i].issuer, places[i].form, &url),
+		    issuer_place(places[i].issuer, places[i].place, &url),
 		    FAULT_NONE);
-		assert_string_equal(url, places[i].url);
-		free(url);
+		assert_string_equal(url.p, places[i].url);
+		buf_drop(&url);
 	}
-	assert_int_equal(
-	    discovery_url("https://h/?a=b", DISCOVERY_OPENID, &url),
-	    FAULT_GRAMMAR);
-	assert_int_equal(discovery_url("http://h/", DISCOVERY_OPENID, &url),
-	    FAULT_GRAMMAR);
 }
 
 static const char whole[] =
@@ -68,24 +61,24 @@ static const char whole[] =
 
 static void members_are_taken_and_others_ignored(void **state)
 {
-	struct discovery found;
+	struct provider *found = NULL;
 	struct why why = { 0, "" };
 
 	(void)state;
-	assert_int_equal(discovery_parse(span_of(whole), "https://a.example/x",
-			     &found, &why),
+	assert_int_equal(issuer_read_metadata(span_of(whole),
+			     "https://a.example/x", &found, &why),
 	    FAULT_NONE);
-	assert_string_equal(found.issuer, "https://a.example/x");
-	assert_string_equal(found.token_endpoint, "https://a.example/t");
-	assert_string_equal(found.authorization_endpoint,
+	assert_string_equal(found->token_endpoint, "https://a.example/t");
+	assert_string_equal(found->authorization_endpoint,
 	    "https://a.example/a");
-	assert_string_equal(found.device_authorization_endpoint,
+	assert_string_equal(found->device_authorization_endpoint,
 	    "https://a.example/d");
-	assert_string_equal(found.revocation_endpoint, "https://a.example/r");
-	assert_string_equal(found.registration_endpoint, "https://a.example/n");
-	assert_string_equal(found.scopes_supported, "openid mail");
-	assert_true(found.returns_iss);
-	discovery_drop(&found);
+	assert_string_equal(found->revocation_endpoint, "https://a.example/r");
+	assert_string_equal(found->registration_endpoint,
+	    "https://a.example/n");
+	assert_string_equal(found->scopes_supported, "openid mail");
+	assert_true(found->returns_iss);
+	provider_release(found);
 }
 
 static const struct {
@@ -132,7 +125,7 @@ static const struct {
 
 static void documents_are_checked(void **state)
 {
-	struct discovery found;
+	struct provider *found = NULL;
 	struct why why;
 	enum fault fault;
 	size_t i;
@@ -140,13 +133,12 @@ static void documents_are_checked(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
 		why.text[0] = '\0';
-		fault = discovery_parse(span_of(documents[i].body),
+		fault = issuer_read_metadata(span_of(documents[i].body),
 		    documents[i].issuer, &found, &why);
 		if (documents[i].words == NULL) {
 			if (fault != FAULT_NONE)
 				fail_msg("%zu: %s", i, why.text);
-			assert_string_equal(found.issuer, documents[i].issuer);
-			discovery_drop(&found);
+			provider_release(found);
 			continue;
 		}
 		assert_int_equal(fault, FAULT_GARBLED);
@@ -175,28 +167,27 @@ static const struct {
 
 static void registrations_are_checked(void **state)
 {
-	struct registration made;
+	struct issuer_client made;
 	struct why why;
 	enum fault fault;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(registrations) / sizeof(registrations[0]); i++) {
-		fault = registration_parse(span_of(registrations[i].body),
+		fault = issuer_read_client(span_of(registrations[i].body),
 		    &made, &why);
 		if (registrations[i].id == NULL) {
 			assert_int_equal(fault, FAULT_GARBLED);
 			continue;
 		}
 		assert_int_equal(fault, FAULT_NONE);
-		assert_string_equal(made.client_id, registrations[i].id);
+		assert_string_equal(made.id, registrations[i].id);
 		if (registrations[i].secret == NULL)
-			assert_null(made.client_secret);
+			assert_null(made.secret);
 		else
-			assert_true(
-			    span_is(secret_reveal(made.client_secret, "test"),
-				registrations[i].secret));
-		registration_drop(&made);
+			assert_true(span_is(secret_reveal(made.secret, "test"),
+			    registrations[i].secret));
+		issuer_client_drop(&made);
 	}
 }
 
@@ -236,7 +227,7 @@ static void what_is_asked_for_is_a_public_native_client(void **state)
 	(void)state;
 	assert_non_null(provider);
 	assert_true(provider->registers);
-	assert_int_equal(registration_body(provider, &out), FAULT_NONE);
+	assert_int_equal(issuer_client_body(provider, &out), FAULT_NONE);
 	assert_true(span_is(buf_span(&out), want));
 	buf_drop(&out);
 	provider_release(provider);
@@ -245,28 +236,28 @@ static void what_is_asked_for_is_a_public_native_client(void **state)
 static enum fault parse_both(void *ctx)
 {
 	struct provider *provider = ctx;
-	struct registration made = { .client_id = NULL };
-	struct discovery found = { 0 };
+	struct issuer_client made = { .id = NULL };
+	struct provider *found = NULL;
 	struct buf out = BUF_INIT(4096);
 	struct why why;
-	char *url = NULL;
+	struct buf url = BUF_INIT(256);
 	enum fault fault;
 
-	fault = discovery_url("https://a.example/x", DISCOVERY_RFC8414, &url);
+	fault = issuer_place("https://a.example/x", ISSUER_RFC8414, &url);
 	if (!fault)
-		fault = discovery_parse(span_of(whole), "https://a.example/x",
-		    &found, &why);
+		fault = issuer_read_metadata(span_of(whole),
+		    "https://a.example/x", &found, &why);
 	if (!fault)
-		fault = registration_parse(
+		fault = issuer_read_client(
 		    span_of("{\"client_id\":\"a\","
 			    "\"client_secret\":\"a-client-secret\"}"),
 		    &made, &why);
 	if (!fault)
-		fault = registration_body(provider, &out);
+		fault = issuer_client_body(provider, &out);
 	buf_drop(&out);
-	registration_drop(&made);
-	discovery_drop(&found);
-	free(url);
+	issuer_client_drop(&made);
+	provider_release(found);
+	buf_drop(&url);
 	return fault;
 }
 

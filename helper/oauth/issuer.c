@@ -1,0 +1,471 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A list, the last that was needed in front: there are few issuers.  Two
+ * profiles that trust other certificates or use another proxy do not share
+ * what was found.
+ */
+#include "oauth/issuer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "oauth/reply.h"
+#include "oauth/url.h"
+
+#define BODY_MAX_BYTES 16384
+
+struct issuer_step {
+	struct issuers *issuers;
+	struct issuer *issuer; /* whose search it waits for, or NULL */
+	struct issuer_step *next;
+	struct http_exchange *exchange; /* that registers a client */
+	struct issuer_wish wish;
+	struct provider *provider; /* as far as it has come */
+	struct issuer_end end;
+	struct why why;
+	bool starting; /* issuer_start() is on the stack */
+	bool ended;
+};
+
+struct issuer {
+	struct issuers *issuers;
+	struct provider *provider; /* as the first who asked had it */
+	struct provider *found;
+	int64_t asked_ms;
+	bool failed; /* the last search, as text says */
+	struct http_exchange *exchange;
+	enum issuer_place place;
+	bool had_document; /* which text is about */
+	char text[400];
+	struct issuer_step *waiting;
+	struct issuer *next;
+};
+
+struct issuers {
+	struct http *http;
+	struct issuer *first;
+	size_t n;
+};
+
+enum fault issuers_new(struct http *http, struct issuers **issuers_out)
+{
+	struct issuers *issuers = calloc(1, sizeof(*issuers));
+
+	if (issuers == NULL)
+		return FAULT_NOMEM;
+	issuers->http = http;
+	*issuers_out = issuers;
+	return FAULT_NONE;
+}
+
+static void drop(struct issuer **at)
+{
+	struct issuer *issuer = *at;
+
+	*at = issuer->next;
+	http_cancel(issuer->exchange);
+	provider_release(issuer->found);
+	provider_release(issuer->provider);
+	free(issuer);
+}
+
+void issuers_free(struct issuers *issuers)
+{
+	if (issuers == NULL)
+		return;
+	while (issuers->first != NULL)
+		drop(&issuers->first);
+	free(issuers);
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static struct issuer *find(const struct issuers *issuers,
+    const struct provider *provider)
+{
+	struct issuer *issuer;
+
+	for (issuer = issuers->first; issuer != NULL; issuer = issuer->next)
+		if (same(issuer->provider->issuer, provider->issuer) &&
+		    same(issuer->provider->ca_file, provider->ca_file) &&
+		    same(issuer->provider->ca_path, provider->ca_path) &&
+		    same(issuer->provider->proxy, provider->proxy))
+			break;
+	return issuer;
+}
+
+const struct provider *issuers_known(const struct issuers *issuers,
+    const struct provider *provider)
+{
+	const struct issuer *issuer = find(issuers, provider);
+
+	return issuer != NULL ? issuer->found : NULL;
+}
+
+/* The one that was not needed for longest gives way. */
+static enum fault make_room(struct issuers *issuers)
+{
+	struct issuer **at, **last = NULL;
+
+	if (issuers->n < ISSUERS_MAX)
+		return FAULT_NONE;
+	for (at = &issuers->first; *at != NULL; at = &(*at)->next)
+		if ((*at)->exchange == NULL && (*at)->waiting == NULL)
+			last = at;
+	if (last == NULL)
+		return FAULT_BUSY;
+	drop(last);
+	issuers->n--;
+	return FAULT_NONE;
+}
+
+static enum fault find_or_add(struct issuers *issuers,
+    struct provider *provider, struct issuer **issuer_out)
+{
+	struct issuer *issuer = find(issuers, provider), **at;
+	enum fault fault;
+
+	if (issuer == NULL) {
+		fault = make_room(issuers);
+		if (fault != FAULT_NONE)
+			return fault;
+		issuer = calloc(1, sizeof(*issuer));
+		if (issuer == NULL)
+			return FAULT_NOMEM;
+		issuer->issuers = issuers;
+		issuer->provider = provider_share(provider);
+		issuers->n++;
+	} else {
+		for (at = &issuers->first; *at != issuer; at = &(*at)->next)
+			;
+		*at = issuer->next;
+	}
+	issuer->next = issuers->first;
+	issuers->first = issuer;
+	*issuer_out = issuer;
+	return FAULT_NONE;
+}
+
+static void step_free(struct issuer_step *step)
+{
+	struct issuer_step **at;
+
+	if (step->issuer != NULL) {
+		for (at = &step->issuer->waiting; *at != step;
+		     at = &(*at)->next)
+			;
+		*at = step->next;
+	}
+	http_cancel(step->exchange);
+	provider_release(step->provider);
+	free(step);
+}
+
+/* The step is gone afterwards, unless issuer_start() is on the stack. */
+static void step_end(struct issuer_step *step, enum fault fault,
+    const char *text)
+{
+	step->end.fault = fault;
+	step->end.text = text;
+	step->end.provider = fault == FAULT_NONE ? step->provider : NULL;
+	step->ended = true;
+	if (step->starting)
+		return;
+	step->wish.fn(step->wish.ctx, &step->end);
+	step_free(step);
+}
+
+static enum fault change(struct issuer_step *step,
+    const struct provider_change *wanted)
+{
+	struct provider *changed;
+	enum fault fault;
+
+	fault = provider_change(step->provider, wanted, &changed, &step->why);
+	if (fault != FAULT_NONE)
+		return fault;
+	provider_release(step->provider);
+	step->provider = changed;
+	return FAULT_NONE;
+}
+
+static void end_changed(struct issuer_step *step, enum fault fault)
+{
+	if (fault == FAULT_NONE)
+		step_end(step, fault, NULL);
+	else if (fault == FAULT_CONFIG_ERROR)
+		step_end(step, fault, step->why.text);
+	else if (fault == FAULT_GRAMMAR)
+		step_end(step, FAULT_BAD_REQUEST, step->why.text);
+	else
+		step_end(step, FAULT_INTERNAL, fault_text(fault));
+}
+
+static void end_refused(struct issuer_step *step,
+    const struct http_answer *answer)
+{
+	const char *issuer = step->provider->issuer != NULL ?
+	    step->provider->issuer :
+	    step->provider->name;
+	bool is_final = answer->trouble == HTTP_ANSWERED &&
+	    answer->status >= 400 && answer->status < 500 &&
+	    answer->status != 408 && answer->status != 429;
+	struct reply_error error;
+	char reason[300];
+
+	if (answer->trouble == HTTP_ANSWERED && !answer->redirect &&
+	    reply_error_parse(answer->body, NULL, &error) == FAULT_NONE)
+		(void)snprintf(reason, sizeof(reason), "%s%s%.200s",
+		    error.error, error.description[0] != '\0' ? ": " : "",
+		    error.description);
+	else
+		(void)snprintf(reason, sizeof(reason), "%s", answer->text);
+	why_set(&step->why, 0,
+	    is_final ?
+		"%.160s does not register this client (%.200s): register one by "
+		"hand and write a provider block with its client_id" :
+		"%.160s cannot be asked to register this client: %s",
+	    issuer, reason);
+	step_end(step, is_final ? FAULT_CONFIG_ERROR : FAULT_TRY_LATER,
+	    step->why.text);
+}
+
+static void registered(void *ctx, const struct http_answer *answer)
+{
+	struct issuer_step *step = ctx;
+	struct issuer_client client = { .id = NULL };
+	struct provider_change wanted = { .found = NULL };
+	struct why why = { 0, "" };
+	enum fault fault;
+
+	step->exchange = NULL;
+	if (answer->trouble != HTTP_ANSWERED ||
+	    (answer->status != 201 && answer->status != 200)) {
+		end_refused(step, answer);
+		return;
+	}
+	if (issuer_read_client(answer->body, &client, &why) != FAULT_NONE) {
+		why_set(&step->why, 0,
+		    "the answer to registering this client cannot be used: "
+		    "%.300s",
+		    why.text);
+		step_end(step, FAULT_TRY_LATER, step->why.text);
+		return;
+	}
+	wanted.client_id = client.id;
+	wanted.client_secret = client.secret;
+	wanted.secret_way = client.secret_way;
+	fault = change(step, &wanted);
+	step->end.registered = true;
+	step->end.secret_expires_s = client.secret_expires_s;
+	issuer_client_drop(&client);
+	end_changed(step, fault);
+}
+
+static enum fault ask_for_client(struct issuer_step *step)
+{
+	const struct provider *provider = step->provider;
+	struct buf body = BUF_INIT(BODY_MAX_BYTES);
+	struct http_request request = {
+		.method = HTTP_POST_JSON,
+		.url = provider->registration_endpoint,
+		.ca_file = provider->ca_file,
+		.ca_path = provider->ca_path,
+		.proxy = provider->proxy,
+	};
+	enum fault fault;
+
+	fault = issuer_client_body(provider, &body);
+	request.body = buf_span(&body);
+	if (fault == FAULT_NONE)
+		fault = http_start(step->issuers->http, &request, registered,
+		    step, &step->exchange);
+	buf_drop(&body);
+	return fault;
+}
+
+/* With what was found, if anything had to be. */
+static void proceed(struct issuer_step *step)
+{
+	const struct provider_change wanted = {
+		.found = step->end.found,
+		.protocols = step->wish.protocols,
+	};
+	enum fault fault = FAULT_NONE;
+
+	if (!step->wish.to_sign_in) {
+		step_end(step, FAULT_NONE, NULL);
+		return;
+	}
+	if (wanted.found != NULL || wanted.protocols != NULL)
+		fault = change(step, &wanted);
+	if (fault == FAULT_NONE && step->provider->registers) {
+		fault = ask_for_client(step);
+		if (fault == FAULT_NONE)
+			return;
+	}
+	end_changed(step, fault);
+}
+
+static void tell(struct issuer_step *step, const struct issuer *issuer)
+{
+	step->end.found = issuer->found;
+	if (issuer->found == NULL)
+		step_end(step, FAULT_TRY_LATER, issuer->text);
+	else
+		proceed(step);
+}
+
+static void search_end(struct issuer *issuer, struct provider *found)
+{
+	struct issuer_step *step;
+
+	issuer->failed = found == NULL;
+	if (found != NULL) {
+		provider_release(issuer->found);
+		issuer->found = found;
+	}
+	/* One that is told may begin the next search. */
+	while (issuer->exchange == NULL && (step = issuer->waiting) != NULL) {
+		issuer->waiting = step->next;
+		step->issuer = NULL;
+		tell(step, issuer);
+	}
+}
+
+/* The first place is spoken of, unless the second alone had a document. */
+static void keep_text(struct issuer *issuer, bool is_document,
+    const char *reason)
+{
+	if (issuer->text[0] != '\0' && (issuer->had_document || !is_document))
+		return;
+	issuer->had_document = is_document;
+	(void)snprintf(issuer->text, sizeof(issuer->text),
+	    is_document ?
+		"what the issuer %.120s says of itself cannot be used: %.200s" :
+		"the endpoints of the issuer %.120s cannot be learned: %.200s",
+	    issuer->provider->issuer, reason);
+}
+
+static enum fault search(struct issuer *issuer, enum issuer_place place);
+
+static void search_answered(void *ctx, const struct http_answer *answer)
+{
+	struct issuer *issuer = ctx;
+	struct provider *found = NULL;
+	struct why why = { 0, "" };
+	enum fault fault = FAULT_GARBLED;
+
+	issuer->exchange = NULL;
+	if (answer->trouble == HTTP_ANSWERED && answer->status == 200) {
+		fault = issuer_read_metadata(answer->body,
+		    issuer->provider->issuer, &found, &why);
+		if (fault != FAULT_NONE)
+			keep_text(issuer, true,
+			    fault == FAULT_GARBLED ? why.text :
+						     fault_text(fault));
+	} else {
+		keep_text(issuer, false, answer->text);
+	}
+	/* Who cannot be reached here cannot be reached there. */
+	if (found == NULL && issuer->place == ISSUER_OPENID &&
+	    fault != FAULT_NOMEM &&
+	    (answer->trouble == HTTP_ANSWERED ||
+		answer->trouble == HTTP_TOO_BIG) &&
+	    search(issuer, ISSUER_RFC8414) == FAULT_NONE)
+		return;
+	search_end(issuer, found);
+}
+
+static enum fault search(struct issuer *issuer, enum issuer_place place)
+{
+	const struct provider *provider = issuer->provider;
+	struct buf url = BUF_INIT(URL_MAX_BYTES + 64);
+	struct http_request request = {
+		.method = HTTP_GET,
+		.ca_file = provider->ca_file,
+		.ca_path = provider->ca_path,
+		.proxy = provider->proxy,
+	};
+	enum fault fault;
+
+	issuer->place = place;
+	fault = issuer_place(provider->issuer, place, &url);
+	request.url = url.p;
+	if (fault == FAULT_NONE)
+		fault = http_start(issuer->issuers->http, &request,
+		    search_answered, issuer, &issuer->exchange);
+	buf_drop(&url);
+	return fault;
+}
+
+/* What is kept is young, or the last search failed just now. */
+static bool is_settled(const struct issuer *issuer, int64_t now_ms)
+{
+	int64_t keep_ms = issuer->failed ? ISSUERS_HOLD_MS : ISSUERS_KEEP_MS;
+
+	return (issuer->failed || issuer->found != NULL) &&
+	    now_ms - issuer->asked_ms < keep_ms;
+}
+
+static enum fault seek(struct issuer_step *step)
+{
+	struct issuer *issuer = NULL;
+	enum fault fault;
+
+	fault = find_or_add(step->issuers, step->provider, &issuer);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (issuer->exchange == NULL) {
+		if (is_settled(issuer, step->wish.now_ms)) {
+			tell(step, issuer);
+			return FAULT_NONE;
+		}
+		issuer->asked_ms = step->wish.now_ms;
+		issuer->text[0] = '\0';
+		fault = search(issuer, ISSUER_OPENID);
+		if (fault != FAULT_NONE)
+			return fault == FAULT_NOMEM ? fault : FAULT_INTERNAL;
+	}
+	step->issuer = issuer;
+	step->next = issuer->waiting;
+	issuer->waiting = step;
+	return FAULT_NONE;
+}
+
+enum fault issuer_start(struct issuers *issuers, const struct issuer_wish *wish,
+    struct issuer_step **step_out)
+{
+	struct issuer_step *step = calloc(1, sizeof(*step));
+	enum fault fault = FAULT_NONE;
+
+	*step_out = NULL;
+	if (step == NULL)
+		return FAULT_NOMEM;
+	step->issuers = issuers;
+	step->wish = *wish;
+	step->provider = provider_share(wish->provider);
+	step->starting = true;
+	if (step->provider->incomplete)
+		fault = seek(step);
+	else
+		proceed(step);
+	step->starting = false;
+	if (fault != FAULT_NONE)
+		step_free(step);
+	else if (step->ended)
+		step_end(step, step->end.fault, step->end.text);
+	else
+		*step_out = step;
+	return fault;
+}
+
+void issuer_cancel(struct issuer_step *step)
+{
+	if (step != NULL)
+		step_free(step);
+}

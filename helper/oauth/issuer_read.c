@@ -1,0 +1,298 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The bytes: where a document is, what is taken from it, what a registration
+ * says and is answered.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "oauth/flow.h"
+#include "oauth/issuer.h"
+#include "oauth/reply_impl.h"
+#include "oauth/url.h"
+#include "wire/attr.h"
+
+#define SCOPES_MAX_BYTES	4096
+#define CLIENT_ID_MAX_BYTES	1024
+#define CLIENT_SECRET_MAX_BYTES 4096
+
+enum fault issuer_place(const char *issuer, enum issuer_place place,
+    struct buf *url)
+{
+	size_t n = strlen(issuer), host;
+
+	if (issuer[n - 1] == '/')
+		n--;
+	host = strlen("https://");
+	host += strcspn(issuer + host, "/");
+	if (place == ISSUER_OPENID) {
+		buf_add(url, (struct span){ issuer, n });
+		buf_add_lit(url, "/.well-known/openid-configuration");
+	} else {
+		buf_add(url, (struct span){ issuer, host });
+		buf_add_lit(url, "/.well-known/oauth-authorization-server");
+		buf_add(url, (struct span){ issuer + host, n - host });
+	}
+	return buf_fault(url);
+}
+
+/* The clouds of Microsoft answer for many tenants at once. */
+static bool is_microsoft(const char *issuer)
+{
+	const char *preset = NULL, *family;
+	char *host = NULL;
+
+	if (url_host(issuer, &host) == FAULT_NONE)
+		preset = preset_of_host(host);
+	free(host);
+	family = preset != NULL ? preset_value(preset_find(preset), "family") :
+				  NULL;
+	return family != NULL && strcmp(family, "microsoft") == 0;
+}
+
+/* "https://host/{tenantid}/v2.0" is the issuer of any tenant there. */
+static bool is_template_of(struct span found, const char *issuer)
+{
+	size_t head = strlen("https://"), tenant;
+	char text[URL_MAX_BYTES + 16];
+
+	head += strcspn(issuer + head, "/");
+	if (issuer[head] == '\0' || !is_microsoft(issuer))
+		return false;
+	tenant = strcspn(issuer + ++head, "/");
+	(void)snprintf(text, sizeof(text), "%.*s{tenantid}%s", (int)head,
+	    issuer, issuer + head + tenant);
+	return tenant > 0 && span_is(found, text);
+}
+
+static enum fault check_issuer(const json_t *object, const char *issuer,
+    struct why *why)
+{
+	struct span found;
+	enum fault fault;
+	char plain[160];
+
+	fault = reply_string(object, "issuer", &found, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (span_is(found, issuer) || is_template_of(found, issuer))
+		return FAULT_NONE;
+	attr_plain(found, plain, sizeof(plain));
+	why_set(why, 0,
+	    found.n == 0 ? "it names no issuer%s" :
+			   "it is that of another issuer, %s",
+	    plain);
+	return FAULT_GARBLED;
+}
+
+/* A list of words; what is no word in it is nobody's loss. */
+static enum fault take_scopes(const json_t *object, struct provider *found)
+{
+	const json_t *word, *list = json_object_get(object, "scopes_supported");
+	struct buf words = BUF_INIT(SCOPES_MAX_BYTES);
+	enum fault fault;
+	struct span text;
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		word = json_array_get(list, i);
+		text = span_of(json_string_value(word));
+		if (!attr_is_token(text, 256) ||
+		    words.n + text.n + 1 > SCOPES_MAX_BYTES)
+			continue;
+		if (words.n > 0)
+			buf_add_lit(&words, " ");
+		buf_add(&words, text);
+	}
+	fault = buf_fault(&words);
+	if (fault == FAULT_NONE && words.n > 0)
+		fault = provider_set(found, "scopes_supported", words.p, NULL);
+	buf_drop(&words);
+	return fault;
+}
+
+/*
+ * Where the form will do it is used.  A document without the list stands for
+ * Basic (RFC 8414 section 2), though many mean nothing by that: then both are
+ * tried.
+ */
+static enum secret_way secret_way(const json_t *object)
+{
+	const json_t *list = json_object_get(object,
+	    "token_endpoint_auth_methods_supported");
+	enum secret_way way = SECRET_WAY_UNKNOWN;
+	struct span word;
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		word = span_of(json_string_value(json_array_get(list, i)));
+		if (span_is(word, "client_secret_post"))
+			return SECRET_WAY_POST;
+		if (span_is(word, "client_secret_basic"))
+			way = SECRET_WAY_BASIC;
+	}
+	return way;
+}
+
+static enum fault take_all(const json_t *object, struct provider *found,
+    struct why *why)
+{
+	static const char *const endpoints[] = { "authorization_endpoint",
+		"token_endpoint", "device_authorization_endpoint",
+		"revocation_endpoint", "registration_endpoint",
+		"userinfo_endpoint" };
+	struct span url;
+	size_t i;
+
+	for (i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
+		if (reply_string(object, endpoints[i], &url, NULL) ==
+			FAULT_NONE &&
+		    url.n > 0 &&
+		    provider_set(found, endpoints[i], url.p, NULL) ==
+			FAULT_NOMEM)
+			return FAULT_NOMEM;
+	if (found->token_endpoint == NULL) {
+		why_set(why, 0, "%s",
+		    json_object_get(object, "token_endpoint") != NULL ?
+			"its token_endpoint is no URL with https" :
+			"it has no token_endpoint");
+		return FAULT_GARBLED;
+	}
+	found->returns_iss = json_is_true(json_object_get(object,
+	    "authorization_response_iss_parameter_supported"));
+	found->secret_way = secret_way(object);
+	return take_scopes(object, found);
+}
+
+enum fault issuer_read_metadata(struct span body, const char *issuer,
+    struct provider **found_out, struct why *why)
+{
+	struct provider *found = NULL;
+	json_t *object = NULL;
+	enum fault fault;
+
+	fault = reply_answer(body, NULL, &object, why);
+	if (fault == FAULT_NONE)
+		fault = check_issuer(object, issuer, why);
+	if (fault == FAULT_NONE)
+		fault = provider_new(issuer, NULL, &found);
+	if (fault == FAULT_NONE)
+		fault = take_all(object, found, why);
+	json_decref(object);
+	if (fault != FAULT_NONE)
+		provider_release(found);
+	else
+		*found_out = found;
+	return fault;
+}
+
+static json_t *grant_types(const struct provider *provider)
+{
+	json_t *list = json_pack("[s, s]", "authorization_code",
+	    "refresh_token");
+
+	if (provider->device_authorization_endpoint != NULL &&
+	    json_array_append_new(list,
+		json_string("urn:ietf:params:oauth:grant-type:device_code")) !=
+		0) {
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+/* RFC 8252 section 7.3: any port of these has to be let through. */
+enum fault issuer_client_body(const struct provider *provider, struct buf *out)
+{
+	const char *scope = provider->scope != NULL ? provider->scope : "";
+	json_t *object = json_pack("{s:s, s:s, s:[s, s], s:[s], s:o, s:s, s:s}",
+	    "client_name", "mailtoken", "application_type", "native",
+	    "redirect_uris", FLOW_CODE_URI, "http://localhost" FLOW_CODE_PATH,
+	    "response_types", "code", "grant_types", grant_types(provider),
+	    "token_endpoint_auth_method", "none", "scope", scope);
+	size_t n, got = 0;
+	char *room;
+	bool good;
+
+	if (scope[0] == '\0')
+		(void)json_object_del(object, "scope");
+	n = json_dumpb(object, NULL, 0, JSON_COMPACT);
+	room = n > 0 ? buf_space(out, n, &got) : NULL;
+	/* It needs memory of its own, and says less than n without. */
+	good = room != NULL && got >= n &&
+	    json_dumpb(object, room, n, JSON_COMPACT) == n;
+	if (good)
+		buf_used(out, n);
+	json_decref(object);
+	return good ? buf_fault(out) : FAULT_NOMEM;
+}
+
+static bool is_text(struct span text, size_t max_bytes)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++)
+		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+			return false;
+	return text.n <= max_bytes;
+}
+
+static enum fault take_client(const json_t *object,
+    struct issuer_client *client, struct why *why)
+{
+	const struct reply_range any = { 1, INT32_MAX * INT64_C(2), 0 };
+	struct span id, secret = { NULL, 0 }, method = { NULL, 0 };
+	enum fault fault;
+
+	fault = reply_string(object, "client_id", &id, why);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (id.n == 0 || !is_text(id, CLIENT_ID_MAX_BYTES)) {
+		why_set(why, 0,
+		    "its client_id is missing, too long or has a byte that "
+		    "cannot be there");
+		return FAULT_GARBLED;
+	}
+	(void)!reply_string(object, "client_secret", &secret, NULL);
+	/* What it says may be another method than was asked for. */
+	(void)!reply_string(object, "token_endpoint_auth_method", &method,
+	    NULL);
+	if (span_is(method, "client_secret_basic"))
+		client->secret_way = SECRET_WAY_BASIC;
+	else if (span_is(method, "client_secret_post"))
+		client->secret_way = SECRET_WAY_POST;
+	client->id = strdup(id.p);
+	if (client->id == NULL)
+		return FAULT_NOMEM;
+	if (secret.n == 0 || !is_text(secret, CLIENT_SECRET_MAX_BYTES))
+		return FAULT_NONE;
+	client->secret_expires_s = reply_seconds(object,
+	    "client_secret_expires_at", any);
+	return secret_new(secret, &client->secret);
+}
+
+enum fault issuer_read_client(struct span body,
+    struct issuer_client *client_out, struct why *why)
+{
+	struct issuer_client client = { .id = NULL };
+	json_t *object = NULL;
+	enum fault fault;
+
+	fault = reply_answer(body, NULL, &object, why);
+	if (fault == FAULT_NONE)
+		fault = take_client(object, &client, why);
+	json_decref(object);
+	if (fault != FAULT_NONE)
+		issuer_client_drop(&client);
+	else
+		*client_out = client;
+	return fault;
+}
+
+void issuer_client_drop(struct issuer_client *client)
+{
+	free(client->id);
+	secret_free(client->secret);
+	memset(client, 0, sizeof(*client));
+}

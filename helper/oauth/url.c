@@ -1,0 +1,130 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * libcurl forgives what it can; what it would forgive in an endpoint is
+ * refused before.
+ */
+#include "oauth/url.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "wire/attr.h"
+
+#define SCHEME "https://"
+
+/* "[::1]" has been read by libcurl; a name may have had anything in it. */
+static bool is_host(const char *host)
+{
+	return host[0] == '[' || attr_is_host(span_of(host));
+}
+
+/* Both are libcurl's; port is NULL where it is 443. */
+static enum fault split(const char *url, char **host_out, char **port_out)
+{
+	CURLU *parsed = curl_url();
+	CURLUcode code = CURLUE_OUT_OF_MEMORY;
+
+	if (parsed != NULL && strncmp(url, SCHEME, strlen(SCHEME)) == 0 &&
+	    url[strlen(SCHEME)] != '/')
+		code = curl_url_set(parsed, CURLUPART_URL, url,
+		    CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
+	else if (parsed != NULL)
+		code = CURLUE_UNSUPPORTED_SCHEME;
+	if (code == CURLUE_OK)
+		code = curl_url_get(parsed, CURLUPART_HOST, host_out, 0);
+	if (code == CURLUE_OK)
+		code = curl_url_get(parsed, CURLUPART_PORT, port_out,
+		    CURLU_NO_DEFAULT_PORT);
+	curl_url_cleanup(parsed);
+	if (code == CURLUE_OUT_OF_MEMORY)
+		return FAULT_NOMEM;
+	return (code == CURLUE_OK || code == CURLUE_NO_PORT) &&
+		is_host(*host_out) &&
+		(*port_out == NULL || strcmp(*port_out, "0") != 0) ?
+	    FAULT_NONE :
+	    FAULT_GRAMMAR;
+}
+
+enum fault url_host(const char *url, char **host_out)
+{
+	char *host = NULL, *port = NULL, *text = NULL, *p;
+	enum fault fault = split(url, &host, &port);
+
+	if (fault == FAULT_NONE) {
+		if (port == NULL)
+			text = strdup(host);
+		else if (asprintf(&text, "%s:%s", host, port) < 0)
+			text = NULL;
+		fault = text == NULL ? FAULT_NOMEM : FAULT_NONE;
+	}
+	for (p = text; p != NULL && *p != '\0'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	if (text != NULL)
+		*host_out = text;
+	curl_free(host);
+	curl_free(port);
+	return fault;
+}
+
+bool url_is_endpoint(const char *url)
+{
+	char *host = NULL, *port = NULL;
+	bool good = attr_is_token(span_of(url), URL_MAX_BYTES) &&
+	    strchr(url, '#') == NULL && split(url, &host, &port) == FAULT_NONE;
+
+	curl_free(host);
+	curl_free(port);
+	return good;
+}
+
+static struct span without_dot(struct span name)
+{
+	if (name.n > 1 && name.p[name.n - 1] == '.')
+		name.n--;
+	return name;
+}
+
+static bool is_below(struct span host, struct span domain)
+{
+	size_t head = host.n - domain.n;
+
+	return domain.n > 0 && host.n >= domain.n + 2 &&
+	    host.p[head - 1] == '.' &&
+	    strncasecmp(host.p + head, domain.p, domain.n) == 0;
+}
+
+static bool is_same(struct span a, struct span b)
+{
+	return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+bool url_is_in(struct span host, struct span domain)
+{
+	host = without_dot(host);
+	domain = without_dot(domain);
+	return is_same(host, domain) || is_below(host, domain);
+}
+
+bool url_is_listed(struct span host, const char *list)
+{
+	struct span name;
+
+	host = without_dot(host);
+	for (; list != NULL && *list != '\0'; list += name.n) {
+		list += strspn(list, " ");
+		name = (struct span){ list, strcspn(list, " ") };
+		if (name.n > 2 && memcmp(name.p, "*.", 2) == 0) {
+			if (is_below(host,
+				without_dot(
+				    (struct span){ name.p + 2, name.n - 2 })))
+				return true;
+		} else if (name.n > 0 && is_same(host, without_dot(name))) {
+			return true;
+		}
+	}
+	return false;
+}
