@@ -12,53 +12,50 @@
 
 #include "cli/screen.h"
 
-enum kind {
-	FLAG,
-	VALUE, /* at most once */
-	LIST
-};
+#define CODE_BASE 256 /* above the characters that getopt_long() gives */
+#define OF_EVERY  6
 
-#define OPTION(kind, name, member) \
+/* The code that getopt_long() gives says where the value belongs. */
+#define OPTION(argument, name, member) \
 	{ \
-		name, kind, offsetof(struct command, member) \
+		name, argument, NULL, \
+		    CODE_BASE + (int)offsetof(struct command, member) \
 	}
 
-static const struct {
-	const char *name; /* without the dashes */
-	enum kind kind;
-	size_t at;
-} options[] = {
+static const struct option options[] = {
 	/* of every verb */
-	OPTION(FLAG, "system", system),
-	OPTION(FLAG, "user", user),
-	OPTION(VALUE, "socket", socket),
-	OPTION(FLAG, "json", json),
-	OPTION(FLAG, "help", help),
-	OPTION(FLAG, "version", version),
+	OPTION(no_argument, "system", system),
+	OPTION(no_argument, "user", user),
+	OPTION(required_argument, "socket", socket),
+	OPTION(no_argument, "json", json),
+	OPTION(no_argument, "help", help),
+	OPTION(no_argument, "version", version),
 	/* of some */
-	OPTION(VALUE, "account", account),
-	OPTION(FLAG, "all", all),
-	OPTION(FLAG, "any-name", any_name),
-	OPTION(FLAG, "as-delegate", as_delegate),
-	OPTION(FLAG, "browser", browser),
-	OPTION(VALUE, "config", config),
-	OPTION(FLAG, "due", due),
-	OPTION(VALUE, "exec", exec),
-	OPTION(VALUE, "flow", flow),
-	OPTION(VALUE, "issuer", issuer),
-	OPTION(FLAG, "keep-local", keep_local),
-	OPTION(VALUE, "min-validity", min_validity),
-	OPTION(FLAG, "no-revoke", no_revoke),
-	OPTION(VALUE, "protocols", protocols),
-	OPTION(VALUE, "provider", provider),
-	OPTION(FLAG, "replace", replace),
-	OPTION(LIST, "server", servers),
-	OPTION(FLAG, "yes", yes),
+	OPTION(required_argument, "account", account),
+	OPTION(no_argument, "all", all),
+	OPTION(no_argument, "any-name", any_name),
+	OPTION(no_argument, "as-delegate", as_delegate),
+	OPTION(no_argument, "browser", browser),
+	OPTION(required_argument, "config", config),
+	OPTION(no_argument, "due", due),
+	OPTION(required_argument, "exec", exec),
+	OPTION(required_argument, "flow", flow),
+	OPTION(required_argument, "issuer", issuer),
+	OPTION(no_argument, "keep-local", keep_local),
+	OPTION(required_argument, "min-validity", min_validity),
+	OPTION(no_argument, "no-revoke", no_revoke),
+	OPTION(required_argument, "protocols", protocols),
+	OPTION(required_argument, "provider", provider),
+	OPTION(no_argument, "replace", replace),
+	OPTION(required_argument, "server", servers),
+	OPTION(no_argument, "yes", yes),
+	{ NULL, 0, NULL, 0 },
 };
 
-#define OPTIONS	  (sizeof(options) / sizeof(options[0]))
-#define OF_EVERY  6
-#define CODE_BASE 256 /* what getopt_long() gives for the first one */
+static const char **values_of(struct command *command, int code)
+{
+	return (const char **)(void *)((char *)command + code - CODE_BASE);
+}
 
 static enum fault wrong(struct why *why, const char *name, const char *what)
 {
@@ -66,38 +63,38 @@ static enum fault wrong(struct why *why, const char *name, const char *what)
 	return FAULT_GRAMMAR;
 }
 
-static enum fault take_option(struct command *command, size_t i, char *value,
-    struct why *why)
+static enum fault take_option(struct command *command,
+    const struct option *option, const char *value, struct why *why)
 {
-	char *at = (char *)command + options[i].at;
-	const char **single;
-	struct command_list *list;
+	const char **values = values_of(command, option->val);
+	size_t n = 0;
 
-	switch (options[i].kind) {
-	case FLAG: *(bool *)(void *)at = true; return FAULT_NONE;
-	case VALUE:
-		single = (const char **)(void *)at;
-		if (*single != NULL)
-			return wrong(why, options[i].name, "stands twice");
-		*single = value;
-		return FAULT_NONE;
-	case LIST:
-		list = (struct command_list *)(void *)at;
-		if (list->n == COMMAND_LIST_MAX)
-			return wrong(why, options[i].name,
-			    "stands more often than 32 times");
-		list->at[list->n++] = value;
+	if (option->has_arg == no_argument) {
+		*values = "yes";
 		return FAULT_NONE;
 	}
+	if (values == command->servers) {
+		while (n < COMMAND_LIST_MAX && values[n] != NULL)
+			n++;
+		if (n == COMMAND_LIST_MAX)
+			return wrong(why, option->name,
+			    "stands more often than 32 times");
+	}
+	if (values[n] != NULL)
+		return wrong(why, option->name, "stands twice");
+	values[n] = value;
 	return FAULT_NONE;
 }
 
-/* optopt is the option at fault, 0 for one that there is not. */
-static enum fault refuse(int code, char **argv, struct why *why)
+/* optopt is the code of the option at fault, 0 for one that there is not. */
+static enum fault refuse_option(int code, char **argv, struct why *why)
 {
-	if (optopt >= CODE_BASE)
-		return wrong(why, options[optopt - CODE_BASE].name,
-		    code == ':' ? "needs a value" : "takes no value");
+	const struct option *option;
+
+	for (option = options; option->name != NULL; option++)
+		if (option->val == optopt)
+			return wrong(why, option->name,
+			    code == ':' ? "needs a value" : "takes no value");
 	if (optopt != 0)
 		why_set(why, 0, "there is no option -%c", optopt);
 	else
@@ -109,56 +106,37 @@ static enum fault refuse(int code, char **argv, struct why *why)
 enum fault command_parse(struct command *command, int argc, char **argv,
     struct why *why)
 {
-	struct option table[OPTIONS + 1] = { { .name = NULL } };
-	enum fault fault;
-	size_t i, words = 0;
-	int code;
+	enum fault fault = FAULT_NONE;
+	size_t words = 0;
+	int code, at = 0;
 
 	*command = (struct command){ .words = argv + 1 };
-	for (i = 0; i < OPTIONS; i++)
-		table[i] = (struct option){
-			.name = options[i].name,
-			.has_arg = options[i].kind == FLAG ? no_argument :
-							     required_argument,
-			.val = CODE_BASE + (int)i,
-		};
 	opterr = 0;
 	/* "-": words come in their order, as 1, whatever POSIXLY_CORRECT is */
-	while ((code = getopt_long(argc, argv, "-:h", table, NULL)) != -1) {
+	while ((code = getopt_long(argc, argv, "-:h", options, &at)) != -1) {
 		if (code == ':' || code == '?')
-			return refuse(code, argv, why);
+			return refuse_option(code, argv, why);
 		if (code == 1)
 			argv[words++] = optarg;
 		else if (code == 'h')
-			command->help = true;
-		else if ((fault = take_option(command,
-			      (size_t)(code - CODE_BASE), optarg, why)))
+			command->help = "yes";
+		else
+			fault = take_option(command, &options[at], optarg, why);
+		if (fault)
 			return fault;
 	}
 	while (optind < argc)
 		argv[words++] = argv[optind++];
-	if (words > 0) {
-		command->verb = argv[0];
-		command->n_words = words - 1;
-	}
-	if (command->system + command->user + (command->socket != NULL) <= 1)
+	argv[words] = NULL;
+	command->verb = argv[0];
+	command->n_words = words > 0 ? words - 1 : 0;
+	if ((command->system != NULL) + (command->user != NULL) +
+		(command->socket != NULL) <=
+	    1)
 		return FAULT_NONE;
 	why_set(why, 0,
 	    "only one of --system, --user and --socket can be meant");
 	return FAULT_GRAMMAR;
-}
-
-static bool is_given(const struct command *command, size_t i)
-{
-	const char *at = (const char *)command + options[i].at;
-
-	switch (options[i].kind) {
-	case FLAG: return *(const bool *)(const void *)at;
-	case VALUE: return *(const char *const *)(const void *)at != NULL;
-	case LIST:
-		return ((const struct command_list *)(const void *)at)->n > 0;
-	}
-	return false;
 }
 
 static bool stands_in(const char *usage, const char *name)
@@ -174,17 +152,17 @@ static bool stands_in(const char *usage, const char *name)
 	return false;
 }
 
-enum fault command_takes(const struct command *command, const char *usage,
+enum fault command_takes(struct command *command, const char *usage,
     struct why *why)
 {
-	size_t i;
+	const struct option *option;
 
-	if (command->version)
+	if (command->version != NULL)
 		return wrong(why, "version", "stands alone");
-	for (i = OF_EVERY; i < OPTIONS; i++)
-		if (is_given(command, i) && !stands_in(usage, options[i].name))
-			return wrong(why, options[i].name,
-			    "is for other verbs");
+	for (option = options + OF_EVERY; option->name != NULL; option++)
+		if (*values_of(command, option->val) != NULL &&
+		    !stands_in(usage, option->name))
+			return wrong(why, option->name, "is for other verbs");
 	return FAULT_NONE;
 }
 
@@ -196,32 +174,28 @@ enum outcome command_usage(const struct command *command, const char *what)
 	return OUTCOME_USAGE;
 }
 
-enum fault command_account(const char *word)
+bool command_account(const char *word)
 {
 	if (attr_is_account(span_of(word)))
-		return FAULT_NONE;
+		return true;
 	screen_say("an account is 1 to %d bytes of UTF-8 without control "
 		   "characters, such as alice@example.com",
 	    ACCOUNT_MAX_BYTES);
-	return FAULT_GRAMMAR;
+	return false;
 }
 
-enum fault command_servers(const struct command *command)
+bool command_servers(const struct command *command)
 {
-	const char *name;
-	size_t i;
+	const char *const *server;
 
-	for (i = 0; i < command->servers.n; i++) {
-		name = command->servers.at[i];
-		if (strncmp(name, "*.", 2) == 0)
-			name += 2;
-		if (attr_is_host(span_of(name)))
-			continue;
-		screen_say("--server takes one mail server, such as "
-			   "smtp.example.com or *.example.com");
-		return FAULT_GRAMMAR;
-	}
-	return FAULT_NONE;
+	for (server = command->servers; *server != NULL; server++)
+		if (!attr_is_host(span_of(
+			*server + (strncmp(*server, "*.", 2) == 0 ? 2 : 0)))) {
+			screen_say("--server takes one mail server, such as "
+				   "smtp.example.com or *.example.com");
+			return false;
+		}
+	return true;
 }
 
 void command_no_core(void)

@@ -26,29 +26,24 @@ enum outcome outcome_of(enum fault fault);
 /* outcome_worse - the worse of two: no before later before done. */
 enum outcome outcome_worse(enum outcome a, enum outcome b);
 
-struct command_list {
-	size_t n;
-	const char *at[COMMAND_LIST_MAX];
-};
-
 enum command_helper {
 	COMMAND_OWN, /* this user's */
 	COMMAND_SYSTEM,
 	COMMAND_NAMED /* --socket or MAILTOKEN_SOCKET */
 };
 
-/* Values point into argv; NULL, false and 0 where nothing was given. */
 struct command {
 	const char *verb;
-	char **words; /* behind the verb */
+	char **words; /* behind the verb, into argv; NULL after the last */
 	size_t n_words;
 
-	bool system, user, json, help, version;
-	bool all, any_name, as_delegate, browser, due, keep_local, no_revoke,
-	    replace, yes;
+	/* Into argv, "yes" for one that takes no value, NULL: not given. */
+	const char *system, *user, *json, *help, *version;
+	const char *all, *any_name, *as_delegate, *browser, *due, *keep_local,
+	    *no_revoke, *replace, *yes;
 	const char *socket, *account, *config, *exec, *flow, *issuer,
 	    *min_validity, *protocols, *provider;
-	struct command_list servers;
+	const char *servers[COMMAND_LIST_MAX + 1]; /* to the first NULL */
 
 	/* Set by start_choose(). */
 	enum command_helper helper;
@@ -69,24 +64,25 @@ enum fault command_parse(struct command *command, int argc, char **argv,
  * command_takes - whether all options that were given are those of every
  * verb or stand in usage, the line of arguments of this one.  FAULT_GRAMMAR.
  */
-enum fault command_takes(const struct command *command, const char *usage,
+enum fault command_takes(struct command *command, const char *usage,
     struct why *why) MUST_CHECK;
 
 /* command_usage - tell what is wrong and where the usage is. */
 enum outcome command_usage(const struct command *command, const char *what);
 
 /* command_account - whether the word is an account; told if not. */
-enum fault command_account(const char *word) MUST_CHECK;
+bool command_account(const char *word);
 
 /* command_servers - whether each is a mail server or *.suffix; told. */
-enum fault command_servers(const struct command *command) MUST_CHECK;
+bool command_servers(const struct command *command);
 
 /* command_no_core - before a token comes: no core file shall have it. */
 void command_no_core(void);
 
 /*
- * What can stand behind "mailtoken".  Each verb has a file of its own: it
- * builds a request, asks, prints the answer and returns the exit status.
+ * What can stand behind "mailtoken": it builds a request, asks, prints the
+ * answer and returns the exit status.  main() has looked at the number of
+ * words and whether they are accounts where they should be.
  */
 typedef enum outcome verb_fn(struct command *command);
 

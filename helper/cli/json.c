@@ -7,32 +7,30 @@
 
 #include <stdio.h>
 
-enum kind {
-	KIND_STRING,
-	KIND_NUMBER,
-	KIND_YES_NO,
-	KIND_WORDS,
-	KIND_LIST
-};
-
 static const struct {
 	const char *name;
-	enum kind kind;
+	enum kind {
+		STRING,
+		NUMBER,
+		YES_NO,
+		WORDS,
+		LIST
+	} kind;
 } kinds[] = {
-	{ ATTR_EXPIRES, KIND_NUMBER },
-	{ ATTR_EXPIRES_IN, KIND_NUMBER },
-	{ ATTR_REFRESHED, KIND_NUMBER },
-	{ ATTR_GRANT_EXPIRES, KIND_NUMBER },
-	{ ATTR_NEXT_TRY, KIND_NUMBER },
-	{ ATTR_RETRY_AFTER, KIND_NUMBER },
-	{ ATTR_PID, KIND_NUMBER },
-	{ ATTR_PROTOCOL, KIND_NUMBER },
-	{ ATTR_UNSAVED, KIND_YES_NO },
-	{ ATTR_DELETED, KIND_YES_NO },
-	{ ATTR_SERVERS, KIND_WORDS },
-	{ ATTR_CHANGED, KIND_LIST },
-	{ ATTR_NEEDS_RESTART, KIND_LIST },
-	{ ATTR_WARNING, KIND_LIST },
+	{ ATTR_EXPIRES, NUMBER },
+	{ ATTR_EXPIRES_IN, NUMBER },
+	{ ATTR_REFRESHED, NUMBER },
+	{ ATTR_GRANT_EXPIRES, NUMBER },
+	{ ATTR_NEXT_TRY, NUMBER },
+	{ ATTR_RETRY_AFTER, NUMBER },
+	{ ATTR_PID, NUMBER },
+	{ ATTR_PROTOCOL, NUMBER },
+	{ ATTR_UNSAVED, YES_NO },
+	{ ATTR_DELETED, YES_NO },
+	{ ATTR_SERVERS, WORDS },
+	{ ATTR_CHANGED, LIST },
+	{ ATTR_NEEDS_RESTART, LIST },
+	{ ATTR_WARNING, LIST },
 };
 
 static enum kind kind_of(struct span name)
@@ -42,81 +40,74 @@ static enum kind kind_of(struct span name)
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (span_is(name, kinds[i].name))
 			return kinds[i].kind;
-	return KIND_STRING;
-}
-
-static void add_escape(struct buf *out, unsigned code)
-{
-	char escape[8];
-
-	(void)snprintf(escape, sizeof(escape), "\\u%04x", code & 0xffff);
-	buf_add_str(out, escape);
+	return STRING;
 }
 
 /* string = %x22 *char %x22; char = unescaped / %x5C ... */
 void json_string(struct buf *out, struct span text)
 {
 	const unsigned char *p = (const unsigned char *)text.p;
-	size_t i = 0, n;
+	char escape[8];
+	unsigned code;
+	size_t i, n;
 
 	buf_add_lit(out, "\"");
-	while (i < text.n) {
+	for (i = 0; i<text.n; i += n> 0 ? n : 1) {
 		n = attr_utf8_bytes(p + i, text.n - i);
-		if (n == 0) {
-			add_escape(out, 0xfffd);
-		} else if (n == 1 && (p[i] < 0x20 || p[i] == 0x7f)) {
-			add_escape(out, p[i]);
-		} else if (n == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0) {
-			add_escape(out, p[i + 1]);
-		} else {
-			if (p[i] == '"' || p[i] == '\\')
-				buf_add_lit(out, "\\");
-			buf_add(out, (struct span){ text.p + i, n });
+		code = n == 0 ? 0xfffd : p[i];
+		if (n > 1) /* of those the C1 controls: U+0080 to U+009F */
+			code = p[i] == 0xc2 ? p[i + 1] : 0xffff;
+		if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+			(void)snprintf(escape, sizeof(escape), "\\u%04x", code);
+			buf_add_str(out, escape);
+			continue;
 		}
-		i += n == 0 ? 1 : n;
+		if (code == '"' || code == '\\')
+			buf_add_lit(out, "\\");
+		buf_add(out, (struct span){ text.p + i, n });
 	}
 	buf_add_lit(out, "\"");
 }
 
 static void add_words(struct buf *out, struct span text)
 {
-	bool first = true;
-	size_t i = 0, start;
+	const char *between = "";
+	size_t n;
 
 	buf_add_lit(out, "[");
-	while (i < text.n) {
-		if (text.p[i] == ' ') {
-			i++;
+	for (; text.n > 0; text.p += n, text.n -= n) {
+		for (n = 0; n < text.n && text.p[n] != ' ';)
+			n++;
+		if (n == 0) {
+			n = 1;
 			continue;
 		}
-		start = i;
-		while (i < text.n && text.p[i] != ' ')
-			i++;
-		if (!first)
-			buf_add_lit(out, ", ");
-		json_string(out, (struct span){ text.p + start, i - start });
-		first = false;
+		buf_add_str(out, between);
+		json_string(out, (struct span){ text.p, n });
+		between = ", ";
 	}
 	buf_add_lit(out, "]");
 }
 
-static bool is_name_of(const struct attr *a, const struct attr *b)
+/* The next attribute from i on that is called as this one; n without any. */
+static size_t next_of(const struct attrs *attrs, struct span name, size_t i)
 {
-	return a->name.n == b->name.n &&
-	    memcmp(a->name.p, b->name.p, a->name.n) == 0;
+	while (i < attrs->n &&
+	    (attrs->at[i].name.n != name.n ||
+		memcmp(attrs->at[i].name.p, name.p, name.n) != 0))
+		i++;
+	return i;
 }
 
-static void add_list(struct buf *out, const struct attrs *attrs, size_t from)
+static void add_list(struct buf *out, const struct attrs *attrs, size_t i)
 {
-	size_t i;
+	struct span name = attrs->at[i].name;
+	const char *between = "[";
 
-	buf_add_lit(out, "[");
-	for (i = from; i < attrs->n; i++) {
-		if (!is_name_of(&attrs->at[i], &attrs->at[from]))
-			continue;
-		if (i > from)
-			buf_add_lit(out, ", ");
+	for (; i < attrs->n; i = next_of(attrs, name, i + 1)) {
+		buf_add_str(out, between);
 		json_string(out, attrs->at[i].value);
+		between = ", ";
 	}
 	buf_add_lit(out, "]");
 }
@@ -124,58 +115,36 @@ static void add_list(struct buf *out, const struct attrs *attrs, size_t from)
 static void add_value(struct buf *out, const struct attrs *attrs, size_t i)
 {
 	struct span value = attrs->at[i].value;
+	enum kind kind = kind_of(attrs->at[i].name);
+	bool yes = span_is(value, "yes");
 	int64_t number;
 
-	switch (kind_of(attrs->at[i].name)) {
-	case KIND_NUMBER:
-		if (attr_number(value, INT64_MIN, INT64_MAX, &number) !=
-		    FAULT_NONE)
-			break;
+	if (kind == LIST)
+		add_list(out, attrs, i);
+	else if (kind == WORDS)
+		add_words(out, value);
+	else if (kind == YES_NO && (yes || span_is(value, "no")))
+		buf_add_str(out, yes ? "true" : "false");
+	else if (kind == NUMBER &&
+	    attr_number(value, INT64_MIN, INT64_MAX, &number) == FAULT_NONE)
 		buf_add_int(out, number);
-		return;
-	case KIND_YES_NO:
-		if (!span_is(value, "yes") && !span_is(value, "no"))
-			break;
-		buf_add_str(out, span_is(value, "yes") ? "true" : "false");
-		return;
-	case KIND_WORDS: add_words(out, value); return;
-	case KIND_LIST: add_list(out, attrs, i); return;
-	case KIND_STRING: break;
-	}
-	json_string(out, value);
-}
-
-static bool stood_before(const struct attrs *attrs, size_t i)
-{
-	size_t j;
-
-	for (j = 1; j < i; j++)
-		if (is_name_of(&attrs->at[j], &attrs->at[i]))
-			return true;
-	return false;
+	else
+		json_string(out, value);
 }
 
 void json_object(struct buf *out, const struct attrs *attrs)
 {
-	bool first = true;
+	const char *between = "{";
 	size_t i;
 
-	buf_add_lit(out, "{");
 	for (i = 1; i < attrs->n; i++) {
-		if (stood_before(attrs, i))
+		if (next_of(attrs, attrs->at[i].name, 1) < i)
 			continue;
-		if (!first)
-			buf_add_lit(out, ", ");
+		buf_add_str(out, between);
 		json_string(out, attrs->at[i].name);
 		buf_add_lit(out, ": ");
 		add_value(out, attrs, i);
-		first = false;
+		between = ", ";
 	}
-	buf_add_lit(out, "}");
-}
-
-void json_line(struct buf *out, const struct attrs *attrs)
-{
-	json_object(out, attrs);
-	buf_add_lit(out, "\n");
+	buf_add_str(out, between[0] == '{' ? "{}" : "}");
 }

@@ -18,7 +18,4 @@ void json_string(struct buf *out, struct span text);
 /* json_object - append a list, without its first attribute, on one line. */
 void json_object(struct buf *out, const struct attrs *attrs);
 
-/* json_line - the same, and the line's end. */
-void json_line(struct buf *out, const struct attrs *attrs);
-
 #endif

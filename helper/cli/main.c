@@ -10,7 +10,7 @@
 #include "cli/screen.h"
 #include "wire/near.h"
 
-#define USAGE_MAX_BYTES 8192
+#define NAMES_MAX_BYTES 4096
 
 static verb_fn help_run;
 
@@ -19,105 +19,89 @@ static const struct verb {
 	const char *name;
 	verb_fn *run;
 	size_t min, max; /* words behind the verb */
+	bool accounts;	 /* which are accounts */
 	const char *arguments;
 	const char *purpose;
 } verbs[] = {
-	{ "login", login_run, 1, 1,
+	{ "login", login_run, 1, 1, true,
 	    "ACCOUNT [--provider NAME | --issuer URL] [--flow FLOW]\n"
 	    "    [--protocols LIST] [--server HOST]... [--as-delegate]\n"
 	    "    [--browser] [--any-name]",
 	    "sign an account in" },
-	{ "logout", logout_run, 0, 1,
+	{ "logout", logout_run, 0, 1, true,
 	    "ACCOUNT | --all [--yes] [--no-revoke] [--keep-local]",
 	    "forget an account and end its grant" },
-	{ "status", status_run, 0, 1, "[ACCOUNT]",
+	{ "status", status_run, 0, 1, true, "[ACCOUNT]",
 	    "show accounts and their states" },
-	{ "token", token_run, 1, 1,
+	{ "token", token_run, 1, 1, true,
 	    "ACCOUNT [--server HOST] [--min-validity SECONDS]",
 	    "print an access token" },
-	{ "refresh", refresh_run, 0, 1, "ACCOUNT | --due",
+	{ "refresh", refresh_run, 0, 1, true, "ACCOUNT | --due",
 	    "renew a token now, or all grants that have been idle" },
-	{ "watch", watch_run, 0, 0, "[--exec COMMAND]",
+	{ "watch", watch_run, 0, 0, false, "[--exec COMMAND]",
 	    "show each change of a state, or run a command for it" },
-	{ "import", import_run, 0, SIZE_MAX,
+	{ "import", import_run, 0, SIZE_MAX, false,
 	    "sasl-xoauth2 [--config FILE] [--account ACCOUNT]\n"
 	    "    [--server HOST]... [--replace] FILE...\n"
 	    "mailtoken import mutt_oauth2 [--account ACCOUNT]\n"
 	    "    [--server HOST]... [--replace] < FILE\n"
 	    "mailtoken import mailtoken [--replace] < FILE",
 	    "take grants over from another program, or from export" },
-	{ "export", export_run, 0, SIZE_MAX, "[ACCOUNT]... > FILE",
+	{ "export", export_run, 0, SIZE_MAX, true, "[ACCOUNT]... > FILE",
 	    "write grants out, for a backup or another machine" },
-	{ "rekey", rekey_run, 0, SIZE_MAX, "[ACCOUNT]...",
+	{ "rekey", rekey_run, 0, SIZE_MAX, true, "[ACCOUNT]...",
 	    "seal records that are plain, of some accounts or all" },
-	{ "providers", providers_run, 0, 1, "[NAME]",
+	{ "providers", providers_run, 0, 1, false, "[NAME]",
 	    "list the built-in providers, or print one to be pasted" },
-	{ "reload", reload_run, 0, 0, "",
+	{ "reload", reload_run, 0, 0, false, "",
 	    "have the helper read its configuration" },
-	{ "version", version_run, 0, 0, "",
+	{ "version", version_run, 0, 0, false, "",
 	    "show the versions of command and helper" },
-	{ "help", help_run, 0, 1, "[VERB]",
+	{ "help", help_run, 0, 1, false, "[VERB]",
 	    "show this, or how a verb is used" },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-static enum outcome print_out(struct buf *out)
-{
-	struct why why;
-
-	if (screen_answer(out, &why) == FAULT_NONE)
-		return OUTCOME_DONE;
-	screen_say("%s", why.text);
-	return OUTCOME_NO;
-}
-
 static enum outcome usage_of(const struct verb *verb)
 {
-	struct buf out = BUF_INIT(USAGE_MAX_BYTES);
+	const char *const parts[] = { "mailtoken ", verb->name, " ",
+		verb->arguments, "\n    ", verb->purpose, "\n" };
+	size_t i;
 
-	buf_add_lit(&out, "mailtoken ");
-	buf_add_str(&out, verb->name);
-	buf_add_lit(&out, " ");
-	buf_add_str(&out, verb->arguments);
-	buf_add_lit(&out, "\n    ");
-	buf_add_str(&out, verb->purpose);
-	buf_add_lit(&out, "\n");
-	return print_out(&out);
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		buf_add_str(&screen_out, parts[i]);
+	return OUTCOME_DONE;
 }
 
 static enum outcome usage(void)
 {
-	struct buf out = BUF_INIT(USAGE_MAX_BYTES);
 	size_t i;
 
-	buf_add_lit(&out,
+	buf_add_lit(&screen_out,
 	    "usage: mailtoken [--system | --user | --socket PATH] [--json] "
 	    "VERB ...\n\n");
-	for (i = 0; i < VERBS; i++) {
-		buf_add_lit(&out, "  ");
-		screen_cut(&out, span_of(verbs[i].name), 11);
-		buf_add_str(&out, verbs[i].purpose);
-		buf_add_lit(&out, "\n");
-	}
-	buf_add_lit(&out,
+	for (i = 0; i < VERBS; i++)
+		screen_line(&screen_out, "  %-11s%s", verbs[i].name,
+		    verbs[i].purpose);
+	buf_add_lit(&screen_out,
 	    "\n\"mailtoken help VERB\" shows its arguments; mailtoken(1) has "
 	    "the rest.\n");
-	return print_out(&out);
+	return OUTCOME_DONE;
 }
 
-/* The usage, with what was probably meant. */
+/* With what was probably meant. */
 static enum outcome refuse_verb(const char *name)
 {
-	struct buf words = BUF_INIT(USAGE_MAX_BYTES);
+	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
 	struct span near;
 	size_t i;
 
 	for (i = 0; i < VERBS; i++) {
-		buf_add_str(&words, verbs[i].name);
-		buf_add_lit(&words, " ");
+		buf_add_str(&names, verbs[i].name);
+		buf_add_lit(&names, " ");
 	}
-	near = near_word(span_of(name), words.p != NULL ? words.p : "");
+	near = near_word(span_of(name), names.p != NULL ? names.p : "");
 	if (near.n > 0)
 		screen_say("there is no verb %.100s: did you mean \"mailtoken "
 			   "%.*s\"? \"mailtoken help\" lists them all",
@@ -126,7 +110,7 @@ static enum outcome refuse_verb(const char *name)
 		screen_say("there is no verb %.100s: \"mailtoken help\" lists "
 			   "them all",
 		    name);
-	buf_drop(&words);
+	buf_drop(&names);
 	return OUTCOME_USAGE;
 }
 
@@ -142,35 +126,32 @@ static const struct verb *find_verb(const char *name)
 
 static enum outcome help_run(struct command *command)
 {
-	const struct verb *verb;
+	const char *name = command->words[0];
 
-	if (command->n_words == 0)
+	if (name == NULL)
 		return usage();
-	verb = find_verb(command->words[0]);
-	if (verb == NULL)
-		return refuse_verb(command->words[0]);
-	return usage_of(verb);
+	return find_verb(name) != NULL ? usage_of(find_verb(name)) :
+					 refuse_verb(name);
 }
 
 static enum outcome run(struct command *command)
 {
 	const struct verb *verb;
 	struct why why;
+	size_t i;
 
-	if (command->verb == NULL && command->version) {
-		struct buf out = BUF_INIT(USAGE_MAX_BYTES);
-
-		buf_add_lit(&out, "mailtoken " MAILTOKEN_VERSION "\n");
-		return print_out(&out);
+	if (command->verb == NULL && command->version != NULL) {
+		buf_add_lit(&screen_out, "mailtoken " MAILTOKEN_VERSION "\n");
+		return OUTCOME_DONE;
 	}
 	if (command->verb == NULL)
-		return command->help ?
+		return command->help != NULL ?
 		    usage() :
 		    command_usage(command, "a verb is missing");
 	verb = find_verb(command->verb);
 	if (verb == NULL)
 		return refuse_verb(command->verb);
-	if (command->help)
+	if (command->help != NULL)
 		return usage_of(verb);
 	if (command_takes(command, verb->arguments, &why) != FAULT_NONE)
 		return command_usage(command, why.text);
@@ -179,6 +160,9 @@ static enum outcome run(struct command *command)
 		    "the account is missing, such as alice@example.com");
 	if (command->n_words > verb->max)
 		return command_usage(command, "there is a word too many");
+	for (i = 0; i < command->n_words && verb->accounts; i++)
+		if (!command_account(command->words[i]))
+			return OUTCOME_USAGE;
 	return verb->run(command);
 }
 
@@ -199,6 +183,7 @@ static bool fill_descriptors(void)
 int main(int argc, char **argv)
 {
 	struct command command;
+	enum outcome outcome;
 	struct why why;
 
 	if (argc < 1 || !fill_descriptors())
@@ -206,5 +191,9 @@ int main(int argc, char **argv)
 	screen_init();
 	if (command_parse(&command, argc, argv, &why) != FAULT_NONE)
 		return (int)command_usage(&command, why.text);
-	return (int)run(&command);
+	outcome = run(&command);
+	if (screen_flush(&why) == FAULT_NONE)
+		return (int)outcome;
+	screen_say("%s", why.text);
+	return OUTCOME_NO;
 }

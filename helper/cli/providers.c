@@ -9,8 +9,8 @@
 #include "cli/screen.h"
 #include "wire/near.h"
 
-#define OUT_MAX_BYTES 65536
-#define NAME_COLUMNS  20
+#define NAMES_MAX_BYTES 4096
+#define NAME_COLUMNS	20
 
 static const struct builtin {
 	const char *name, *title;
@@ -21,50 +21,50 @@ static const struct builtin {
 
 #define BUILTINS (sizeof(builtins) / sizeof(builtins[0]))
 
-static void add_json(struct buf *out, const struct builtin *builtin)
+static void add_json(const struct builtin *builtin)
 {
-	buf_add_lit(out, "{\"name\": ");
-	json_string(out, span_of(builtin->name));
-	buf_add_lit(out, ", \"title\": ");
-	json_string(out, span_of(builtin->title));
-	buf_add_lit(out, "}");
+	buf_add_lit(&screen_out, "{\"name\": ");
+	json_string(&screen_out, span_of(builtin->name));
+	buf_add_lit(&screen_out, ", \"title\": ");
+	json_string(&screen_out, span_of(builtin->title));
+	buf_add_lit(&screen_out, "}");
 }
 
-static void list_all(struct buf *out, bool json)
+static void list_all(bool json)
 {
 	size_t i;
 
-	buf_add_str(out, json ? "[" : "");
 	for (i = 0; i < BUILTINS; i++) {
 		if (json) {
-			buf_add_str(out, i > 0 ? ",\n " : "");
-			add_json(out, &builtins[i]);
+			buf_add_str(&screen_out, i > 0 ? ",\n " : "[");
+			add_json(&builtins[i]);
 			continue;
 		}
-		screen_cut(out, span_of(builtins[i].name), NAME_COLUMNS);
-		screen_line(out, "%s", builtins[i].title);
+		screen_cut(&screen_out, span_of(builtins[i].name),
+		    NAME_COLUMNS);
+		screen_line(&screen_out, "%s", builtins[i].title);
 	}
-	buf_add_str(out, json ? "]\n" : "");
+	buf_add_str(&screen_out, json ? "]\n" : "");
 }
 
-static void show_one(struct buf *out, const struct builtin *builtin, bool json)
+static void show_one(const struct builtin *builtin, bool json)
 {
 	if (json) {
-		add_json(out, builtin);
-		buf_add_lit(out, "\n");
+		add_json(builtin);
+		buf_add_lit(&screen_out, "\n");
 		return;
 	}
-	screen_line(out, "# %s", builtin->title);
-	screen_line(out, "provider %s", builtin->name);
-	screen_line(out, "    preset %s", builtin->name);
-	screen_line(out,
-	    "    #client_id ID   (of the application that you registered)");
-	buf_add_str(out, builtin->keywords);
+	screen_line(&screen_out, "# %s", builtin->title);
+	screen_line(&screen_out, "provider %s", builtin->name);
+	screen_line(&screen_out, "    preset %s", builtin->name);
+	buf_add_lit(&screen_out,
+	    "    #client_id ID   (of the application that you registered)\n");
+	buf_add_str(&screen_out, builtin->keywords);
 }
 
 static enum outcome refuse(const char *name)
 {
-	struct buf names = BUF_INIT(OUT_MAX_BYTES);
+	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
 	struct span near;
 	size_t i;
 
@@ -88,22 +88,17 @@ static enum outcome refuse(const char *name)
 
 enum outcome providers_run(struct command *command)
 {
-	struct buf out = BUF_INIT(OUT_MAX_BYTES);
-	struct why why;
+	const char *name = command->words[0];
 	size_t i;
 
-	if (command->n_words == 0) {
-		list_all(&out, command->json);
-	} else {
-		for (i = 0; i < BUILTINS; i++)
-			if (strcmp(builtins[i].name, command->words[0]) == 0)
-				break;
-		if (i == BUILTINS)
-			return refuse(command->words[0]);
-		show_one(&out, &builtins[i], command->json);
-	}
-	if (screen_answer(&out, &why) == FAULT_NONE)
+	if (name == NULL) {
+		list_all(command->json != NULL);
 		return OUTCOME_DONE;
-	screen_say("%s", why.text);
-	return OUTCOME_NO;
+	}
+	for (i = 0; i < BUILTINS; i++)
+		if (strcmp(builtins[i].name, name) == 0) {
+			show_one(&builtins[i], command->json != NULL);
+			return OUTCOME_DONE;
+		}
+	return refuse(name);
 }

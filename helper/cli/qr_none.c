@@ -3,15 +3,12 @@
  *
  * No pictures without libqrencode.
  */
-#include "cli/qr.h"
+#include "cli/screen.h"
 
-bool qr_draw(const char *link, size_t columns, size_t rows, bool colours,
-    struct buf *out)
+bool qr_draw(const char *link, size_t rows, struct buf *out)
 {
 	(void)link;
-	(void)columns;
 	(void)rows;
-	(void)colours;
 	(void)out;
 	return false;
 }

@@ -19,78 +19,36 @@
 
 #include "wire/attr.h"
 
-#define SENTENCE_MAX_BYTES 2048
-#define LINE_MAX_BYTES	   (4 * 65536) /* the longest values in a row */
-#define PREFIX		   "mailtoken: "
+#define ANSWER_MAX_BYTES ((size_t)1 << 30) /* a hundred thousand accounts */
+#define LINE_MAX_BYTES	 (4 * WIRE_LIST_MAX_BYTES)
+
+struct screen screen;
+struct buf screen_out = BUF_INIT(ANSWER_MAX_BYTES);
 
 void screen_init(void)
 {
-	(void)setlocale(LC_CTYPE, "C.UTF-8");
-}
-
-bool screen_is_terminal(void)
-{
-	return isatty(STDOUT_FILENO) == 1;
-}
-
-bool screen_can_ask(void)
-{
-	return isatty(STDIN_FILENO) == 1 && screen_is_terminal();
-}
-
-bool screen_in_place(void)
-{
-	const char *term = getenv("TERM");
-
-	return screen_is_terminal() && term != NULL && term[0] != '\0' &&
-	    strcmp(term, "dumb") != 0;
-}
-
-bool screen_colours(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-
-	return screen_in_place() && (no_color == NULL || no_color[0] == '\0');
-}
-
-bool screen_pictures(void)
-{
 	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
-	const char *value = "";
+	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+	const char *locale = "";
+	struct winsize size = { 0 };
 	size_t i;
 
-	for (i = 0; i < 3 && value[0] == '\0'; i++)
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	for (i = 0; i < 3 && locale[0] == '\0'; i++)
 		if (getenv(names[i]) != NULL)
-			value = getenv(names[i]);
-	return screen_in_place() &&
-	    (strcasestr(value, "utf-8") != NULL ||
-		strcasestr(value, "utf8") != NULL);
-}
-
-size_t screen_columns(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-		return 80;
-	return size.ws_col;
-}
-
-size_t screen_rows(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0)
-		return 24;
-	return size.ws_row;
-}
-
-int64_t screen_now_s(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec;
+			locale = getenv(names[i]);
+	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	screen.terminal = isatty(STDOUT_FILENO) == 1;
+	screen.keyboard = isatty(STDIN_FILENO) == 1;
+	screen.in_place = screen.terminal && term != NULL && term[0] != '\0' &&
+	    strcmp(term, "dumb") != 0;
+	screen.colours = screen.in_place &&
+	    (no_color == NULL || no_color[0] == '\0');
+	screen.pictures = screen.in_place &&
+	    (strcasestr(locale, "utf-8") != NULL ||
+		strcasestr(locale, "utf8") != NULL);
+	screen.columns = size.ws_col > 0 ? size.ws_col : 80;
+	screen.rows = size.ws_row > 0 ? size.ws_row : 24;
 }
 
 /*
@@ -128,34 +86,40 @@ void screen_plain(struct buf *out, struct span text)
 	}
 }
 
-size_t screen_width(struct span text)
+/* The bytes at its start that take at most columns, and how many they take. */
+static size_t fitting(struct span text, size_t columns, size_t *columns_out)
 {
-	size_t i, n, columns = 0;
+	size_t i, n;
 	int wide;
 
+	*columns_out = 0;
 	for (i = 0; i < text.n; i += n) {
 		wide = width_at(text.p + i, text.n - i, &n);
-		columns += wide < 0 ? 1 : (size_t)wide;
+		wide = wide < 0 ? 1 : wide;
+		if (*columns_out + (size_t)wide > columns)
+			break;
+		*columns_out += (size_t)wide;
 	}
+	return i;
+}
+
+size_t screen_width(struct span text)
+{
+	size_t columns;
+
+	(void)fitting(text, SIZE_MAX, &columns);
 	return columns;
 }
 
 void screen_cut(struct buf *out, struct span text, size_t columns)
 {
-	size_t at = screen_width(text), i, n;
-	int wide;
+	size_t at;
 
-	if (at <= columns) {
+	if (fitting(text, columns, &at) == text.n) {
 		screen_plain(out, text);
 	} else {
-		for (i = at = 0; i < text.n; i += n) {
-			wide = width_at(text.p + i, text.n - i, &n);
-			wide = wide < 0 ? 1 : wide;
-			if (at + (size_t)wide > columns - 3)
-				break;
-			at += (size_t)wide;
-		}
-		screen_plain(out, (struct span){ text.p, i });
+		text.n = fitting(text, columns - 3, &at);
+		screen_plain(out, text);
 		buf_add_lit(out, "...");
 		at += 3;
 	}
@@ -163,52 +127,56 @@ void screen_cut(struct buf *out, struct span text, size_t columns)
 		buf_add_lit(out, " ");
 }
 
-void screen_line(struct buf *out, const char *format, ...)
+PRINTF_LIKE(2, 0)
+static void add_line(struct buf *out, const char *format, va_list args)
 {
-	struct buf line = BUF_INIT(LINE_MAX_BYTES);
-	size_t room = 0;
-	va_list args;
-	char *p;
-	int n;
+	char *line;
+	int n = vasprintf(&line, format, args);
 
-	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	p = buf_space(&line, n < 0 ? SIZE_MAX : (size_t)n + 1, &room);
-	if (p == NULL || n < 0 || room <= (size_t)n) {
-		out->fault = p == NULL ? buf_fault(&line) : FAULT_TOO_BIG;
-	} else {
-		va_start(args, format);
-		(void)vsnprintf(p, room, format, args);
-		va_end(args);
-		screen_plain(out, (struct span){ p, (size_t)n });
-		buf_add_lit(out, "\n");
+	if (n < 0) {
+		out->fault = FAULT_NOMEM;
+		return;
 	}
-	buf_drop(&line);
+	screen_plain(out, (struct span){ line, (size_t)n });
+	buf_add_lit(out, "\n");
+	free(line);
 }
 
-void screen_duration(struct buf *out, int64_t seconds)
+void screen_line(struct buf *out, const char *format, ...)
 {
-	int64_t n = seconds < 1 ? 0 : seconds;
-	const char *unit = " s";
+	va_list args;
 
-	if (n >= 2 * 86400) {
-		n /= 86400;
-		unit = " days";
-	} else if (n >= 3600) {
-		buf_add_int(out, n / 3600);
-		buf_add_lit(out, " h");
-		n = n % 3600 / 60;
-		if (n == 0)
-			return;
-		buf_add_lit(out, " ");
-		unit = " min";
-	} else if (n >= 60) {
-		n /= 60;
-		unit = " min";
-	}
-	buf_add_int(out, n);
-	buf_add_str(out, unit);
+	va_start(args, format);
+	add_line(out, format, args);
+	va_end(args);
+}
+
+struct screen_left screen_left(int64_t seconds)
+{
+	long long s = seconds > 0 ? seconds : 0;
+	struct screen_left left;
+	size_t n = sizeof(left.text);
+
+	if (s >= 2LL * 86400)
+		(void)snprintf(left.text, n, "%lld days", s / 86400);
+	else if (s >= 3600 && s % 3600 >= 60)
+		(void)snprintf(left.text, n, "%lld h %lld min", s / 3600,
+		    s % 3600 / 60);
+	else if (s >= 3600)
+		(void)snprintf(left.text, n, "%lld h", s / 3600);
+	else if (s >= 60)
+		(void)snprintf(left.text, n, "%lld min", s / 60);
+	else
+		(void)snprintf(left.text, n, "%lld s", s);
+	return left;
+}
+
+int64_t screen_now_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec;
 }
 
 static enum fault write_all(int fd, struct span bytes, struct why *why)
@@ -220,67 +188,58 @@ static enum fault write_all(int fd, struct span bytes, struct why *why)
 		n = write(fd, bytes.p, bytes.n);
 		if (n < 0 && errno == EAGAIN) {
 			(void)poll(&poller, 1, -1);
-			continue;
-		}
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
+		} else if (n < 0 && errno != EINTR) {
 			why_set(why, errno, "cannot write the answer");
 			return FAULT_IO;
+		} else if (n > 0) {
+			bytes.p += n;
+			bytes.n -= (size_t)n;
 		}
-		bytes.p += n;
-		bytes.n -= (size_t)n;
 	}
 	return FAULT_NONE;
 }
 
-enum fault screen_answer(struct buf *out, struct why *why)
+enum fault screen_flush(struct why *why)
 {
-	enum fault fault = buf_fault(out);
+	enum fault fault = buf_fault(&screen_out);
 
 	if (fault == FAULT_NONE)
-		fault = write_all(STDOUT_FILENO, buf_span(out), why);
+		fault = write_all(STDOUT_FILENO, buf_span(&screen_out), why);
 	else
 		why_set(why, 0, "%s", fault_text(fault));
-	buf_drop(out);
+	buf_drop(&screen_out);
 	return fault;
 }
 
-bool screen_confirm(struct span question)
+bool screen_confirm(const char *format, ...)
 {
-	struct buf out = BUF_INIT(4 * SENTENCE_MAX_BYTES);
 	struct why why;
+	va_list args;
 	int first, c;
 
-	screen_line(&out, "%.*s", SPAN(question));
-	buf_add_lit(&out, "[y/N] ");
-	if (screen_answer(&out, &why) != FAULT_NONE)
+	va_start(args, format);
+	add_line(&screen_out, format, args);
+	va_end(args);
+	buf_add_lit(&screen_out, "[y/N] ");
+	if (screen_flush(&why) != FAULT_NONE)
 		return false;
 	/* To its end: what is left would answer the next question. */
 	for (c = first = getchar(); c != '\n' && c != EOF;)
 		c = getchar();
-	if (first == EOF) {
-		buf_add_lit(&out, "\n");
-		(void)!screen_answer(&out, &why);
-	}
+	if (first == EOF)
+		buf_add_lit(&screen_out, "\n");
 	return first == 'y' || first == 'Y';
 }
 
 void screen_say(const char *format, ...)
 {
-	struct buf line = BUF_INIT(4 * SENTENCE_MAX_BYTES);
-	char sentence[SENTENCE_MAX_BYTES];
+	struct buf line = BUF_INIT(LINE_MAX_BYTES);
 	va_list args;
-	int n;
 
+	buf_add_lit(&line, "mailtoken: ");
 	va_start(args, format);
-	n = vsnprintf(sentence, sizeof(sentence), format, args);
+	add_line(&line, format, args);
 	va_end(args);
-	if (n <= 0)
-		return;
-	buf_add_lit(&line, PREFIX);
-	screen_plain(&line, span_of(sentence));
-	buf_add_lit(&line, "\n");
 	/* Nobody could be told that stderr is gone. */
 	(void)!write_all(STDERR_FILENO, buf_span(&line), NULL);
 	buf_drop(&line);

@@ -3,11 +3,10 @@
  *
  * screen - the two channels: the answer on stdout, all else on stderr
  *
- * Owns what is known about the terminal.  Whatever a stranger may have chosen
- * is made harmless: control, invisible and direction-changing characters and
- * what is no UTF-8 become '?'.  Lines are not broken: terminals do that.  The
- * answer goes through a wiping buf and write(2), never stdio, because it may
- * be a token.
+ * Whatever a stranger may have chosen is made harmless: control, invisible
+ * and direction-changing characters and what is no UTF-8 become '?'.  Lines
+ * are not broken: terminals do that.  The answer goes through a wiping buf
+ * and write(2), never stdio, because it may be a token.
  */
 #ifndef MAILTOKEN_CLI_SCREEN_H
 #define MAILTOKEN_CLI_SCREEN_H
@@ -17,28 +16,25 @@
 /* A span for "%.*s". */
 #define SPAN(s) (int)(s).n, (s).n > 0 ? (s).p : ""
 
+/* What there is, as screen_init() found it. */
+extern struct screen {
+	bool terminal; /* stdout is one */
+	bool keyboard; /* stdin is one */
+	bool in_place; /* a line can be rewritten */
+	bool colours;  /* likewise, and NO_COLOR is not set (no-color.org) */
+	bool pictures; /* likewise, and block characters are shown */
+	size_t columns, rows;
+} screen;
+
+/* The answer, until it is flushed; the first fault sticks. */
+extern struct buf screen_out;
+
 /* screen_init - once, before all else: texts are UTF-8 in any locale. */
 void screen_init(void);
 
-/* screen_is_terminal - stdout is one; screen_can_ask - and stdin is. */
-bool screen_is_terminal(void);
-bool screen_can_ask(void);
-
-/* screen_in_place - stdout is a terminal that can rewrite a line. */
-bool screen_in_place(void);
-
-/* screen_colours - in place, and NO_COLOR is not set (no-color.org). */
-bool screen_colours(void);
-
-/* screen_pictures - in place, and block characters of Unicode are shown. */
-bool screen_pictures(void);
-
-/* screen_columns, screen_rows - of stdout; 80 and 24 where it does not say. */
-size_t screen_columns(void);
-size_t screen_rows(void);
-
-/* screen_now_s - the wall clock, to say how long a token still lives. */
-int64_t screen_now_s(void);
+/* screen_flush - write screen_out to stdout now, then wipe and empty it.
+ * FAULT_IO; FAULT_NOMEM and others when it is at fault. */
+enum fault screen_flush(struct why *why) MUST_CHECK;
 
 /* screen_plain - append text, made harmless. */
 void screen_plain(struct buf *out, struct span text);
@@ -50,24 +46,32 @@ size_t screen_width(struct span text);
  * least 4), filled up with blanks to columns. */
 void screen_cut(struct buf *out, struct span text, size_t columns);
 
-/* screen_line - append a formatted line, made harmless, and its end; the
- * first fault sticks to out */
+/* screen_line - append a formatted line, made harmless, and its end. */
 void screen_line(struct buf *out, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* screen_duration - append "42 min" or the like; "0 s" for less than 1. */
-void screen_duration(struct buf *out, int64_t seconds);
+/* screen_left - "42 min" or the like; "0 s" for less than 1. */
+struct screen_left {
+	char text[32];
+} screen_left(int64_t seconds);
 
-/*
- * screen_answer - write all of out to stdout now, then wipe and empty it.
- * FAULT_IO; FAULT_NOMEM and others when out is at fault.
- */
-enum fault screen_answer(struct buf *out, struct why *why) MUST_CHECK;
+/* screen_now_s - the wall clock, to say how long a token still lives. */
+int64_t screen_now_s(void);
 
 /* screen_confirm - put a question to who sits there; true for yes. */
-bool screen_confirm(struct span question);
+bool screen_confirm(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* screen_say - one sentence to stderr, made harmless, behind "mailtoken: ";
- * cut to 2,048 bytes */
+/* screen_say - one sentence to stderr, made harmless, behind "mailtoken: ". */
 void screen_say(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/*
+ * qr_draw - append a picture of link, for a telephone, in block characters
+ * of Unicode
+ *
+ * rows  in: how high it may be; screen.columns is how wide
+ *
+ * Gives whether it did: not when it would be too large, never without
+ * libqrencode.
+ */
+bool qr_draw(const char *link, size_t rows, struct buf *out);
 
 #endif

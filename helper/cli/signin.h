@@ -1,24 +1,41 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * signin - what a human sees while the helper waits for the provider
+ * signin - what a human sees and types while the helper waits
  *
- * Owns the screen during a sign-in: link, code, picture, the time left.
+ * Owns the screen during a sign-in: link, code, picture, the time left.  Owns
+ * standard input while an address may be pasted, and the bytes that came,
+ * which hold a code and are wiped: reads it by read(2), never stdio, and not
+ * at all while another job has the terminal.
  */
 #ifndef MAILTOKEN_CLI_SIGNIN_H
 #define MAILTOKEN_CLI_SIGNIN_H
 
-#include "cli/command.h"
+#include "wire/attr.h"
 
-#define SIGNIN_LINK_BYTES 8192
+#define SIGNIN_LINK_BYTES  8192
+#define SIGNIN_PASTE_BYTES 16384
 
 struct signin {
-	bool shown;	/* a code or a link is on the screen */
-	bool prompted;	/* and below it a prompt, in place of the
-				   time left */
+	enum signin_below {
+		SIGNIN_NOTHING,
+		SIGNIN_TIME_LEFT,
+		SIGNIN_PROMPT
+	} below;	/* what stands below the link */
 	int64_t end_ms; /* when it lapses; clock of peerio_now_ms() */
 	int64_t said_s; /* the time left that stands on the screen */
+
+	bool reads;	  /* an address is waited for */
+	bool ended;	  /* and nothing more will come */
+	bool line;	  /* what came has a whole line */
+	int64_t quiet_ms; /* when that counts as all */
+	struct buf pasted;
 };
+
+#define SIGNIN_INIT \
+	{ \
+		.pasted = BUF_INIT(SIGNIN_PASTE_BYTES) \
+	}
 
 /*
  * signin_link - the most useful link of an event, printable ASCII; false
@@ -28,32 +45,37 @@ bool signin_link(const struct attrs *event, char link[SIGNIN_LINK_BYTES]);
 
 /*
  * signin_show - a show-code or show-url event: a picture of the link where
- * all the rest stays on the screen below it, then the link and the code
+ * all the rest stays on the screen below it, then the link and the code.
+ * Nothing stands below the cursor before.
  */
 void signin_show(struct signin *signin, const char *account,
     const struct attrs *event);
 
+/* signin_lapses - take the time left from an event, if it has one. */
+void signin_lapses(struct signin *signin, const struct attrs *event);
+
+/* signin_tick - bring the time left up to date; when that is due again. */
+int64_t signin_tick(struct signin *signin);
+
 /* signin_prompt - the words of an ask event for an address, and a prompt. */
 void signin_prompt(struct signin *signin, const struct attrs *event);
 
-/* signin_waiting - the time left, from a waiting event. */
-void signin_waiting(struct signin *signin, const struct attrs *event);
-
-/* signin_tick - bring the time left up to date. */
-void signin_tick(struct signin *signin);
-
-/* signin_wake_ms - when signin_tick() is due next. */
-int64_t signin_wake_ms(const struct signin *signin);
-
-/* signin_clear - take the time left off the screen. */
+/* signin_clear - take what is below the link off the screen. */
 void signin_clear(struct signin *signin);
 
-/* signin_done - what happens from now on. */
-void signin_done(const struct command *command, const char *account,
-    const struct attrs *done);
+/* signin_read - begin to read an address; signin_unread - no more, and wipe.
+ * Any number of times. */
+void signin_read(struct signin *signin);
+void signin_unread(struct signin *signin);
 
-/* signin_catch_signals - let ^C and SIGTERM end the program with a sentence;
- * the kernel closes the connection, which cancels. */
-void signin_catch_signals(void);
+/*
+ * signin_wait - until fd can be read, an address was pasted, or wake_ms
+ *
+ * Lines that come in one go are one address that was broken: they count as
+ * whole when it is quiet for a moment, or at an empty line.
+ *
+ * True when signin->pasted is whole, without the lines' ends.
+ */
+bool signin_wait(struct signin *signin, int fd, int64_t wake_ms);
 
 #endif

@@ -16,33 +16,25 @@
 
 #include "wire/peerio.h"
 
+#define START_MAX_MS	   20000
 #define PAUSE_MS	   20
 #define REASON_MAX_BYTES   4096
 #define REASON_SHOWN_BYTES 400
 #define DESCRIPTORS_MAX	   1024 /* that a starter may have left open */
 
 /* The link is an argument of the shell, never a part of what it reads. */
-#define BY_VARIABLE "exec ${BROWSER%%:*} \"$1\""
+#define OPEN_LINK "b=${BROWSER:-xdg-open}; exec ${b%%:*} \"$1\""
 
 static bool is_there(const char *path)
 {
 	return access(path, F_OK) == 0;
 }
 
-static bool has_own(const struct address *own)
-{
-	char keyring[ADDRESS_FILE_MAX_BYTES];
-
-	return is_there(own->path) ||
-	    (address_user_keyring(keyring) == FAULT_NONE && is_there(keyring));
-}
-
 static enum fault choose_named(struct command *command, const char *path,
     struct why *why)
 {
-	enum fault fault;
+	enum fault fault = address_set(path, &command->address);
 
-	fault = address_set(path, &command->address);
 	if (fault == FAULT_GRAMMAR)
 		why_set(why, 0,
 		    "a socket is named by its whole path, beginning with /");
@@ -74,30 +66,29 @@ static enum fault choose_own(struct command *command, struct why *why)
 
 enum fault start_choose(struct command *command, struct why *why)
 {
-	const char *named = secure_getenv(ADDRESS_SOCKET_ENV);
-	struct address own, system;
-	bool has;
+	const char *named = command->socket;
+	char keyring[ADDRESS_FILE_MAX_BYTES];
+	struct address own;
 
-	command->by_default = false;
-	command->both = false;
-	if (command->socket != NULL)
-		return choose_named(command, command->socket, why);
-	if (command->user)
-		return choose_own(command, why);
-	address_system_socket(&system);
-	command->address = system;
+	address_system_socket(&command->address);
 	command->helper = COMMAND_SYSTEM;
-	if (command->system)
+	if (command->user != NULL)
+		return choose_own(command, why);
+	if (command->system != NULL)
 		return FAULT_NONE;
+	if (named == NULL)
+		named = secure_getenv(ADDRESS_SOCKET_ENV);
 	if (named != NULL)
 		return choose_named(command, named, why);
 
 	command->by_default = true;
-	if (getuid() == 0)
+	if (getuid() == 0 || address_user_socket(&own) != FAULT_NONE ||
+	    (!is_there(own.path) &&
+		(address_user_keyring(keyring) != FAULT_NONE ||
+		    !is_there(keyring))))
 		return FAULT_NONE;
-	has = address_user_socket(&own) == FAULT_NONE && has_own(&own);
-	command->both = has && is_there(system.path);
-	return has ? choose_own(command, why) : FAULT_NONE;
+	command->both = is_there(command->address.path);
+	return choose_own(command, why);
 }
 
 enum fault start_fall_back(struct command *command)
@@ -129,7 +120,47 @@ static bool has_user_manager(void)
 	return n > 0 && (size_t)n < sizeof(path) && is_there(path);
 }
 
-bool start_is_stale(struct why *why)
+bool start_may(const struct command *command)
+{
+	return command->helper == COMMAND_OWN && getuid() != 0 &&
+	    getuid() == geteuid() && getgid() == getegid() &&
+	    !has_user_manager();
+}
+
+/* stdin and stdout are /dev/null, and stderr unless words is a pipe. */
+static int spawn(pid_t *pid_out, char *const *argv, int words)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t all, none;
+	int fd, err = 0;
+
+	for (fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MAX; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	(void)sigfillset(&all);
+	(void)sigemptyset(&none);
+	(void)posix_spawn_file_actions_init(&files);
+	(void)posix_spawnattr_init(&attr);
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO && err == 0; fd++)
+		err = fd == STDERR_FILENO && words >= 0 ?
+		    posix_spawn_file_actions_adddup2(&files, words, fd) :
+		    posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
+			O_RDWR, 0);
+	(void)posix_spawnattr_setsigdefault(&attr, &all);
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setflags(&attr,
+	    POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
+		POSIX_SPAWN_SETSIGMASK);
+	if (err == 0)
+		err = posix_spawn(pid_out, argv[0], &files, &attr, argv,
+		    environ);
+	(void)posix_spawnattr_destroy(&attr);
+	(void)posix_spawn_file_actions_destroy(&files);
+	return err;
+}
+
+/* Nothing can be started there: the session that set it has ended. */
+static bool is_stale(struct why *why)
 {
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 	char shown[REASON_SHOWN_BYTES];
@@ -144,149 +175,82 @@ bool start_is_stale(struct why *why)
 	return true;
 }
 
-bool start_may(const struct command *command)
-{
-	return command->helper == COMMAND_OWN && getuid() != 0 &&
-	    getuid() == geteuid() && getgid() == getegid() &&
-	    !has_user_manager();
-}
-
-/* stdin and stdout are /dev/null, and stderr unless words is a pipe. */
-static int spawn(pid_t *pid_out, char *const *argv, int words)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t all, none;
-	int fd, err;
-
-	for (fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MAX; fd++)
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-	(void)sigfillset(&all);
-	(void)sigemptyset(&none);
-	err = posix_spawn_file_actions_init(&files);
-	if (err != 0)
-		return err;
-	err = posix_spawnattr_init(&attr);
-	if (err != 0) {
-		(void)posix_spawn_file_actions_destroy(&files);
-		return err;
-	}
-	for (fd = STDIN_FILENO; fd <= STDERR_FILENO && err == 0; fd++)
-		err = fd == STDERR_FILENO && words >= 0 ?
-		    posix_spawn_file_actions_adddup2(&files, words, fd) :
-		    posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
-			O_RDWR, 0);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setflags(&attr,
-	    POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
-		POSIX_SPAWN_SETSIGMASK);
-	if (err == 0)
-		err = posix_spawnp(pid_out, argv[0], &files, &attr, argv,
-		    environ);
-	(void)posix_spawnattr_destroy(&attr);
-	(void)posix_spawn_file_actions_destroy(&files);
-	return err;
-}
-
 /* What a start that failed said last, behind its own name. */
-static bool read_reason(int words, struct why *why)
+static void read_reason(int words, int status, struct why *why)
 {
 	static const char name[] = "mailtokend: ";
 	char text[REASON_MAX_BYTES], shown[REASON_SHOWN_BYTES], *at, *line;
 	ssize_t n = read(words, text, sizeof(text) - 1);
 
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
+	text[n > 0 ? n : 0] = '\0';
 	at = line = text;
 	while ((at = strstr(at, name)) != NULL)
 		line = at += sizeof(name) - 1;
-	if (line == text)
-		return false;
-	attr_plain((struct span){ line, strcspn(line, "\n") }, shown,
-	    sizeof(shown));
-	why_set(why, 0, "mailtokend did not start: %s", shown);
-	return true;
-}
-
-static enum fault wait_for(pid_t pid, int words, int64_t deadline_ms,
-    struct why *why)
-{
-	int status;
-	pid_t got;
-
-	for (;;) {
-		got = waitpid(pid, &status, WNOHANG);
-		if (got == pid)
-			break;
-		/* Whoever ran us may have made the kernel reap for it. */
-		if (got < 0 && errno == ECHILD)
-			return FAULT_NONE;
-		if (peerio_now_ms() >= deadline_ms) {
-			why_set(why, 0, "mailtokend takes long to start");
-			return FAULT_TIMEOUT;
-		}
-		peerio_pause(PAUSE_MS, deadline_ms);
-	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return FAULT_NONE;
-	if (!read_reason(words, why))
+	if (line == text) {
 		why_set(why, 0,
 		    "mailtokend did not start (status %d): run \"mailtokend\" "
 		    "to see why",
 		    WIFEXITED(status) ? WEXITSTATUS(status) :
 					128 + WTERMSIG(status));
+		return;
+	}
+	attr_plain((struct span){ line, strcspn(line, "\n") }, shown,
+	    sizeof(shown));
+	why_set(why, 0, "mailtokend did not start: %s", shown);
+}
+
+static enum fault wait_for(pid_t pid, int words, struct why *why)
+{
+	int64_t end_ms = peerio_now_ms() + START_MAX_MS;
+	int status;
+	pid_t got;
+
+	while ((got = waitpid(pid, &status, WNOHANG)) == 0) {
+		if (peerio_now_ms() >= end_ms) {
+			why_set(why, 0, "mailtokend takes long to start");
+			return FAULT_TIMEOUT;
+		}
+		peerio_pause(PAUSE_MS, end_ms);
+	}
+	/* Whoever ran us may have made the kernel reap for it. */
+	if (got < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+		return FAULT_NONE;
+	read_reason(words, status, why);
 	return FAULT_NO_HELPER;
 }
 
-enum fault start_helper(const char *program, int64_t deadline_ms,
-    struct why *why)
+enum fault start_helper(struct why *why)
 {
-	char *path = strdup(program), background[] = "--background";
-	char *argv[] = { path, background, NULL };
-	int words[2] = { -1, -1 }, err;
-	enum fault fault;
-	pid_t pid = -1;
+	char program[] = MAILTOKEN_MAILTOKEND, background[] = "--background";
+	char *const argv[] = { program, background, NULL };
+	enum fault fault = FAULT_IO;
+	int words[2], err;
+	pid_t pid;
 
-	if (access(program, X_OK) != 0) {
-		why_set(why, errno, "cannot run %s", program);
-		free(path);
-		return FAULT_NOT_FOUND;
-	}
-	if (path == NULL || pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
+	if (is_stale(why))
+		return FAULT_NO_HELPER;
+	if (pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
 		why_set(why, errno, "pipe");
-		free(path);
 		return FAULT_IO;
 	}
 	err = spawn(&pid, argv, words[1]);
-	if (err == 0) {
-		fault = wait_for(pid, words[0], deadline_ms, why);
-	} else {
-		fault = FAULT_IO;
+	if (err == 0)
+		fault = wait_for(pid, words[0], why);
+	else
 		why_set(why, err, "cannot run %s", program);
-	}
 	(void)close(words[0]);
 	(void)close(words[1]);
-	free(path);
 	return fault;
 }
 
-enum fault start_browser(const char *link, struct why *why)
+enum fault start_browser(char *link, struct why *why)
 {
-	const char *named = getenv("BROWSER");
-	bool by_variable = named != NULL && named[0] != '\0';
-	char shell[] = "/bin/sh", option[] = "-c", text[] = BY_VARIABLE,
-	     name[] = "sh", open[] = "xdg-open";
-	char *copy = strdup(link);
-	char *const by_shell[] = { shell, option, text, name, copy, NULL };
-	char *const by_desktop[] = { open, copy, NULL };
+	char shell[] = "/bin/sh", option[] = "-c", text[] = OPEN_LINK,
+	     name[] = "sh";
+	char *const argv[] = { shell, option, text, name, link, NULL };
 	pid_t pid;
-	int err = ENOMEM;
+	int err = spawn(&pid, argv, -1);
 
-	if (copy != NULL)
-		err = spawn(&pid, by_variable ? by_shell : by_desktop, -1);
-	free(copy);
 	if (err == 0)
 		return FAULT_NONE;
 	why_set(why, err, "starting a browser");

@@ -13,8 +13,6 @@
 
 #include "cli/command.h"
 
-#define START_MAX_MS 20000 /* until a started helper answers */
-
 /*
  * start_choose - set helper, address, by_default and both of command
  *
@@ -32,26 +30,18 @@ enum fault start_choose(struct command *command, struct why *why) MUST_CHECK;
  */
 enum fault start_fall_back(struct command *command) MUST_CHECK;
 
-/*
- * start_is_stale - XDG_RUNTIME_DIR names a folder that is gone: nothing can
- * be started there; why has the sentence
- */
-bool start_is_stale(struct why *why);
-
 /* start_may - whether this user's helper is ours to start. */
 bool start_may(const struct command *command);
 
 /*
- * start_helper - run program in the background until it listens
- *
- * program  in: absolute path of mailtokend
+ * start_helper - run mailtokend in the background until it listens
  *
  * FAULT_NONE when it has gone into the background; FAULT_TIMEOUT when it has
- * not and may still do; FAULT_NO_HELPER when it gave up; FAULT_NOT_FOUND
- * without the program; FAULT_IO.  Its exit status is in why.
+ * not in 20 s and may still do; FAULT_NO_HELPER when it gave up, or where
+ * XDG_RUNTIME_DIR names a folder that is gone; FAULT_IO.  why has the
+ * sentence.
  */
-enum fault start_helper(const char *program, int64_t deadline_ms,
-    struct why *why) MUST_CHECK;
+enum fault start_helper(struct why *why) MUST_CHECK;
 
 /*
  * start_browser - open a link: $BROWSER, the first of a list with colons,
@@ -62,6 +52,6 @@ enum fault start_helper(const char *program, int64_t deadline_ms,
  * FAULT_IO with errno in why when no process could be made.  What the
  * browser makes of it cannot be known.
  */
-enum fault start_browser(const char *link, struct why *why) MUST_CHECK;
+enum fault start_browser(char *link, struct why *why) MUST_CHECK;
 
 #endif

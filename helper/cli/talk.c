@@ -17,132 +17,136 @@
 #define UNIT  "mailtoken.socket"
 #define TIMER "mailtoken-renew.timer" /* a user's helper ends when idle */
 
-static enum fault dial(struct talk *talk, const struct command *command,
-    int retry_ms, struct why *why)
+void talk_begin(struct talk *talk, struct command *command, const char *verb,
+    const char *account)
+{
+	*talk = (struct talk){
+		.command = command,
+		.account = account,
+		.fd = -1,
+		.request = BUF_INIT(WIRE_LIST_MAX_BYTES),
+		.in = BUF_INIT(WIRE_LIST_MAX_BYTES),
+		.wait_ms = STEP_MAX_MS,
+	};
+	attr_begin(&talk->writer, &talk->request, WIRE_FIRST);
+	talk_put(talk, ATTR_VERB, verb);
+	talk_put(talk, ATTR_ACCOUNT, account);
+}
+
+void talk_put(struct talk *talk, const char *name, const char *value)
+{
+	if (value != NULL)
+		attr_put_str(&talk->writer, name, value);
+}
+
+void talk_put_servers(struct talk *talk)
+{
+	const char *const *server = talk->command->servers;
+	struct buf line = BUF_INIT(WIRE_LINE_MAX_BYTES);
+
+	for (; *server != NULL; server++) {
+		buf_add_str(&line, line.n > 0 ? " " : "");
+		buf_add_str(&line, *server);
+	}
+	talk_put(talk, ATTR_SERVERS, line.p);
+	buf_drop(&line);
+}
+
+static enum fault dial(struct talk *talk, int retry_ms)
 {
 	struct ask ask = {
-		.address = command->address,
+		.address = talk->command->address,
 		.deadline_ms = peerio_now_ms() + STEP_MAX_MS,
 		.retry_ms = retry_ms,
 	};
 
-	return ask_open(&ask, &talk->fd, why);
+	return ask_open(&ask, &talk->fd, &talk->why);
 }
 
-/* Nobody listened: err is what connect said. */
-static bool is_absent(enum fault fault, const struct why *why)
+/* Nobody listened. */
+static bool is_absent(const struct talk *talk, enum fault fault)
 {
 	return fault == FAULT_NO_HELPER &&
-	    (why->err == ENOENT || why->err == ECONNREFUSED);
+	    (talk->why.err == ENOENT || talk->why.err == ECONNREFUSED);
 }
 
-static enum fault dial_or_start(struct talk *talk, struct command *command,
-    bool as_it_is, struct why *why)
+static enum fault dial_or_start(struct talk *talk)
 {
-	enum fault fault, started;
+	enum fault fault = dial(talk, 0), started;
 	struct why reason;
 
-	fault = dial(talk, command, 0, why);
-	if (fault == FAULT_NO_HELPER && why->err == EAGAIN)
-		return dial(talk, command, CONNECT_RETRY_MAX_MS, why);
-	if (is_absent(fault, why) && start_fall_back(command) == FAULT_NONE)
-		fault = dial(talk, command, 0, why);
-	if (!is_absent(fault, why) || as_it_is || !start_may(command))
+	if (fault == FAULT_NO_HELPER && talk->why.err == EAGAIN)
+		return dial(talk, CONNECT_RETRY_MAX_MS);
+	if (is_absent(talk, fault) &&
+	    start_fall_back(talk->command) == FAULT_NONE)
+		fault = dial(talk, 0);
+	if (!is_absent(talk, fault) || talk->as_it_is ||
+	    !start_may(talk->command))
 		return fault;
 
-	if (start_is_stale(&reason)) {
-		*why = reason;
-		return FAULT_NO_HELPER;
-	}
-	started = start_helper(MAILTOKEN_MAILTOKEND,
-	    peerio_now_ms() + START_MAX_MS, &reason);
-	fault = dial(talk, command,
-	    started == FAULT_NONE ? CONNECT_RETRY_MAX_MS : 0, why);
+	started = start_helper(&reason);
+	fault = dial(talk, started == FAULT_NONE ? CONNECT_RETRY_MAX_MS : 0);
 	if (fault != FAULT_NONE && started != FAULT_NONE) {
 		/* Another error than connect's, so that it is told as it is. */
 		reason.err = 0;
-		*why = reason;
+		talk->why = reason;
 	}
 	return fault;
 }
 
-void talk_begin(struct talk_request *request, const char *verb)
+static enum fault end_request(struct talk *talk)
 {
-	*request = (struct talk_request){
-		.bytes = BUF_INIT(WIRE_LIST_MAX_BYTES),
-	};
-	attr_begin(&request->writer, &request->bytes, WIRE_FIRST);
-	attr_put_str(&request->writer, ATTR_VERB, verb);
-}
+	enum fault fault = attr_end(&talk->writer);
 
-void talk_put(struct talk_request *request, const char *name, const char *value)
-{
-	if (value != NULL)
-		attr_put_str(&request->writer, name, value);
-}
-
-void talk_put_flag(struct talk_request *request, const char *name, bool yes)
-{
-	talk_put(request, name, yes ? "yes" : NULL);
-}
-
-void talk_put_list(struct talk_request *request, const char *name,
-    const struct command_list *words)
-{
-	struct buf line = BUF_INIT(WIRE_LINE_MAX_BYTES);
-	size_t i;
-
-	for (i = 0; i < words->n; i++) {
-		if (i > 0)
-			buf_add_lit(&line, " ");
-		buf_add_str(&line, words->at[i]);
-	}
-	if (words->n > 0)
-		attr_put(&request->writer, name, buf_span(&line));
-	buf_drop(&line);
-}
-
-enum fault talk_open(struct talk *talk, struct command *command,
-    struct talk_request *request, struct why *why)
-{
-	enum fault fault;
-
-	fault = attr_end(&request->writer);
 	if (fault != FAULT_NONE)
-		why_set(why, 0, "%s",
+		why_set(&talk->why, 0, "%s",
 		    fault == FAULT_NOMEM ? fault_text(fault) :
 					   "a word of the command line is too "
 					   "long or has bytes that cannot be "
 					   "sent");
-	/* Once: a helper that restarts must not become another one. */
-	if (fault == FAULT_NONE && command->address.path[0] == '\0')
-		fault = start_choose(command, why);
-	if (fault == FAULT_NONE)
-		fault = dial_or_start(talk, command, request->as_it_is, why);
-	if (fault == FAULT_NONE)
-		fault = talk_send(talk, buf_span(&request->bytes), why);
-	buf_drop(&request->bytes);
 	return fault;
 }
 
-enum fault talk_send(struct talk *talk, struct span list, struct why *why)
+static enum fault send_request(struct talk *talk)
 {
-	enum fault fault;
+	enum fault fault = peerio_send(talk->fd, buf_span(&talk->request),
+	    peerio_now_ms() + STEP_MAX_MS, &talk->why);
 
-	fault = peerio_send(talk->fd, list, peerio_now_ms() + STEP_MAX_MS, why);
+	buf_drop(&talk->request);
 	/* A helper that refuses at once may have answered before it closed. */
 	return fault == FAULT_NO_HELPER ? FAULT_NONE : fault;
 }
 
-enum fault talk_next(struct talk *talk, int64_t deadline_ms, struct why *why)
+enum fault talk_open(struct talk *talk)
+{
+	enum fault fault = end_request(talk);
+
+	/* Once: a helper that restarts must not become another one. */
+	if (fault == FAULT_NONE && talk->command->address.path[0] == '\0')
+		fault = start_choose(talk->command, &talk->why);
+	if (fault == FAULT_NONE)
+		fault = dial_or_start(talk);
+	return fault != FAULT_NONE ? fault : send_request(talk);
+}
+
+enum fault talk_answer(struct talk *talk, struct span answer)
+{
+	enum fault fault;
+
+	attr_begin(&talk->writer, &talk->request, WIRE_FIRST);
+	attr_put(&talk->writer, ATTR_ANSWER, answer);
+	fault = end_request(talk);
+	return fault != FAULT_NONE ? fault : send_request(talk);
+}
+
+enum fault talk_next(struct talk *talk, int64_t deadline_ms)
 {
 	enum fault fault;
 
 	if (talk->has_list)
 		peerio_next(&talk->in);
-	talk->has_list = false;
 	fault = peerio_receive(talk->fd, &talk->in, deadline_ms, &talk->list,
-	    why);
+	    &talk->why);
 	talk->has_list = fault == FAULT_NONE;
 	return fault;
 }
@@ -162,92 +166,8 @@ void talk_close(struct talk *talk)
 	if (talk->fd >= 0)
 		(void)close(talk->fd);
 	talk->fd = -1;
-	talk->has_list = false;
+	buf_drop(&talk->request);
 	buf_drop(&talk->in);
-}
-
-static enum fault show(const struct talk_take *take, talk_fn *text,
-    const struct attrs *list, struct why *why)
-{
-	struct buf out = BUF_INIT(TALK_SHOWN_MAX_BYTES);
-	enum fault fault = FAULT_NONE;
-
-	if (take->json)
-		json_line(&out, list);
-	else
-		fault = text(take->ctx, list, &out, why);
-	if (fault == FAULT_NONE && (out.n > 0 || out.fault != FAULT_NONE))
-		fault = screen_answer(&out, why);
-	buf_drop(&out);
-	return fault;
-}
-
-static enum fault take_all(struct talk *talk, const struct talk_take *take,
-    struct why *why)
-{
-	int64_t wait_ms = take->wait_ms > 0 ? take->wait_ms : STEP_MAX_MS;
-	enum fault fault;
-
-	for (;;) {
-		fault = talk_next(talk, peerio_now_ms() + wait_ms, why);
-		if (fault != FAULT_NONE)
-			return fault;
-		if (talk_ends(talk) || take->each == NULL)
-			break;
-		fault = show(take, take->each, &talk->list, why);
-		if (fault != FAULT_NONE)
-			return fault;
-	}
-	if (talk_result(talk) == FAULT_GARBLED) {
-		why_set(why, 0, "the helper's answer has no known result");
-		return FAULT_GARBLED;
-	}
-	if (talk_result(talk) == FAULT_NONE && take->last != NULL)
-		return show(take, take->last, &talk->list, why);
-	return FAULT_NONE;
-}
-
-enum outcome talk_run(struct command *command, struct talk_request *request,
-    const struct talk_take *take)
-{
-	struct talk talk = TALK_INIT;
-	struct why why = { .err = 0 };
-	enum outcome outcome = OUTCOME_DONE;
-	enum fault fault;
-
-	fault = talk_open(&talk, command, request, &why);
-	if (fault == FAULT_NONE)
-		fault = take_all(&talk, take, &why);
-	if (fault != FAULT_NONE) {
-		outcome = talk_failed(command, fault, &why);
-	} else if (talk_result(&talk) != FAULT_NONE) {
-		if (take->subject != NULL)
-			screen_say("%s is not %s:", take->subject, take->done);
-		outcome = talk_refused(command, &talk);
-	}
-	talk_close(&talk);
-	return outcome;
-}
-
-static enum fault add_name(void *ctx, const struct attrs *list, struct buf *out,
-    struct why *why)
-{
-	struct buf *names = ctx;
-
-	(void)out;
-	buf_add(names, attr_get(list, ATTR_ACCOUNT));
-	buf_add(names, (struct span){ "", 1 });
-	if (buf_fault(names) != FAULT_NONE)
-		why_set(why, 0, "%s", fault_text(buf_fault(names)));
-	return buf_fault(names);
-}
-
-enum outcome talk_names(struct command *command, struct talk_request *request,
-    struct buf *names)
-{
-	const struct talk_take take = { .each = add_name, .ctx = names };
-
-	return talk_run(command, request, &take);
 }
 
 /* A user who has no keyring yet needs no helper to be told so. */
@@ -302,11 +222,12 @@ static void say_no_helper(const struct command *command, const struct why *why)
 	}
 }
 
-enum outcome talk_failed(const struct command *command, enum fault fault,
-    const struct why *why)
+static enum outcome tell_fault(const struct talk *talk, enum fault fault)
 {
+	const struct why *why = &talk->why;
+
 	if (fault == FAULT_NO_HELPER)
-		say_no_helper(command, why);
+		say_no_helper(talk->command, why);
 	else if (fault == FAULT_TIMEOUT)
 		screen_say("the helper did not answer in time: its log says "
 			   "why; try again later");
@@ -343,46 +264,123 @@ static void say_hint(const struct command *command, enum fault fault)
 		    command->n_words > 0 ? command->words[0] : "ACCOUNT");
 }
 
-enum outcome talk_refused(const struct command *command,
-    const struct talk *talk)
+static enum outcome tell_refusal(const struct talk *talk, enum fault fault)
 {
-	enum fault fault = talk_result(talk);
 	struct span text = attr_get(&talk->list, ATTR_TEXT);
 	int64_t later_s;
 
+	if (talk->subject != NULL)
+		screen_say("%s is not %s:", talk->subject, talk->done);
 	if (text.n == 0)
 		text = span_of(fault_text(fault));
 	screen_say("%.*s", SPAN(text));
 	if (attr_get_int(&talk->list, ATTR_RETRY_AFTER, 1, INT32_MAX,
 		&later_s) == FAULT_NONE)
 		screen_say("try again in %lld s", (long long)later_s);
-	say_hint(command, fault);
+	say_hint(talk->command, fault);
 	return outcome_of(fault);
 }
 
-void talk_warn(const struct attrs *list)
+enum outcome talk_end(struct talk *talk, enum fault fault)
+{
+	enum outcome outcome = OUTCOME_DONE;
+
+	if (fault != FAULT_NONE)
+		outcome = tell_fault(talk, fault);
+	else if (talk_result(talk) != FAULT_NONE)
+		outcome = tell_refusal(talk, talk_result(talk));
+	talk_close(talk);
+	return outcome;
+}
+
+static enum fault take_all(struct talk *talk, talk_fn *each, talk_fn *last)
+{
+	enum fault fault;
+
+	for (;;) {
+		fault = talk_next(talk, peerio_now_ms() + talk->wait_ms);
+		if (fault != FAULT_NONE)
+			return fault;
+		if (talk_ends(talk) || each == NULL)
+			break;
+		fault = each(talk);
+		if (fault == FAULT_NONE && talk->at_once)
+			fault = screen_flush(&talk->why);
+		if (fault != FAULT_NONE)
+			return fault;
+	}
+	if (talk_result(talk) == FAULT_GARBLED) {
+		why_set(&talk->why, 0,
+		    "the helper's answer has no known result");
+		return FAULT_GARBLED;
+	}
+	if (talk_result(talk) != FAULT_NONE)
+		return FAULT_NONE;
+	if (last != NULL)
+		fault = last(talk);
+	return fault != FAULT_NONE ? fault : screen_flush(&talk->why);
+}
+
+enum outcome talk_run(struct talk *talk, talk_fn *each, talk_fn *last)
+{
+	enum fault fault = talk_open(talk);
+
+	if (fault == FAULT_NONE)
+		fault = take_all(talk, each, last);
+	buf_drop(&screen_out);
+	return talk_end(talk, fault);
+}
+
+bool talk_json(const struct talk *talk)
+{
+	if (talk->command->json == NULL)
+		return false;
+	json_object(&screen_out, &talk->list);
+	buf_add_lit(&screen_out, "\n");
+	return true;
+}
+
+static enum fault add_name(struct talk *talk)
+{
+	struct buf *names = talk->ctx;
+
+	buf_add(names, attr_get(&talk->list, ATTR_ACCOUNT));
+	buf_add(names, (struct span){ "", 1 });
+	if (buf_fault(names) != FAULT_NONE)
+		why_set(&talk->why, 0, "%s", fault_text(buf_fault(names)));
+	return buf_fault(names);
+}
+
+enum outcome talk_names(struct talk *talk, struct buf *names)
+{
+	talk->ctx = names;
+	return talk_run(talk, add_name, NULL);
+}
+
+void talk_warn(const struct talk *talk, const char *before)
 {
 	size_t i;
 
-	for (i = 0; i < list->n; i++)
-		if (span_is(list->at[i].name, ATTR_WARNING))
-			screen_say("%.*s", SPAN(list->at[i].value));
+	for (i = 0; i < talk->list.n; i++)
+		if (span_is(talk->list.at[i].name, ATTR_WARNING))
+			screen_say("%s%.*s", before,
+			    SPAN(talk->list.at[i].value));
 }
 
-void talk_whose(const struct command *command, struct buf *out)
+void talk_whose(const struct talk *talk)
 {
 	char keyring[ADDRESS_FILE_MAX_BYTES];
 
-	if (!command->both || !screen_is_terminal())
+	if (!talk->command->both || !screen.terminal)
 		return;
-	if (command->helper == COMMAND_OWN &&
+	if (talk->command->helper == COMMAND_OWN &&
 	    address_user_keyring(keyring) == FAULT_NONE)
-		screen_line(out,
+		screen_line(&screen_out,
 		    "(Your own keyring, %s; --system asks the system's "
 		    "helper.)",
 		    keyring);
 	else
-		screen_line(out,
+		screen_line(&screen_out,
 		    "(The system's keyring, %s; --user asks your own helper.)",
 		    address_system_keyring());
 }

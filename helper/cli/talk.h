@@ -12,62 +12,53 @@
 #include "cli/command.h"
 #include "wire/peerio.h"
 
-/* Of what a list becomes on the screen: a byte can take six as JSON. */
-#define TALK_SHOWN_MAX_BYTES (8 * WIRE_LIST_MAX_BYTES)
-
+/* Stays where it is from talk_begin() to talk_end() or talk_run(). */
 struct talk {
+	struct command *command;
+	const char *account; /* whom it is about; NULL: all, or nobody */
+	struct why why;	     /* of the last fault */
+	struct attrs list;   /* the last one received; points into in */
+
+	/* Set between talk_begin() and the next step, where it matters. */
+	bool as_it_is;		    /* do not start the user's helper */
+	bool at_once;		    /* write what each list gives as it comes */
+	int64_t wait_ms;	    /* for each list */
+	const char *subject, *done; /* "SUBJECT is not DONE:" if refused */
+	void *ctx;		    /* of the functions of talk_run() */
+
 	int fd;
+	struct buf request;
+	struct attr_writer writer;
 	struct buf in;
 	bool has_list;
-	struct attrs list; /* the last one received; points into in */
 };
 
-#define TALK_INIT \
-	{ \
-		.fd = -1, .in = BUF_INIT(WIRE_LIST_MAX_BYTES) \
-	}
+/* talk_begin - a request for a verb; account may be NULL. */
+void talk_begin(struct talk *talk, struct command *command, const char *verb,
+    const char *account);
 
-/* Stays where it is from talk_begin() to talk_open() or talk_run(). */
-struct talk_request {
-	struct buf bytes;
-	struct attr_writer writer;
-	bool as_it_is; /* do not start the user's helper */
-};
+/* talk_put - one more attribute, if there is a value. */
+void talk_put(struct talk *talk, const char *name, const char *value);
 
-/* talk_begin - a request for a verb, to which attributes are put. */
-void talk_begin(struct talk_request *request, const char *verb);
-
-/* talk_put - a word of the command line, if it is there. */
-void talk_put(struct talk_request *request, const char *name,
-    const char *value);
-
-/* talk_put_flag - yes, if it is set. */
-void talk_put_flag(struct talk_request *request, const char *name, bool yes);
-
-/* talk_put_list - words with blanks between them, if there are any. */
-void talk_put_list(struct talk_request *request, const char *name,
-    const struct command_list *words);
+/* talk_put_servers - those of the command line, if there are any. */
+void talk_put_servers(struct talk *talk);
 
 /*
- * talk_open - choose the helper, start the user's if need be, connect, send;
- * the request is gone
+ * talk_open - choose the helper, start the user's if need be, connect, send
  *
  * FAULT_NO_HELPER (why.err is the errno of connect), FAULT_UNTRUSTED,
  * FAULT_TIMEOUT, FAULT_IO, those of start_choose() and of attr_end().
  */
-enum fault talk_open(struct talk *talk, struct command *command,
-    struct talk_request *request, struct why *why) MUST_CHECK;
+enum fault talk_open(struct talk *talk) MUST_CHECK;
 
-/* talk_send - one more list on the connection. */
-enum fault talk_send(struct talk *talk, struct span list,
-    struct why *why) MUST_CHECK;
+/* talk_answer - send what answers a question.  As talk_open(). */
+enum fault talk_answer(struct talk *talk, struct span answer) MUST_CHECK;
 
 /*
  * talk_next - the next list, into talk->list; the one before is gone.  May
  * be called again after FAULT_TIMEOUT.
  */
-enum fault talk_next(struct talk *talk, int64_t deadline_ms,
-    struct why *why) MUST_CHECK;
+enum fault talk_next(struct talk *talk, int64_t deadline_ms) MUST_CHECK;
 
 /* talk_ends - the list has a result, so no other follows. */
 bool talk_ends(const struct talk *talk);
@@ -79,44 +70,35 @@ enum fault talk_result(const struct talk *talk) MUST_CHECK;
 void talk_close(struct talk *talk);
 
 /*
- * talk_fn - append to out what a list is for a human or a pipe; a fault ends
- * the conversation.  What was appended is written at once.
+ * talk_end - close; tell why it came to nothing, if it did: for a fault, or
+ * what the last list says.  The exit status.
  */
-typedef enum fault talk_fn(void *ctx, const struct attrs *list, struct buf *out,
-    struct why *why);
+enum outcome talk_end(struct talk *talk, enum fault fault);
 
-struct talk_take {
-	talk_fn *each; /* a list before the last; NULL: there is none */
-	talk_fn *last; /* the last, which says ok; NULL: it says no more */
-	void *ctx;
-	bool json;	 /* the answer is the list itself, a JSON object */
-	int64_t wait_ms; /* for each list; 0: as long as usual */
-	const char *subject, *done; /* "SUBJECT is not DONE:" if refused */
-};
+/* talk_fn - add to screen_out what talk->list is for a human or a pipe; a
+ * fault ends the conversation, and talk->why tells. */
+typedef enum fault talk_fn(struct talk *talk);
 
 /*
- * talk_run - a whole conversation: open, show all lists, close.  Tells why
- * when it comes to nothing; the exit status.
+ * talk_run - a whole conversation, from talk_open() to talk_end()
+ *
+ * each  of a list before the last; NULL: there is none
+ * last  of the last one, which says ok; NULL: it says no more
+ *
+ * What they add is written when all went well, or at once; never otherwise.
  */
-enum outcome talk_run(struct command *command, struct talk_request *request,
-    const struct talk_take *take);
+enum outcome talk_run(struct talk *talk, talk_fn *each, talk_fn *last);
 
-/* talk_names - run it and append the account of each list and a NUL. */
-enum outcome talk_names(struct command *command, struct talk_request *request,
-    struct buf *names);
+/* talk_json - with --json: add the list as it is, a JSON object. */
+bool talk_json(const struct talk *talk);
 
-/* talk_failed - tell why there is no answer; the exit status for it. */
-enum outcome talk_failed(const struct command *command, enum fault fault,
-    const struct why *why);
+/* talk_names - run it, and append the account of each list and a NUL. */
+enum outcome talk_names(struct talk *talk, struct buf *names);
 
-/* talk_refused - tell what the last list's result and text say. */
-enum outcome talk_refused(const struct command *command,
-    const struct talk *talk);
-
-/* talk_warn - tell the warnings in a list. */
-void talk_warn(const struct attrs *list);
+/* talk_warn - tell the warnings in a list, behind a word. */
+void talk_warn(const struct talk *talk, const char *before);
 
 /* talk_whose - on a terminal, name the keyring where there are two. */
-void talk_whose(const struct command *command, struct buf *out);
+void talk_whose(const struct talk *talk);
 
 #endif

@@ -14,97 +14,70 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/json.h"
 #include "cli/screen.h"
 #include "cli/talk.h"
 
-#define AGAIN_MS 500 /* between tries to reach the helper again */
+#define AGAIN_MS	500 /* between tries to reach the helper again */
+#define VALUE_MAX_BYTES (2 * WIRE_LIST_MAX_BYTES)
 
 struct watch {
-	struct command *command;
+	struct talk talk;
 	bool began; /* a helper has taken the request once */
 	bool away;  /* and now there is none */
 };
 
 /* As a value of "name=value" pairs on one line, \" and \\ as in strings. */
-static void add_pair(struct buf *out, const struct attrs *attrs,
-    const char *name, bool quoted)
+static void add_pair(const struct attrs *list, const char *name, bool quoted)
 {
-	struct span text = attr_get(attrs, name);
+	struct span text = attr_get(list, name);
 	size_t i;
 
 	for (i = 0; i < text.n && !quoted; i++)
 		quoted = strchr(" \"\\", text.p[i]) != NULL;
 	quoted = quoted || text.n == 0;
-	buf_add_str(out, name);
-	buf_add_str(out, quoted ? "=\"" : "=");
+	buf_add_str(&screen_out, name);
+	buf_add_str(&screen_out, quoted ? "=\"" : "=");
 	while (text.n > 0) {
+		if (text.p[0] == '"' || text.p[0] == '\\')
+			buf_add_lit(&screen_out, "\\");
 		i = 1;
 		while (i < text.n && text.p[i] != '"' && text.p[i] != '\\')
 			i++;
-		if (text.p[0] == '"' || text.p[0] == '\\')
-			buf_add_lit(out, "\\");
-		screen_plain(out, (struct span){ text.p, i });
+		screen_plain(&screen_out, (struct span){ text.p, i });
 		text.p += i;
 		text.n -= i;
 	}
-	buf_add_str(out, quoted ? "\"" : "");
+	buf_add_str(&screen_out, quoted ? "\"" : "");
 }
 
-static enum fault print(const struct watch *watch, const struct attrs *attrs,
-    struct why *why)
+static bool export(const struct attrs *list)
 {
-	struct buf out = BUF_INIT(TALK_SHOWN_MAX_BYTES);
-
-	if (watch->command->json) {
-		json_line(&out, attrs);
-		return screen_answer(&out, why);
-	}
-	add_pair(&out, attrs, ATTR_ACCOUNT, false);
-	buf_add_lit(&out, " ");
-	add_pair(&out, attrs, ATTR_STATE, false);
-	buf_add_lit(&out, " ");
-	if (attr_is(attrs, ATTR_UNSAVED, "yes"))
-		buf_add_lit(&out, ATTR_UNSAVED "=yes ");
-	add_pair(&out, attrs, ATTR_TEXT, true);
-	buf_add_lit(&out, "\n");
-	return screen_answer(&out, why);
-}
-
-/* In the child. */
-static int export(const struct attrs *attrs)
-{
-	static const struct {
-		const char *attr, *variable;
-	} pairs[] = {
+	static const char *const pairs[][2] = {
 		{ ATTR_ACCOUNT, "MAILTOKEN_ACCOUNT" },
 		{ ATTR_STATE, "MAILTOKEN_STATE" },
 		{ ATTR_TEXT, "MAILTOKEN_TEXT" },
 		{ ATTR_PROVIDER, "MAILTOKEN_PROVIDER" },
 	};
-	struct buf value = BUF_INIT(TALK_SHOWN_MAX_BYTES);
+	struct buf value = BUF_INIT(VALUE_MAX_BYTES);
+	bool good = true;
 	size_t i;
-	int bad;
 
-	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		screen_plain(&value, attr_get(attrs, pairs[i].attr));
-		bad = setenv(pairs[i].variable, value.p != NULL ? value.p : "",
-		    1);
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]) && good; i++) {
+		screen_plain(&value, attr_get(list, pairs[i][0]));
+		good = setenv(pairs[i][1], value.p != NULL ? value.p : "", 1) ==
+		    0;
 		buf_drop(&value);
-		if (bad != 0)
-			return -1;
 	}
-	return 0;
+	return good;
 }
 
-static void run_command(const char *exec, const struct attrs *attrs)
+static void run_command(const char *exec, const struct attrs *list)
 {
 	int status = 0;
-	pid_t pid, got;
+	pid_t pid = fork(), got;
 
-	pid = fork();
 	if (pid == 0) {
-		if (export(attrs) == 0)
+		if (export(list))
 			(void)execl("/bin/sh", "sh", "-c", exec, (char *)NULL);
 		_exit(126);
 	}
@@ -123,25 +96,35 @@ static void run_command(const char *exec, const struct attrs *attrs)
 		    WTERMSIG(status));
 }
 
-static enum fault tell(const struct watch *watch, const struct attrs *list,
-    struct why *why)
+static enum fault tell(struct talk *talk)
 {
+	const struct attrs *list = &talk->list;
 	enum fault fault;
 
 	if (!attr_has(list, ATTR_ACCOUNT))
 		return FAULT_NONE;
-	fault = print(watch, list, why);
-	if (fault == FAULT_NONE && watch->command->exec != NULL)
-		run_command(watch->command->exec, list);
+	if (!talk_json(talk)) {
+		add_pair(list, ATTR_ACCOUNT, false);
+		buf_add_lit(&screen_out, " ");
+		add_pair(list, ATTR_STATE, false);
+		buf_add_lit(&screen_out, " ");
+		if (attr_is(list, ATTR_UNSAVED, "yes"))
+			buf_add_lit(&screen_out, ATTR_UNSAVED "=yes ");
+		add_pair(list, ATTR_TEXT, true);
+		buf_add_lit(&screen_out, "\n");
+	}
+	fault = screen_flush(&talk->why);
+	if (fault == FAULT_NONE && talk->command->exec != NULL)
+		run_command(talk->command->exec, list);
 	return fault;
 }
 
 /* A helper that hangs up inside of a list has died, or let go of us: a
  * command that ran long kept us from reading. */
 static enum fault hear(const struct watch *watch, struct talk *talk,
-    int64_t end_ms, struct why *why)
+    int64_t end_ms)
 {
-	enum fault fault = talk_next(talk, end_ms, why);
+	enum fault fault = talk_next(talk, end_ms);
 	char byte;
 
 	if (fault == FAULT_GARBLED && watch->began &&
@@ -151,72 +134,65 @@ static enum fault hear(const struct watch *watch, struct talk *talk,
 }
 
 /* Once the helper tells changes, so that none can be missed. */
-static enum fault tell_all(const struct watch *watch, struct why *why)
+static enum fault tell_all(struct watch *watch)
 {
-	struct talk talk = TALK_INIT;
-	struct talk_request request;
+	struct talk talk;
 	enum fault fault = FAULT_NONE, heard;
 
-	talk_begin(&request, VERB_STATUS);
-	request.as_it_is = true;
-	heard = talk_open(&talk, watch->command, &request, why);
+	talk_begin(&talk, watch->talk.command, VERB_STATUS, NULL);
+	talk.as_it_is = true;
+	heard = talk_open(&talk);
 	while (heard == FAULT_NONE && fault == FAULT_NONE) {
-		heard = hear(watch, &talk, peerio_now_ms() + STEP_MAX_MS, why);
+		heard = hear(watch, &talk, peerio_now_ms() + STEP_MAX_MS);
 		if (heard != FAULT_NONE || talk_ends(&talk))
 			break;
-		fault = tell(watch, &talk.list, why);
+		fault = tell(&talk);
 	}
 	/* What is refused or breaks off has not told all: it is made again. */
 	if (fault == FAULT_NONE &&
 	    (heard != FAULT_NONE || talk_result(&talk) != FAULT_NONE))
 		fault = heard == FAULT_GARBLED ? heard : FAULT_NO_HELPER;
+	watch->talk.why = talk.why;
 	talk_close(&talk);
 	return fault;
 }
 
 /* Until the helper is gone (FAULT_NO_HELPER) or says no (FAULT_NONE). */
-static enum fault follow(struct watch *watch, struct talk *talk,
-    struct why *why)
+static enum fault follow(struct watch *watch)
 {
+	struct talk *talk = &watch->talk;
 	enum fault fault;
 
-	for (;;) {
-		fault = hear(watch, talk, PEERIO_FOREVER, why);
-		if (fault != FAULT_NONE)
-			return fault;
-		if (talk_ends(talk))
-			break;
+	while ((fault = hear(watch, talk, PEERIO_FOREVER)) == FAULT_NONE &&
+	    !talk_ends(talk)) {
 		if (!attr_is(&talk->list, ATTR_EVENT, EVENT_WATCHING)) {
-			fault = tell(watch, &talk->list, why);
+			fault = tell(talk);
 		} else {
 			if (watch->away)
 				screen_say("the helper is back");
 			watch->away = false;
 			watch->began = true;
-			fault = tell_all(watch, why);
+			fault = tell_all(watch);
 		}
 		if (fault != FAULT_NONE)
 			return fault;
 	}
 	/* A helper that stops says "try later". */
-	return watch->began && outcome_of(talk_result(talk)) == OUTCOME_LATER ?
+	return fault == FAULT_NONE && watch->began &&
+		outcome_of(talk_result(talk)) == OUTCOME_LATER ?
 	    FAULT_NO_HELPER :
-	    FAULT_NONE;
+	    fault;
 }
 
-static enum fault open_watch(const struct watch *watch, struct talk *talk,
-    struct why *why)
+static enum fault open_watch(struct watch *watch, struct command *command)
 {
-	struct talk_request request;
-
-	talk_begin(&request, VERB_WATCH);
-	request.as_it_is = watch->began;
-	return talk_open(talk, watch->command, &request, why);
+	talk_begin(&watch->talk, command, VERB_WATCH, NULL);
+	watch->talk.as_it_is = watch->began;
+	return talk_open(&watch->talk);
 }
 
 /* Until a helper takes the request again. */
-static enum fault reopen(struct watch *watch, struct talk *talk,
-    struct why *why)
+static enum fault reopen(struct watch *watch, struct command *command)
 {
 	enum fault fault;
 
@@ -224,32 +200,24 @@ static enum fault reopen(struct watch *watch, struct talk *talk,
 		screen_say("the helper went away; waiting for it");
 	watch->away = true;
 	do {
+		talk_close(&watch->talk);
 		peerio_pause(AGAIN_MS, PEERIO_FOREVER);
-		fault = open_watch(watch, talk, why);
+		fault = open_watch(watch, command);
 	} while (fault == FAULT_NO_HELPER);
 	return fault;
 }
 
 enum outcome watch_run(struct command *command)
 {
-	struct watch watch = { .command = command };
-	struct talk talk = TALK_INIT;
-	struct why why = { .err = 0 };
-	enum outcome outcome = OUTCOME_DONE;
+	struct watch watch = { .began = false };
 	enum fault fault;
 
-	fault = open_watch(&watch, &talk, &why);
+	fault = open_watch(&watch, command);
 	while (fault == FAULT_NONE) {
-		fault = follow(&watch, &talk, &why);
+		fault = follow(&watch);
 		if (fault != FAULT_NO_HELPER || !watch.began)
 			break;
-		talk_close(&talk);
-		fault = reopen(&watch, &talk, &why);
+		fault = reopen(&watch, command);
 	}
-	if (fault != FAULT_NONE)
-		outcome = talk_failed(command, fault, &why);
-	else if (talk_result(&talk) != FAULT_NONE)
-		outcome = talk_refused(command, &talk);
-	talk_close(&talk);
-	return outcome;
+	return talk_end(&watch.talk, fault);
 }

@@ -5,25 +5,19 @@ Every verb's request, byte for byte; what is printed where; exit statuses;
 a terminal; helpers that misbehave.
 """
 
-import grp
 import json
 import os
 import re
 import resource
-import select
-import shutil
 import signal
 import struct
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-import paths
 from bed import DEADLINE_S
 from bed_cli import DONE, Conversation, environment, lists
 from scripted_helper import FAULT_WORDS, ScriptedHelper
@@ -322,6 +316,32 @@ def test_status_in_json_is_an_array(mailtoken, helper):
     assert got[0]["expires"] == IN_TEN_DAYS and got[1]["unsaved"] is True
     answer(helper, {"result": "ok"})
     assert json.loads(mailtoken("--json", "status").stdout) == []
+
+
+@pytest.mark.parametrize("records,wanted", [
+    ({"account": "a", "expires": "0017", "unsaved": "yes", "deleted": "no"},
+     '{"account": "a", "expires": 17, "unsaved": true, "deleted": false}'),
+    ({"expires": "soon", "unsaved": "maybe", "pid": ""},
+     '{"expires": "soon", "unsaved": "maybe", "pid": ""}'),
+    ({"expires": "99999999999999999999"},
+     '{"expires": "99999999999999999999"}'),
+    ({"servers": " a.example  b.example "},
+     '{"servers": ["a.example", "b.example"]}'),
+    ({"servers": ""}, '{"servers": []}'), ({}, "{}"),
+    ({"text": 'a"b\\c\t\177 \u0085 \u00e9 \u20ac'},
+     '{"text": "a\\"b\\\\c\\u0009\\u007f \\u0085 \u00e9 \u20ac"}')])
+def test_values_have_their_types_in_json(mailtoken, helper, records, wanted):
+    answer(helper, records, {"result": "ok"})
+    assert mailtoken("status", "--json").stdout == f"[{wanted}]\n"
+
+
+def test_what_is_no_utf8_is_json_all_the_same(mailtoken, helper):
+    helper.add("garbage", bytes=(
+        b"mailtoken=1\nresult=ok\nchanged=\xff\nneeds-restart=l\n"
+        b"changed=\xc3\n\n").hex())
+    assert json.loads(mailtoken("reload", "--json").stdout) == {
+        "result": "ok", "changed": ["\ufffd", "\ufffd"],
+        "needs-restart": ["l"]}
 
 
 def test_a_status_that_breaks_off_prints_nothing(mailtoken, helper):
@@ -719,170 +739,6 @@ def test_watch_tells_what_there_is_before_what_changes(mailtoken, place):
         run.send_signal(signal.SIGTERM)
         run.communicate(timeout=DEADLINE_S)
     helper.end()
-
-
-@pytest.fixture
-def home(program):
-    """Of uid 65534, in whose reach the command is: a copy beside it."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to become another user")
-    top = Path(tempfile.mkdtemp(prefix="cli-"))
-    top.chmod(0o755)
-    shutil.copy(program, top / "mailtoken")
-    (top / "home").mkdir()
-    os.chown(top / "home", 65534, 65534)
-    yield top / "home"
-    shutil.rmtree(top)
-
-
-def at_home(home, argv, **more):
-    """Run argv with the environment of that user."""
-    return subprocess.run(
-        argv, env=environment(**{"HOME": str(home),
-                                 "XDG_RUNTIME_DIR": str(home), **more}),
-        capture_output=True, text=True, timeout=2 * DEADLINE_S, check=False)
-
-
-def test_a_helper_of_ones_own_is_asked_if_it_is_there(home):
-    (home / "mailtoken").mkdir()
-    os.chown(home / "mailtoken", 65534, 65534)
-    with ScriptedHelper(home / "mailtoken/socket", token=TOKEN) as own:
-        run = at_home(home, ["setpriv", "--reuid=65534", "--regid=65534",
-                             "--clear-groups", str(home.parent / "mailtoken"),
-                             "token", "a@b"])
-        assert run.stdout == TOKEN + "\n"
-        assert own.wait_request()[0].uid == 65534
-
-
-def test_who_may_not_write_to_the_socket_is_told_the_group_to_be_in(home):
-    path = home.parent / "socket"
-    with ScriptedHelper(path, token=TOKEN):
-        os.chown(path, 0, grp.getgrnam("mail").gr_gid)
-        path.chmod(0o660)
-        run = at_home(home, ["setpriv", "--reuid=65534", "--regid=65534",
-                             "--clear-groups", str(home.parent / "mailtoken"),
-                             "--socket", str(path), "token", "a@b"])
-    assert run.returncode == 77
-    assert (f"no permission for user nobody to reach the helper at {path}: "
-            'Permission denied: run "usermod -aG mail nobody" and start the '
-            "program anew, from a new login") in run.stderr
-
-
-def installed_helper():
-    """Where the command looks for mailtokend, or None."""
-    path = paths.configured("sbindir") if \
-        (paths.BUILD / "Makefile").exists() else ""
-    for name in ("exec_prefix", "prefix"):
-        if "${" + name + "}" in path:
-            path = path.replace("${" + name + "}", paths.configured(name))
-    return path + "/mailtokend" if path.startswith("/") else None
-
-
-def test_a_helper_is_started_where_no_user_manager_runs(home):
-    path = installed_helper()
-    built = paths.program("mailtokend")
-    if path is None or not built.exists() or \
-            not os.path.isdir(os.path.dirname(path)):
-        pytest.skip("needs a built mailtokend and its directory")
-    shutil.copy(built, home.parent)
-    script = ('mount -t tmpfs -o mode=755 tmpfs "$1" && '
-              'cp "$2/mailtokend" "$1" && '
-              'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
-              'sh -c \'"$0" refresh --due; echo "$?"; '
-              'exec "$0" version --json\' '
-              '"$2/mailtoken"')
-    run = at_home(home, ["unshare", "-m", "sh", "-c", script, "sh",
-                         os.path.dirname(path), str(home.parent)])
-    if "mount:" in run.stderr:
-        pytest.skip("cannot mount here")
-    status, answer = run.stdout.splitlines()
-    helper = os.pidfd_open(json.loads(answer)["helper"]["pid"])
-    signal.pidfd_send_signal(helper, signal.SIGTERM)
-    assert select.select([helper], [], [], DEADLINE_S)[0]
-    os.close(helper)
-    assert status == "0"
-    assert (home / ".local/state/mailtoken/keyring").is_dir()
-
-
-def as_nobody(home, script, **environment):
-    """Run a script of sh as another user, the built helper installed; its
-    $0 is the command."""
-    path = installed_helper()
-    built = paths.program("mailtokend")
-    if path is None or not built.exists() or \
-            not os.path.isdir(os.path.dirname(path)):
-        pytest.skip("needs a built mailtokend and its directory")
-    shutil.copy(built, home.parent)
-    outer = ('mount -t tmpfs -o mode=755 tmpfs "$1" && '
-             'cp "$2/mailtokend" "$1" && '
-             'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
-             f"sh -c '{script}' \"$2/mailtoken\"")
-    run = at_home(home, ["unshare", "-m", "sh", "-c", outer, "sh",
-                         os.path.dirname(path), str(home.parent)],
-                  **environment)
-    if "mount:" in run.stderr:
-        pytest.skip("cannot mount here")
-    return run
-
-
-@pytest.mark.parametrize("option", ["", "--user"])
-def test_status_starts_nothing_and_makes_no_folder(home, option):
-    before = sorted(home.rglob("*"))
-    run = as_nobody(home, f'"$0" {option} status')
-    assert run.returncode != 0 and run.stdout == ""
-    assert "no account of yours is signed in" in run.stderr
-    assert "mailtoken login ACCOUNT" in run.stderr
-    assert sorted(home.rglob("*")) == before
-
-
-def test_a_runtime_folder_that_is_gone_is_named(home):
-    """As after the session ended that set it."""
-    run = as_nobody(home, '"$0" --user refresh --due',
-                    XDG_RUNTIME_DIR="/run/user/none")
-    assert run.returncode != 0
-    assert "XDG_RUNTIME_DIR names /run/user/none, which is not there" in \
-        " ".join(run.stderr.split())
-    assert "unset XDG_RUNTIME_DIR" in run.stderr
-
-
-def test_one_helper_serves_both_places_of_a_user(home):
-    """Started from cron, asked from a session with XDG_RUNTIME_DIR; and what
-    starts a second one there is told where the first is."""
-    session = home.parent / "session"
-    session.mkdir()
-    os.chown(session, 65534, 65534)
-    script = (f'"$0" --user refresh --due; XDG_RUNTIME_DIR={session} '
-              '"$0" --user version --json; '
-              f'XDG_RUNTIME_DIR={session} "$0" --user version --json')
-    run = as_nobody(home, script)
-    first, second = [json.loads(line) for line in run.stdout.splitlines()]
-    helper = os.pidfd_open(first["helper"]["pid"])
-    signal.pidfd_send_signal(helper, signal.SIGTERM)
-    assert select.select([helper], [], [], DEADLINE_S)[0]
-    os.close(helper)
-    assert first == second
-    assert list(session.iterdir()) == []
-
-
-def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(home):
-    path = paths.configured("system_socket")
-    if not path.startswith("/run/"):
-        pytest.skip("needs a socket below /run")
-    listen = ("import os, socket, sys; os.makedirs(os.path.dirname("
-              "sys.argv[1])); socket.socket(socket.AF_UNIX).bind("
-              "sys.argv[1]); os.chmod(sys.argv[1], 0o666)")
-    script = ('mount -t tmpfs -o mode=755 tmpfs /run && '
-              '"$1" -c "$2" "$3" && '
-              'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
-              '"$4/mailtoken" status')
-    run = at_home(home, ["unshare", "-m", "sh", "-c", script, "sh",
-                         sys.executable, listen, path, str(home.parent)])
-    if "mount:" in run.stderr:
-        pytest.skip("cannot mount here")
-    assert run.returncode == 75
-    assert "the system's helper does not answer" in run.stderr
-    assert "--user" in run.stderr
-    assert not list(home.iterdir())
 
 
 @pytest.mark.parametrize("args,said", [
