@@ -111,11 +111,8 @@ static enum fault read_some(struct import *import, int fd, const char *name,
 
 	while (n != 0 && out->n < out->max_bytes) {
 		p = buf_space(out, 4096, &room);
-		if (p == NULL) {
-			why_set(&import->why, 0, "%s",
-			    fault_text(buf_fault(out)));
+		if (p == NULL)
 			return buf_fault(out);
-		}
 		n = read(fd, p, room);
 		if (n < 0 && errno != EINTR) {
 			why_set(&import->why, errno, "cannot read %s", name);
@@ -156,7 +153,7 @@ static enum fault show_imported(struct talk *talk)
 {
 	talk_warn(talk, "");
 	if (!talk_json(talk))
-		screen_line(&screen_out, "%.*s is imported (provider %.*s)",
+		screen_print("%.*s is imported (provider %.*s)\n",
 		    SPAN(attr_get(&talk->list, ATTR_ACCOUNT)),
 		    SPAN(attr_get(&talk->list, ATTR_PROVIDER)));
 	return FAULT_NONE;
@@ -325,6 +322,7 @@ enum outcome import_run(struct command *command)
 		.command = command,
 		.data = BUF_INIT(FOREIGN_MAX_BYTES),
 		.defaults = BUF_INIT(FOREIGN_MAX_BYTES / 2),
+		.why = { .err = 0 },
 	};
 	enum fault fault;
 
@@ -347,6 +345,6 @@ enum outcome import_run(struct command *command)
 	buf_drop(&import.defaults);
 	if (fault == FAULT_NONE)
 		return import.outcome;
-	screen_say("%s", import.why.text);
+	screen_say("%s", why_text(&import.why, fault));
 	return fault == FAULT_NOMEM ? OUTCOME_LATER : OUTCOME_NO;
 }

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "cli/screen.h"
+
 static const struct {
 	const char *name;
 	enum kind {
@@ -44,14 +46,14 @@ static enum kind kind_of(struct span name)
 }
 
 /* string = %x22 *char %x22; char = unescaped / %x5C ... */
-void json_string(struct buf *out, struct span text)
+void json_string(struct span text)
 {
 	const unsigned char *p = (const unsigned char *)text.p;
 	char escape[8];
 	unsigned code;
 	size_t i, n;
 
-	buf_add_lit(out, "\"");
+	screen_add("\"");
 	for (i = 0; i<text.n; i += n> 0 ? n : 1) {
 		n = attr_utf8_bytes(p + i, text.n - i);
 		code = n == 0 ? 0xfffd : p[i];
@@ -59,22 +61,22 @@ void json_string(struct buf *out, struct span text)
 			code = p[i] == 0xc2 ? p[i + 1] : 0xffff;
 		if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
 			(void)snprintf(escape, sizeof(escape), "\\u%04x", code);
-			buf_add_str(out, escape);
+			screen_add(escape);
 			continue;
 		}
 		if (code == '"' || code == '\\')
-			buf_add_lit(out, "\\");
-		buf_add(out, (struct span){ text.p + i, n });
+			screen_add("\\");
+		buf_add(&screen_out, (struct span){ text.p + i, n });
 	}
-	buf_add_lit(out, "\"");
+	screen_add("\"");
 }
 
-static void add_words(struct buf *out, struct span text)
+static void add_words(struct span text)
 {
 	const char *between = "";
 	size_t n;
 
-	buf_add_lit(out, "[");
+	screen_add("[");
 	for (; text.n > 0; text.p += n, text.n -= n) {
 		for (n = 0; n < text.n && text.p[n] != ' ';)
 			n++;
@@ -82,11 +84,11 @@ static void add_words(struct buf *out, struct span text)
 			n = 1;
 			continue;
 		}
-		buf_add_str(out, between);
-		json_string(out, (struct span){ text.p, n });
+		screen_add(between);
+		json_string((struct span){ text.p, n });
 		between = ", ";
 	}
-	buf_add_lit(out, "]");
+	screen_add("]");
 }
 
 /* The next attribute from i on that is called as this one; n without any. */
@@ -99,20 +101,20 @@ static size_t next_of(const struct attrs *attrs, struct span name, size_t i)
 	return i;
 }
 
-static void add_list(struct buf *out, const struct attrs *attrs, size_t i)
+static void add_list(const struct attrs *attrs, size_t i)
 {
 	struct span name = attrs->at[i].name;
 	const char *between = "[";
 
 	for (; i < attrs->n; i = next_of(attrs, name, i + 1)) {
-		buf_add_str(out, between);
-		json_string(out, attrs->at[i].value);
+		screen_add(between);
+		json_string(attrs->at[i].value);
 		between = ", ";
 	}
-	buf_add_lit(out, "]");
+	screen_add("]");
 }
 
-static void add_value(struct buf *out, const struct attrs *attrs, size_t i)
+static void add_value(const struct attrs *attrs, size_t i)
 {
 	struct span value = attrs->at[i].value;
 	enum kind kind = kind_of(attrs->at[i].name);
@@ -120,19 +122,19 @@ static void add_value(struct buf *out, const struct attrs *attrs, size_t i)
 	int64_t number;
 
 	if (kind == LIST)
-		add_list(out, attrs, i);
+		add_list(attrs, i);
 	else if (kind == WORDS)
-		add_words(out, value);
+		add_words(value);
 	else if (kind == YES_NO && (yes || span_is(value, "no")))
-		buf_add_str(out, yes ? "true" : "false");
+		screen_add(yes ? "true" : "false");
 	else if (kind == NUMBER &&
 	    attr_number(value, INT64_MIN, INT64_MAX, &number) == FAULT_NONE)
-		buf_add_int(out, number);
+		buf_add_int(&screen_out, number);
 	else
-		json_string(out, value);
+		json_string(value);
 }
 
-void json_object(struct buf *out, const struct attrs *attrs)
+void json_object(const struct attrs *attrs)
 {
 	const char *between = "{";
 	size_t i;
@@ -140,11 +142,11 @@ void json_object(struct buf *out, const struct attrs *attrs)
 	for (i = 1; i < attrs->n; i++) {
 		if (next_of(attrs, attrs->at[i].name, 1) < i)
 			continue;
-		buf_add_str(out, between);
-		json_string(out, attrs->at[i].name);
-		buf_add_lit(out, ": ");
-		add_value(out, attrs, i);
+		screen_add(between);
+		json_string(attrs->at[i].name);
+		screen_add(": ");
+		add_value(attrs, i);
 		between = ", ";
 	}
-	buf_add_str(out, between[0] == '{' ? "{}" : "}");
+	screen_add(between[0] == '{' ? "{}" : "}");
 }

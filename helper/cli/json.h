@@ -12,10 +12,10 @@
 
 #include "wire/attr.h"
 
-/* json_string - append text as a string, with its quotes. */
-void json_string(struct buf *out, struct span text);
+/* json_string - add text to screen_out as a string, with its quotes. */
+void json_string(struct span text);
 
-/* json_object - append a list, without its first attribute, on one line. */
-void json_object(struct buf *out, const struct attrs *attrs);
+/* json_object - add a list, without its first attribute, on one line. */
+void json_object(const struct attrs *attrs);
 
 #endif

@@ -32,9 +32,9 @@ static enum fault show_plain(struct talk *talk)
 	if (talk_json(talk))
 		return screen_flush(&talk->why);
 	if (!attr_has(list, ATTR_EVENT))
-		buf_add_lit(&screen_out, ATTR_EVENT "=" EVENT_DONE "\n");
+		screen_add(ATTR_EVENT "=" EVENT_DONE "\n");
 	for (i = 1; i < list->n; i++)
-		screen_line(&screen_out, "%.*s=%.*s", SPAN(list->at[i].name),
+		screen_print("%.*s=%.*s\n", SPAN(list->at[i].name),
 		    SPAN(list->at[i].value));
 	return screen_flush(&talk->why);
 }
@@ -139,7 +139,7 @@ static enum fault take_event(struct login *login)
 		signin_clear(&login->signin);
 		/* With which provider and how, and why so. */
 		if (attr_has(event, ATTR_TEXT))
-			screen_line(&screen_out, "Signing in with %.*s.",
+			screen_print("Signing in with %.*s.\n",
 			    SPAN(attr_get(event, ATTR_TEXT)));
 		signin_show(&login->signin, talk->account, event);
 	} else if (attr_is(event, ATTR_EVENT, EVENT_WAITING)) {
@@ -212,18 +212,18 @@ static void show_done(const struct talk *talk)
 	struct buf *out = &screen_out;
 
 	if (attr_has(done, ATTR_TEXT)) /* nobody had to sign in */
-		screen_line(out, "%.*s.", SPAN(attr_get(done, ATTR_TEXT)));
+		screen_print("%.*s.\n", SPAN(attr_get(done, ATTR_TEXT)));
 	else
-		screen_line(out, "%s is signed in (provider %.*s).",
+		screen_print("%s is signed in (provider %.*s).\n",
 		    talk->account, SPAN(attr_get(done, ATTR_PROVIDER)));
 	if (identity.n > 0 && !is_among(talk->account, identity))
-		screen_line(out, "It was %.*s who signed in for it.",
+		screen_print("It was %.*s who signed in for it.\n",
 		    SPAN(identity));
 	if (servers.n > 0)
-		screen_line(out, "Tokens for %.*s are kept fresh from now on.",
+		screen_print("Tokens for %.*s are kept fresh from now on.\n",
 		    SPAN(servers));
 	else
-		screen_line(out, "Its tokens are kept fresh from now on.");
+		screen_print("Its tokens are kept fresh from now on.\n");
 	talk_whose(talk);
 }
 

@@ -70,7 +70,7 @@ static enum outcome usage_of(const struct verb *verb)
 	size_t i;
 
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		buf_add_str(&screen_out, parts[i]);
+		screen_add(parts[i]);
 	return OUTCOME_DONE;
 }
 
@@ -78,13 +78,12 @@ static enum outcome usage(void)
 {
 	size_t i;
 
-	buf_add_lit(&screen_out,
+	screen_add(
 	    "usage: mailtoken [--system | --user | --socket PATH] [--json] "
 	    "VERB ...\n\n");
 	for (i = 0; i < VERBS; i++)
-		screen_line(&screen_out, "  %-11s%s", verbs[i].name,
-		    verbs[i].purpose);
-	buf_add_lit(&screen_out,
+		screen_print("  %-11s%s\n", verbs[i].name, verbs[i].purpose);
+	screen_add(
 	    "\n\"mailtoken help VERB\" shows its arguments; mailtoken(1) has "
 	    "the rest.\n");
 	return OUTCOME_DONE;
@@ -141,7 +140,7 @@ static enum outcome run(struct command *command)
 	size_t i;
 
 	if (command->verb == NULL && command->version != NULL) {
-		buf_add_lit(&screen_out, "mailtoken " MAILTOKEN_VERSION "\n");
+		screen_add("mailtoken " MAILTOKEN_VERSION "\n");
 		return OUTCOME_DONE;
 	}
 	if (command->verb == NULL)
@@ -184,7 +183,8 @@ int main(int argc, char **argv)
 {
 	struct command command;
 	enum outcome outcome;
-	struct why why;
+	enum fault fault;
+	struct why why = { .err = 0 };
 
 	if (argc < 1 || !fill_descriptors())
 		return OUTCOME_NO;
@@ -192,8 +192,9 @@ int main(int argc, char **argv)
 	if (command_parse(&command, argc, argv, &why) != FAULT_NONE)
 		return (int)command_usage(&command, why.text);
 	outcome = run(&command);
-	if (screen_flush(&why) == FAULT_NONE)
+	fault = screen_flush(&why);
+	if (fault == FAULT_NONE)
 		return (int)outcome;
-	screen_say("%s", why.text);
+	screen_say("%s", why_text(&why, fault));
 	return OUTCOME_NO;
 }

@@ -23,11 +23,11 @@ static const struct builtin {
 
 static void add_json(const struct builtin *builtin)
 {
-	buf_add_lit(&screen_out, "{\"name\": ");
-	json_string(&screen_out, span_of(builtin->name));
-	buf_add_lit(&screen_out, ", \"title\": ");
-	json_string(&screen_out, span_of(builtin->title));
-	buf_add_lit(&screen_out, "}");
+	screen_add("{\"name\": ");
+	json_string(span_of(builtin->name));
+	screen_add(", \"title\": ");
+	json_string(span_of(builtin->title));
+	screen_add("}");
 }
 
 static void list_all(bool json)
@@ -36,30 +36,29 @@ static void list_all(bool json)
 
 	for (i = 0; i < BUILTINS; i++) {
 		if (json) {
-			buf_add_str(&screen_out, i > 0 ? ",\n " : "[");
+			screen_add(i > 0 ? ",\n " : "[");
 			add_json(&builtins[i]);
 			continue;
 		}
-		screen_cut(&screen_out, span_of(builtins[i].name),
-		    NAME_COLUMNS);
-		screen_line(&screen_out, "%s", builtins[i].title);
+		screen_cut(span_of(builtins[i].name), NAME_COLUMNS);
+		screen_print("%s\n", builtins[i].title);
 	}
-	buf_add_str(&screen_out, json ? "]\n" : "");
+	screen_add(json ? "]\n" : "");
 }
 
 static void show_one(const struct builtin *builtin, bool json)
 {
 	if (json) {
 		add_json(builtin);
-		buf_add_lit(&screen_out, "\n");
+		screen_add("\n");
 		return;
 	}
-	screen_line(&screen_out, "# %s", builtin->title);
-	screen_line(&screen_out, "provider %s", builtin->name);
-	screen_line(&screen_out, "    preset %s", builtin->name);
-	buf_add_lit(&screen_out,
+	screen_print("# %s\n", builtin->title);
+	screen_print("provider %s\n", builtin->name);
+	screen_print("    preset %s\n", builtin->name);
+	screen_add(
 	    "    #client_id ID   (of the application that you registered)\n");
-	buf_add_str(&screen_out, builtin->keywords);
+	screen_add(builtin->keywords);
 }
 
 static enum outcome refuse(const char *name)

@@ -18,28 +18,26 @@ static int is_light(const QRcode *code, int x, int y)
 	    (code->data[y * code->width + x] & 1) == 0;
 }
 
-bool qr_draw(const char *link, size_t rows, struct buf *out)
+void qr_draw(const char *link, size_t rows)
 {
 	/* U+2580 upper half, U+2584 lower half, U+2588 full block */
 	static const char *const blocks[] = { " ", "\342\226\204",
 		"\342\226\200", "\342\226\210" };
 	QRcode *code = QRcode_encodeString8bit(link, 0, QR_ECLEVEL_L);
-	size_t wide;
-	bool fits;
-	int x, y;
+	int x, y, end = code != NULL ? code->width + MARGIN : 0;
 
-	if (code == NULL)
-		return false;
-	wide = (size_t)(code->width + 2 * MARGIN);
-	fits = wide <= screen.columns && (wide + 1) / 2 <= rows;
-	for (y = -MARGIN; fits && y < code->width + MARGIN; y += 2) {
-		buf_add_str(out, screen.colours ? "\033[97;40m" : "");
-		for (x = -MARGIN; x < code->width + MARGIN; x++)
-			buf_add_str(out,
-			    blocks[2 * is_light(code, x, y) +
-				is_light(code, x, y + 1)]);
-		buf_add_str(out, screen.colours ? "\033[0m\n" : "\n");
+	if (code == NULL || (size_t)(end + MARGIN) > screen.columns ||
+	    1 + (size_t)(end + MARGIN + 1) / 2 > rows) {
+		QRcode_free(code);
+		return;
+	}
+	screen_add("The link as a picture, for a telephone:\n");
+	for (y = -MARGIN; y < end; y += 2) {
+		screen_add(screen.colours ? "\033[97;40m" : "");
+		for (x = -MARGIN; x < end; x++)
+			screen_add(blocks[2 * is_light(code, x, y) +
+			    is_light(code, x, y + 1)]);
+		screen_add(screen.colours ? "\033[0m\n" : "\n");
 	}
 	QRcode_free(code);
-	return fits;
 }

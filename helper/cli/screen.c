@@ -111,43 +111,49 @@ size_t screen_width(struct span text)
 	return columns;
 }
 
-void screen_cut(struct buf *out, struct span text, size_t columns)
+void screen_cut(struct span text, size_t columns)
 {
 	size_t at;
 
 	if (fitting(text, columns, &at) == text.n) {
-		screen_plain(out, text);
+		screen_plain(&screen_out, text);
 	} else {
 		text.n = fitting(text, columns - 3, &at);
-		screen_plain(out, text);
-		buf_add_lit(out, "...");
+		screen_plain(&screen_out, text);
+		screen_add("...");
 		at += 3;
 	}
 	for (; at < columns; at++)
-		buf_add_lit(out, " ");
+		screen_add(" ");
 }
 
 PRINTF_LIKE(2, 0)
-static void add_line(struct buf *out, const char *format, va_list args)
+static void add_text(struct buf *out, const char *format, va_list args)
 {
-	char *line;
-	int n = vasprintf(&line, format, args);
+	bool line = strlen(format) > 0 && format[strlen(format) - 1] == '\n';
+	char *text;
+	int n = vasprintf(&text, format, args);
 
 	if (n < 0) {
 		out->fault = FAULT_NOMEM;
 		return;
 	}
-	screen_plain(out, (struct span){ line, (size_t)n });
-	buf_add_lit(out, "\n");
-	free(line);
+	screen_plain(out, (struct span){ text, (size_t)n - line });
+	buf_add_str(out, line ? "\n" : "");
+	free(text);
 }
 
-void screen_line(struct buf *out, const char *format, ...)
+void screen_add(const char *text)
+{
+	buf_add_str(&screen_out, text);
+}
+
+void screen_print(const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	add_line(out, format, args);
+	add_text(&screen_out, format, args);
 	va_end(args);
 }
 
@@ -205,8 +211,6 @@ enum fault screen_flush(struct why *why)
 
 	if (fault == FAULT_NONE)
 		fault = write_all(STDOUT_FILENO, buf_span(&screen_out), why);
-	else
-		why_set(why, 0, "%s", fault_text(fault));
 	buf_drop(&screen_out);
 	return fault;
 }
@@ -218,16 +222,16 @@ bool screen_confirm(const char *format, ...)
 	int first, c;
 
 	va_start(args, format);
-	add_line(&screen_out, format, args);
+	add_text(&screen_out, format, args);
 	va_end(args);
-	buf_add_lit(&screen_out, "[y/N] ");
+	screen_add("\n[y/N] ");
 	if (screen_flush(&why) != FAULT_NONE)
 		return false;
 	/* To its end: what is left would answer the next question. */
 	for (c = first = getchar(); c != '\n' && c != EOF;)
 		c = getchar();
 	if (first == EOF)
-		buf_add_lit(&screen_out, "\n");
+		screen_add("\n");
 	return first == 'y' || first == 'Y';
 }
 
@@ -238,8 +242,9 @@ void screen_say(const char *format, ...)
 
 	buf_add_lit(&line, "mailtoken: ");
 	va_start(args, format);
-	add_line(&line, format, args);
+	add_text(&line, format, args);
 	va_end(args);
+	buf_add_lit(&line, "\n");
 	/* Nobody could be told that stderr is gone. */
 	(void)!write_all(STDERR_FILENO, buf_span(&line), NULL);
 	buf_drop(&line);

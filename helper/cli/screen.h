@@ -42,12 +42,16 @@ void screen_plain(struct buf *out, struct span text);
 /* screen_width - how many columns it takes. */
 size_t screen_width(struct span text);
 
-/* screen_cut - append text, made harmless, "..." for what exceeds columns (at
- * least 4), filled up with blanks to columns. */
-void screen_cut(struct buf *out, struct span text, size_t columns);
+/* screen_add - add text that is harmless as it is. */
+void screen_add(const char *text);
 
-/* screen_line - append a formatted line, made harmless, and its end. */
-void screen_line(struct buf *out, const char *format, ...) PRINTF_LIKE(2, 3);
+/* screen_print - add formatted text to screen_out, made harmless but for a
+ * newline at the end of format. */
+void screen_print(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* screen_cut - add text to screen_out, made harmless, "..." for what exceeds
+ * columns (at least 4), filled up with blanks to columns. */
+void screen_cut(struct span text, size_t columns);
 
 /* screen_left - "42 min" or the like; "0 s" for less than 1. */
 struct screen_left {
@@ -64,14 +68,10 @@ bool screen_confirm(const char *format, ...) PRINTF_LIKE(1, 2);
 void screen_say(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /*
- * qr_draw - append a picture of link, for a telephone, in block characters
- * of Unicode
- *
- * rows  in: how high it may be; screen.columns is how wide
- *
- * Gives whether it did: not when it would be too large, never without
- * libqrencode.
+ * qr_draw - add a picture of link, for a telephone, in block characters of
+ * Unicode, and its title, where they fit into rows and screen.columns; never
+ * without libqrencode
  */
-bool qr_draw(const char *link, size_t rows, struct buf *out);
+void qr_draw(const char *link, size_t rows);
 
 #endif

@@ -13,11 +13,10 @@
 #include "cli/screen.h"
 #include "wire/peerio.h"
 
-#define SCREEN_MAX_BYTES 65536
-#define LIFE_MAX_S	 86400
-#define ROWS_PROMPT	 3   /* in place of the time left */
-#define QUIET_MS	 300 /* after a line, before it is whole */
-#define WAIT_MAX_MS	 60000
+#define LIFE_MAX_S  86400
+#define ROWS_PROMPT 3	/* in place of the time left */
+#define QUIET_MS    300 /* after a line, before it is whole */
+#define WAIT_MAX_MS 60000
 
 /* The screen is decoration: a write that fails does not end the sign-in. */
 static void show_now(void)
@@ -27,28 +26,17 @@ static void show_now(void)
 	(void)!screen_flush(&why);
 }
 
-static void add_shown(struct buf *out, struct span text)
+static void add_shown(struct span text)
 {
-	buf_add_lit(out, "    ");
-	buf_add_str(out, screen.colours ? "\033[1m" : "");
-	screen_plain(out, text);
-	buf_add_str(out, screen.colours ? "\033[0m\n" : "\n");
+	screen_add(screen.colours ? "    \033[1m" : "    ");
+	screen_plain(&screen_out, text);
+	screen_add(screen.colours ? "\033[0m\n" : "\n");
 }
 
-/* How many rows of the terminal whole lines take. */
-static size_t rows_of(struct span lines)
+/* How many rows a text takes with n characters around it. */
+static size_t rows_of(struct span text, size_t n)
 {
-	const char *end;
-	size_t rows = 0;
-
-	while ((end = memchr(lines.p, '\n', lines.n)) != NULL) {
-		size_t n = (size_t)(end - lines.p);
-
-		rows += 1 +
-		    screen_width((struct span){ lines.p, n }) / screen.columns;
-		lines = (struct span){ end + 1, lines.n - n - 1 };
-	}
-	return rows;
+	return 1 + (screen_width(text) + n) / screen.columns;
 }
 
 bool signin_link(const struct attrs *event, char link[SIGNIN_LINK_BYTES])
@@ -66,20 +54,13 @@ bool signin_link(const struct attrs *event, char link[SIGNIN_LINK_BYTES])
 	return true;
 }
 
-/* With its title, where taken rows leave room. */
-static void add_picture(const struct attrs *event, size_t taken)
+/* A picture of the link, where what stands below it leaves room. */
+static void add_picture(const struct attrs *event, size_t below)
 {
-	struct buf picture = BUF_INIT(SCREEN_MAX_BYTES);
 	char link[SIGNIN_LINK_BYTES];
 
-	if (screen.pictures && ++taken < screen.rows &&
-	    signin_link(event, link) &&
-	    qr_draw(link, screen.rows - taken, &picture)) {
-		buf_add_lit(&screen_out,
-		    "The link as a picture, for a telephone:\n");
-		buf_add(&screen_out, buf_span(&picture));
-	}
-	buf_drop(&picture);
+	if (screen.pictures && below < screen.rows && signin_link(event, link))
+		qr_draw(link, screen.rows - below);
 }
 
 /* Whether the browser comes back by itself. */
@@ -92,25 +73,27 @@ static bool is_here(struct span uri)
 void signin_show(struct signin *signin, const char *account,
     const struct attrs *event)
 {
-	bool code = attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE);
-	struct buf words = BUF_INIT(SCREEN_MAX_BYTES);
+	static const char fixed[] = "To sign in , open this :";
+	struct span code = attr_get(event, ATTR_USER_CODE);
+	struct span link = attr_get(event, ATTR_URL);
 	const char *what = "link in a browser on any device";
 
-	if (code)
+	if (code.n > 0) {
 		what = "page in a browser on any device";
-	else if (is_here(attr_get(event, ATTR_REDIRECT_URI)))
+		link = attr_get(event, ATTR_VERIFICATION_URI);
+	} else if (is_here(attr_get(event, ATTR_REDIRECT_URI))) {
 		what = "link in a browser on this computer";
-	screen_line(&words, "To sign in %s, open this %s:", account, what);
-	add_shown(&words,
-	    attr_get(event, code ? ATTR_VERIFICATION_URI : ATTR_URL));
-	if (code) {
-		buf_add_lit(&words, "and enter this code:\n");
-		add_shown(&words, attr_get(event, ATTR_USER_CODE));
 	}
 	add_picture(event,
-	    rows_of(buf_span(&words)) + (code ? 1 : ROWS_PROMPT));
-	buf_add(&screen_out, buf_span(&words));
-	buf_drop(&words);
+	    rows_of(span_of(account), sizeof(fixed) - 1 + strlen(what)) +
+		rows_of(link, 4) +
+		(code.n > 0 ? 2 + rows_of(code, 4) : ROWS_PROMPT));
+	screen_print("To sign in %s, open this %s:\n", account, what);
+	add_shown(link);
+	if (code.n > 0) {
+		screen_add("and enter this code:\n");
+		add_shown(code);
+	}
 	show_now();
 	signin->below = SIGNIN_TIME_LEFT;
 	signin->said_s = INT64_MAX;
@@ -139,13 +122,12 @@ int64_t signin_tick(struct signin *signin)
 	left_s = (left_ms + step_ms - 1) / step_ms * (step_ms / 1000);
 	/* The helper's clock and ours may differ by a moment: never go up. */
 	if (left_s < signin->said_s && screen.in_place) {
-		buf_add_lit(&screen_out, "\rWaiting for you; ");
-		buf_add_int(&screen_out, left_s / 60);
-		buf_add_str(&screen_out, left_s % 60 < 10 ? ":0" : ":");
-		buf_add_int(&screen_out, left_s % 60);
-		buf_add_lit(&screen_out, " left\033[K");
+		screen_add("\r");
+		screen_print("Waiting for you; %lld:%02lld left",
+		    (long long)left_s / 60, (long long)left_s % 60);
+		screen_add("\033[K");
 	} else if (left_s < signin->said_s) {
-		screen_line(&screen_out, "Waiting for you; %s left",
+		screen_print("Waiting for you; %s left\n",
 		    screen_left(left_s).text);
 	}
 	if (left_s < signin->said_s)
@@ -162,19 +144,18 @@ void signin_prompt(struct signin *signin, const struct attrs *event)
 	signin_clear(signin);
 	signin->below = SIGNIN_PROMPT;
 	if (text.n > 0)
-		screen_line(&screen_out, "%c%.*s.",
-		    toupper((unsigned char)text.p[0]), (int)text.n - 1,
-		    text.p + 1);
-	buf_add_lit(&screen_out, "Paste the address you ended at: ");
+		screen_print("%c%.*s.\n", toupper((unsigned char)text.p[0]),
+		    (int)text.n - 1, text.p + 1);
+	screen_add("Paste the address you ended at: ");
 	show_now();
 }
 
 void signin_clear(struct signin *signin)
 {
 	if (signin->below != SIGNIN_NOTHING && screen.in_place)
-		buf_add_lit(&screen_out, "\r\033[K");
+		screen_add("\r\033[K");
 	else if (signin->below == SIGNIN_PROMPT)
-		buf_add_lit(&screen_out, "\n");
+		screen_add("\n");
 	show_now();
 	signin->below = SIGNIN_NOTHING;
 }

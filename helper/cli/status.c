@@ -62,8 +62,8 @@ static enum fault add_account(struct talk *talk)
 
 	status->n++;
 	if (talk->command->json != NULL) {
-		buf_add_str(&screen_out, status->n == 1 ? "[" : ",\n ");
-		json_object(&screen_out, list);
+		screen_add(status->n == 1 ? "[" : ",\n ");
+		json_object(list);
 		return FAULT_NONE;
 	}
 	buf_add(cells, attr_get(list, ATTR_ACCOUNT));
@@ -102,17 +102,16 @@ static void print_rows(const struct row *rows, size_t n)
 	    FIRST_MIN_COLUMNS;
 	wide[0] = wide[0] > columns ? columns : wide[0];
 	for (r = 0; r < n; r++) {
-		screen_cut(&screen_out, span_of(rows[r].cells[0]), wide[0]);
-		buf_add_lit(&screen_out, "  ");
-		screen_cut(&screen_out, span_of(rows[r].cells[1]), wide[1]);
-		screen_line(&screen_out, "  %s", rows[r].cells[2]);
+		screen_cut(span_of(rows[r].cells[0]), wide[0]);
+		screen_add("  ");
+		screen_cut(span_of(rows[r].cells[1]), wide[1]);
+		screen_print("  %s\n", rows[r].cells[2]);
 		if (rows[r].cells[CELLS][0] != '\0')
-			screen_line(&screen_out, "    %s",
-			    rows[r].cells[CELLS]);
+			screen_print("    %s\n", rows[r].cells[CELLS]);
 	}
 }
 
-static enum fault print_table(struct status *status)
+static bool print_table(struct status *status)
 {
 	struct row *rows = calloc(status->n + 1, sizeof(*rows));
 	const char *at = status->cells.p;
@@ -120,7 +119,7 @@ static enum fault print_table(struct status *status)
 
 	if (rows == NULL || buf_fault(&status->cells) != FAULT_NONE) {
 		free(rows);
-		return FAULT_NOMEM;
+		return false;
 	}
 	rows[0] = (struct row){ { "ACCOUNT", "STATE", "EXPIRES IN", "" } };
 	for (r = 1; r <= status->n; r++)
@@ -131,29 +130,25 @@ static enum fault print_table(struct status *status)
 	qsort(rows + 1, status->n, sizeof(*rows), by_first_cell);
 	print_rows(rows, status->n + 1);
 	free(rows);
-	return FAULT_NONE;
+	return true;
 }
 
 static enum fault show_all(struct talk *talk)
 {
 	struct status *status = talk->ctx;
-	enum fault fault;
 
 	talk_warn(talk, "warning: ");
 	if (talk->command->json != NULL) {
-		buf_add_str(&screen_out, status->n == 0 ? "[]\n" : "]\n");
+		screen_add(status->n == 0 ? "[]\n" : "]\n");
 		return FAULT_NONE;
 	}
-	if (status->n == 0) {
+	if (status->n == 0)
 		screen_say("no account is signed in, or none that this user "
 			   "may see: run \"mailtoken login ACCOUNT\"");
-		return FAULT_NONE;
-	}
-	fault = print_table(status);
-	if (fault != FAULT_NONE)
-		why_set(&talk->why, 0, "%s", fault_text(fault));
+	else if (!print_table(status))
+		return FAULT_NOMEM;
 	talk_whose(talk);
-	return fault;
+	return FAULT_NONE;
 }
 
 enum outcome status_run(struct command *command)

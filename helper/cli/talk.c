@@ -98,12 +98,10 @@ static enum fault end_request(struct talk *talk)
 {
 	enum fault fault = attr_end(&talk->writer);
 
-	if (fault != FAULT_NONE)
-		why_set(&talk->why, 0, "%s",
-		    fault == FAULT_NOMEM ? fault_text(fault) :
-					   "a word of the command line is too "
-					   "long or has bytes that cannot be "
-					   "sent");
+	if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG)
+		why_set(&talk->why, 0,
+		    "a word of the command line is too long or has bytes that "
+		    "cannot be sent");
 	return fault;
 }
 
@@ -238,7 +236,7 @@ static enum outcome tell_fault(const struct talk *talk, enum fault fault)
 	else if (fault == FAULT_UNTRUSTED)
 		screen_say("%s; nothing was sent", why->text);
 	else
-		screen_say("%s", why->text);
+		screen_say("%s", why_text(why, fault));
 	return fault == FAULT_NO_HELPER && why->err == EACCES ?
 	    OUTCOME_DENIED :
 	    outcome_of(fault);
@@ -335,8 +333,8 @@ bool talk_json(const struct talk *talk)
 {
 	if (talk->command->json == NULL)
 		return false;
-	json_object(&screen_out, &talk->list);
-	buf_add_lit(&screen_out, "\n");
+	json_object(&talk->list);
+	screen_add("\n");
 	return true;
 }
 
@@ -346,8 +344,6 @@ static enum fault add_name(struct talk *talk)
 
 	buf_add(names, attr_get(&talk->list, ATTR_ACCOUNT));
 	buf_add(names, (struct span){ "", 1 });
-	if (buf_fault(names) != FAULT_NONE)
-		why_set(&talk->why, 0, "%s", fault_text(buf_fault(names)));
 	return buf_fault(names);
 }
 
@@ -375,12 +371,12 @@ void talk_whose(const struct talk *talk)
 		return;
 	if (talk->command->helper == COMMAND_OWN &&
 	    address_user_keyring(keyring) == FAULT_NONE)
-		screen_line(&screen_out,
+		screen_print(
 		    "(Your own keyring, %s; --system asks the system's "
-		    "helper.)",
+		    "helper.)\n",
 		    keyring);
 	else
-		screen_line(&screen_out,
-		    "(The system's keyring, %s; --user asks your own helper.)",
+		screen_print(
+		    "(The system's keyring, %s; --user asks your own helper.)\n",
 		    address_system_keyring());
 }

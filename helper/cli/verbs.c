@@ -17,7 +17,7 @@
 
 static const char unsaved[] =
     "; unsaved: the new grant is in memory only, because the keyring could "
-    "not be written: make that possible, and do not stop the helper before";
+    "not be written: make that possible, and do not stop the helper before\n";
 
 static enum fault show_token(struct talk *talk)
 {
@@ -31,7 +31,7 @@ static enum fault show_token(struct talk *talk)
 	if (talk_json(talk))
 		return FAULT_NONE;
 	buf_add(&screen_out, token);
-	buf_add_lit(&screen_out, "\n");
+	screen_add("\n");
 	return FAULT_NONE;
 }
 
@@ -81,20 +81,17 @@ static enum fault show_renewed(struct talk *talk)
 		text = span_of(fault_text(renewed));
 	if (talk_json(talk))
 		return FAULT_NONE;
-	screen_plain(&screen_out, account);
+	screen_print("%.*s: ", SPAN(account));
 	if (renewed != FAULT_NONE) {
-		screen_line(&screen_out, ": %.*s", SPAN(text));
+		screen_print("%.*s\n", SPAN(text));
 		return FAULT_NONE;
 	}
-	buf_add_lit(&screen_out, ": renewed");
+	screen_add("renewed");
 	if (attr_get_int(list, ATTR_EXPIRES, 1, INT64_MAX, &expires_s) ==
-	    FAULT_NONE) {
-		buf_add_lit(&screen_out, "; the token is good for ");
-		buf_add_str(&screen_out,
+	    FAULT_NONE)
+		screen_print("; the token is good for %s",
 		    screen_left(expires_s - screen_now_s()).text);
-	}
-	screen_line(&screen_out, "%s",
-	    attr_is(list, ATTR_UNSAVED, "yes") ? unsaved : "");
+	screen_add(attr_is(list, ATTR_UNSAVED, "yes") ? unsaved : "\n");
 	return FAULT_NONE;
 }
 
@@ -129,12 +126,11 @@ static enum fault show_forgotten(struct talk *talk)
 		done = talk->command->keep_local != NULL ?
 		    " is kept here." :
 		    " had nothing to delete.";
-	screen_line(&screen_out, "%s%s", talk->account, done);
+	screen_print("%s%s\n", talk->account, done);
 	if (*revoked)
-		screen_line(&screen_out, "The provider has ended the grant.");
+		screen_print("The provider has ended the grant.\n");
 	if (attr_has(list, ATTR_TEXT))
-		screen_line(&screen_out, "%.*s",
-		    SPAN(attr_get(list, ATTR_TEXT)));
+		screen_print("%.*s\n", SPAN(attr_get(list, ATTR_TEXT)));
 	if (talk->command->all == NULL)
 		talk_whose(talk);
 	return FAULT_NONE;
@@ -220,10 +216,10 @@ static enum fault show_reloaded(struct talk *talk)
 	for (i = 0; i < talk->list.n; i++)
 		for (j = 0; j < sizeof(shown) / sizeof(shown[0]); j++)
 			if (span_is(talk->list.at[i].name, shown[j][0]))
-				screen_line(&screen_out, "%s%.*s", shown[j][1],
+				screen_print("%s%.*s\n", shown[j][1],
 				    SPAN(talk->list.at[i].value));
 	if (screen_out.n == 0)
-		buf_add_lit(&screen_out, "nothing changed\n");
+		screen_add("nothing changed\n");
 	return FAULT_NONE;
 }
 
@@ -244,28 +240,24 @@ static void add_versions(bool json, const struct attrs *helper)
 	size_t i;
 
 	if (json) {
-		buf_add_lit(&screen_out, "{\"version\": ");
-		json_string(&screen_out, span_of(MAILTOKEN_VERSION));
+		screen_add("{\"version\": ");
+		json_string(span_of(MAILTOKEN_VERSION));
 		if (helper != NULL) {
-			buf_add_lit(&screen_out, ", \"helper\": ");
-			json_object(&screen_out, helper);
+			screen_add(", \"helper\": ");
+			json_object(helper);
 		}
-		buf_add_lit(&screen_out, "}\n");
+		screen_add("}\n");
 		return;
 	}
-	buf_add_lit(&screen_out, "mailtoken " MAILTOKEN_VERSION "\n");
+	screen_add("mailtoken " MAILTOKEN_VERSION "\n");
 	if (helper == NULL)
 		return;
-	buf_add_lit(&screen_out, "mailtokend ");
-	screen_plain(&screen_out, attr_get(helper, ATTR_VERSION));
+	screen_print("mailtokend %.*s", SPAN(attr_get(helper, ATTR_VERSION)));
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (attr_has(helper, parts[i])) {
-			buf_add_lit(&screen_out, ", ");
-			buf_add_str(&screen_out, parts[i]);
-			buf_add_lit(&screen_out, " ");
-			screen_plain(&screen_out, attr_get(helper, parts[i]));
-		}
-	buf_add_lit(&screen_out, "\n");
+		if (attr_has(helper, parts[i]))
+			screen_print(", %s %.*s", parts[i],
+			    SPAN(attr_get(helper, parts[i])));
+	screen_add("\n");
 }
 
 static enum fault show_versions(struct talk *talk)

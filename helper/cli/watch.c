@@ -35,11 +35,11 @@ static void add_pair(const struct attrs *list, const char *name, bool quoted)
 	for (i = 0; i < text.n && !quoted; i++)
 		quoted = strchr(" \"\\", text.p[i]) != NULL;
 	quoted = quoted || text.n == 0;
-	buf_add_str(&screen_out, name);
-	buf_add_str(&screen_out, quoted ? "=\"" : "=");
+	screen_add(name);
+	screen_add(quoted ? "=\"" : "=");
 	while (text.n > 0) {
 		if (text.p[0] == '"' || text.p[0] == '\\')
-			buf_add_lit(&screen_out, "\\");
+			screen_add("\\");
 		i = 1;
 		while (i < text.n && text.p[i] != '"' && text.p[i] != '\\')
 			i++;
@@ -47,7 +47,7 @@ static void add_pair(const struct attrs *list, const char *name, bool quoted)
 		text.p += i;
 		text.n -= i;
 	}
-	buf_add_str(&screen_out, quoted ? "\"" : "");
+	screen_add(quoted ? "\"" : "");
 }
 
 static bool export(const struct attrs *list)
@@ -105,13 +105,13 @@ static enum fault tell(struct talk *talk)
 		return FAULT_NONE;
 	if (!talk_json(talk)) {
 		add_pair(list, ATTR_ACCOUNT, false);
-		buf_add_lit(&screen_out, " ");
+		screen_add(" ");
 		add_pair(list, ATTR_STATE, false);
-		buf_add_lit(&screen_out, " ");
+		screen_add(" ");
 		if (attr_is(list, ATTR_UNSAVED, "yes"))
-			buf_add_lit(&screen_out, ATTR_UNSAVED "=yes ");
+			screen_add(ATTR_UNSAVED "=yes ");
 		add_pair(list, ATTR_TEXT, true);
-		buf_add_lit(&screen_out, "\n");
+		screen_add("\n");
 	}
 	fault = screen_flush(&talk->why);
 	if (fault == FAULT_NONE && talk->command->exec != NULL)
