@@ -24,19 +24,19 @@ struct login {
 };
 
 /* "event=done" stands before a list that only has a result. */
-static enum fault show_plain(struct talk *talk)
+static void show_plain(const struct talk *talk)
 {
 	const struct attrs *list = &talk->list;
 	size_t i;
 
-	if (talk_json(talk))
-		return screen_flush(&talk->why);
-	if (!attr_has(list, ATTR_EVENT))
-		screen_add(ATTR_EVENT "=" EVENT_DONE "\n");
-	for (i = 1; i < list->n; i++)
-		screen_print("%.*s=%.*s\n", SPAN(list->at[i].name),
-		    SPAN(list->at[i].value));
-	return screen_flush(&talk->why);
+	if (!talk_json(talk)) {
+		if (!attr_has(list, ATTR_EVENT))
+			screen_add(ATTR_EVENT "=" EVENT_DONE "\n");
+		for (i = 1; i < list->n; i++)
+			screen_print("%.*s=%.*s\n", SPAN(list->at[i].name),
+			    SPAN(list->at[i].value));
+	}
+	screen_flush();
 }
 
 /* Where a human can say no to what it leads to. */
@@ -75,7 +75,6 @@ static enum fault answer(struct login *login)
 	bool known = other || attr_is(event, ATTR_QUESTION, QUESTION_PROVIDER);
 	bool yes = false;
 
-	signin_unread(&login->signin);
 	signin_clear(&login->signin);
 	if (known && !login->plain && screen.keyboard)
 		yes = screen_confirm("%.*s", SPAN(attr_get(event, ATTR_TEXT)));
@@ -86,31 +85,6 @@ static enum fault answer(struct login *login)
 		screen_say("the helper asks what this version cannot answer");
 	login->declined = !yes;
 	return talk_answer(&login->talk, span_of(yes ? "yes" : "no"));
-}
-
-/* The browser may come back by itself meanwhile: nothing waits for this. */
-static void ask_for_address(struct login *login)
-{
-	const struct attrs *event = &login->talk.list;
-
-	signin_read(&login->signin);
-	if (screen.keyboard && login->plain)
-		screen_say("%.*s", SPAN(attr_get(event, ATTR_TEXT)));
-	else if (screen.keyboard)
-		signin_prompt(&login->signin, event);
-}
-
-static enum fault send_pasted(struct login *login)
-{
-	enum fault fault;
-
-	fault = talk_answer(&login->talk, buf_span(&login->signin.pasted));
-	if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG) {
-		why_set(&login->talk.why, 0, "what was pasted cannot be sent");
-		return FAULT_GRAMMAR;
-	}
-	signin_unread(&login->signin);
-	return fault;
 }
 
 static void open_link(const struct attrs *event)
@@ -128,12 +102,9 @@ static enum fault take_event(struct login *login)
 {
 	struct talk *talk = &login->talk;
 	const struct attrs *event = &talk->list;
-	enum fault fault;
 
 	if (login->plain) {
-		fault = show_plain(talk);
-		if (fault != FAULT_NONE)
-			return fault;
+		show_plain(talk);
 	} else if (attr_is(event, ATTR_EVENT, EVENT_SHOW_CODE) ||
 	    attr_is(event, ATTR_EVENT, EVENT_SHOW_URL)) {
 		signin_clear(&login->signin);
@@ -151,44 +122,51 @@ static enum fault take_event(struct login *login)
 		return FAULT_NONE;
 	if (!attr_is(event, ATTR_QUESTION, QUESTION_PASTE_URL))
 		return answer(login);
-	ask_for_address(login);
+	/* The browser may come back by itself: nothing waits for this. */
+	if (login->plain && screen.keyboard)
+		screen_say("%.*s", SPAN(attr_get(event, ATTR_TEXT)));
+	signin_ask(&login->signin,
+	    login->plain || !screen.keyboard ? NULL : event);
 	return FAULT_NONE;
 }
 
-/* The next list; FAULT_TIMEOUT when there is none yet. */
-static enum fault next(struct login *login)
+static enum fault send_pasted(struct login *login)
 {
-	struct talk *talk = &login->talk;
-	int64_t wake_ms = login->declined ? peerio_now_ms() + AFTER_NO_MAX_MS :
-					    signin_tick(&login->signin);
-	enum fault fault;
+	struct span pasted = buf_span(&login->signin.pasted);
+	enum fault fault = talk_answer(&login->talk, pasted);
 
-	if (!login->signin.reads)
-		return talk_next(talk, wake_ms);
-	/* First what has come already: it would not wake the wait. */
-	fault = talk_next(talk, peerio_now_ms());
-	if (fault != FAULT_TIMEOUT ||
-	    !signin_wait(&login->signin, talk->fd, wake_ms))
-		return fault;
-	fault = send_pasted(login);
-	return fault != FAULT_NONE ? fault : FAULT_TIMEOUT;
+	if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG)
+		why_set(&login->talk.why, 0, "what was pasted cannot be sent");
+	signin_clear(&login->signin);
+	return fault == FAULT_TOO_BIG ? FAULT_GRAMMAR : fault;
 }
 
 /* Until a list with a result has come. */
 static enum fault follow(struct login *login)
 {
-	enum fault fault;
+	struct signin *signin = &login->signin;
+	struct talk *talk = &login->talk;
+	enum fault fault = FAULT_NONE;
+	int64_t wake_ms;
 
-	for (;;) {
-		fault = next(login);
-		if (fault == FAULT_TIMEOUT && !login->declined)
-			continue;
-		if (fault != FAULT_NONE || talk_ends(&login->talk))
-			return fault;
-		fault = take_event(login);
-		if (fault != FAULT_NONE)
-			return fault;
+	while (fault == FAULT_NONE) {
+		wake_ms = login->declined ? peerio_now_ms() + AFTER_NO_MAX_MS :
+					    signin_tick(signin);
+		/* First what has come already: it would not wake the wait. */
+		fault = talk_next(talk,
+		    signin->reads ? peerio_now_ms() : wake_ms);
+		if (fault == FAULT_NONE) {
+			if (talk_ends(talk))
+				break;
+			fault = take_event(login);
+		} else if (fault == FAULT_TIMEOUT && !login->declined) {
+			fault = signin->reads &&
+				signin_wait(signin, talk->fd, wake_ms) ?
+			    send_pasted(login) :
+			    FAULT_NONE;
+		}
 	}
+	return fault;
 }
 
 static bool is_among(const char *account, struct span names)
@@ -232,7 +210,7 @@ static enum outcome finish(struct login *login, enum fault fault)
 	struct talk *talk = &login->talk;
 
 	if (fault == FAULT_NONE && login->plain)
-		fault = show_plain(talk);
+		show_plain(talk);
 	if (login->declined) {
 		if (fault == FAULT_NONE)
 			screen_say("%s was not signed in, and nothing was kept",
@@ -296,7 +274,6 @@ enum outcome login_run(struct command *command)
 		(void)sigaction(SIGINT, &action, NULL);
 		(void)sigaction(SIGTERM, &action, NULL);
 		fault = follow(&login);
-		signin_unread(&login.signin);
 		signin_clear(&login.signin);
 	}
 	return finish(&login, fault);

@@ -183,8 +183,7 @@ int main(int argc, char **argv)
 {
 	struct command command;
 	enum outcome outcome;
-	enum fault fault;
-	struct why why = { .err = 0 };
+	struct why why;
 
 	if (argc < 1 || !fill_descriptors())
 		return OUTCOME_NO;
@@ -192,9 +191,6 @@ int main(int argc, char **argv)
 	if (command_parse(&command, argc, argv, &why) != FAULT_NONE)
 		return (int)command_usage(&command, why.text);
 	outcome = run(&command);
-	fault = screen_flush(&why);
-	if (fault == FAULT_NONE)
-		return (int)outcome;
-	screen_say("%s", why_text(&why, fault));
-	return OUTCOME_NO;
+	screen_flush();
+	return (int)outcome;
 }

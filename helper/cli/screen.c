@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "wire/attr.h"
+#include "cli/command.h"
 
 #define ANSWER_MAX_BYTES ((size_t)1 << 30) /* a hundred thousand accounts */
 #define LINE_MAX_BYTES	 (4 * WIRE_LIST_MAX_BYTES)
@@ -185,7 +185,8 @@ int64_t screen_now_s(void)
 	return (int64_t)now.tv_sec;
 }
 
-static enum fault write_all(int fd, struct span bytes, struct why *why)
+/* 0, or the errno that says why not. */
+static int write_all(int fd, struct span bytes)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLOUT };
 	ssize_t n;
@@ -195,29 +196,33 @@ static enum fault write_all(int fd, struct span bytes, struct why *why)
 		if (n < 0 && errno == EAGAIN) {
 			(void)poll(&poller, 1, -1);
 		} else if (n < 0 && errno != EINTR) {
-			why_set(why, errno, "cannot write the answer");
-			return FAULT_IO;
+			return errno;
 		} else if (n > 0) {
 			bytes.p += n;
 			bytes.n -= (size_t)n;
 		}
 	}
-	return FAULT_NONE;
+	return 0;
 }
 
-enum fault screen_flush(struct why *why)
+void screen_flush(void)
 {
 	enum fault fault = buf_fault(&screen_out);
+	struct why why;
+	int err = fault == FAULT_NONE ?
+	    write_all(STDOUT_FILENO, buf_span(&screen_out)) :
+	    0;
 
-	if (fault == FAULT_NONE)
-		fault = write_all(STDOUT_FILENO, buf_span(&screen_out), why);
 	buf_drop(&screen_out);
-	return fault;
+	if (fault == FAULT_NONE && err == 0)
+		return;
+	why_set(&why, err, "cannot write the answer");
+	screen_say("%s", err != 0 ? why.text : fault_text(fault));
+	_exit(err != 0 ? OUTCOME_NO : outcome_of(fault));
 }
 
 bool screen_confirm(const char *format, ...)
 {
-	struct why why;
 	va_list args;
 	int first, c;
 
@@ -225,8 +230,7 @@ bool screen_confirm(const char *format, ...)
 	add_text(&screen_out, format, args);
 	va_end(args);
 	screen_add("\n[y/N] ");
-	if (screen_flush(&why) != FAULT_NONE)
-		return false;
+	screen_flush();
 	/* To its end: what is left would answer the next question. */
 	for (c = first = getchar(); c != '\n' && c != EOF;)
 		c = getchar();
@@ -246,6 +250,6 @@ void screen_say(const char *format, ...)
 	va_end(args);
 	buf_add_lit(&line, "\n");
 	/* Nobody could be told that stderr is gone. */
-	(void)!write_all(STDERR_FILENO, buf_span(&line), NULL);
+	(void)write_all(STDERR_FILENO, buf_span(&line));
 	buf_drop(&line);
 }

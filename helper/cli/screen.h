@@ -32,9 +32,11 @@ extern struct buf screen_out;
 /* screen_init - once, before all else: texts are UTF-8 in any locale. */
 void screen_init(void);
 
-/* screen_flush - write screen_out to stdout now, then wipe and empty it.
- * FAULT_IO; FAULT_NOMEM and others when it is at fault. */
-enum fault screen_flush(struct why *why) MUST_CHECK;
+/*
+ * screen_flush - write screen_out to stdout now, then wipe and empty it.
+ * Ends the program where that cannot be: nobody hears it any more.
+ */
+void screen_flush(void);
 
 /* screen_plain - append text, made harmless. */
 void screen_plain(struct buf *out, struct span text);

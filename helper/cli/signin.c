@@ -18,14 +18,6 @@
 #define QUIET_MS    300 /* after a line, before it is whole */
 #define WAIT_MAX_MS 60000
 
-/* The screen is decoration: a write that fails does not end the sign-in. */
-static void show_now(void)
-{
-	struct why why;
-
-	(void)!screen_flush(&why);
-}
-
 static void add_shown(struct span text)
 {
 	screen_add(screen.colours ? "    \033[1m" : "    ");
@@ -94,7 +86,7 @@ void signin_show(struct signin *signin, const char *account,
 		screen_add("and enter this code:\n");
 		add_shown(code);
 	}
-	show_now();
+	screen_flush();
 	signin->below = SIGNIN_TIME_LEFT;
 	signin->said_s = INT64_MAX;
 	signin_lapses(signin, event);
@@ -132,22 +124,27 @@ int64_t signin_tick(struct signin *signin)
 	}
 	if (left_s < signin->said_s)
 		signin->said_s = left_s;
-	show_now();
+	screen_flush();
 	return left_ms > 0 ? now_ms + (left_ms - 1) % step_ms + 1 :
 			     PEERIO_FOREVER;
 }
 
-void signin_prompt(struct signin *signin, const struct attrs *event)
+void signin_ask(struct signin *signin, const struct attrs *event)
 {
-	struct span text = attr_get(event, ATTR_TEXT);
+	struct span text;
 
 	signin_clear(signin);
-	signin->below = SIGNIN_PROMPT;
-	if (text.n > 0)
-		screen_print("%c%.*s.\n", toupper((unsigned char)text.p[0]),
-		    (int)text.n - 1, text.p + 1);
-	screen_add("Paste the address you ended at: ");
-	show_now();
+	signin->reads = true;
+	if (event != NULL) {
+		text = attr_get(event, ATTR_TEXT);
+		signin->below = SIGNIN_PROMPT;
+		if (text.n > 0)
+			screen_print("%c%.*s.\n",
+			    toupper((unsigned char)text.p[0]), (int)text.n - 1,
+			    text.p + 1);
+		screen_print("Paste the address you ended at: ");
+	}
+	screen_flush();
 }
 
 void signin_clear(struct signin *signin)
@@ -156,18 +153,8 @@ void signin_clear(struct signin *signin)
 		screen_add("\r\033[K");
 	else if (signin->below == SIGNIN_PROMPT)
 		screen_add("\n");
-	show_now();
+	screen_flush();
 	signin->below = SIGNIN_NOTHING;
-}
-
-void signin_read(struct signin *signin)
-{
-	signin_unread(signin);
-	signin->reads = true;
-}
-
-void signin_unread(struct signin *signin)
-{
 	signin->reads = false;
 	signin->line = false;
 	buf_drop(&signin->pasted);

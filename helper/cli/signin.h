@@ -17,7 +17,7 @@
 #define SIGNIN_PASTE_BYTES 16384
 
 struct signin {
-	enum signin_below {
+	enum {
 		SIGNIN_NOTHING,
 		SIGNIN_TIME_LEFT,
 		SIGNIN_PROMPT
@@ -57,16 +57,13 @@ void signin_lapses(struct signin *signin, const struct attrs *event);
 /* signin_tick - bring the time left up to date; when that is due again. */
 int64_t signin_tick(struct signin *signin);
 
-/* signin_prompt - the words of an ask event for an address, and a prompt. */
-void signin_prompt(struct signin *signin, const struct attrs *event);
+/* signin_ask - begin to read an address, with the words of an ask event and a
+ * prompt if event is not NULL. */
+void signin_ask(struct signin *signin, const struct attrs *event);
 
-/* signin_clear - take what is below the link off the screen. */
+/* signin_clear - take what is below the link off the screen, read no address
+ * any more, and wipe. */
 void signin_clear(struct signin *signin);
-
-/* signin_read - begin to read an address; signin_unread - no more, and wipe.
- * Any number of times. */
-void signin_read(struct signin *signin);
-void signin_unread(struct signin *signin);
 
 /*
  * signin_wait - until fd can be read, an address was pasted, or wake_ms

@@ -302,21 +302,23 @@ static enum fault take_all(struct talk *talk, talk_fn *each, talk_fn *last)
 		if (talk_ends(talk) || each == NULL)
 			break;
 		fault = each(talk);
-		if (fault == FAULT_NONE && talk->at_once)
-			fault = screen_flush(&talk->why);
 		if (fault != FAULT_NONE)
 			return fault;
+		if (talk->at_once)
+			screen_flush();
 	}
 	if (talk_result(talk) == FAULT_GARBLED) {
 		why_set(&talk->why, 0,
 		    "the helper's answer has no known result");
 		return FAULT_GARBLED;
 	}
-	if (talk_result(talk) != FAULT_NONE)
-		return FAULT_NONE;
-	if (last != NULL)
-		fault = last(talk);
-	return fault != FAULT_NONE ? fault : screen_flush(&talk->why);
+	if (talk_result(talk) == FAULT_NONE) {
+		if (last != NULL)
+			fault = last(talk);
+		if (fault == FAULT_NONE)
+			screen_flush();
+	}
+	return fault;
 }
 
 enum outcome talk_run(struct talk *talk, talk_fn *each, talk_fn *last)

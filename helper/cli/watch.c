@@ -96,13 +96,12 @@ static void run_command(const char *exec, const struct attrs *list)
 		    WTERMSIG(status));
 }
 
-static enum fault tell(struct talk *talk)
+static void tell(const struct talk *talk)
 {
 	const struct attrs *list = &talk->list;
-	enum fault fault;
 
 	if (!attr_has(list, ATTR_ACCOUNT))
-		return FAULT_NONE;
+		return;
 	if (!talk_json(talk)) {
 		add_pair(list, ATTR_ACCOUNT, false);
 		screen_add(" ");
@@ -113,10 +112,9 @@ static enum fault tell(struct talk *talk)
 		add_pair(list, ATTR_TEXT, true);
 		screen_add("\n");
 	}
-	fault = screen_flush(&talk->why);
-	if (fault == FAULT_NONE && talk->command->exec != NULL)
+	screen_flush();
+	if (talk->command->exec != NULL)
 		run_command(talk->command->exec, list);
-	return fault;
 }
 
 /* A helper that hangs up inside of a list has died, or let go of us: a
@@ -137,21 +135,21 @@ static enum fault hear(const struct watch *watch, struct talk *talk,
 static enum fault tell_all(struct watch *watch)
 {
 	struct talk talk;
-	enum fault fault = FAULT_NONE, heard;
+	enum fault fault;
 
 	talk_begin(&talk, watch->talk.command, VERB_STATUS, NULL);
 	talk.as_it_is = true;
-	heard = talk_open(&talk);
-	while (heard == FAULT_NONE && fault == FAULT_NONE) {
-		heard = hear(watch, &talk, peerio_now_ms() + STEP_MAX_MS);
-		if (heard != FAULT_NONE || talk_ends(&talk))
+	fault = talk_open(&talk);
+	while (fault == FAULT_NONE) {
+		fault = hear(watch, &talk, peerio_now_ms() + STEP_MAX_MS);
+		if (fault != FAULT_NONE || talk_ends(&talk))
 			break;
-		fault = tell(&talk);
+		tell(&talk);
 	}
 	/* What is refused or breaks off has not told all: it is made again. */
-	if (fault == FAULT_NONE &&
-	    (heard != FAULT_NONE || talk_result(&talk) != FAULT_NONE))
-		fault = heard == FAULT_GARBLED ? heard : FAULT_NO_HELPER;
+	if (fault != FAULT_GARBLED &&
+	    (fault != FAULT_NONE || talk_result(&talk) != FAULT_NONE))
+		fault = FAULT_NO_HELPER;
 	watch->talk.why = talk.why;
 	talk_close(&talk);
 	return fault;
@@ -166,14 +164,14 @@ static enum fault follow(struct watch *watch)
 	while ((fault = hear(watch, talk, PEERIO_FOREVER)) == FAULT_NONE &&
 	    !talk_ends(talk)) {
 		if (!attr_is(&talk->list, ATTR_EVENT, EVENT_WATCHING)) {
-			fault = tell(talk);
-		} else {
-			if (watch->away)
-				screen_say("the helper is back");
-			watch->away = false;
-			watch->began = true;
-			fault = tell_all(watch);
+			tell(talk);
+			continue;
 		}
+		if (watch->away)
+			screen_say("the helper is back");
+		watch->away = false;
+		watch->began = true;
+		fault = tell_all(watch);
 		if (fault != FAULT_NONE)
 			return fault;
 	}
@@ -210,9 +208,8 @@ static enum fault reopen(struct watch *watch, struct command *command)
 enum outcome watch_run(struct command *command)
 {
 	struct watch watch = { .began = false };
-	enum fault fault;
+	enum fault fault = open_watch(&watch, command);
 
-	fault = open_watch(&watch, command);
 	while (fault == FAULT_NONE) {
 		fault = follow(&watch);
 		if (fault != FAULT_NO_HELPER || !watch.began)
