@@ -3,46 +3,30 @@
  *
  * The JSON writer.
  */
-#include "cli/json.h"
-
 #include <stdio.h>
 
 #include "cli/screen.h"
 
-static const struct {
-	const char *name;
-	enum kind {
-		STRING,
-		NUMBER,
-		YES_NO,
-		WORDS,
-		LIST
-	} kind;
-} kinds[] = {
-	{ ATTR_EXPIRES, NUMBER },
-	{ ATTR_EXPIRES_IN, NUMBER },
-	{ ATTR_REFRESHED, NUMBER },
-	{ ATTR_GRANT_EXPIRES, NUMBER },
-	{ ATTR_NEXT_TRY, NUMBER },
-	{ ATTR_RETRY_AFTER, NUMBER },
-	{ ATTR_PID, NUMBER },
-	{ ATTR_PROTOCOL, NUMBER },
-	{ ATTR_UNSAVED, YES_NO },
-	{ ATTR_DELETED, YES_NO },
-	{ ATTR_SERVERS, WORDS },
-	{ ATTR_CHANGED, LIST },
-	{ ATTR_NEEDS_RESTART, LIST },
-	{ ATTR_WARNING, LIST },
-};
+/* The names that are not strings, with blanks around them. */
+static const char numbers[] = " " ATTR_EXPIRES " " ATTR_EXPIRES_IN
+			      " " ATTR_REFRESHED " " ATTR_GRANT_EXPIRES
+			      " " ATTR_NEXT_TRY " " ATTR_RETRY_AFTER
+			      " " ATTR_PID " " ATTR_PROTOCOL " ";
+static const char booleans[] = " " ATTR_UNSAVED " " ATTR_DELETED " ";
+static const char words[] = " " ATTR_SERVERS " ";
+static const char lists[] = " " ATTR_CHANGED " " ATTR_NEEDS_RESTART
+			    " " ATTR_WARNING " ";
 
-static enum kind kind_of(struct span name)
+static bool is_in(const char *names, struct span name)
 {
-	size_t i;
+	const char *at = names;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (span_is(name, kinds[i].name))
-			return kinds[i].kind;
-	return STRING;
+	while ((at = memmem(at, strlen(at), name.p, name.n)) != NULL) {
+		if (at[-1] == ' ' && at[name.n] == ' ')
+			return true;
+		at++;
+	}
+	return false;
 }
 
 /* string = %x22 *char %x22; char = unescaped / %x5C ... */
@@ -116,18 +100,17 @@ static void add_list(const struct attrs *attrs, size_t i)
 
 static void add_value(const struct attrs *attrs, size_t i)
 {
-	struct span value = attrs->at[i].value;
-	enum kind kind = kind_of(attrs->at[i].name);
+	struct span name = attrs->at[i].name, value = attrs->at[i].value;
 	bool yes = span_is(value, "yes");
 	int64_t number;
 
-	if (kind == LIST)
+	if (is_in(lists, name))
 		add_list(attrs, i);
-	else if (kind == WORDS)
+	else if (is_in(words, name))
 		add_words(value);
-	else if (kind == YES_NO && (yes || span_is(value, "no")))
+	else if (is_in(booleans, name) && (yes || span_is(value, "no")))
 		screen_add(yes ? "true" : "false");
-	else if (kind == NUMBER &&
+	else if (is_in(numbers, name) &&
 	    attr_number(value, INT64_MIN, INT64_MAX, &number) == FAULT_NONE)
 		buf_add_int(&screen_out, number);
 	else

@@ -5,7 +5,6 @@
  * mailtoken.conf and changed.
  */
 #include "cli/command.h"
-#include "cli/json.h"
 #include "cli/screen.h"
 #include "wire/near.h"
 

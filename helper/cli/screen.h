@@ -11,7 +11,7 @@
 #ifndef MAILTOKEN_CLI_SCREEN_H
 #define MAILTOKEN_CLI_SCREEN_H
 
-#include "wire/buf.h"
+#include "wire/attr.h"
 
 /* A span for "%.*s". */
 #define SPAN(s) (int)(s).n, (s).n > 0 ? (s).p : ""
@@ -75,5 +75,17 @@ void screen_say(const char *format, ...) PRINTF_LIKE(1, 2);
  * without libqrencode
  */
 void qr_draw(const char *link, size_t rows);
+
+/*
+ * JSON (RFC 8259), added to screen_out; always valid UTF-8, without control
+ * characters
+ *
+ * json_string  text, with its quotes
+ * json_object  a list without its first attribute, on one line: names as in
+ *              mailtoken-protocol(7), numbers and times as numbers, yes/no as
+ *              true/false, lists as arrays
+ */
+void json_string(struct span text);
+void json_object(const struct attrs *attrs);
 
 #endif

@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 
-#include "cli/json.h"
 #include "cli/screen.h"
 #include "cli/talk.h"
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "cli/json.h"
 #include "cli/screen.h"
 #include "cli/start.h"
 #include "wire/ask.h"
@@ -291,42 +290,29 @@ enum outcome talk_end(struct talk *talk, enum fault fault)
 	return outcome;
 }
 
-static enum fault take_all(struct talk *talk, talk_fn *each, talk_fn *last)
+enum outcome talk_run(struct talk *talk, talk_fn *each, talk_fn *last)
 {
-	enum fault fault;
+	enum fault fault = talk_open(talk);
 
-	for (;;) {
+	while (fault == FAULT_NONE) {
 		fault = talk_next(talk, peerio_now_ms() + talk->wait_ms);
-		if (fault != FAULT_NONE)
-			return fault;
-		if (talk_ends(talk) || each == NULL)
+		if (fault != FAULT_NONE || talk_ends(talk) || each == NULL)
 			break;
 		fault = each(talk);
-		if (fault != FAULT_NONE)
-			return fault;
-		if (talk->at_once)
+		if (fault == FAULT_NONE && talk->at_once)
 			screen_flush();
 	}
-	if (talk_result(talk) == FAULT_GARBLED) {
+	if (fault == FAULT_NONE && talk_result(talk) == FAULT_GARBLED) {
 		why_set(&talk->why, 0,
 		    "the helper's answer has no known result");
-		return FAULT_GARBLED;
+		fault = FAULT_GARBLED;
 	}
-	if (talk_result(talk) == FAULT_NONE) {
+	if (fault == FAULT_NONE && talk_result(talk) == FAULT_NONE) {
 		if (last != NULL)
 			fault = last(talk);
 		if (fault == FAULT_NONE)
 			screen_flush();
 	}
-	return fault;
-}
-
-enum outcome talk_run(struct talk *talk, talk_fn *each, talk_fn *last)
-{
-	enum fault fault = talk_open(talk);
-
-	if (fault == FAULT_NONE)
-		fault = take_all(talk, each, last);
 	buf_drop(&screen_out);
 	return talk_end(talk, fault);
 }

@@ -7,7 +7,6 @@
  * Every buffer that held a token is wiped; there is no core file to find it
  * in.
  */
-#include "cli/json.h"
 #include "cli/screen.h"
 #include "cli/talk.h"
 
