@@ -187,7 +187,6 @@ static void show_done(const struct talk *talk)
 	const struct attrs *done = &talk->list;
 	struct span servers = attr_get(done, ATTR_SERVERS);
 	struct span identity = attr_get(done, ATTR_IDENTITY);
-	struct buf *out = &screen_out;
 
 	if (attr_has(done, ATTR_TEXT)) /* nobody had to sign in */
 		screen_print("%.*s.\n", SPAN(attr_get(done, ATTR_TEXT)));
