@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/config.h"
+#include "store/safefile.h"
 #include "wire/ids.h"
 
 bool config_is_shut_out(const char *path)
@@ -25,6 +26,12 @@ bool config_is_shut_out(const char *path)
 	return refused && access(path, R_OK) == 0;
 }
 
+static bool is_others(const struct stat *st, uid_t owner)
+{
+	return (st->st_uid != 0 && st->st_uid != owner) ||
+	    (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
 /* Who may write it decides who gets tokens, and which files root looks at. */
 static enum fault check_file(int fd, const char *path, uid_t owner,
     struct why *why)
@@ -33,6 +40,8 @@ static enum fault check_file(int fd, const char *path, uid_t owner,
 
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		why_set(why, 0, "%s: is no plain file; name one that is", path);
+	else if (is_others(&st, owner) && safefile_is_modeless(fd))
+		safefile_say_modeless(path, why);
 	else if (st.st_uid != 0 && st.st_uid != owner)
 		why_set(why, 0, "%s: belongs to %s: chown root %s", path,
 		    ids_user(st.st_uid).text, path);

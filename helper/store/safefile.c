@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "wire/attr.h"
@@ -142,12 +143,36 @@ enum fault safefile_read(int dirfd, const char *dir, const char *leaf,
 	return read_judged(fd, &st, fault, out, why);
 }
 
+/* cifs and smb, vfat, exfat, ntfs3. */
+bool safefile_is_modeless(int fd)
+{
+	static const uint32_t types[] = { 0xff534d42, 0xfe534d42, 0x4d44,
+		0x2011bab0, 0x7366746e };
+	struct statfs fs;
+	size_t i;
+
+	if (fstatfs(fd, &fs) != 0)
+		return false;
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if ((uint32_t)fs.f_type == types[i])
+			return true;
+	return false;
+}
+
+static bool is_others(const struct stat *st)
+{
+	return (st->st_uid != 0 && st->st_uid != geteuid()) ||
+	    (st->st_mode & (S_IWGRP | S_IRWXO)) != 0;
+}
+
 /* Others: not the owner, not the group an administrator chose for it. */
-static enum fault check_outside(const struct stat *st, const char *shown,
-    struct why *why)
+static enum fault check_outside(int fd, const struct stat *st,
+    const char *shown, struct why *why)
 {
 	if (!S_ISREG(st->st_mode))
 		why_set(why, 0, "not a plain file: %s", shown);
+	else if (is_others(st) && safefile_is_modeless(fd))
+		safefile_say_modeless(shown, why);
 	else if (st->st_uid != 0 && st->st_uid != geteuid())
 		why_set(why, 0, "belongs to %s: chown %s %s",
 		    ids_user(st->st_uid).text, ids_owner(geteuid()).text,
@@ -201,7 +226,7 @@ enum fault safefile_read_outside(const char *path, size_t max_bytes,
 	if (fstat(fd, &st) != 0)
 		why_set(why, errno, "%s", shown);
 	else
-		fault = check_outside(&st, shown, why);
+		fault = check_outside(fd, &st, shown, why);
 	if (fault == FAULT_NONE && (uintmax_t)st.st_size > max_bytes) {
 		why_set(why, 0, "%s is larger than %zu bytes", shown,
 		    max_bytes);
@@ -344,7 +369,7 @@ void safefile_say_modeless(const char *dir, struct why *why)
 	why_set(why, 0,
 	    "the file system of %s keeps no modes, so that chmod changes "
 	    "nothing: mount it with uid=%s,dir_mode=0700,file_mode=0600 (cifs) "
-	    "or uid=%s,dmask=0077,fmask=0177 (vfat, exfat, ntfs3), or name "
+	    "or uid=%s,dmask=0077,fmask=0177 (vfat, exfat, ntfs3), or use "
 	    "another folder",
 	    shown, owner.text, owner.text);
 }

@@ -68,9 +68,13 @@ enum fault safefile_random(void *out, size_t n, struct why *why) MUST_CHECK;
  * was made with, which CIFS and vfat do not care for; true where none can be
  * made
  *
+ * safefile_is_modeless - whether what is open is of such a file system, for a
+ * file that this uid may not change
+ *
  * safefile_say_modeless - what to do then
  */
 bool safefile_keeps_modes(int dirfd) MUST_CHECK;
+bool safefile_is_modeless(int fd) MUST_CHECK;
 void safefile_say_modeless(const char *dir, struct why *why);
 
 /*

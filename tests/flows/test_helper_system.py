@@ -7,6 +7,7 @@ import subprocess
 import paths
 import pytest
 
+from bed import write_file
 from bed_helper import ROOT
 from test_choose import names           # noqa: F401
 
@@ -137,17 +138,28 @@ int fstat(int fd, struct stat *st)
 	int status = real(fd, st);
 
 	if (status == 0 && (S_ISDIR(st->st_mode) ? getenv("DIR_MODE") != NULL :
-		S_ISREG(st->st_mode)))
+		S_ISREG(st->st_mode) && getenv("AS_IT_IS") == NULL))
 		st->st_mode |= 0055;
+	return status;
+}
+
+#include <sys/vfs.h>
+
+int fstatfs(int fd, struct statfs *fs)
+{
+	int (*real)(int, struct statfs *) = dlsym(RTLD_NEXT, "fstatfs");
+	int status = real(fd, fs);
+
+	if (status == 0)
+		fs->f_type = 0xff534d42;
 	return status;
 }
 """
 
 
-@pytest.mark.parametrize("folders", [True, False])
-def test_a_file_system_without_modes_is_named_with_its_options(
-        root, helper, folders):
-    """As CIFS and vfat: chmod succeeds and changes nothing."""
+def cifs(helper):
+    """Makes what the helper reads look as on CIFS: chmod succeeds and changes
+    nothing."""
     if paths.sanitized():
         pytest.skip("a sanitizer's runtime must be loaded first")
     library = helper.path("modeless.so")
@@ -156,10 +168,35 @@ def test_a_file_system_without_modes_is_named_with_its_options(
                            check=False)
     if build.returncode:
         pytest.skip("no compiler here")
+    return ["env", f"LD_PRELOAD={library}"]
+
+
+@pytest.mark.parametrize("folders", [True, False])
+def test_a_file_system_without_modes_is_named_with_its_options(
+        root, helper, folders):
     more = ["DIR_MODE=1"] if folders else []
-    helper.start(before=["env", f"LD_PRELOAD={library}", *more])
+    helper.start(before=[*cifs(helper), *more])
     text = helper.ask("token", account=JO, server="localhost")["text"]
     assert f"the file system of {helper.keyring} keeps no modes" in text
     assert "dir_mode=0700,file_mode=0600 (cifs)" in text
     assert "chmod 700" not in text
     assert [n for n in os.listdir(helper.keyring) if n != ".lock"] == []
+
+
+@pytest.mark.parametrize("what", ["secret", "configuration"])
+def test_a_file_of_a_file_system_without_modes_gets_no_chmod(
+        root, helper, what):
+    secret = helper.path("secret")
+    write_file(secret, "x" * 40, 0o644 if what == "secret" else 0o600)
+    os.chown(secret, helper.user.pw_uid, helper.user.pw_gid)
+    helper.configure(f"account {JO}\n    provider test",
+                     client_secret_file=secret)
+    named = secret
+    if what == "configuration":
+        named = helper.config
+        os.chmod(named, 0o666)
+    helper.start(before=[*cifs(helper), "AS_IT_IS=1"])
+    text = helper.ask("token", account=JO, server="localhost")["text"]
+    assert f"the file system of {named} keeps no modes" in text
+    assert "file_mode=0600 (cifs)" in text and "chmod " not in \
+        text.replace("chmod changes nothing", "")
