@@ -50,6 +50,7 @@ struct config {
 	char *user;
 	struct access_list allow;
 	struct access_list admin;
+	struct access_list known; /* all who stand in any list */
 	int64_t renew_idle_s;
 	bool password_as_token;
 	enum log_level log_level;

@@ -171,5 +171,6 @@ enum fault config_names(const struct config_part *part, const char *key,
 		if (fault != FAULT_NONE)
 			return fault;
 	}
+	access_list_sort(list);
 	return FAULT_NONE;
 }

@@ -69,6 +69,7 @@ struct conn {
 	struct accounts_place *place;
 	struct config *blocks; /* ... then these, for status */
 	size_t n_blocks;       /* ... as far as they are done */
+	struct account *app;   /* for watch: of this one's; NULL: of any */
 
 	struct conn *next;
 	struct conn *prev;

@@ -146,14 +146,17 @@ void peer_drop(struct peer *peer)
 	peer->n_groups = 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const id_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
 static bool has_id(const struct id_list *list, id_t id)
 {
-	size_t i;
-
-	for (i = 0; i < list->n; i++)
-		if (list->at[i] == id)
-			return true;
-	return false;
+	return list->n > 0 &&
+	    bsearch(&id, list->at, list->n, sizeof(id), by_number) != NULL;
 }
 
 bool peer_in(const struct peer *peer, const struct access_list *list)
@@ -182,6 +185,36 @@ static enum fault add_id(struct id_list *list, id_t id)
 	longer[list->n++] = id;
 	list->at = longer;
 	return FAULT_NONE;
+}
+
+static enum fault join(struct id_list *list, const struct id_list *more)
+{
+	enum fault fault = FAULT_NONE;
+	size_t i;
+
+	for (i = 0; i < more->n && fault == FAULT_NONE; i++)
+		fault = add_id(list, more->at[i]);
+	return fault;
+}
+
+enum fault access_list_join(struct access_list *list,
+    const struct access_list *more)
+{
+	enum fault fault = join(&list->uids, &more->uids);
+
+	return fault == FAULT_NONE ? join(&list->gids, &more->gids) : fault;
+}
+
+static void sort(struct id_list *list)
+{
+	if (list->n > 0)
+		qsort(list->at, list->n, sizeof(*list->at), by_number);
+}
+
+void access_list_sort(struct access_list *list)
+{
+	sort(&list->uids);
+	sort(&list->gids);
 }
 
 enum fault access_list_add(struct access_list *list, const char *name)

@@ -47,16 +47,22 @@ void peer_drop(struct peer *peer);
  */
 bool peer_setup(void) MUST_CHECK;
 
-/* peer_in - whether the list names the peer's uid or one of its groups. */
+/* peer_in - whether a sorted list names the peer's uid or a group of it. */
 bool peer_in(const struct peer *peer, const struct access_list *list);
 
 /* peer_is_root - root or the helper's own uid; never an overflow peer. */
 bool peer_is_root(const struct peer *peer);
 
-/* access_list_add - resolve "name", "@group" or a number.  FAULT_NOT_FOUND
- * when it does not exist, FAULT_NOMEM. */
+/*
+ * access_list_add - resolve "name", "@group" or a number.  FAULT_NOT_FOUND
+ * when it does not exist, FAULT_NOMEM.  access_list_join - all of another
+ * list.  FAULT_NOMEM.  After either: access_list_sort(), for peer_in().
+ */
 enum fault access_list_add(struct access_list *list,
     const char *name) MUST_CHECK;
+enum fault access_list_join(struct access_list *list,
+    const struct access_list *more) MUST_CHECK;
+void access_list_sort(struct access_list *list);
 void access_list_drop(struct access_list *list);
 
 #endif

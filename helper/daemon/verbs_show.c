@@ -81,19 +81,42 @@ static void show_app(struct conn *conn, const char *mailbox)
 	answer_view(&conn->out, &view, provider);
 }
 
-/* Those with a block of their own that share one account. */
-static void show_apps(struct conn *conn, const struct account *account)
+/* Of the blocks with a name, those of the application that has changed. */
+static bool show_next_app(void *ctx)
 {
-	const struct config *config = conn->engine->config;
-	size_t i;
+	struct conn *conn = ctx;
+	const char *mailbox;
 
-	for (i = 0; i < config->n_accounts; i++) {
-		const char *mailbox = config->accounts[i].name;
+	if (conn->phase != CONN_STREAMING ||
+	    conn->n_blocks == conn->blocks->n_accounts)
+		return false;
+	mailbox = conn->blocks->accounts[conn->n_blocks++].name;
+	if (mailbox[0] != '*' &&
+	    (conn->app == NULL ||
+		apps_peek(conn->engine->apps, mailbox) == conn->app))
+		show_app(conn, mailbox);
+	return true;
+}
 
-		if (mailbox[0] != '*' &&
-		    apps_peek(conn->engine->apps, mailbox) == account)
-			show_app(conn, mailbox);
-	}
+static void end_apps(void *ctx)
+{
+	struct conn *conn = ctx;
+
+	config_release(conn->blocks);
+	conn->blocks = NULL;
+	conn_send_later(conn);
+}
+
+/* Another one meanwhile: all are told of anew. */
+static void show_apps(struct conn *conn, struct account *account)
+{
+	conn->app = conn->blocks != NULL && conn->app != account ? NULL :
+								   account;
+	slices_drop(&conn->work);
+	config_release(conn->blocks);
+	conn->blocks = config_share(conn->engine->config);
+	conn->n_blocks = 0;
+	verbs_walk(conn, show_next_app, end_apps);
 }
 
 /* What is wrong with the configuration, for who can mend it. */
@@ -178,10 +201,10 @@ static void changed(void *ctx, struct account *account)
 
 	if (conn->phase != CONN_STREAMING)
 		return; /* its end is on the way */
-	if (account_is_app(account))
-		show_apps(conn, account);
-	else
+	if (!account_is_app(account))
 		show(conn, account);
+	else if (config_is_known(conn->engine->config, &conn->peer))
+		show_apps(conn, account);
 	conn_send_later(conn);
 }
 

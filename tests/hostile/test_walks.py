@@ -77,6 +77,14 @@ def test_a_token_does_not_wait_for(root, helper, verb, attributes, n):
         place_in_log(helper, f"verb={verb}")
 
 
+def end_traced(helper):
+    """End a helper that runs under strace."""
+    tracer = helper.process
+    child = Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children")
+    os.kill(int(child.read_text().split()[0]), signal.SIGTERM)
+    tracer.wait(DEADLINE_S)
+
+
 def test_no_turn_looks_at_all_records(root, helper, tmp_path):
     if shutil.which("strace") is None:
         pytest.skip("no strace here")
@@ -88,10 +96,7 @@ def test_no_turn_looks_at_all_records(root, helper, tmp_path):
     assert helper.ask("reload")["result"] == "ok"
     # What was begun first ends first.
     assert len(names_in_order(helper)) == MANY
-    tracer = helper.process
-    child = Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children")
-    os.kill(int(child.read_text().split()[0]), signal.SIGTERM)
-    tracer.wait(DEADLINE_S)
+    end_traced(helper)
     turns = re.split(r"^epoll_p?wait\(", trace.read_text(), flags=re.M)
     looks = [len(re.findall(r'openat\(.*@example.org"', turn))
              for turn in turns[1:]]     # the first is the start
@@ -173,30 +178,109 @@ def test_accounts_may_go_while_they_are_listed(root, helper):
         set(os.listdir(helper.keyring))
 
 
-def test_applications_are_listed_in_slices_too(root, helper):
-    blocks = "\n".join(f"account a{i:04}@example.org\n    provider app"
-                       for i in range(MANY))
+def applications(helper, n, blocks=""):
+    """n applications that the provider does not know, app0 and so on, written
+    with these account blocks."""
     secret = helper.path("secret")
     Path(secret).write_text("x" * 40)
     os.chmod(secret, 0o600)
     os.chown(secret, helper.user.pw_uid, helper.user.pw_gid)
-    helper.configure(f"""allow {FRIEND}
-provider app
+    providers = "\n".join(f"""provider app{i}
     token_endpoint {helper.idp.url}/token
     flow client-credentials
-    client_id app
+    client_id app{i}
     client_secret_file {secret}
     scope mail
     servers localhost
-    ca_file {helper.path("ca.pem")}
-{blocks}""")
+    ca_file {helper.path("ca.pem")}""" for i in range(n))
+    helper.configure(f"allow {FRIEND}\nadmin {ADMIN}\n{providers}\n{blocks}")
+
+
+def mailboxes(n, provider="app0", letter="a"):
+    """Blocks of that many mailboxes of an application, and their names."""
+    names = [f"{letter}{i:04}@example.org" for i in range(n)]
+    return names, "".join(f"account {name}\n    provider {provider}\n"
+                          for name in names)
+
+
+def test_applications_are_listed_in_slices_too(root, helper):
+    names, blocks = mailboxes(MANY)
+    applications(helper, 1, blocks)
     helper.seed()
     helper.start()
     with helper.standing_still():
         walk = helper.connect().send("status")
         mail = token_line(helper)
     assert mail.next()["result"] == "ok"
-    assert names_of(walk.rest())[1:] == [f"a{i:04}@example.org"
-                                         for i in range(MANY)]
+    assert names_of(walk.rest())[1:] == names
     assert place_in_log(helper, "verb=token") < \
         place_in_log(helper, "verb=status")
+
+
+def test_a_change_of_an_application_is_told_in_slices(root, helper, tmp_path):
+    if shutil.which("strace") is None:
+        pytest.skip("no strace here")
+    names, blocks = mailboxes(MANY)
+    applications(helper, 1, blocks)
+    trace = tmp_path / "trace"
+    helper.start(before=("strace", "-qq", "-e", "trace=sendto", "-o",
+                         str(trace)))
+    with helper.connect(uid=ADMIN) as line:
+        line.send("watch").next()
+        assert helper.token(names[0])["result"] == "config-error"
+        assert [line.next()["account"] for _ in names] == names
+    end_traced(helper)
+    sizes = [int(n) for n in re.findall(r"= (\d+)$", trace.read_text(), re.M)]
+    assert sum(sizes) > 100 * MANY
+    assert max(sizes) < 16000
+
+
+def test_two_applications_may_change_at_once(root, helper):
+    names, blocks = mailboxes(MANY)
+    others, more = mailboxes(MANY, "app1", "b")
+    applications(helper, 2, blocks + more)
+    helper.start()
+    with helper.connect(uid=ADMIN) as line:
+        line.send("watch").next()
+        with helper.standing_still():
+            asking = [token_line(helper, names[0]),
+                      token_line(helper, others[0])]
+        assert [one.next()["result"] for one in asking] == \
+            ["config-error"] * 2
+        missing = {*names, *others}
+        while missing:
+            told = line.next()
+            if told["state"] == "config-error":
+                missing.discard(told["account"])
+
+
+def cpu_ns(helper):
+    """What the helper has worked up to now."""
+    stat = Path(f"/proc/{helper.process.pid}/schedstat")
+    return int(stat.read_text().split()[0])
+
+
+def cost_of_strangers(helper, blocks):
+    """What a stranger's requests cost with that many account blocks."""
+    helper.configure(f"allow {FRIEND}\n" + "".join(
+        f"account u{i}@example.org\n    allow {10000 + i}\n"
+        for i in range(blocks)))
+    helper.seed(JO)
+    helper.seed(f"u{blocks - 1}@example.org")
+    helper.start()
+    costs = []
+    for _ in range(5):
+        before = cpu_ns(helper)
+        for _ in range(100):
+            helper.ask("status", uid=STRANGER)
+        costs.append(cpu_ns(helper) - before)
+    # Who stands in a block is known all the same, for that one account.
+    with helper.connect(uid=10000 + blocks - 1) as line:
+        assert names_of(line.send("status").rest()) == \
+            [f"u{blocks - 1}@example.org"]
+    helper.stop()
+    return min(costs)
+
+
+def test_blocks_cost_a_stranger_nothing(root, helper):
+    assert cost_of_strangers(helper, 9000) < 2 * cost_of_strangers(helper, 1)
