@@ -9,15 +9,17 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "oauth/redirect_http.h"
-#include "oauth/redirect_socket.h"
 #include "wire/secret.h"
 
 #define FULL_WAIT_S 1
+#define FAMILIES    2  /* 127.0.0.1 and ::1, never another one */
+#define TRIES_MAX   16 /* for a port that is free in both families */
 
 struct visitor {
 	struct redirect *redirect;
@@ -32,8 +34,8 @@ struct visitor {
 struct redirect {
 	struct redirect_wish wish;
 	uint16_t port;
-	int fds[REDIRECT_FAMILIES];
-	struct event *listening[REDIRECT_FAMILIES];
+	int fds[FAMILIES];
+	struct event *listening[FAMILIES];
 	struct event *full; /* when to accept again */
 	struct visitor *first;
 	struct visitor *waits; /* for the end of the sign-in */
@@ -204,7 +206,7 @@ static void knock(evutil_socket_t fd, short what, void *ctx)
 	/* No descriptors: not again at once, and for ever. */
 	if (evtimer_add(redirect->full, &wait) != 0)
 		return;
-	for (i = 0; i < REDIRECT_FAMILIES; i++)
+	for (i = 0; i < FAMILIES; i++)
 		if (redirect->listening[i] != NULL)
 			(void)event_del(redirect->listening[i]);
 }
@@ -216,9 +218,104 @@ static void again(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	for (i = 0; i < REDIRECT_FAMILIES; i++)
+	for (i = 0; i < FAMILIES; i++)
 		if (redirect->listening[i] != NULL)
 			(void)event_add(redirect->listening[i], NULL);
+}
+
+/* Listen in one family; 0 or an errno.  A port of 0 becomes the real one. */
+static int open_one(size_t family, uint16_t *port, int *fd_out)
+{
+	struct sockaddr_storage address;
+	struct sockaddr_in *four = (struct sockaddr_in *)(void *)&address;
+	int fd, err = 0, one = 1, bytes = sizeof(address);
+	socklen_t n = sizeof(address);
+
+	if (evutil_parse_sockaddr_port(family == 0 ? "127.0.0.1" : "::1",
+		(struct sockaddr *)&address, &bytes) != 0)
+		return EAFNOSUPPORT;
+	/* It stands in the same place in both. */
+	four->sin_port = htons(*port);
+	fd = socket(address.ss_family,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return errno;
+	/* A fixed port must not wait for the last sign-in's connections. */
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+	    (family == 1 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) !=
+		    0) ||
+	    bind(fd, (struct sockaddr *)&address, (socklen_t)bytes) != 0 ||
+	    listen(fd, REDIRECT_VISITORS_MAX) != 0)
+		err = errno;
+	if (err == 0 && *port == 0) {
+		if (getsockname(fd, (struct sockaddr *)&address, &n) != 0)
+			err = errno;
+		*port = ntohs(four->sin_port);
+	}
+	if (err != 0)
+		(void)close(fd);
+	else
+		*fd_out = fd;
+	return err;
+}
+
+/* A machine without IPv6. */
+static bool is_absent(int err)
+{
+	return err == EAFNOSUPPORT || err == EADDRNOTAVAIL ||
+	    err == EPROTONOSUPPORT;
+}
+
+/*
+ * Both or none: where the browser is sent to localhost it may go to ::1, and
+ * then nobody else may listen there.
+ */
+static int open_both(uint16_t wanted, int fds[FAMILIES], uint16_t *port_out)
+{
+	int err = 0, tries;
+
+	for (tries = 0; tries < TRIES_MAX; tries++) {
+		*port_out = wanted;
+		err = open_one(0, port_out, &fds[0]);
+		if (err != 0)
+			return err;
+		err = open_one(1, port_out, &fds[1]);
+		if (err == 0 || is_absent(err))
+			return 0;
+		(void)close(fds[0]);
+		fds[0] = -1;
+		if (err != EADDRINUSE || wanted != 0)
+			return err;
+	}
+	return err;
+}
+
+/* The faults of redirect_new(). */
+static enum fault open_port(struct redirect *redirect, struct why *why)
+{
+	uint16_t port = redirect->wish.port;
+	int err = open_both(port, redirect->fds, &redirect->port);
+
+	if (err == 0)
+		return FAULT_NONE;
+	if (err == EADDRINUSE && port != 0) {
+		why_set(why, 0,
+		    "port %u of this computer is in use, so the browser cannot "
+		    "come back: wait for the other sign-in, or write another "
+		    "redirect_port",
+		    (unsigned)port);
+		return FAULT_BUSY;
+	}
+	if (err == EACCES && port != 0) {
+		why_set(why, 0,
+		    "the helper may not listen on port %u: write a "
+		    "redirect_port above 1023",
+		    (unsigned)port);
+		return FAULT_CONFIG_ERROR;
+	}
+	why_set(why, err, "listening for the browser on 127.0.0.1");
+	return FAULT_IO;
 }
 
 static enum fault listen_all(struct redirect *redirect)
@@ -228,7 +325,7 @@ static enum fault listen_all(struct redirect *redirect)
 	redirect->full = evtimer_new(redirect->wish.base, again, redirect);
 	if (redirect->full == NULL)
 		return FAULT_NOMEM;
-	for (i = 0; i < REDIRECT_FAMILIES; i++) {
+	for (i = 0; i < FAMILIES; i++) {
 		if (redirect->fds[i] < 0)
 			continue;
 		redirect->listening[i] = event_new(redirect->wish.base,
@@ -252,7 +349,7 @@ enum fault redirect_new(const struct redirect_wish *wish,
 	}
 	redirect->wish = *wish;
 	redirect->fds[0] = redirect->fds[1] = -1;
-	fault = redirect_open(wish->port, redirect->fds, &redirect->port, why);
+	fault = open_port(redirect, why);
 	if (fault == FAULT_NONE) {
 		fault = listen_all(redirect);
 		if (fault != FAULT_NONE)
@@ -306,7 +403,7 @@ void redirect_free(struct redirect *redirect)
 		read_out(redirect->first->fd);
 		visitor_free(redirect->first);
 	}
-	for (i = 0; i < REDIRECT_FAMILIES; i++) {
+	for (i = 0; i < FAMILIES; i++) {
 		if (redirect->listening[i] != NULL)
 			event_free(redirect->listening[i]);
 		if (redirect->fds[i] >= 0)

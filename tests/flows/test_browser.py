@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The authorization code grant, as a person with a browser goes through it."""
 
-import hashlib
-import base64
 import re
 import socket
 import threading
@@ -43,10 +41,7 @@ def assert_plain_page(page):
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert int(page.headers["content-length"]) == len(page.body)
     policy = page.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    style = re.search("<style>(.*)</style>", page.text, re.S)[1]
-    digest = hashlib.sha256(style.encode()).digest()
-    assert f"'sha256-{base64.b64encode(digest).decode()}'" in policy
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
     assert "<script" not in page.text and " style=" not in page.text
 
 

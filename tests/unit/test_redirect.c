@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -408,40 +407,6 @@ static void requests_have_limits(void **state)
 	    REDIRECT_PAGE_LONG);
 }
 
-/* The policy names the style by its hash: computed here from the page. */
-static void the_policy_allows_the_style_of_the_page(void **state)
-{
-	struct buf out = BUF_INIT(REDIRECT_PAGE_MAX_BYTES + 1024);
-	unsigned char digest[EVP_MAX_MD_SIZE], text[100];
-	char source[150];
-	const char *from, *to;
-	unsigned n = 0;
-
-	(void)state;
-	redirect_page_write(&out, REDIRECT_PAGE_SIGNED_IN, NULL);
-	assert_int_equal(buf_fault(&out), FAULT_NONE);
-	from = strstr(out.p, "<style>");
-	to = strstr(out.p, "</style>");
-	assert_non_null(from);
-	assert_non_null(to);
-	from += sizeof("<style>") - 1;
-	assert_int_equal(EVP_Digest(from, (size_t)(to - from), digest, &n,
-			     EVP_sha256(), NULL),
-	    1);
-	assert_int_equal(EVP_EncodeBlock(text, digest, (int)n), 44);
-	(void)snprintf(source, sizeof(source), "style-src 'sha256-%s';",
-	    (const char *)text);
-	has(out.p, source);
-	has(out.p, "default-src 'none';");
-	has(out.p, "\r\nCache-Control: no-store\r\n");
-	has(out.p, "\r\nReferrer-Policy: no-referrer\r\n");
-	has(out.p, "\r\nX-Content-Type-Options: nosniff\r\n");
-	assert_null(strstr(out.p, "<script"));
-	assert_null(strstr(out.p, "http://"));
-	assert_null(strstr(out.p, "https://"));
-	buf_drop(&out);
-}
-
 #define with_listener(test) \
 	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
@@ -461,7 +426,6 @@ int main(void)
 		with_listener(no_memory_is_a_fault),
 		cmocka_unit_test(requests_are_told_apart),
 		cmocka_unit_test(requests_have_limits),
-		cmocka_unit_test(the_policy_allows_the_style_of_the_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
