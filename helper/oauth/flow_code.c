@@ -10,17 +10,13 @@
 
 #include <event2/event.h>
 
-#include "oauth/authorize.h"
+#include "oauth/code.h"
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
-#include "oauth/pasted.h"
-#include "oauth/pkce.h"
 #include "oauth/redirect.h"
 #include "oauth/url.h"
 #include "wire/attr.h"
 #include "wire/echo.h"
-
-#define CODE_MAX_BYTES PASTED_CODE_MAX_BYTES
 
 struct flow_code {
 	struct flow flow;
@@ -132,7 +128,7 @@ static void refuse(struct flow_code *code, struct span word, struct span query)
 		.sent = query,
 	};
 	const struct reply_asked asked = flow_asked(&code->flow, &answer);
-	struct buf text = BUF_INIT(AUTHORIZE_MAX_BYTES);
+	struct buf text = BUF_INIT(CODE_URL_MAX_BYTES);
 	struct reply_error error;
 
 	(void)!form_get(query, "error_description", &text);
@@ -288,16 +284,16 @@ static const struct flow_grant code_grant = {
 enum fault flow_code_paste(struct flow *flow, struct span text, struct why *why)
 {
 	struct flow_code *code = code_of(flow);
-	struct buf plain = BUF_INIT(PASTED_MAX_BYTES);
-	enum pasted pasted;
+	struct buf plain = BUF_INIT(CODE_PASTED_MAX_BYTES);
+	enum code_pasted pasted;
 	enum fault fault;
 
 	if (flow->grant != &code_grant || code->used) {
 		why_set(why, 0, "this sign-in is being finished already");
 		return FAULT_DENIED;
 	}
-	fault = pasted_read(text, &pasted, &plain, why);
-	if (fault == FAULT_NONE && pasted == PASTED_ADDRESS) {
+	fault = code_read_pasted(text, &pasted, &plain, why);
+	if (fault == FAULT_NONE && pasted == CODE_ADDRESS) {
 		fault = take_query(code, buf_span(&plain), why);
 	} else if (fault == FAULT_NONE) {
 		code->used = true;
@@ -310,8 +306,8 @@ enum fault flow_code_paste(struct flow *flow, struct span text, struct why *why)
 static enum fault make_url(struct flow_code *code,
     const struct flow_code_wish *wish)
 {
-	struct buf challenge = BUF_INIT(PKCE_TEXT_BYTES);
-	struct authorize_wish fields = {
+	struct buf challenge = BUF_INIT(CODE_RANDOM_BYTES);
+	struct code_wish fields = {
 		.scope = wish->scope,
 		.account = wish->account,
 		.redirect_uri = buf_span(&code->uri),
@@ -319,11 +315,11 @@ static enum fault make_url(struct flow_code *code,
 	};
 	enum fault fault;
 
-	fault = pkce_challenge(
+	fault = code_challenge(
 	    secret_reveal(code->verifier, "the challenge of it"), &challenge);
 	if (fault == FAULT_NONE) {
 		fields.challenge = buf_span(&challenge);
-		fault = authorize_url(code->flow.target.provider, &fields,
+		fault = code_url(code->flow.target.provider, &fields,
 		    &code->url);
 	}
 	buf_drop(&challenge);
@@ -345,9 +341,9 @@ static enum fault prepare(struct flow_code *code)
 	fault = url_host(target->provider->authorization_endpoint,
 	    &code->flow.host);
 	if (fault == FAULT_NONE)
-		fault = pkce_random(&code->verifier);
+		fault = code_random(&code->verifier);
 	if (fault == FAULT_NONE)
-		fault = pkce_random(&code->state);
+		fault = code_random(&code->state);
 	return fault;
 }
 
@@ -358,7 +354,7 @@ static enum fault set_uri(struct flow_code *code,
 	const struct provider *provider = code->flow.target.provider;
 	const struct redirect_wish visit = {
 		.base = code->flow.target.base,
-		.path = authorize_path(provider),
+		.path = code_path(provider),
 		.port = wish->port,
 		.came = code_came,
 		.ctx = code,
@@ -372,8 +368,7 @@ static enum fault set_uri(struct flow_code *code,
 	fault = redirect_new(&visit, &code->redirect, why);
 	return fault != FAULT_NONE ?
 	    fault :
-	    authorize_redirect(provider, redirect_port(code->redirect),
-		&code->uri);
+	    code_redirect(provider, redirect_port(code->redirect), &code->uri);
 }
 
 static enum fault begin(struct flow_code *code,
@@ -420,7 +415,7 @@ enum fault flow_code_start(const struct flow_target *target,
 	code->ctx = target->ctx;
 	flow->target.event = code_event;
 	flow->target.ctx = code;
-	buf_init(&code->uri, AUTHORIZE_MAX_BYTES);
-	buf_init(&code->url, AUTHORIZE_MAX_BYTES);
+	buf_init(&code->uri, CODE_URL_MAX_BYTES);
+	buf_init(&code->url, CODE_URL_MAX_BYTES);
 	return flow_started(flow, begin(code, wish, why), flow_out);
 }

@@ -21,8 +21,10 @@
 	"https://outlook.office.com/POP.AccessAsUser.All " \
 	"https://outlook.office.com/SMTP.Send"
 
-struct sources {
-	json_t *at[2]; /* [1] may be NULL */
+/* Of the two objects the first goes before the second, which may be NULL. */
+struct reading {
+	json_t *at[2];
+	struct foreign foreign;
 	struct why *why;
 };
 
@@ -40,113 +42,46 @@ void foreign_drop(struct foreign *foreign)
 	memset(foreign, 0, sizeof(*foreign));
 }
 
-static enum fault bad(struct why *why, const char *text)
+static enum fault bad(const struct reading *reading, const char *text)
 {
-	why_set(why, 0, "%s", text);
+	why_set(reading->why, 0, "%s", text);
 	return FAULT_GARBLED;
 }
 
 /* Who says it first; an empty string is said, too: a client without secret. */
-static const json_t *source_of(const struct sources *sources, const char *name)
+static const json_t *source_of(const struct reading *reading, const char *name)
 {
-	const json_t *member = json_object_get(sources->at[0], name);
+	const json_t *member = json_object_get(reading->at[0], name);
 
-	return sources->at[1] == NULL ||
+	return reading->at[1] == NULL ||
 		(member != NULL && !json_is_null(member)) ?
-	    sources->at[0] :
-	    sources->at[1];
+	    reading->at[0] :
+	    reading->at[1];
 }
 
-static enum fault find(const struct sources *sources, const char *name,
+static enum fault find(const struct reading *reading, const char *name,
     struct span *text_out)
 {
-	return reply_string(source_of(sources, name), name, text_out,
-	    sources->why);
-}
-
-static enum fault find_own(const struct sources *sources, const char *name,
-    struct span *text_out)
-{
-	enum fault fault = find(sources, name, text_out);
+	enum fault fault = reply_string(source_of(reading, name), name,
+	    text_out, reading->why);
 
 	if (fault != FAULT_NONE || !provider_is_placeholder(*text_out))
 		return fault;
-	why_set(sources->why, 0,
+	why_set(reading->why, 0,
 	    "its %s is still the placeholder of a sample: write the real one "
 	    "there, or sign the account in with mailtoken login",
 	    name);
 	return FAULT_GARBLED;
 }
 
-static enum fault take(const struct sources *sources, const char *name,
-    char **out)
-{
-	struct span text;
-	enum fault fault;
-
-	fault = find_own(sources, name, &text);
-	if (fault != FAULT_NONE || text.n == 0)
-		return fault;
-	*out = strdup(text.p);
-	return *out != NULL ? FAULT_NONE : FAULT_NOMEM;
-}
-
-static enum fault take_secret(const struct sources *sources, const char *name,
-    struct secret **secret_out)
-{
-	struct span text;
-	enum fault fault;
-
-	fault = find_own(sources, name, &text);
-	if (fault != FAULT_NONE || text.n == 0)
-		return fault;
-	return secret_new(text, secret_out);
-}
-
 /* A JSON boolean, or its word, as sasl-xoauth2 reads them. */
-static bool is_true(const struct sources *sources, const char *name)
+static bool is_true(const struct reading *reading, const char *name)
 {
-	const json_t *value = json_object_get(source_of(sources, name), name);
-	const char *word = json_string_value(value);
+	const json_t *value = json_object_get(source_of(reading, name), name);
+	struct span word = span_of(json_string_value(value));
 
-	return json_is_true(value) ||
-	    (word != NULL &&
-		(strcmp(word, "yes") == 0 || strcmp(word, "true") == 0));
-}
-
-static enum fault take_client(const struct sources *sources,
-    struct foreign *foreign, const char *no_client)
-{
-	const struct {
-		const char *name;
-		char **slot;
-	} members[] = {
-		{ "client_id", &foreign->client_id },
-		{ "token_endpoint", &foreign->token_endpoint },
-		{ "scope", &foreign->scope },
-		{ "proxy", &foreign->proxy },
-		{ "ca_bundle_file", &foreign->ca_file },
-		{ "ca_certs_dir", &foreign->ca_path },
-	};
-	enum fault fault;
-	size_t i;
-
-	fault = take_secret(sources, "refresh_token", &foreign->refresh_token);
-	if (fault == FAULT_NONE)
-		fault = take_secret(sources, "client_secret",
-		    &foreign->client_secret);
-	for (i = 0;
-	     fault == FAULT_NONE && i < sizeof(members) / sizeof(members[0]);
-	     i++)
-		fault = take(sources, members[i].name, members[i].slot);
-	if (fault != FAULT_NONE)
-		return fault;
-	if (foreign->refresh_token == NULL)
-		return bad(sources->why,
-		    "it has no refresh_token: sign the account in with "
-		    "mailtoken login");
-	return foreign->client_id != NULL ? FAULT_NONE :
-					    bad(sources->why, no_client);
+	return json_is_true(value) || span_is(word, "yes") ||
+	    span_is(word, "true");
 }
 
 static enum fault set_default(char **slot, const char *text)
@@ -157,47 +92,83 @@ static enum fault set_default(char **slot, const char *text)
 	return *slot != NULL ? FAULT_NONE : FAULT_NOMEM;
 }
 
-static enum fault read_sasl_xoauth2(const struct sources *sources,
-    struct foreign *foreign)
+static enum fault take_all(struct reading *reading, const char *user,
+    const char *no_client)
+{
+	struct foreign *foreign = &reading->foreign;
+	const struct {
+		const char *name;
+		char **slot;
+		struct secret **secret;
+	} members[] = {
+		{ "refresh_token", NULL, &foreign->refresh_token },
+		{ "client_secret", NULL, &foreign->client_secret },
+		{ "client_id", &foreign->client_id, NULL },
+		{ "token_endpoint", &foreign->token_endpoint, NULL },
+		{ "scope", &foreign->scope, NULL },
+		{ "proxy", &foreign->proxy, NULL },
+		{ "ca_bundle_file", &foreign->ca_file, NULL },
+		{ "ca_certs_dir", &foreign->ca_path, NULL },
+		{ user, &foreign->user, NULL },
+	};
+	struct span text;
+	enum fault fault;
+	size_t i;
+
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		fault = find(reading, members[i].name, &text);
+		if (fault == FAULT_NONE && text.n > 0)
+			fault = members[i].secret != NULL ?
+			    secret_new(text, members[i].secret) :
+			    set_default(members[i].slot, text.p);
+		if (fault != FAULT_NONE)
+			return fault;
+	}
+	if (foreign->refresh_token == NULL)
+		return bad(reading,
+		    "it has no refresh_token: sign the account in with "
+		    "mailtoken login");
+	return foreign->client_id != NULL ? FAULT_NONE :
+					    bad(reading, no_client);
+}
+
+static enum fault read_sasl_xoauth2(struct reading *reading)
 {
 	const struct reply_range margin = { 0, FOREIGN_MARGIN_MAX_S, 0 };
+	struct foreign *foreign = &reading->foreign;
 	enum fault fault;
 
-	if (is_true(sources, "use_client_credentials"))
-		return bad(sources->why,
+	if (is_true(reading, "use_client_credentials"))
+		return bad(reading,
 		    "it uses client credentials, so there is no grant: write a "
 		    "provider block with flow client-credentials");
-	if (is_true(sources, "manage_token_externally"))
-		return bad(sources->why,
+	if (is_true(reading, "manage_token_externally"))
+		return bad(reading,
 		    "another program renews its token, so there is no grant in "
 		    "it: sign the account in with mailtoken login");
-	fault = take_client(sources, foreign,
+	fault = take_all(reading, "user",
 	    "nothing says the client_id: name the file that has it with "
 	    "--config");
 	if (fault == FAULT_NONE)
-		fault = take(sources, "user", &foreign->user);
-	if (fault == FAULT_NONE)
-		fault = reply_number(source_of(sources, "refresh_window"),
-		    "refresh_window", margin, &foreign->margin_s, sources->why);
+		fault = reply_number(source_of(reading, "refresh_window"),
+		    "refresh_window", margin, &foreign->margin_s, reading->why);
 	foreign->assumed = foreign->token_endpoint == NULL;
-	if (fault == FAULT_NONE)
-		fault = set_default(&foreign->token_endpoint, GOOGLE_TOKEN);
-	return fault;
+	return fault != FAULT_NONE ?
+	    fault :
+	    set_default(&foreign->token_endpoint, GOOGLE_TOKEN);
 }
 
-static enum fault read_mutt_oauth2(const struct sources *sources,
-    struct foreign *foreign)
+static enum fault read_mutt_oauth2(struct reading *reading)
 {
-	struct span registration;
+	struct foreign *foreign = &reading->foreign;
+	struct span registration = { NULL, 0 };
 	enum fault fault;
 
-	fault = take_client(sources, foreign,
+	fault = take_all(reading, "email",
 	    "it has no client_id, because an older script keeps it to itself: "
 	    "sign the account in with mailtoken login");
 	if (fault == FAULT_NONE)
-		fault = take(sources, "email", &foreign->user);
-	if (fault == FAULT_NONE)
-		fault = find(sources, "registration", &registration);
+		fault = find(reading, "registration", &registration);
 	if (fault != FAULT_NONE)
 		return fault;
 	if (span_is(registration, "google"))
@@ -208,65 +179,49 @@ static enum fault read_mutt_oauth2(const struct sources *sources,
 		    fault :
 		    set_default(&foreign->scope, MICROSOFT_SCOPE);
 	}
-	if (foreign->token_endpoint != NULL)
-		return FAULT_NONE;
-	return bad(sources->why,
-	    "its registration is neither google nor microsoft, and nothing "
-	    "says the token_endpoint");
+	return foreign->token_endpoint != NULL ?
+	    FAULT_NONE :
+	    bad(reading,
+		"its registration is neither google nor microsoft, and nothing "
+		"says the token_endpoint");
 }
 
-static enum fault read_all(struct span token, struct span defaults,
-    struct sources *sources)
+/* The files, then what understand makes of them. */
+static enum fault read_files(struct span token, struct span defaults,
+    enum fault (*understand)(struct reading *reading),
+    struct foreign *foreign_out, struct why *why)
 {
-	struct why why;
+	struct reading reading = { .why = why };
+	struct why of_defaults = { 0, "" };
 	enum fault fault;
 
-	fault = reply_object(token, &sources->at[0], &why);
-	if (fault == FAULT_GARBLED)
-		return bad(sources->why, why.text);
-	if (fault != FAULT_NONE || defaults.n == 0)
-		return fault;
-	fault = reply_object(defaults, &sources->at[1], &why);
-	if (fault == FAULT_GARBLED)
-		why_set(sources->why, 0, "the file of --config: %s", why.text);
-	return fault;
-}
-
-static enum fault finish(struct sources *sources, struct foreign *found,
-    enum fault fault, struct foreign *foreign_out)
-{
-	json_decref(sources->at[0]);
-	json_decref(sources->at[1]);
+	fault = reply_object(token, &reading.at[0], why);
+	if (fault == FAULT_NONE && defaults.n > 0) {
+		fault = reply_object(defaults, &reading.at[1], &of_defaults);
+		if (fault == FAULT_GARBLED)
+			why_set(why, 0, "the file of --config: %s",
+			    of_defaults.text);
+	}
+	if (fault == FAULT_NONE)
+		fault = understand(&reading);
+	json_decref(reading.at[0]);
+	json_decref(reading.at[1]);
 	if (fault != FAULT_NONE)
-		foreign_drop(found);
+		foreign_drop(&reading.foreign);
 	else
-		*foreign_out = *found;
+		*foreign_out = reading.foreign;
 	return fault;
 }
 
 enum fault foreign_sasl_xoauth2(struct span token, struct span defaults,
     struct foreign *foreign_out, struct why *why)
 {
-	struct foreign found = { .refresh_token = NULL };
-	struct sources sources = { { NULL, NULL }, why };
-	enum fault fault;
-
-	fault = read_all(token, defaults, &sources);
-	if (fault == FAULT_NONE)
-		fault = read_sasl_xoauth2(&sources, &found);
-	return finish(&sources, &found, fault, foreign_out);
+	return read_files(token, defaults, read_sasl_xoauth2, foreign_out, why);
 }
 
 enum fault foreign_mutt_oauth2(struct span token, struct foreign *foreign_out,
     struct why *why)
 {
-	struct span nothing = { NULL, 0 };
-	struct foreign found = { .refresh_token = NULL };
-	struct sources sources = { { NULL, NULL }, why };
-	enum fault fault;
-
-	fault = read_all(token, nothing, &sources);
-	if (fault == FAULT_NONE)
-		fault = read_mutt_oauth2(&sources, &found);
-	return finish(&sources, &found, fault, foreign_out);
+	return read_files(token, (struct span){ NULL, 0 }, read_mutt_oauth2,
+	    foreign_out, why);
 }

@@ -57,7 +57,7 @@ static int hex_digit(char c)
 	return (int)(at - digits) - (at - digits > 15 ? 6 : 0);
 }
 
-static enum fault form_decode(struct buf *out, struct span text)
+enum fault form_decode(struct buf *out, struct span text)
 {
 	int high, low;
 	size_t i;

@@ -20,6 +20,9 @@ void form_add_form(struct buf *out, const char *form);
 /* form_encode - the same of a value alone. */
 void form_encode(struct buf *out, struct span text);
 
+/* form_decode - append text decoded; the faults of form_get(). */
+enum fault form_decode(struct buf *out, struct span text) MUST_CHECK;
+
 /*
  * form_get - append the decoded value of a name of form (or of a query)
  *

@@ -237,7 +237,7 @@ static void end_refused(struct issuer_step *step,
 static void registered(void *ctx, const struct http_answer *answer)
 {
 	struct issuer_step *step = ctx;
-	struct issuer_client client = { .id = NULL };
+	struct provider *made = NULL;
 	struct provider_change wanted = { .found = NULL };
 	struct why why = { 0, "" };
 	enum fault fault;
@@ -248,7 +248,7 @@ static void registered(void *ctx, const struct http_answer *answer)
 		end_refused(step, answer);
 		return;
 	}
-	if (issuer_read_client(answer->body, &client, &why) != FAULT_NONE) {
+	if (issuer_read_client(answer->body, &made, &why) != FAULT_NONE) {
 		why_set(&step->why, 0,
 		    "the answer to registering this client cannot be used: "
 		    "%.300s",
@@ -256,13 +256,13 @@ static void registered(void *ctx, const struct http_answer *answer)
 		step_end(step, FAULT_TRY_LATER, step->why.text);
 		return;
 	}
-	wanted.client_id = client.id;
-	wanted.client_secret = client.secret;
-	wanted.secret_way = client.secret_way;
+	wanted.client_id = made->client_id;
+	wanted.client_secret = made->client_secret;
+	wanted.secret_way = made->secret_way;
 	fault = change(step, &wanted);
 	step->end.registered = true;
-	step->end.secret_expires_s = client.secret_expires_s;
-	issuer_client_drop(&client);
+	step->end.secret_expires_s = made->client_secret_expires_s;
+	provider_release(made);
 	end_changed(step, fault);
 }
 

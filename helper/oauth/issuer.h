@@ -110,18 +110,12 @@ enum fault issuer_client_body(const struct provider *provider,
     struct buf *out) MUST_CHECK;
 
 /*
- * issuer_read_client - the answer; a secret that was given all the same is kept
+ * issuer_read_client - the answer: client_id, and how its secret is sent; a
+ * secret that was given all the same is kept, with its end
  *
  * FAULT_GARBLED with the reason in why; FAULT_NOMEM.
  */
-struct issuer_client {
-	char *id;
-	struct secret *secret; /* may be NULL */
-	int64_t secret_expires_s;
-	enum secret_way secret_way;
-};
-enum fault issuer_read_client(struct span body,
-    struct issuer_client *client_out, struct why *why) MUST_CHECK;
-void issuer_client_drop(struct issuer_client *client);
+enum fault issuer_read_client(struct span body, struct provider **made_out,
+    struct why *why) MUST_CHECK;
 
 #endif

@@ -14,7 +14,6 @@
 #include "wire/attr.h"
 
 #define SCOPES_MAX_BYTES	4096
-#define CLIENT_ID_MAX_BYTES	1024
 #define CLIENT_SECRET_MAX_BYTES 4096
 
 enum fault issuer_place(const char *issuer, enum issuer_place place,
@@ -142,9 +141,12 @@ static enum fault take_all(const json_t *object, struct provider *found,
 		"token_endpoint", "device_authorization_endpoint",
 		"revocation_endpoint", "registration_endpoint",
 		"userinfo_endpoint" };
+	enum fault fault = check_issuer(object, found->name, why);
 	struct span url;
 	size_t i;
 
+	if (fault != FAULT_NONE)
+		return fault;
 	for (i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		if (reply_string(object, endpoints[i], &url, NULL) ==
 			FAULT_NONE &&
@@ -165,26 +167,34 @@ static enum fault take_all(const json_t *object, struct provider *found,
 	return take_scopes(object, found);
 }
 
-enum fault issuer_read_metadata(struct span body, const char *issuer,
-    struct provider **found_out, struct why *why)
+typedef enum fault take_fn(const json_t *object, struct provider *into,
+    struct why *why);
+
+/* What take makes of an answer, as values of a profile of that name. */
+static enum fault read_answer(struct span body, take_fn *take, const char *name,
+    struct provider **out, struct why *why)
 {
-	struct provider *found = NULL;
+	struct provider *into = NULL;
 	json_t *object = NULL;
 	enum fault fault;
 
 	fault = reply_answer(body, NULL, &object, why);
 	if (fault == FAULT_NONE)
-		fault = check_issuer(object, issuer, why);
+		fault = provider_new(name, NULL, &into);
 	if (fault == FAULT_NONE)
-		fault = provider_new(issuer, NULL, &found);
-	if (fault == FAULT_NONE)
-		fault = take_all(object, found, why);
+		fault = take(object, into, why);
 	json_decref(object);
 	if (fault != FAULT_NONE)
-		provider_release(found);
+		provider_release(into);
 	else
-		*found_out = found;
+		*out = into;
 	return fault;
+}
+
+enum fault issuer_read_metadata(struct span body, const char *issuer,
+    struct provider **found_out, struct why *why)
+{
+	return read_answer(body, take_all, issuer, found_out, why);
 }
 
 static json_t *grant_types(const struct provider *provider)
@@ -228,71 +238,56 @@ enum fault issuer_client_body(const struct provider *provider, struct buf *out)
 	return good ? buf_fault(out) : FAULT_NOMEM;
 }
 
-static bool is_text(struct span text, size_t max_bytes)
+/* One that could not be sent, or kept, is as none. */
+static bool is_secret(struct span text)
 {
 	size_t i;
 
 	for (i = 0; i < text.n; i++)
 		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
 			return false;
-	return text.n <= max_bytes;
+	return text.n > 0 && text.n <= CLIENT_SECRET_MAX_BYTES;
 }
 
-static enum fault take_client(const json_t *object,
-    struct issuer_client *client, struct why *why)
+static enum fault take_client(const json_t *object, struct provider *made,
+    struct why *why)
 {
 	const struct reply_range any = { 1, INT32_MAX * INT64_C(2), 0 };
-	struct span id, secret = { NULL, 0 }, method = { NULL, 0 };
+	struct span id, text = { NULL, 0 }, method = { NULL, 0 };
+	struct secret *secret = NULL;
 	enum fault fault;
 
 	fault = reply_string(object, "client_id", &id, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	if (id.n == 0 || !is_text(id, CLIENT_ID_MAX_BYTES)) {
+	fault = provider_set(made, "client_id", id.n > 0 ? id.p : "", NULL);
+	if (fault == FAULT_GRAMMAR) {
 		why_set(why, 0,
 		    "its client_id is missing, too long or has a byte that "
 		    "cannot be there");
 		return FAULT_GARBLED;
 	}
-	(void)!reply_string(object, "client_secret", &secret, NULL);
+	(void)!reply_string(object, "client_secret", &text, NULL);
 	/* What it says may be another method than was asked for. */
 	(void)!reply_string(object, "token_endpoint_auth_method", &method,
 	    NULL);
 	if (span_is(method, "client_secret_basic"))
-		client->secret_way = SECRET_WAY_BASIC;
+		made->secret_way = SECRET_WAY_BASIC;
 	else if (span_is(method, "client_secret_post"))
-		client->secret_way = SECRET_WAY_POST;
-	client->id = strdup(id.p);
-	if (client->id == NULL)
-		return FAULT_NOMEM;
-	if (secret.n == 0 || !is_text(secret, CLIENT_SECRET_MAX_BYTES))
-		return FAULT_NONE;
-	client->secret_expires_s = reply_seconds(object,
+		made->secret_way = SECRET_WAY_POST;
+	if (fault != FAULT_NONE || !is_secret(text))
+		return fault;
+	made->client_secret_expires_s = reply_seconds(object,
 	    "client_secret_expires_at", any);
-	return secret_new(secret, &client->secret);
-}
-
-enum fault issuer_read_client(struct span body,
-    struct issuer_client *client_out, struct why *why)
-{
-	struct issuer_client client = { .id = NULL };
-	json_t *object = NULL;
-	enum fault fault;
-
-	fault = reply_answer(body, NULL, &object, why);
+	fault = secret_new(text, &secret);
 	if (fault == FAULT_NONE)
-		fault = take_client(object, &client, why);
-	json_decref(object);
-	if (fault != FAULT_NONE)
-		issuer_client_drop(&client);
-	else
-		*client_out = client;
+		fault = provider_set_secret(made, secret);
+	secret_free(secret);
 	return fault;
 }
 
-void issuer_client_drop(struct issuer_client *client)
+enum fault issuer_read_client(struct span body, struct provider **made_out,
+    struct why *why)
 {
-	free(client->id);
-	secret_free(client->secret);
-	memset(client, 0, sizeof(*client));
+	return read_answer(body, take_client, "", made_out, why);
 }

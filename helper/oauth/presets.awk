@@ -28,7 +28,7 @@ BEGIN {
 	    "registration_endpoint tenant flow servers min_validity", k, " ")
 	for (i = 1; i <= n; i++)
 		is_key[k[i]] = 1
-	n = split("title family cloud_of cloud old_token_host no_device " \
+	n = split("title family cloud_of old_token_host no_device " \
 	    "device_grant returns_iss authorize_extra scope_smtp scope_imap " \
 	    "scope_pop scope_more scope_app domains mx sign_out_page", k, " ")
 	for (i = 1; i <= n; i++)

@@ -5,6 +5,8 @@
  */
 #include "oauth/presets.h"
 
+#include <stdio.h>
+
 #include "oauth/url.h"
 
 #define BLOCK "provider"
@@ -49,18 +51,14 @@ const struct preset *preset_find(const char *name)
 const struct preset *preset_in_cloud(const struct preset *preset,
     const char *cloud)
 {
-	const struct preset *other = NULL;
-	const char *of;
+	const struct preset *other;
+	char name[64];
 
 	if (strcmp(cloud, "public") == 0)
 		return preset_value(preset, "cloud_of") == NULL ? preset : NULL;
-	while ((other = next(other)) != NULL) {
-		of = preset_value(other, "cloud_of");
-		if (of != NULL && strcmp(of, preset->value) == 0 &&
-		    strcmp(preset_value(other, "cloud"), cloud) == 0)
-			break;
-	}
-	return other;
+	(void)snprintf(name, sizeof(name), "%s-%s", preset->value, cloud);
+	other = preset_find(name);
+	return preset_value(other, "cloud_of") != NULL ? other : NULL;
 }
 
 const char *preset_known_by(struct span domain, struct span mx)

@@ -12,24 +12,9 @@
 
 #define PROVIDER_VALUE_MAX_BYTES 4096
 
-enum provider_form {
-	FORM_OWN,   /* follows from others, cannot be set */
-	FORM_TEXT,  /* printable ASCII and blanks */
-	FORM_WORD,  /* printable ASCII */
-	FORM_FIELD, /* name=value */
-	FORM_ID,    /* text that is not empty */
-	FORM_PATH,  /* any bytes, absolute */
-	FORM_URL,
-	FORM_ISSUER,
-	FORM_TENANT,
-	FORM_PROTOCOLS,
-	FORM_SERVERS,
-	FORM_URI
-};
-
-/* provider_complaint - what is wrong with a value, in words behind the key's
- * name; NULL: nothing */
-const char *provider_complaint(enum provider_form form, const char *value);
+/* provider_slot - where the ith string is that a profile owns; NULL behind the
+ * last. */
+char **provider_slot(struct provider *provider, size_t i);
 
 /*
  * provider_put - replace a string by a copy; NULL gives NULL.  FAULT_NOMEM,

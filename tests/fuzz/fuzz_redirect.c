@@ -10,7 +10,7 @@
 
 #include "fuzz.h"
 #include "oauth/form.h"
-#include "oauth/pasted.h"
+#include "oauth/code.h"
 #include "oauth/redirect.h"
 #include "wire/attr.h"
 
@@ -51,8 +51,8 @@ static void show(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct span text = fuzz_span(bytes, n), query;
-	struct buf pasted = BUF_INIT(PASTED_MAX_BYTES);
-	enum pasted kind;
+	struct buf pasted = BUF_INIT(CODE_PASTED_MAX_BYTES);
+	enum code_pasted kind;
 	struct why why;
 	char plain[512];
 
@@ -64,10 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		look_up(query);
 	}
 	look_up(text);
-	if (pasted_read(text, &kind, &pasted, &why) == FAULT_NONE) {
+	if (code_read_pasted(text, &kind, &pasted, &why) == FAULT_NONE) {
 		FUZZ_CHECK(pasted.n <= text.n);
-		FUZZ_CHECK(kind == PASTED_ADDRESS ||
-		    attr_is_token(buf_span(&pasted), PASTED_CODE_MAX_BYTES));
+		FUZZ_CHECK(kind == CODE_ADDRESS ||
+		    attr_is_token(buf_span(&pasted), CODE_MAX_BYTES));
 	}
 	buf_drop(&pasted);
 	if (memchr(bytes, '\0', n) == NULL && n < sizeof(plain)) {

@@ -13,22 +13,22 @@ const char fuzz_name[] = "registration";
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	struct issuer_client made = { .id = NULL };
+	struct provider *made = NULL;
 	struct why why = { 0, "" };
 	enum fault fault;
 
 	reply_setup();
 	fault = issuer_read_client(fuzz_span(bytes, n), &made, &why);
 	if (fault == FAULT_NONE) {
-		FUZZ_CHECK(made.id[0] != '\0');
-		FUZZ_CHECK(fuzz_is_printable(made.id));
-		FUZZ_CHECK(
-		    made.secret == NULL || secret_bytes(made.secret) > 0);
+		FUZZ_CHECK(made->client_id[0] != '\0');
+		FUZZ_CHECK(fuzz_is_printable(made->client_id));
+		FUZZ_CHECK(made->client_secret == NULL ||
+		    secret_bytes(made->client_secret) > 0);
 	} else {
 		FUZZ_CHECK(fault == FAULT_GARBLED);
 		FUZZ_CHECK(why.text[0] != '\0' && fuzz_is_printable(why.text));
-		FUZZ_CHECK(made.id == NULL);
+		FUZZ_CHECK(made == NULL);
 	}
-	issuer_client_drop(&made);
+	provider_release(made);
 	return 0;
 }

@@ -167,7 +167,7 @@ static const struct {
 
 static void registrations_are_checked(void **state)
 {
-	struct issuer_client made;
+	struct provider *made = NULL;
 	struct why why;
 	enum fault fault;
 	size_t i;
@@ -181,13 +181,14 @@ static void registrations_are_checked(void **state)
 			continue;
 		}
 		assert_int_equal(fault, FAULT_NONE);
-		assert_string_equal(made.id, registrations[i].id);
+		assert_string_equal(made->client_id, registrations[i].id);
 		if (registrations[i].secret == NULL)
-			assert_null(made.secret);
+			assert_null(made->client_secret);
 		else
-			assert_true(span_is(secret_reveal(made.secret, "test"),
-			    registrations[i].secret));
-		issuer_client_drop(&made);
+			assert_true(
+			    span_is(secret_reveal(made->client_secret, "test"),
+				registrations[i].secret));
+		provider_release(made);
 	}
 }
 
@@ -236,7 +237,7 @@ static void what_is_asked_for_is_a_public_native_client(void **state)
 static enum fault parse_both(void *ctx)
 {
 	struct provider *provider = ctx;
-	struct issuer_client made = { .id = NULL };
+	struct provider *made = NULL;
 	struct provider *found = NULL;
 	struct buf out = BUF_INIT(4096);
 	struct why why;
@@ -255,7 +256,7 @@ static enum fault parse_both(void *ctx)
 	if (!fault)
 		fault = issuer_client_body(provider, &out);
 	buf_drop(&out);
-	issuer_client_drop(&made);
+	provider_release(made);
 	provider_release(found);
 	buf_drop(&url);
 	return fault;

@@ -1,21 +1,21 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * What people paste.
+ * What goes out into a browser, and what people paste of it.
  */
 #include "test.h"
 
 #include "failing_malloc.h"
-#include "oauth/pasted.h"
+#include "oauth/code.h"
 
-static enum fault read_text(struct span text, enum pasted *pasted,
+static enum fault read_text(struct span text, enum code_pasted *pasted,
     struct buf *out)
 {
 	struct why why = { 0, "" };
 	enum fault fault;
 
-	buf_init(out, PASTED_MAX_BYTES);
-	fault = pasted_read(text, pasted, out, &why);
+	buf_init(out, CODE_PASTED_MAX_BYTES);
+	fault = code_read_pasted(text, pasted, out, &why);
 	if (fault != FAULT_NONE)
 		assert_true(why.text[0] != '\0');
 	return fault;
@@ -45,17 +45,17 @@ static void addresses_give_their_query(void **state)
 		{ "http://x/?", "" },
 		{ "https://x/", "https://x/" },
 	};
-	enum pasted pasted;
+	enum code_pasted pasted;
 	struct buf out;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
-		pasted = PASTED_CODE;
+		pasted = CODE_ALONE;
 		assert_int_equal(
 		    read_text(span_of(rows[i].text), &pasted, &out),
 		    FAULT_NONE);
-		assert_int_equal(pasted, PASTED_ADDRESS);
+		assert_int_equal(pasted, CODE_ADDRESS);
 		assert_true(span_is(buf_span(&out), rows[i].query));
 		buf_drop(&out);
 	}
@@ -74,17 +74,17 @@ static void bare_codes_are_decoded_where_they_are_encoded(void **state)
 		{ "abc%zzdef", "abc%zzdef" },
 		{ "abcdef==", "abcdef==" },
 	};
-	enum pasted pasted;
+	enum code_pasted pasted;
 	struct buf out;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
-		pasted = PASTED_ADDRESS;
+		pasted = CODE_ADDRESS;
 		assert_int_equal(
 		    read_text(span_of(rows[i].text), &pasted, &out),
 		    FAULT_NONE);
-		assert_int_equal(pasted, PASTED_CODE);
+		assert_int_equal(pasted, CODE_ALONE);
 		assert_true(span_is(buf_span(&out), rows[i].code));
 		buf_drop(&out);
 	}
@@ -92,8 +92,8 @@ static void bare_codes_are_decoded_where_they_are_encoded(void **state)
 
 static void what_is_neither_is_refused(void **state)
 {
-	static char long_one[PASTED_MAX_BYTES + 1];
-	static char long_code[PASTED_CODE_MAX_BYTES + 1];
+	static char long_one[CODE_PASTED_MAX_BYTES + 1];
+	static char long_code[CODE_MAX_BYTES + 1];
 	const struct span rows[] = {
 		BYTES(""),
 		BYTES(" \r\n\t"),
@@ -106,7 +106,7 @@ static void what_is_neither_is_refused(void **state)
 		{ long_one, sizeof(long_one) },
 		{ long_code, sizeof(long_code) },
 	};
-	enum pasted pasted;
+	enum code_pasted pasted;
 	struct buf out;
 	size_t i;
 
@@ -122,19 +122,19 @@ static void what_is_neither_is_refused(void **state)
 
 static enum fault read_both(void *ctx)
 {
-	enum pasted pasted;
+	enum code_pasted pasted;
 	struct why why;
 	struct buf out;
 	enum fault fault;
 
 	(void)ctx;
-	buf_init(&out, PASTED_MAX_BYTES);
-	fault = pasted_read(BYTES("http://x/?code=the-code-itself"), &pasted,
-	    &out, &why);
+	buf_init(&out, CODE_PASTED_MAX_BYTES);
+	fault = code_read_pasted(BYTES("http://x/?code=the-code-itself"),
+	    &pasted, &out, &why);
 	buf_drop(&out);
 	if (fault != FAULT_NONE)
 		return fault;
-	fault = pasted_read(BYTES("the-code-itself"), &pasted, &out, &why);
+	fault = code_read_pasted(BYTES("the-code-itself"), &pasted, &out, &why);
 	buf_drop(&out);
 	return fault;
 }
@@ -147,6 +147,39 @@ static void no_memory_is_a_fault_and_leaves_nothing(void **state)
 	assert_false(failing_malloc_saw());
 }
 
+/* RFC 7636 appendix B. */
+static void the_challenge_is_that_of_the_rfc(void **state)
+{
+	struct buf out = BUF_INIT(100);
+
+	(void)state;
+	assert_int_equal(
+	    code_challenge(BYTES("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+		&out),
+	    FAULT_NONE);
+	assert_span(buf_span(&out),
+	    "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+	buf_drop(&out);
+}
+
+static void a_verifier_is_43_letters_of_its_alphabet(void **state)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	struct secret *text = NULL, *other = NULL;
+	struct span bytes;
+
+	(void)state;
+	assert_int_equal(code_random(&text), FAULT_NONE);
+	assert_int_equal(code_random(&other), FAULT_NONE);
+	assert_false(secret_equal(text, other));
+	bytes = secret_reveal(text, "the test looks at it");
+	assert_int_equal(bytes.n, 43);
+	assert_int_equal(strspn(bytes.p, alphabet), 43);
+	secret_free(other);
+	secret_free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +187,8 @@ int main(void)
 		cmocka_unit_test(bare_codes_are_decoded_where_they_are_encoded),
 		cmocka_unit_test(what_is_neither_is_refused),
 		cmocka_unit_test(no_memory_is_a_fault_and_leaves_nothing),
+		cmocka_unit_test(the_challenge_is_that_of_the_rfc),
+		cmocka_unit_test(a_verifier_is_43_letters_of_its_alphabet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
