@@ -20,18 +20,6 @@
 #define HTTP_SENT_MAX_BYTES 131072
 #define AUTHORITIES_KEPT_S  5L
 
-#if LIBCURL_VERSION_NUM >= 0x075500
-static CURLcode allow_https_only(CURL *easy)
-{
-	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
-}
-#else
-static CURLcode allow_https_only(CURL *easy)
-{
-	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS);
-}
-#endif
-
 static void exchange_unlink(struct http_exchange *exchange)
 {
 	struct http_exchange **at = &exchange->http->first;
@@ -94,16 +82,32 @@ static const struct {
 #endif
 };
 
-static CURLcode set_always(CURL *easy)
+static void set_long(struct http_exchange *exchange, CURLoption option,
+    long value)
 {
-	CURLcode code = allow_https_only(easy);
-	size_t i;
-
-	for (i = 0; !code && i < sizeof(always) / sizeof(always[0]); i++)
-		code = curl_easy_setopt(easy, always[i].option,
-		    always[i].value);
-	return code;
+	if (!exchange->set)
+		exchange->set = curl_easy_setopt(exchange->easy, option, value);
 }
+
+/* A string, or what a callback gets. */
+static void set_ptr(struct http_exchange *exchange, CURLoption option,
+    const void *value)
+{
+	if (!exchange->set)
+		exchange->set = curl_easy_setopt(exchange->easy, option, value);
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075500
+static void allow_https_only(struct http_exchange *exchange)
+{
+	set_ptr(exchange, CURLOPT_PROTOCOLS_STR, "https");
+}
+#else
+static void allow_https_only(struct http_exchange *exchange)
+{
+	set_long(exchange, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS);
+}
+#endif
 
 /*
  * To read a system's file of authorities costs some 20 ms: what was read is
@@ -114,152 +118,98 @@ static CURLcode set_always(CURL *easy)
  * A TLS library that keeps nothing does not know the option.
  */
 #if LIBCURL_VERSION_NUM >= 0x075700
-static CURLcode keep_authorities(const struct http *http, CURL *easy)
+static void keep_authorities(struct http_exchange *exchange)
 {
-	CURLcode code = CURLE_OK;
-
 	if (curl_version_info(CURLVERSION_NOW)->cainfo != NULL)
-		code = curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT,
-		    http->in_doubt ? 0L : AUTHORITIES_KEPT_S);
-	return code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
+		set_ptr(exchange, CURLOPT_CAPATH, NULL);
+	set_long(exchange, CURLOPT_CA_CACHE_TIMEOUT,
+	    exchange->http->in_doubt ? 0L : AUTHORITIES_KEPT_S);
+	if (exchange->set == CURLE_NOT_BUILT_IN)
+		exchange->set = CURLE_OK;
 }
 #else
-static CURLcode keep_authorities(const struct http *http, CURL *easy)
+static void keep_authorities(struct http_exchange *exchange)
 {
-	(void)http;
-	(void)easy;
-	return CURLE_OK;
+	(void)exchange;
 }
 #endif
 
-/*
- * Who names authorities names all of them: the built-in file or folder must
- * not stay beside.
- */
-static CURLcode set_trust(const struct http *http, CURL *easy,
-    const struct http_request *request)
+static void add_header(struct http_exchange *exchange, const char *line)
 {
-	CURLcode code = keep_authorities(http, easy);
+	struct curl_slist *longer = curl_slist_append(exchange->headers, line);
 
-	if (!code && (request->ca_file != NULL || request->ca_path != NULL)) {
-		code = curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
-		if (!code)
-			code = curl_easy_setopt(easy, CURLOPT_CAPATH,
-			    request->ca_path);
+	if (longer != NULL)
+		exchange->headers = longer;
+	else if (!exchange->set)
+		exchange->set = CURLE_OUT_OF_MEMORY;
+}
+
+static void set_content(struct http_exchange *exchange, enum http_method method)
+{
+	if (method == HTTP_GET_BEARER) {
+		set_long(exchange, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		set_ptr(exchange, CURLOPT_XOAUTH2_BEARER, exchange->sent.p);
 	}
-	if (!code && request->proxy != NULL)
-		code = curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
-	return code;
+	if (method == HTTP_GET || method == HTTP_GET_BEARER)
+		return;
+	set_long(exchange, CURLOPT_POSTFIELDSIZE, (long)exchange->sent.n);
+	set_ptr(exchange, CURLOPT_POSTFIELDS, exchange->sent.p);
+	add_header(exchange,
+	    method == HTTP_POST_JSON ?
+		"Content-Type: application/json" :
+		"Content-Type: application/x-www-form-urlencoded");
 }
 
-static CURLcode set_callbacks(struct http_exchange *exchange)
-{
-	CURL *easy = exchange->easy;
-	CURLcode code;
-
-	code = curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_cb);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION,
-		    http_header_cb);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER,
-		    exchange->reason);
-	return code;
-}
-
-static bool add_header(struct http_exchange *exchange, const char *line)
-{
-	struct curl_slist *longer;
-
-	longer = curl_slist_append(exchange->headers, line);
-	if (longer == NULL)
-		return false;
-	exchange->headers = longer;
-	return true;
-}
-
-static bool add_headers(struct http_exchange *exchange, enum http_method method)
-{
-	return add_header(exchange, "Accept: application/json") &&
-	    add_header(exchange, "Expect:") &&
-	    (method == HTTP_GET || method == HTTP_GET_BEARER ||
-		add_header(exchange,
-		    method == HTTP_POST_JSON ?
-			"Content-Type: application/json" :
-			"Content-Type: application/x-www-form-urlencoded"));
-}
-
-static CURLcode set_request(struct http_exchange *exchange,
+static void set_request(struct http_exchange *exchange,
     const struct http_request *request)
 {
-	CURL *easy = exchange->easy;
-	CURLcode code;
+	size_t i;
 
-	code = curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-		    (long)(request->patient ? HTTP_PATIENT_MAX_MS :
-					      HTTP_TOTAL_MAX_MS));
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_USERAGENT,
-		    "mailtoken/" MAILTOKEN_VERSION);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
-		    exchange->headers);
+	allow_https_only(exchange);
+	for (i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		set_long(exchange, always[i].option, always[i].value);
+	keep_authorities(exchange);
+	/* Who names authorities names all of them: the built-in file or folder
+	 * must not stay beside. */
+	if (exchange->named_trust) {
+		set_ptr(exchange, CURLOPT_CAINFO, request->ca_file);
+		set_ptr(exchange, CURLOPT_CAPATH, request->ca_path);
+	}
+	if (request->proxy != NULL)
+		set_ptr(exchange, CURLOPT_PROXY, request->proxy);
+	set_ptr(exchange, CURLOPT_PRIVATE, exchange);
+	set_ptr(exchange, CURLOPT_WRITEDATA, exchange);
+	set_ptr(exchange, CURLOPT_ERRORBUFFER, exchange->reason);
+	set_ptr(exchange, CURLOPT_URL, request->url);
+	set_long(exchange, CURLOPT_TIMEOUT_MS,
+	    request->patient ? HTTP_PATIENT_MAX_MS : HTTP_TOTAL_MAX_MS);
+	set_ptr(exchange, CURLOPT_USERAGENT, "mailtoken/" MAILTOKEN_VERSION);
 	/* Unless it is named, servers may compress (RFC 9110 section 12.5.3);
 	 * who does all the same is understood. */
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING,
-		    "identity");
-	if (!code && request->basic != NULL)
-		code = curl_easy_setopt(easy, CURLOPT_USERPWD, request->basic);
-	if (code || request->method == HTTP_GET)
-		return code;
-	if (request->method == HTTP_GET_BEARER) {
-		code = curl_easy_setopt(easy, CURLOPT_HTTPAUTH,
-		    (long)CURLAUTH_BEARER);
-		return code ? code :
-			      curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER,
-				  exchange->sent.p);
-	}
-	code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE,
-	    (long)exchange->sent.n);
-	if (!code)
-		code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-		    exchange->sent.p);
-	return code;
+	set_ptr(exchange, CURLOPT_ACCEPT_ENCODING, "identity");
+	if (request->basic != NULL)
+		set_ptr(exchange, CURLOPT_USERPWD, request->basic);
+	set_content(exchange, request->method);
+	add_header(exchange, "Accept: application/json");
+	add_header(exchange, "Expect:");
+	set_ptr(exchange, CURLOPT_HTTPHEADER, exchange->headers);
 }
 
 static enum fault exchange_prepare(struct http_exchange *exchange,
     const struct http_request *request)
 {
-	CURLcode code;
-
 	buf_add(&exchange->sent, request->body);
 	if (buf_fault(&exchange->sent))
 		return buf_fault(&exchange->sent);
 	exchange->easy = curl_easy_init();
-	if (exchange->easy == NULL || !add_headers(exchange, request->method))
+	if (exchange->easy == NULL)
 		return FAULT_NOMEM;
-
-	code = set_always(exchange->easy);
-	if (!code)
-		code = set_trust(exchange->http, exchange->easy, request);
-	if (!code)
-		code = set_callbacks(exchange);
-	if (!code)
-		code = set_request(exchange, request);
-	if (code == CURLE_OUT_OF_MEMORY)
+	exchange->set = curl_easy_setopt(exchange->easy, CURLOPT_WRITEFUNCTION,
+	    body_cb);
+	set_request(exchange, request);
+	if (exchange->set == CURLE_OUT_OF_MEMORY)
 		return FAULT_NOMEM;
-	return code == CURLE_OK ? FAULT_NONE : FAULT_INTERNAL;
+	return exchange->set ? FAULT_INTERNAL : FAULT_NONE;
 }
 
 enum fault http_start(struct http *http, const struct http_request *request,

@@ -23,17 +23,12 @@ struct http_exchange;
 #define HTTP_TOTAL_MAX_MS   20000
 #define HTTP_PATIENT_MAX_MS 60000
 
-/* Why there is no status; each has its own sentence. */
+/* Whether there is a status. */
 enum http_trouble {
-	HTTP_ANSWERED, /* status is set */
-	HTTP_DNS,
-	HTTP_CONNECT,
-	HTTP_TLS,
-	HTTP_CERTIFICATE,
-	HTTP_TIMEOUT,
-	HTTP_TOO_BIG,
-	HTTP_CUT, /* closed before or inside the answer, or no answer of HTTP */
-	HTTP_LOCAL /* no memory, unreadable CA file, ... */
+	HTTP_ANSWERED,
+	HTTP_TOO_BIG, /* the body of the answer */
+	HTTP_LOST,    /* no connection, no TLS, no or no whole answer */
+	HTTP_LOCAL    /* this machine cannot ask: no memory, no CA file, ... */
 };
 
 enum http_method {
@@ -61,8 +56,8 @@ struct http_answer {
 	struct span body;      /* until the callback returns */
 	bool reached;	       /* the request may have arrived */
 	struct span sent;      /* the request's, likewise */
-	int64_t retry_after_s; /* -1: not said; a date is seconds from Date */
-	bool wants_basic;      /* a WWW-Authenticate field says Basic */
+	int64_t retry_after_s; /* from now on; -1: not said */
+	bool wants_basic;      /* status 401, WWW-Authenticate says Basic */
 	bool redirect;	       /* 3xx; text names the target host only */
 	char text[256];	       /* one sentence, free of secrets */
 };

@@ -15,8 +15,6 @@
 
 #include "oauth/http.h"
 
-#define HTTP_HEADER_MAX_BYTES 128
-
 struct http {
 	struct event_base *base;
 	CURLM *multi;
@@ -40,9 +38,7 @@ struct http_exchange {
 	bool patient;
 	bool named_trust; /* by ca_file or ca_path */
 	bool begun;	  /* curl has it */
-	bool wants_basic;
-	char retry_after[HTTP_HEADER_MAX_BYTES];
-	char date[HTTP_HEADER_MAX_BYTES];
+	CURLcode set;	  /* the first option that could not be set */
 	char reason[CURL_ERROR_SIZE];
 	http_done_fn *done;
 	void *ctx;
@@ -59,9 +55,6 @@ void http_start_event(evutil_socket_t fd, short what, void *http);
 
 /* http_reap - after curl worked: deliver what is finished. */
 void http_reap(struct http *http, CURLMcode code);
-
-/* http_header_cb - keeps the header fields that matter. */
-size_t http_header_cb(char *p, size_t one, size_t n, void *exchange);
 
 /* http_answer_make - what came of it, in numbers and in one sentence. */
 void http_answer_make(const struct http_exchange *exchange, CURLcode code,

@@ -60,13 +60,8 @@ static void print_failure(const struct flow_failure *failure)
 	};
 	static const char *const troubles[] = {
 		"answered",
-		"dns",
-		"connect",
-		"tls",
-		"certificate",
-		"timeout",
 		"too-big",
-		"cut",
+		"lost",
 		"local",
 	};
 

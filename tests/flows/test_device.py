@@ -222,6 +222,7 @@ def test_a_confidential_client_of_a_standard_provider_says_its_secret(
 def test_a_provider_that_cannot_be_reached_is_said(drive):
     event = drive("device", device_authorization_endpoint="https://"
                   "no-such-host.invalid/device").end()
-    assert_failed(event, **{"class": "transient"}, trouble="dns",
+    assert_failed(event, **{"class": "transient"}, trouble="lost",
                   text="the device authorization endpoint cannot be used: "
-                  "the name no-such-host.invalid could not be resolved")
+                  "asking no-such-host.invalid failed: Couldn't resolve "
+                  "host name")
