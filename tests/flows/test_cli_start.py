@@ -148,23 +148,25 @@ def test_a_runtime_folder_that_is_gone_is_named(home):
     assert "unset XDG_RUNTIME_DIR" in run.stderr
 
 
-def test_one_helper_serves_both_places_of_a_user(home):
-    """Started from cron, asked from a session with XDG_RUNTIME_DIR; and what
-    starts a second one there is told where the first is."""
+@pytest.mark.parametrize("session_first", [False, True])
+def test_one_helper_serves_both_places_of_a_user(home, session_first):
+    """Case 63: started from cron, which has no XDG_RUNTIME_DIR, asked from a
+    session, or the other way round; and what starts a second one there is
+    told where the first is."""
     session = home.parent / "session"
     session.mkdir()
     os.chown(session, 65534, 65534)
-    script = (f'"$0" --user refresh --due; XDG_RUNTIME_DIR={session} '
-              '"$0" --user version --json; '
-              f'XDG_RUNTIME_DIR={session} "$0" --user version --json')
-    run = as_nobody(home, script)
+    places = [f"XDG_RUNTIME_DIR={session}", "env -u XDG_RUNTIME_DIR"]
+    there, here = places if session_first else reversed(places)
+    run = as_nobody(home, f'{there} "$0" --user refresh --due; '
+                    f'{here} "$0" --user version --json; ' * 2)
     first, second = [json.loads(line) for line in run.stdout.splitlines()]
     helper = os.pidfd_open(first["helper"]["pid"])
     signal.pidfd_send_signal(helper, signal.SIGTERM)
     assert select.select([helper], [], [], DEADLINE_S)[0]
     os.close(helper)
     assert first == second
-    assert list(session.iterdir()) == []
+    assert any(session.iterdir()) == session_first
 
 
 def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(home):

@@ -50,6 +50,8 @@ def test_status_says_who_refuses_and_since_when(clocked):
         assert status["state"] in ("active", "refreshing")
         assert f"localhost (imap) refused the token {times} times since 20" \
             in status["text"]
+        assert f"is the mailbox {JO} that of who signed in" in status["text"]
+        assert "is the permission for it granted?" in status["text"]
         assert f"mailtoken login {JO}" in status["text"]
         wait_for(lambda: clocked.refreshes() == times)
         clocked.wait_state("active")
