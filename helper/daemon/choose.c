@@ -340,6 +340,8 @@ static enum fault none_found(const struct choose_from *from, const char *known,
 		    "for that: write provider '%s' with its client_id, or name "
 		    "one with --provider",
 		    from->account, title_of(known), path, known);
+	else if (from->config->n_providers == 0 && from->config->n_bad > 0)
+		why_set(why, 0, "%s", from->config->bad[0].text);
 	else if (from->config->n_providers == 0)
 		why_set(why, 0,
 		    "%s has no provider: write a provider block with its "
