@@ -27,8 +27,9 @@ def test_a_configured_address_without_tls_is_refused(helper, idp, plain, key):
     helper.configure(**{key: f"{plain.url}/token"})
     helper.seed(age=4000)
     helper.start()
-    for answer in (helper.token(), helper.ask("sign-in", account=JO),
-                   helper.ask("refresh", account=JO)):
+    for verb in ("token", "sign-in", "refresh"):
+        with helper.connect() as line:
+            answer = line.send(verb, account=JO, server="localhost").next()
         assert answer["result"] == "config-error", answer
         assert f"{key} must be 'https://'" in answer["text"]
     assert len(plain.requests) == len(idp.requests) == 0

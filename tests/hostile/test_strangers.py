@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Users that stand in no list: all of them together get a small part of the
-helper, however many they are, and nobody who is let in waits for them."""
+helper, however many they are, and nobody who is let in waits for them.
+
+The helper's time stands still, so that nobody is let go for being slow."""
 
 from pathlib import Path
 
@@ -16,11 +18,22 @@ FIRST = b"mailtoken=1\n"
 
 
 @pytest.fixture
-def open_helper(root, helper):
-    """A helper that lets one user in, and has a good token."""
-    helper.configure(f"allow {FRIEND}")
-    helper.seed(JO)
-    return helper.start()
+def small_helper(root, clocked):
+    """A helper that lets one user in and has a good token, to be started
+    with less room."""
+    clocked.configure(f"allow {FRIEND}")
+    clocked.seed(JO)
+
+    def start(**options):
+        clocked.start(**options).clock.hold()
+        return clocked
+    return start
+
+
+@pytest.fixture
+def open_helper(small_helper):
+    """One with all the room that there is."""
+    return small_helper()
 
 
 def is_open(line):
@@ -114,9 +127,8 @@ def test_strangers_take_no_descriptor_from_those_who_are_let_in(open_helper):
             line.close()
 
 
-def test_strangers_make_room_for_those_who_are_let_in(root, helper):
-    helper.configure(f"allow {FRIEND}")
-    helper.start(before=["prlimit", "--nofile=300:300"])
+def test_strangers_make_room_for_those_who_are_let_in(small_helper):
+    helper = small_helper(before=["prlimit", "--nofile=300:300"])
     lines = crowd(helper, 3, FIRST)
     mine = [connect(helper.socket, uid=FRIEND).send("watch")
             for _ in range(100)]
@@ -128,10 +140,8 @@ def test_strangers_make_room_for_those_who_are_let_in(root, helper):
             line.close()
 
 
-def test_root_has_connections_of_its_own(root, helper):
-    helper.configure(f"allow {FRIEND}")
-    helper.seed(JO)
-    helper.start(before=["prlimit", "--nofile=300:300"])
+def test_root_has_connections_of_its_own(small_helper):
+    helper = small_helper(before=["prlimit", "--nofile=300:300"])
     # Watches stay; those over what is for others are refused.
     lines = [connect(helper.socket, uid=FRIEND).send("watch")
              for _ in range(180)]
