@@ -102,15 +102,22 @@ void verbs_token(struct conn *conn)
 		account_token(account, &question, &conn->waiter);
 }
 
-/* Who reports it should have looked whether it repeats the token. */
+/* Who reports it should have looked whether it repeats the token; of one that
+ * has been renewed since, that cannot be seen here. */
 static void hush_challenge(struct conn *conn, struct account *account)
 {
 	const struct entry *entry = account_entry(account);
+	struct span *challenge = &conn->request.challenge;
+	bool here = entry != NULL && entry->access_token != NULL &&
+	    entry->serial != NULL &&
+	    span_is(conn->request.serial, entry->serial);
 
-	if (entry != NULL && entry->access_token != NULL &&
-	    echo_holds(conn->request.challenge,
+	if (challenge->n > 0 && !here)
+		*challenge = span_of("(hidden: its token is no longer here)");
+	else if (here &&
+	    echo_holds(*challenge,
 		secret_reveal(entry->access_token, "to find a copy of it")))
-		conn->request.challenge = span_of(ECHO_HIDDEN);
+		*challenge = span_of(ECHO_HIDDEN);
 }
 
 void verbs_rejected(struct conn *conn)

@@ -356,9 +356,10 @@ def test_names_and_scopes_that_repeat_a_secret_count_as_none(helper, idp,
     nothing_in(seen_of(helper, answers, accounts), liar)
 
 
-def test_a_report_of_a_challenge_that_repeats_the_token(helper):
+def test_a_report_of_a_challenge_that_repeats_the_token(helper, idp):
     token = helper.seed(age=10).access_token
     helper.start()
+    idp.fault("token", "http_error", times=None, status=500)    # it stays
     serial = helper.token()["serial"]
     answers = [helper.ask("rejected", account=JO, serial=serial,
                           server="localhost", service="smtp",
@@ -367,3 +368,23 @@ def test_a_report_of_a_challenge_that_repeats_the_token(helper):
     helper.wait_log(f'challenge="{HIDDEN}"', len(answers))
     seen = seen_of(helper, answers, [JO])
     assert MARK not in seen and shown_of([token], seen) == []
+
+
+@pytest.mark.parametrize("what", ["serial", "access-token", "renewed"])
+def test_a_report_of_a_challenge_comes_when_its_token_is_gone(helper, what):
+    """What it might repeat is not known any more, or never was."""
+    token = helper.seed(age=10).access_token
+    record = helper.record()
+    serial = record["serial"]
+    record.pop(what, None)
+    helper.write_record(JO, "".join(
+        f"{name}={value}\n" for name, value in record.items()) + "\n")
+    helper.start()
+    if what == "renewed":
+        assert helper.ask("refresh", account=JO)["result"] == "ok"
+    answer = helper.ask("rejected", account=JO, serial=serial,
+                        server="localhost", service="smtp",
+                        challenge=f"{MARK} {token[:100]}")
+    assert answer["result"] == "ok"
+    helper.wait_log('challenge="(hidden: its token is no longer here)"')
+    assert MARK not in helper.log()
