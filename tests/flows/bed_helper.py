@@ -212,6 +212,11 @@ class Bed:
     def end(self):
         """Leave nothing running; nothing secret may be in the log."""
         if self.process is not None and self.process.poll() is None:
+            # Who traces it would leave it running.
+            pid = self.process.pid
+            for child in Path(f"/proc/{pid}/task/{pid}/children"
+                              ).read_text().split():
+                os.kill(int(child), signal.SIGKILL)
             # Only an end of its own shows what was left in memory.
             number = signal.SIGTERM if VALGRIND else signal.SIGKILL
             for below in self._below():
@@ -220,6 +225,7 @@ class Bed:
             self.wait()
         if self._logger is not None:
             self._logger.join(DEADLINE_S)
+            assert not self._logger.is_alive(), "something is left running"
         if self.clock:
             self.clock.close()
         log = self.log()
