@@ -180,6 +180,7 @@ enum fault config_secret_line(const struct config_part *part, const char *key,
 {
 	enum fault fault = config_secret(part, key, out);
 	const char *file = config_text(part, key);
+	size_t i;
 
 	if (fault != FAULT_NONE || file == NULL)
 		return fault;
@@ -188,6 +189,14 @@ enum fault config_secret_line(const struct config_part *part, const char *key,
 		    "provider '%s': %s: %s begins with a byte order mark; take "
 		    "it away: sed -i '1s/^\\xef\\xbb\\xbf//' %s",
 		    part->block->title, key, file, file);
+	for (i = 0; i < out->n; i++)
+		if (((unsigned char)out->p[i] < 0x20 && out->p[i] != '\n') ||
+		    out->p[i] == 0x7f)
+			return config_bad(part, key,
+			    "provider '%s': %s: %s has a control byte, as text "
+			    "in UTF-16 has: save it as UTF-8 without a byte "
+			    "order mark",
+			    part->block->title, key, file);
 	if (memchr(out->p, '\n', out->n) != NULL)
 		return config_bad(part, key,
 		    "provider '%s': %s: %s has more than one line; keep the "

@@ -3,11 +3,12 @@
  *
  * Provider blocks: preset, values over it, the client secret from its file.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/config_read.h"
-#include "wire/ids.h"
+#include "store/safefile.h"
 
 #define CLIENT_SECRET_MAX_BYTES 4096
 #define PROVIDERS_MAX		256
@@ -127,14 +128,21 @@ static enum fault set_secret(const struct config_part *part,
 static enum fault note_ca(const struct config_part *part, const char *key,
     const char *path, bool is_folder)
 {
+	enum fault fault;
+	struct why why;
+
 	if (path == NULL)
 		return FAULT_NONE;
-	if (access(path, is_folder ? R_OK | X_OK : R_OK) != 0)
-		return config_bad(part, key,
-		    "%s is not there or cannot be read by %s; name the CA "
-		    "certificates in PEM form",
-		    key, ids_user(geteuid()).text);
-	return config_note_file(part, key, path, is_folder);
+	fault = config_files_add(part->reading->source->files, path);
+	if (fault == FAULT_NONE)
+		fault = config_note_file(part, key, path, is_folder);
+	if (fault != FAULT_NONE ||
+	    access(path, is_folder ? R_OK | X_OK : R_OK) == 0)
+		return fault;
+	safefile_say_shut(path, errno, &why);
+	return config_bad(part, key,
+	    "provider '%s': %s: %s; it has CA certificates in PEM form",
+	    part->block->title, key, why.text);
 }
 
 static enum fault build(const struct config_part *part,

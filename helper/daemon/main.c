@@ -16,6 +16,7 @@
 #include "daemon/run.h"
 #include "daemon/supervise.h"
 #include "oauth/reply.h"
+#include "store/seal.h"
 #include "wire/address.h"
 
 #define EXIT_USAGE 2
@@ -54,7 +55,7 @@ static void read_options(int argc, char **argv, struct options *options)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		switch (c) {
 		case 'c': options->config = optarg; break;
 		case 'k': options->keyring = optarg; break;
@@ -254,6 +255,7 @@ static int check_only(const struct options *options,
     const struct config_source *source)
 {
 	struct config *config = NULL;
+	struct seal_key *key = NULL;
 	struct why why = { .err = 0, .text = "" };
 	struct owner owner;
 	size_t i;
@@ -271,12 +273,16 @@ static int check_only(const struct options *options,
 		print_warning(NULL, config->notes[i]);
 	expiry_tell(config, print_warning, NULL);
 	good = config->n_troubles == 0;
-	if (good)
+	if (config->keyring_key != NULL &&
+	    fail(seal_key_read(config->keyring_key, &key, &why), &why))
+		good = false;
+	else if (good)
 		(void)printf("%s: good\n", source->path);
 	else
 		run_complain(
 		    "what depends on these blocks does not work; the rest "
 		    "does");
+	seal_key_free(key);
 	config_release(config);
 	config_files_drop(source->files);
 	return good ? 0 : EXIT_FAILURE;

@@ -215,7 +215,10 @@ static enum fault check_values(const struct attrs *attrs,
 	if (attr_has(attrs, ATTR_FLOW) &&
 	    flow_kind_from_word(attr_get(attrs, ATTR_FLOW), &request->flow) !=
 		FAULT_NONE)
-		return bad(why, "no such flow");
+		return bad(why,
+		    "there is no such flow: there are device, browser, "
+		    "client-credentials and service-account, and with the "
+		    "first two somebody signs in");
 	if (request->verb == REQUEST_REJECTED && !is_serial(request->serial))
 		return bad(why, "serial is missing or not a serial");
 	return FAULT_NONE;

@@ -185,24 +185,28 @@ static enum fault check_outside(int fd, const struct stat *st,
 	return FAULT_UNSAFE;
 }
 
-/* What to type, by whom it belongs to. */
-static void say_shut(const char *path, const char *shown, struct why *why)
+void safefile_say_shut(const char *path, int err, struct why *why)
 {
 	struct ids_text user = ids_user(geteuid());
+	char shown[SAFEFILE_SHOWN_BYTES];
 	struct stat st;
 
-	if (stat(path, &st) != 0)
+	attr_plain(span_of(path), shown, sizeof(shown));
+	if (err != EACCES)
+		why_set(why, err, "%s", shown);
+	else if (stat(path, &st) != 0)
 		why_set(why, 0,
 		    "%s may not enter a folder of %s: see 'namei -l %s'",
 		    user.text, shown, shown);
 	else if (st.st_uid == geteuid())
-		why_set(why, 0, "%s may not read %s: chmod u+r %s", user.text,
+		why_set(why, 0, "%s may not read %s: chmod u+rX %s", user.text,
 		    shown, shown);
 	else
 		why_set(why, 0,
 		    "%s may not read %s: as root, chown root:%s %s && chmod "
-		    "640 %s",
-		    user.text, shown, ids_group(getegid()).text, shown, shown);
+		    "%s %s",
+		    user.text, shown, ids_group(getegid()).text, shown,
+		    S_ISDIR(st.st_mode) ? "750" : "640", shown);
 }
 
 enum fault safefile_read_outside(const char *path, size_t max_bytes,
@@ -217,10 +221,7 @@ enum fault safefile_read_outside(const char *path, size_t max_bytes,
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		err = errno;
-		if (err == EACCES)
-			say_shut(path, shown, why);
-		else
-			why_set(why, err, "%s", shown);
+		safefile_say_shut(path, err, why);
 		return err == ENOENT ? FAULT_NOT_FOUND : FAULT_IO;
 	}
 	if (fstat(fd, &st) != 0)

@@ -50,6 +50,10 @@ enum fault safefile_read(int dirfd, const char *dir, const char *leaf,
 enum fault safefile_read_secret(const char *path, size_t max_bytes,
     struct buf *out, struct why *why) MUST_CHECK;
 
+/* safefile_say_shut - why a file of others or a folder could not be opened, by
+ * errno, and what to type where that helps. */
+void safefile_say_shut(const char *path, int err, struct why *why);
+
 /*
  * safefile_read_outside - the same with every byte of the file, for what is
  * not text.  FAULT_TOO_BIG over max_bytes, and over the limit of out.

@@ -173,8 +173,11 @@ def test_the_whole_way_with_the_command_and_a_browser(browser_helper):
     assert bed.token()["result"] == "ok"
 
 
+@pytest.mark.parametrize("pasted", (
+    '"{0}\n  {1}"\n', "\u201c{0}{1}\u201d.\n", "\u00ab {0}{1} \u00bb\n",
+    "\u2018{0}{1}\u2019,\n", "\u201e{0}{1}\u201c.\n", "<{0}\n{1}>.\n\n"))
 def test_the_whole_way_with_the_command_on_another_machine(browser_helper,
-                                                           idp):
+                                                           idp, pasted):
     bed = browser_helper()
     with subprocess.Popen(
             [str(paths.program("mailtoken")), "--socket", bed.socket,
@@ -184,7 +187,7 @@ def test_the_whole_way_with_the_command_on_another_machine(browser_helper,
             if text.startswith("url="):
                 break
         back = idp.browse(text[len("url="):].strip())
-        out, _ = run.communicate(f'"{back[:70]}\n  {back[70:]}"\n',
+        out, _ = run.communicate(pasted.format(back[:70], back[70:]),
                                  timeout=DEADLINE_S)
     assert run.returncode == 0
     assert "event=done\nresult=ok\n" in out

@@ -4,6 +4,7 @@
 import grp
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -415,7 +416,8 @@ def test_check_tells_every_bad_block(helper):
     ("\ufeffsecret\n", "byte order mark"),
     ("secret\n\n", "more than one line"),
     ("se\ncret", "more than one line"),
-    ("YOUR_CLIENT_SECRET\n", "placeholder"),
+    ("secret\n".encode("utf-16").decode("latin-1"), "UTF-16"),
+    ("se\0cret", "control byte"), ("YOUR_CLIENT_SECRET\n", "placeholder"),
     ("<client secret>", "placeholder")])
 def test_what_an_editor_left_in_a_secret_file_is_said(helper, content, says):
     secret = with_secret(helper)
@@ -445,6 +447,42 @@ def test_a_file_that_cannot_be_read_names_the_cure(root, helper, key):
     os.chown(path, 0, helper.user.pw_gid)
     os.chmod(path, 0o640)
     wait_for(lambda: path not in helper.token().get("text", ""))
+
+
+@pytest.mark.parametrize("key", ["ca_file", "ca_path"])
+def test_certificates_that_cannot_be_read_name_the_cure(root, helper, key):
+    assert root is None
+    path = helper.path("shut")
+    helper.configure(**{"ca_file": None, key: path})
+    helper.seed(age=4000)
+    helper.start()
+    assert f"{key}: {path}: No such file" in helper.token()["text"]
+    if key == "ca_path":
+        os.mkdir(path, 0o700)
+    else:
+        write_file(path, Path(helper.idp.ca_file).read_text(), 0o600)
+    wait_for(lambda: "may not read" in helper.token()["text"])
+    cure = re.search(r"as root, (.* && chmod \d+ \S+?);",
+                     helper.token()["text"])[1]
+    subprocess.run(["sh", "-c", cure], check=True)
+    wait_for(lambda: path not in helper.token().get("text", ""))
+
+
+@pytest.mark.parametrize("content, says", [
+    (None, "No such file"), ("", "32 bytes"), ("0" * 63, "32 bytes"),
+    ("\ufeff" + "0" * 64, "32 bytes"), ("0" * 64, None)])
+def test_check_looks_at_the_key_too(helper, content, says):
+    key = helper.path("key")
+    if content is not None:
+        write_file(key, content, 0o600)
+        helper._give(key)
+    Path(helper.config).write_text(f"keyring_key {key}\n" +
+                                   Path(helper.config).read_text())
+    helper.options = ["--check"]
+    helper.launch()
+    assert helper.wait() == (1 if says else 0), helper.log()
+    assert (says or ": good") in helper.log()
+    assert not says or key in helper.log()
 
 
 def test_check_with_a_word_too_many_says_what_to_type(helper):

@@ -7,6 +7,7 @@ import re
 import select
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -369,6 +370,14 @@ def test_bad_usage_ends_the_start(helper, option):
     helper.options = option
     helper.launch()
     assert helper.wait() == 2
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_is_printed_and_no_error(option):
+    run = subprocess.run([str(paths.program("mailtokend")), option],
+                         capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("usage: mailtokend ")
 
 
 def test_two_that_start_at_once_leave_one_that_can_be_reached(helper):

@@ -329,6 +329,13 @@ def test_sign_in_that_cannot_work_says_what_to_write(helper, options, word):
     assert word in answer["text"]
 
 
+def test_a_flow_that_there_is_not_is_told_which_there_are(helper):
+    helper.start()
+    answer = helper.ask("sign-in", account=JO, flow="brower")
+    assert answer["result"] == "bad-request"
+    assert "device, browser, client-credentials" in answer["text"]
+
+
 def test_waiting_question_ends_when_the_helper_stops(helper):
     helper.start()
     line, _code = begin(helper)
