@@ -299,9 +299,9 @@ static enum fault check(struct account *account,
 		question->server)) {
 		attr_plain(question->server, name, sizeof(name));
 		why_set(why, 0,
-		    "%s is not a server of provider '%s': if it should be, add "
-		    "it to servers in %s",
-		    name, provider->name, config->path);
+		    "%s is not a server of provider '%s': if it should be, "
+		    "write servers %s below account %s in %s",
+		    name, provider->name, name, mailbox, config->path);
 		fault = FAULT_WRONG_SERVER;
 	}
 	if (fault == FAULT_NONE &&

@@ -108,21 +108,21 @@ static void explain(const struct keyring *keyring, const char *leaf,
 	char path[SAFEFILE_SHOWN_BYTES], account[ACCOUNT_MAX_BYTES + 1] = "";
 
 	safefile_shown(keyring->path, leaf, path);
+	(void)!keyring_unleaf(leaf, account);
 	switch (fault) {
 	case FAULT_GRAMMAR:
 		why_set(why, 0,
 		    "damaged, or another account's: %s: put it back from a "
-		    "backup, or remove it and sign in again",
-		    path);
+		    "backup, or run: mailtoken login %s",
+		    path, account);
 		break;
 	case FAULT_CONFIG_ERROR:
 		why_set(why, 0,
 		    "sealed with a key that is not here: %s: let keyring_key "
-		    "name the old key, or remove it and sign in again",
-		    path);
+		    "name the old key, or run: mailtoken login %s",
+		    path, account);
 		break;
 	case FAULT_DENIED:
-		(void)!keyring_unleaf(leaf, account);
 		why_set(why, 0,
 		    "not sealed, though this keyring is: %s: if you put it "
 		    "there, run: mailtoken rekey %s; if not: rm %s",

@@ -373,7 +373,7 @@ def test_a_line_that_is_none_stops_its_block_and_not_the_rest(helper, line,
     ann = "ann@example.org"
     helper.configure(f"account {ann}\n    {line}\n    allow root\n"
                      "provider other\n    preset google\n"
-                     "    client_id a\n    cleint_id b\n")
+                     "    client_id a\n    client_secret b\n")
     helper.seed(age=10)
     helper.seed(ann, age=10)
     helper.start()
@@ -382,7 +382,7 @@ def test_a_line_that_is_none_stops_its_block_and_not_the_rest(helper, line,
     assert answer["result"] == "config-error" and what in answer["text"]
     answer = helper.ask("sign-in", account=JO, provider="other")
     assert answer["result"] == "config-error"
-    assert "no such keyword 'cleint_id'" in answer["text"]
+    assert "did you mean 'client_secret_file'?" in answer["text"]
     with helper.connect() as line:
         warned = line.send("status").rest()[-1].all("warning")
     assert len(warned) == 2

@@ -11,6 +11,7 @@ import pytest
 
 from bed import DEADLINE_S, wait_for
 from helper_line import all_answer
+from test_helper_signin import sign_in
 
 JO = "jo@example.org"
 
@@ -202,6 +203,25 @@ def test_damaged_file_is_a_config_error_and_is_kept(helper, when):
     assert open(path).read() == whole[:200]
     helper.write_record(JO, whole)
     assert helper.token()["token"] == old.access_token
+
+
+@pytest.mark.parametrize("why", ("damaged, or another account's",
+                                 "sealed with a key that is not here"))
+def test_what_cannot_be_opened_is_mended_by_what_is_told(helper, why):
+    helper.seed(age=10)
+    if why.startswith("sealed"):
+        helper.write_record(JO, f"mailtoken-entry=1\naccount={JO}\n"
+                            f"key-id={'0' * 16}\nnonce={'0' * 24}\n"
+                            f"sealed={'0' * 64}\n\n")
+    else:
+        helper.write_record(JO, "x")
+    helper.start()
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert answer["text"].startswith(f"{why}: {helper.keyring}/{JO}: ")
+    assert answer["text"].endswith(f"or run: mailtoken login {JO}")
+    assert sign_in(helper)["result"] == "ok"
+    assert helper.token()["result"] == "ok"
 
 
 def test_state_in_a_mended_file_counts(helper, idp):

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import pty
+import re
 import secrets
 import subprocess
 from pathlib import Path
@@ -184,6 +185,21 @@ def test_block_without_a_secret_leaves_the_imported_one_in_force(bed):
     sasl_xoauth2(bed, "--server", "localhost", path)
     use_block(bed, device_authorization_endpoint=f"{bed.idp.url}/device")
     assert bed.ask("refresh", account=JO)["result"] == "ok"
+
+
+def test_server_that_is_missing_is_added_as_the_answer_says(bed):
+    """No provider block describes it: there is none to add servers to."""
+    path = token_file(bed)
+    bed.start()
+    sasl_xoauth2(bed, path)
+    answer = bed.token(server="relay.example.com")
+    assert answer["result"] == "wrong-server"
+    line, account, file = re.search(
+        r"write (servers \S+) below (account \S+) in (\S+)$",
+        answer["text"]).groups()
+    with open(file, "a") as more:
+        more.write(f"{account}\n    {line}\n")
+    wait_for(lambda: bed.token(server="relay.example.com")["result"] == "ok")
 
 
 def test_block_of_another_client_takes_nothing_over(bed, idp):
