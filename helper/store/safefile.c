@@ -165,33 +165,49 @@ static bool is_others(const struct stat *st)
 	    (st->st_mode & (S_IWGRP | S_IRWXO)) != 0;
 }
 
+/* The whole cure of a file that is root's and should stay so. */
+static void say_roots(const char *what, const struct stat *st,
+    const char *shown, struct why *why)
+{
+	why_set(why, 0, "%s: as root, chown root:%s %s && chmod %s %s", what,
+	    ids_group(getegid()).text, shown,
+	    S_ISDIR(st->st_mode) ? "750" : "640", shown);
+}
+
 /* Others: not the owner, not the group an administrator chose for it. */
 static enum fault check_outside(int fd, const struct stat *st,
     const char *shown, struct why *why)
 {
+	char what[32];
+
+	(void)snprintf(what, sizeof(what), "has mode %04o",
+	    (unsigned int)(st->st_mode & 07777));
 	if (!S_ISREG(st->st_mode))
 		why_set(why, 0, "not a plain file: %s", shown);
-	else if (is_others(st) && safefile_is_modeless(fd))
+	else if (!is_others(st))
+		return FAULT_NONE;
+	else if (safefile_is_modeless(fd))
 		safefile_say_modeless(shown, why);
 	else if (st->st_uid != 0 && st->st_uid != geteuid())
-		why_set(why, 0, "belongs to %s: chown %s %s",
-		    ids_user(st->st_uid).text, ids_owner(geteuid()).text,
+		why_set(why, 0, "belongs to %s: chown %s %s && chmod 600 %s",
+		    ids_user(st->st_uid).text, ids_owner(geteuid()).text, shown,
 		    shown);
-	else if ((st->st_mode & (S_IWGRP | S_IRWXO)) != 0)
-		why_set(why, 0, "has mode %04o: chmod g-w,o= %s",
-		    (unsigned int)(st->st_mode & 07777), shown);
+	else if (st->st_uid != geteuid())
+		say_roots(what, st, shown, why);
 	else
-		return FAULT_NONE;
+		why_set(why, 0, "%s: chmod g-w,o= %s", what, shown);
 	return FAULT_UNSAFE;
 }
 
 void safefile_say_shut(const char *path, int err, struct why *why)
 {
 	struct ids_text user = ids_user(geteuid());
-	char shown[SAFEFILE_SHOWN_BYTES];
+	char shown[SAFEFILE_SHOWN_BYTES], what[WHY_MAX_BYTES];
 	struct stat st;
 
 	attr_plain(span_of(path), shown, sizeof(shown));
+	(void)snprintf(what, sizeof(what), "%s may not read %s", user.text,
+	    shown);
 	if (err != EACCES)
 		why_set(why, err, "%s", shown);
 	else if (stat(path, &st) != 0)
@@ -199,14 +215,9 @@ void safefile_say_shut(const char *path, int err, struct why *why)
 		    "%s may not enter a folder of %s: see 'namei -l %s'",
 		    user.text, shown, shown);
 	else if (st.st_uid == geteuid())
-		why_set(why, 0, "%s may not read %s: chmod u+rX %s", user.text,
-		    shown, shown);
+		why_set(why, 0, "%s: chmod u+rX %s", what, shown);
 	else
-		why_set(why, 0,
-		    "%s may not read %s: as root, chown root:%s %s && chmod "
-		    "%s %s",
-		    user.text, shown, ids_group(getegid()).text, shown,
-		    S_ISDIR(st.st_mode) ? "750" : "640", shown);
+		say_roots(what, &st, shown, why);
 }
 
 enum fault safefile_read_outside(const char *path, size_t max_bytes,

@@ -196,6 +196,27 @@ def test_secret_that_others_can_read_is_refused_until_it_is_mended(helper):
     wait_for(lambda: helper.token()["result"] == "ok")
 
 
+@pytest.mark.parametrize("owner", ("root", "other", "own"))
+@pytest.mark.parametrize("mode", (0o644, 0o600, 0o666))
+def test_a_secret_file_is_mended_by_what_is_told_once(root, helper, owner,
+                                                      mode):
+    assert root is None
+    secret = with_secret(helper)
+    uid = {"root": 0, "other": 1, "own": helper.user.pw_uid}[owner]
+    os.chown(secret, uid, uid)
+    os.chmod(secret, mode)
+    helper.start()
+    text = helper.token().get("text")
+    if text is None:
+        assert (owner, mode) == ("own", 0o600)
+        return
+    cure = re.search(r": (?:as root, )?((chown|chmod) .*)$", text)[1]
+    subprocess.run(["sh", "-c", cure], check=True)
+    wait_for(lambda: helper.token().get("text") != text)
+    assert helper.token()["result"] == "ok"
+    assert os.stat(secret).st_mode & 0o027 == 0
+
+
 def test_edited_file_is_in_force_without_a_reload(helper, root):
     assert root is None
     uid = pwd.getpwnam("daemon").pw_uid
