@@ -140,8 +140,7 @@ static enum fault note_ca(const struct config_part *part, const char *key,
 	    access(path, is_folder ? R_OK | X_OK : R_OK) == 0)
 		return fault;
 	safefile_say_shut(path, errno, &why);
-	return config_bad(part, key,
-	    "provider '%s': %s: %s; it has CA certificates in PEM form",
+	return config_bad(part, key, "provider '%s': %s: %s",
 	    part->block->title, key, why.text);
 }
 

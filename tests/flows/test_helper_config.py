@@ -483,7 +483,7 @@ def test_certificates_that_cannot_be_read_name_the_cure(root, helper, key):
     else:
         write_file(path, Path(helper.idp.ca_file).read_text(), 0o600)
     wait_for(lambda: "may not read" in helper.token()["text"])
-    cure = re.search(r"as root, (.* && chmod \d+ \S+?);",
+    cure = re.search(r"as root, (.* && chmod \d+ \S+)$",
                      helper.token()["text"])[1]
     subprocess.run(["sh", "-c", cure], check=True)
     wait_for(lambda: path not in helper.token().get("text", ""))
