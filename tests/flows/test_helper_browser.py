@@ -58,6 +58,20 @@ def test_the_browser_comes_back_and_the_grant_is_stored(browser_helper, idp):
     assert idp.refusals() == []
 
 
+@pytest.mark.parametrize("preset", ("microsoft", None))
+def test_extra_goes_out_twice_and_the_scope_where_it_must(browser_helper, idp,
+                                                          preset):
+    bed = browser_helper(preset=preset, extra="audience=mail server")
+    line, url, _ = begin(bed)
+    link = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+    assert link["audience"] == "mail server"
+    assert visit(idp.browse(url)).status == 200
+    assert done(line)["result"] == "ok"
+    form = idp.wait_request("token")[0].form
+    assert form["audience"] == "mail server"
+    assert form.get("scope") == (link["scope"] if preset else None)
+
+
 def test_an_address_or_a_code_may_be_the_answer(browser_helper, idp):
     bed = browser_helper()
     line, url, _ = begin(bed)
