@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/config_read.h"
@@ -125,21 +126,36 @@ static enum fault set_secret(const struct config_part *part,
 	return fault;
 }
 
+/* 0 or an errno. */
+static int check_ca(const char *path, bool is_folder)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return errno;
+	if (is_folder != S_ISDIR(st.st_mode))
+		return is_folder ? ENOTDIR : EISDIR;
+	return access(path, is_folder ? R_OK | X_OK : R_OK) == 0 ? 0 : errno;
+}
+
 static enum fault note_ca(const struct config_part *part, const char *key,
     const char *path, bool is_folder)
 {
 	enum fault fault;
 	struct why why;
+	int err;
 
 	if (path == NULL)
 		return FAULT_NONE;
 	fault = config_files_add(part->reading->source->files, path);
 	if (fault == FAULT_NONE)
 		fault = config_note_file(part, key, path, is_folder);
-	if (fault != FAULT_NONE ||
-	    access(path, is_folder ? R_OK | X_OK : R_OK) == 0)
+	if (fault != FAULT_NONE)
 		return fault;
-	safefile_say_shut(path, errno, &why);
+	err = check_ca(path, is_folder);
+	if (err == 0)
+		return FAULT_NONE;
+	safefile_say_shut(path, err, &why);
 	return config_bad(part, key, "provider '%s': %s: %s",
 	    part->block->title, key, why.text);
 }

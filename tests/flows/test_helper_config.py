@@ -479,6 +479,9 @@ def test_certificates_that_cannot_be_read_name_the_cure(root, helper, key):
     helper.start()
     assert f"{key}: {path}: No such file" in helper.token()["text"]
     if key == "ca_path":
+        write_file(path, "", 0o644)
+        wait_for(lambda: "Not a directory" in helper.token()["text"])
+        os.unlink(path)
         os.mkdir(path, 0o700)
     else:
         write_file(path, Path(helper.idp.ca_file).read_text(), 0o600)

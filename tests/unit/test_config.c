@@ -365,8 +365,10 @@ static void values_are_checked_with_their_line(void **state)
 	bad("provider x\n" ENDPOINTS " extra scope=a\n", 5, "extra");
 	bad("provider x\n" ENDPOINTS " protocols news\n", 5,
 	    "smtp, imap and pop");
-	bad("provider x\n" ENDPOINTS " ca_file /nonexistent\n", 5, "PEM");
-	bad("provider x\n" ENDPOINTS " ca_path /etc/passwd\n", 5, "PEM");
+	bad("provider x\n" ENDPOINTS " ca_file /nonexistent\n", 5,
+	    "No such file");
+	bad("provider x\n" ENDPOINTS " ca_path /etc/passwd\n", 5,
+	    "Not a directory");
 	bad("provider microsoft\n client_id a\n tenant x/y\n", 3,
 	    "tenant must be");
 }
