@@ -1,54 +1,77 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The record of an account: loading, resting, replacing, forgetting,
- * and what the world is told of it.
+ * From the record and the configuration to a standing, the timer, and what
+ * the world is told.
  */
-#include "daemon/account_impl.h"
+#include "daemon/account.h"
 
+#include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
-#include "daemon/grant.h"
-#include "daemon/watch.h"
+#include "daemon/refused.h"
+
+#define SAID_BYTES 1200
+
+static void stored(void *ctx)
+{
+	account_tell(ctx);
+}
 
 enum fault account_new(struct engine *engine, const char *name,
+    const struct provider *app, const char *subject,
     struct account **account_out)
 {
 	struct account *account = calloc(1, sizeof(*account));
+	enum fault fault = FAULT_NONE;
 
 	if (account == NULL)
 		return FAULT_NOMEM;
-	account->name = strdup(name);
-	if (account->name == NULL) {
-		free(account);
-		return FAULT_NOMEM;
-	}
 	account->engine = engine;
 	account->edition = engine->edition;
-	account->last_try_ms = ACCOUNT_NEVER_MS;
-	account->forced_ms = ACCOUNT_NEVER_MS;
-	account->resend_ms = ACCOUNT_NEVER_MS;
-	account->told_state = ACCOUNT_EMPTY;
+	account->name = strdup(name);
+	account->subject = subject != NULL ? strdup(subject) : NULL;
+	account->record = (struct record){ .engine = engine,
+		.name = account->name,
+		.in_memory = app != NULL,
+		.exists = app != NULL,
+		.stored = stored,
+		.ctx = account };
+	account->refresh = (struct refresh){ .record = &account->record,
+		.subject = account->subject,
+		.ctx = account };
+	account->standing = (struct standing){ .gate_ms = PLAN_LONG_AGO,
+		.renew_ms = PLAN_LONG_AGO,
+		.forced_ms = PLAN_LONG_AGO };
+	if (account->name == NULL ||
+	    (subject != NULL) != (account->subject != NULL))
+		fault = FAULT_NOMEM;
+	else if (app != NULL)
+		fault = grant_app(name, app, &account->record.entry);
+	if (fault != FAULT_NONE) {
+		account_free(account);
+		return fault;
+	}
+	if (app != NULL) {
+		account_resume(account);
+		account->told_state = account->standing.state;
+	}
 	*account_out = account;
 	return FAULT_NONE;
 }
 
 void account_free(struct account *account)
 {
-	struct account_answer answer = { .fault = FAULT_INTERNAL,
-		.text = fault_text(FAULT_INTERNAL) };
-
 	if (account == NULL)
 		return;
-	exchange_cancel(account);
-	asking_answer_all(account, &answer);
+	refresh_cancel(&account->refresh);
 	if (account->timer != NULL)
 		event_free(account->timer);
-	if (account->save_timer != NULL)
-		event_free(account->save_timer);
-	entry_free(account->entry);
-	refusals_free(account);
-	free(account->text);
+	record_free(&account->record);
+	free(account->refused);
+	free(account->standing.text);
 	free(account->said);
 	free(account->same);
 	free(account->subject);
@@ -56,177 +79,88 @@ void account_free(struct account *account)
 	free(account);
 }
 
-const char *account_name(const struct account *account)
+/* Where the record and the configuration leave it, whatever was tried. */
+static void judge(struct account *account)
 {
-	return account->name;
-}
-
-bool account_exists(const struct account *account)
-{
-	return account->exists;
-}
-
-bool account_is_unsaved(const struct account *account)
-{
-	return account->unsaved;
-}
-
-/* The parts of the record that are needed while it is at rest. */
-static void note_record(struct account *account)
-{
-	const struct entry *entry = account->entry;
-
-	account->exists = true;
-	account->may_renew = entry->refresh_token != NULL;
-	account->refreshed_s = entry->refreshed_s;
-	if (entry->token_host != NULL && account->wish.place == SLOT_IDLE)
-		account->wish.share = slots_share(account->engine->slots,
-		    entry->token_host);
-	if (account->asked_s == 0)
-		account->asked_s = entry->asked_s;
-}
-
-void account_trouble(struct account *account, enum trouble trouble,
-    const char *text)
-{
-	free(account->text);
-	account->text = text != NULL ? strdup(text) : NULL;
-	if (trouble != account->trouble)
-		account->since_s = clock_wall_s();
-	account->trouble = trouble;
-	if (trouble != TROUBLE_TRANSIENT) {
-		free(account->same);
-		account->same = NULL;
-		account->for_a_day = false;
-	}
-	if (trouble == TROUBLE_NONE)
-		account->failures = 0;
-}
-
-/* An answer was lost, maybe by an earlier helper. */
-static void resume_wait(struct account *account)
-{
-	const struct entry *entry = account->entry;
-	struct now now = engine_now();
-	int64_t left_s = entry->not_before_s - now.wall_s;
-
-	if (left_s <= 0 || left_s > ACCOUNT_RETRY_AFTER_MAX_S)
-		return; /* over, or the clock was wrong then */
-	account->resend_ms = account->next_try_ms = now.boot_ms + left_s * 1000;
-	account_trouble(account, TROUBLE_TRANSIENT, entry->text);
-}
-
-static void resume_state(struct account *account)
-{
-	const struct entry *entry = account->entry;
-
-	if (entry->state == ENTRY_LOGIN_NEEDED)
-		account_trouble(account, TROUBLE_LOGIN, entry->text);
-	if (entry->state == ENTRY_CONFIG_ERROR)
-		account_trouble(account, TROUBLE_CONFIG, entry->text);
-	resume_wait(account);
-}
-
-static struct life life_of(const struct entry *entry)
-{
-	const struct life_record record = {
-		.refreshed_s = entry->refreshed_s,
-		.expires_s = entry->expires_s,
-		.granted_s = entry->granted_s,
-		.refresh_in_s = entry->refresh_in_s,
-	};
-	struct now now = engine_now();
-
-	return life_resume(&record, &now);
-}
-
-/* What the record says of the token and of the last exchange. */
-static void resume(struct account *account)
-{
-	account->life = life_of(account->entry);
-	refusals_resume(account);
-	resume_state(account);
-}
-
-enum fault account_wake(struct account *account, struct why *why)
-{
-	enum fault fault;
-
-	if (account->entry != NULL)
-		return FAULT_NONE;
-	fault = keyring_load(account->engine->keyring, span_of(account->name),
-	    &account->entry, why);
-	account->exists = fault != FAULT_NOT_FOUND;
-	if (fault == FAULT_NOT_FOUND)
-		return fault;
-	if (fault != FAULT_NONE) {
-		account->last_try_ms = clock_boot_ms();
-		account_trouble(account,
-		    fault == FAULT_IO || fault == FAULT_NOMEM ? TROUBLE_UNREAD :
-								TROUBLE_RECORD,
-		    why->text);
-		return fault;
-	}
-	if (account_is_unreadable(account)) {
-		account_trouble(account, TROUBLE_NONE, NULL);
-		resume(account); /* it was mended */
-	}
-	note_record(account);
-	return FAULT_NONE;
-}
-
-/* The caller's share of the profile that may renew its record. */
-enum fault account_provider(const struct account *account,
-    struct provider **provider_out, struct why *why)
-{
-	if (account->is_app)
-		return account_app_provider(account, provider_out, why);
-	return grant_provider(account->engine->config, account->entry,
-	    provider_out, why);
-}
-
-/* Does the configuration still name what the grant was issued by? */
-static void check_issuer(struct account *account)
-{
+	const struct entry *entry = account->record.entry;
+	struct standing *standing = &account->standing;
 	struct provider *provider = NULL;
 	struct why why = { .err = 0, .text = "" };
+	struct now now = engine_now();
+	int64_t spent_s = entry->not_before_s - now.wall_s;
 	enum fault fault;
 
-	fault = account_provider(account, &provider, &why);
+	fault = grant_provider(account->engine->config, entry, &provider, &why);
 	provider_release(provider);
 	if (fault == FAULT_CONFIG_ERROR) {
-		account_trouble(account, TROUBLE_ISSUER, why.text);
-	} else if (account->trouble == TROUBLE_ISSUER) {
-		account_trouble(account, TROUBLE_NONE, NULL);
-		resume_state(account);
+		standing_set(standing, ACCOUNT_CONFIG_ERROR, why.text, &now);
+		standing->gate_ms = PLAN_NEVER;
+	} else if (entry->refresh_token == NULL && !account->record.in_memory) {
+		standing_set(standing, ACCOUNT_LOGIN_NEEDED,
+		    "there is no refresh token: sign in again", &now);
+		standing->gate_ms = PLAN_NEVER;
+	} else if (spent_s > 0 && spent_s <= PLAN_RETRY_AFTER_MAX_S) {
+		/* Maybe by an earlier helper; if it is longer than that, the
+		 * clock was wrong then. */
+		standing_set(standing, ACCOUNT_BACKOFF, entry->text, &now);
+		standing->gate = GATE_SPENT;
+		standing->gate_ms = now.boot_ms + spent_s * 1000;
+	} else if (entry->state != ENTRY_ACTIVE) {
+		standing_set(standing,
+		    entry->state == ENTRY_LOGIN_NEEDED ? ACCOUNT_LOGIN_NEEDED :
+							 ACCOUNT_CONFIG_ERROR,
+		    entry->text, &now);
+	} else {
+		standing_set(standing, ACCOUNT_ACTIVE, NULL, &now);
 	}
 }
 
-enum fault account_load(struct account *account, bool spread)
+void account_resume(struct account *account)
 {
-	struct why why = { .err = 0, .text = "" };
+	const struct entry *entry = account->record.entry;
+	struct life *life = &account->standing.life;
+	struct now now = engine_now();
+
+	*life = (struct life){ .received_s = entry->refreshed_s,
+		.expires_s = entry->expires_s,
+		.granted_s = entry->granted_s,
+		.refresh_in_s = entry->refresh_in_s };
+	life_begin(life, &now);
+	account->refreshed_s = entry->refreshed_s;
+	if (account->record.asked_s == 0)
+		account->record.asked_s = entry->asked_s;
+	refresh_know(&account->refresh);
+	refused_resume(&account->refused, entry, now.wall_s);
+	judge(account);
+}
+
+static enum fault wake(struct account *account, struct why *why)
+{
+	struct standing *standing = &account->standing;
+	bool was_unread = account->record.unread || !account->record.exists;
+	struct now now = engine_now();
 	enum fault fault;
 
-	fault = account_wake(account, &why);
-	if (fault == FAULT_NOT_FOUND || fault == FAULT_NOMEM)
-		return fault;
-	if (fault == FAULT_NONE) {
-		resume(account);
-		check_issuer(account);
-		if (spread)
-			renewal_spread(account);
+	if (account->record.entry != NULL)
+		return FAULT_NONE;
+	fault = record_wake(&account->record, why);
+	if (fault == FAULT_NOT_FOUND) {
+		standing_set(standing, ACCOUNT_EMPTY, NULL, &now);
+	} else if (fault == FAULT_IO || fault == FAULT_NOMEM) {
+		standing_set(standing, ACCOUNT_BACKOFF, why->text, &now);
+		standing->renew_ms = now.boot_ms + PLAN_APART_MS;
+	} else if (fault != FAULT_NONE) {
+		standing_set(standing, ACCOUNT_CONFIG_ERROR, why->text, &now);
+		standing->renew_ms = now.boot_ms + PLAN_RETRY_MS;
+	} else if (was_unread) {
+		account_resume(account);
 	}
-	if (!account_is_unreadable(account) &&
-	    account->trouble != TROUBLE_ISSUER)
-		account->told_state = account_state(account);
-	renewal_arm(account);
-	account_tell(account);
-	return FAULT_NONE;
+	return fault;
 }
 
 enum fault account_read(struct account *account, struct why *why)
 {
-	switch ((int)account_wake(account, why)) {
+	switch ((int)wake(account, why)) {
 	case FAULT_NONE: return FAULT_NONE;
 	case FAULT_NOT_FOUND: return FAULT_UNKNOWN_ACCOUNT;
 	case FAULT_NOMEM: return FAULT_INTERNAL;
@@ -237,33 +171,210 @@ enum fault account_read(struct account *account, struct why *why)
 
 const struct entry *account_entry(struct account *account)
 {
-	struct why why;
+	struct why why = { .err = 0, .text = "" };
 
-	return account_wake(account, &why) == FAULT_NONE ? account->entry :
-							   NULL;
+	(void)!wake(account, &why);
+	return account->record.entry;
 }
 
-enum account_state account_state(const struct account *account)
+static struct plan_use use_of(const struct account *account)
 {
-	if (!account->exists)
-		return ACCOUNT_EMPTY;
-	if (account_in_flight(account))
-		return ACCOUNT_REFRESHING;
-	switch (account->trouble) {
-	case TROUBLE_NONE:
-		return account->may_renew ? ACCOUNT_ACTIVE :
-					    ACCOUNT_LOGIN_NEEDED;
-	case TROUBLE_DISK:
-	case TROUBLE_UNREAD: return ACCOUNT_BACKOFF;
-	case TROUBLE_TRANSIENT:
-		return account->for_a_day ? ACCOUNT_CONFIG_ERROR :
-					    ACCOUNT_BACKOFF;
-	case TROUBLE_LOGIN: return ACCOUNT_LOGIN_NEEDED;
-	case TROUBLE_CONFIG:
-	case TROUBLE_ISSUER:
-	case TROUBLE_RECORD: return ACCOUNT_CONFIG_ERROR;
+	const struct config *config = account->engine->config;
+	const struct entry *entry = account->record.entry;
+	const struct provider *provider = entry != NULL ?
+	    config_provider(config, entry->provider) :
+	    NULL;
+	struct plan_use use = {
+		.asked_s = account->record.asked_s,
+		.refreshed_s = account->refreshed_s,
+		.renew_idle_s = config->renew_idle_s,
+		.has_grant = !account->record.in_memory,
+	};
+
+	if (provider != NULL)
+		use.server_min_s = provider->min_validity_s;
+	else if (entry != NULL)
+		use.server_min_s = entry->margin_s;
+	return use;
+}
+
+bool account_is_in_use(const struct account *account)
+{
+	struct now now = engine_now();
+
+	return plan_is_in_use(account->record.asked_s, &now);
+}
+
+bool account_is_due(const struct account *account)
+{
+	const struct plan_use use = use_of(account);
+	struct now now = engine_now();
+
+	return account->record.exists && !account->record.unread &&
+	    account->standing.state != ACCOUNT_LOGIN_NEEDED &&
+	    plan_is_due(&use, &now);
+}
+
+void account_rest(struct account *account)
+{
+	if (account->refresh.place == REFRESH_IDLE &&
+	    account->waiters == NULL && !account_is_in_use(account))
+		record_rest(&account->record);
+}
+
+static int64_t next_in_ms(const struct account *account)
+{
+	const struct plan_use use = use_of(account);
+	struct now now = engine_now();
+	int64_t in_ms = account->standing.renew_ms - now.boot_ms;
+
+	if (!account->record.unread)
+		return plan_renew_in_ms(&account->standing, &use, &now);
+	return in_ms > 0 ? in_ms : 0; /* to look whether it was mended */
+}
+
+static void wait_over(evutil_socket_t fd, short events, void *ctx)
+{
+	struct account *account = ctx;
+
+	(void)fd;
+	(void)events;
+	/* Mended: the renewal it is due for comes next. */
+	if (account->record.unread)
+		(void)account_entry(account);
+	/* The account may have gone idle since, or the clock have moved. */
+	if (next_in_ms(account) == 0)
+		refresh_want(&account->refresh, false);
+	else
+		account_arm(account);
+	account_tell(account);
+}
+
+void account_arm(struct account *account)
+{
+	struct timeval delay;
+	int64_t in_ms;
+
+	account_rest(account);
+	if (account->timer != NULL)
+		(void)evtimer_del(account->timer);
+	if (account->engine->stopping || account->refresh.place != REFRESH_IDLE)
+		return;
+	in_ms = next_in_ms(account);
+	if (in_ms < 0)
+		return;
+	delay.tv_sec = (time_t)(in_ms / 1000);
+	delay.tv_usec = (suseconds_t)(in_ms % 1000 * 1000);
+	if (account->timer == NULL)
+		account->timer = evtimer_new(account->engine->base, wait_over,
+		    account);
+	if (account->timer != NULL)
+		(void)evtimer_add(account->timer, &delay);
+}
+
+enum fault account_load(struct account *account, bool spread)
+{
+	struct standing *standing = &account->standing;
+	struct why why = { .err = 0, .text = "" };
+	uint32_t random = 0; /* without randomness it is at once */
+	int64_t margin_ms;
+	enum fault fault;
+
+	fault = wake(account, &why);
+	if (fault == FAULT_NOT_FOUND || fault == FAULT_NOMEM)
+		return fault;
+	if (fault == FAULT_NONE) {
+		/* What its record says is no news. */
+		if (standing->gate_ms != PLAN_NEVER)
+			account->told_state = standing->state;
 	}
-	return ACCOUNT_CONFIG_ERROR;
+	/* A start has many to renew: each some time in half a life. */
+	if (fault == FAULT_NONE && spread) {
+		(void)!getrandom(&random, sizeof(random), 0);
+		margin_ms = account->record.entry->granted_s * 500;
+		standing->renew_ms = clock_boot_ms() +
+		    (margin_ms > 0 ? random % margin_ms : 0);
+	}
+	account_arm(account);
+	account_tell(account);
+	return FAULT_NONE;
+}
+
+/* What the application gets may be another token now. */
+static void look_at_application(struct account *account)
+{
+	struct record *record = &account->record;
+	struct provider *provider = NULL;
+	struct entry *entry = NULL;
+	struct why why;
+
+	if (grant_provider(account->engine->config, record->entry, &provider,
+		&why) == FAULT_NONE &&
+	    !grant_is_of(record->entry, provider) &&
+	    grant_app(account->name, provider, &entry) == FAULT_NONE) {
+		entry_free(record->entry);
+		record->entry = entry;
+		account_resume(account);
+	}
+	provider_release(provider);
+}
+
+void account_reconsider(struct account *account)
+{
+	struct standing *standing = &account->standing;
+	bool changed = account->edition != account->engine->edition;
+	struct provider *provider = NULL;
+	struct why why;
+	enum fault fault;
+
+	/* It ends with the profile that it began with. */
+	if (changed && account->refresh.place == REFRESH_RUNS)
+		return;
+	account->edition = account->engine->edition;
+	if (changed && account->record.in_memory)
+		look_at_application(account);
+	if (changed && account_entry(account) != NULL) {
+		fault = grant_provider(account->engine->config,
+		    account->record.entry, &provider, &why);
+		provider_release(provider);
+		/* A new profile may be what it waits for. */
+		if (fault == FAULT_CONFIG_ERROR ||
+		    standing->gate_ms == PLAN_NEVER)
+			judge(account);
+		else if (standing->gate == GATE_SOFT &&
+		    (standing->state == ACCOUNT_BACKOFF ||
+			standing->state == ACCOUNT_CONFIG_ERROR))
+			standing->gate_ms = standing->renew_ms =
+			    clock_boot_ms();
+	}
+	account_arm(account);
+	account_tell(account);
+}
+
+void account_keep_up(struct account *account)
+{
+	if (account->edition != account->engine->edition)
+		account_reconsider(account);
+}
+
+enum fault account_rekey(struct account *account, struct why *why)
+{
+	bool was_at_rest = account->record.entry == NULL;
+	enum fault fault = record_rekey(&account->record, why);
+
+	return fault == FAULT_NONE && was_at_rest ?
+	    account_load(account, false) :
+	    fault;
+}
+
+/* What backs off for a day is hardly temporary; one in flight is shown so,
+ * which is no news. */
+static enum account_state shown(const struct account *account)
+{
+	if (account->refresh.place == REFRESH_RUNS)
+		return ACCOUNT_REFRESHING;
+	return account->standing.for_a_day ? ACCOUNT_CONFIG_ERROR :
+					     account->standing.state;
 }
 
 const char *account_state_word(enum account_state state)
@@ -280,15 +391,14 @@ const char *account_state_word(enum account_state state)
 	return words[state];
 }
 
-/* A refresh that comes and goes is no news; its result is. */
 void account_tell(struct account *account)
 {
-	enum account_state state = account_state(account);
+	enum account_state state = shown(account);
+	bool unsaved = account->record.unsaved;
 	struct log_line line;
 
 	if (state == ACCOUNT_REFRESHING ||
-	    (state == account->told_state &&
-		account->unsaved == account->told_unsaved))
+	    (state == account->told_state && unsaved == account->told_unsaved))
 		return;
 	log_start(&line,
 	    state == ACCOUNT_ACTIVE || state == ACCOUNT_EMPTY ?
@@ -298,152 +408,53 @@ void account_tell(struct account *account)
 	log_str(&line, "account", account->name);
 	log_str(&line, "from", account_state_word(account->told_state));
 	log_str(&line, "to", account_state_word(state));
-	log_str(&line, "unsaved", account->unsaved ? "yes" : NULL);
-	log_plain(&line, "text", account->text);
+	log_str(&line, "unsaved", unsaved ? "yes" : NULL);
+	log_plain(&line, "text", account->standing.text);
 	log_end(&line);
 	account->told_state = state;
-	account->told_unsaved = account->unsaved;
-	watch_tell(account->engine->watchers, account);
+	account->told_unsaved = unsaved;
+	if (account->engine->watchers != NULL)
+		account->engine->changed(account->engine, account);
 }
 
-enum fault account_adopt(struct account *account, struct entry *entry,
-    struct why *why)
+/* Why it is not well, or what its mail servers and its configuration will
+ * make of a grant that is. */
+static const char *say(struct account *account)
 {
-	exchange_cancel(account);
-	refusals_free(account);
-	entry_free(account->entry);
-	account->entry = entry;
-	account->life = life_of(entry);
-	refusals_resume(account);
-	account->asked_s = clock_wall_s();
-	account->not_before_ms = 0;
-	note_record(account);
-	account_trouble(account, TROUBLE_NONE, NULL);
-	account->resend_ms = ACCOUNT_NEVER_MS;
-	resume_wait(account);
-	account_save(account, NULL);
-	asking_look_again(account);
-	renewal_arm(account);
-	account_tell(account);
-	if (!account->unsaved)
-		return FAULT_NONE;
-	why_set(why, 0,
-	    "the keyring could not be written; the sign-in is in memory and "
-	    "storing it is tried again");
-	return FAULT_IO;
-}
+	const struct standing *standing = &account->standing;
+	char text[SAID_BYTES] = "", since[40];
 
-enum fault account_forget(struct account *account, struct why *why)
-{
-	struct account_answer answer = { .fault = FAULT_UNKNOWN_ACCOUNT,
-		.text = fault_text(FAULT_UNKNOWN_ACCOUNT) };
-	enum fault fault;
-
-	fault = keyring_erase(account->engine->keyring, span_of(account->name),
-	    why);
-	/* It never reached the disk, or somebody deleted it there. */
-	if (fault == FAULT_NOT_FOUND && account->exists)
-		fault = FAULT_NONE;
-	if (fault != FAULT_NONE)
-		return fault;
-	exchange_cancel(account);
-	refusals_free(account);
-	entry_free(account->entry);
-	account->entry = NULL;
-	account->exists = false;
-	account->unsaved = false;
-	account->may_renew = false;
-	account->life = (struct life){ .granted_s = 0 };
-	account_trouble(account, TROUBLE_NONE, NULL);
-	if (account->save_timer != NULL)
-		(void)evtimer_del(account->save_timer);
-	renewal_arm(account);
-	asking_answer_all(account, &answer);
-	account_tell(account);
-	return FAULT_NONE;
-}
-
-void account_drop_token(struct account *account)
-{
-	secret_free(account->entry->access_token);
-	account->entry->access_token = NULL;
-	account->life = (struct life){ .granted_s = 0 };
-}
-
-void account_revoked(struct account *account)
-{
-	static const char text[] = "its grant was ended: sign in again";
-	const struct account_answer answer = { .fault = FAULT_LOGIN_NEEDED,
-		.text = text,
-		.retry_after_s = -1 };
-	struct why why;
-
-	if (account_wake(account, &why) != FAULT_NONE)
-		return;
-	exchange_cancel(account);
-	account_drop_token(account);
-	account->entry->state = ENTRY_LOGIN_NEEDED;
-	(void)!entry_set(&account->entry->text, span_of(text));
-	account->last_try_ms = clock_boot_ms();
-	account_trouble(account, TROUBLE_LOGIN, text);
-	account_save(account, NULL);
-	asking_answer_all(account, &answer);
-	renewal_arm(account);
-	account_tell(account);
-}
-
-bool account_is_due(struct account *account)
-{
-	const struct config *config = account->engine->config;
-	int64_t idle_s = clock_wall_s() - account->refreshed_s;
-
-	return account->exists && account->may_renew &&
-	    account->trouble != TROUBLE_LOGIN && config->renew_idle_s > 0 &&
-	    (idle_s >= config->renew_idle_s || idle_s < 0);
-}
-
-void account_reconsider(struct account *account)
-{
-	bool config_changed = account->edition != account->engine->edition;
-
-	/* It ends with the profile that it began with. */
-	if (config_changed && account_in_flight(account))
-		return;
-	account->edition = account->engine->edition;
-	if (config_changed && account->is_app)
-		account_app_changed(account);
-	else if (config_changed && account_entry(account) != NULL)
-		check_issuer(account);
-	if (config_changed && account->trouble == TROUBLE_CONFIG) {
-		account->last_try_ms = ACCOUNT_NEVER_MS;
-		account->not_before_ms = 0;
-	}
-	if (config_changed && !account->told_to_wait) {
-		account->next_try_ms = clock_boot_ms();
-		if (account->next_try_ms < account->resend_ms)
-			account->next_try_ms = account->resend_ms;
-	}
-	renewal_arm(account);
-	account_tell(account);
-}
-
-void account_keep_up(struct account *account)
-{
-	if (account->edition != account->engine->edition)
-		account_reconsider(account);
+	refused_date(standing->since_s, since);
+	if (standing->text != NULL && standing->state != ACCOUNT_BACKOFF)
+		return standing->text;
+	if (standing->text != NULL)
+		(void)snprintf(text, sizeof(text), "%s (since %s)",
+		    standing->text, since);
+	else
+		refused_say(account->refused, account->name, clock_boot_ms(),
+		    text, sizeof(text));
+	if (text[0] == '\0' && standing->state == ACCOUNT_ACTIVE &&
+	    !account->record.in_memory && account->record.entry != NULL)
+		grant_say_scope(account->record.entry, account->engine->config,
+		    text, sizeof(text));
+	free(account->said);
+	account->said = text[0] != '\0' ? strdup(text) : NULL;
+	return account->said;
 }
 
 void account_describe(struct account *account, struct account_view *view_out)
 {
+	const struct standing *standing = &account->standing;
 	struct account_view view = { .account = account->name };
 	struct now now = engine_now();
 	const struct entry *entry;
+	int64_t next_ms;
 
 	account_keep_up(account);
 	entry = account_entry(account);
-	view.state = account_state(account);
-	view.unsaved = account->unsaved;
-	view.text = account_said(account);
+	view.state = shown(account);
+	view.unsaved = account->record.unsaved;
+	view.text = say(account);
 	if (entry != NULL) {
 		view.account = entry->account;
 		view.provider = entry->provider;
@@ -452,11 +463,14 @@ void account_describe(struct account *account, struct account_view *view_out)
 		view.untried = entry->refreshed_s == 0 && entry->flow != NULL &&
 		    strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0;
 		view.grant_expires_s = entry->grant_expires_s;
-		view.expires_s = now.wall_s + life_left_s(&account->life, &now);
+		view.expires_s = now.wall_s +
+		    life_left_s(&standing->life, &now);
 	}
-	if (account->trouble == TROUBLE_TRANSIENT ||
-	    account->trouble == TROUBLE_DISK)
-		view.next_try_s = now.wall_s +
-		    (account->next_try_ms - now.boot_ms) / 1000;
+	if (standing->state == ACCOUNT_BACKOFF) {
+		next_ms = standing->gate_ms > standing->renew_ms ?
+		    standing->gate_ms :
+		    standing->renew_ms;
+		view.next_try_s = now.wall_s + (next_ms - now.boot_ms) / 1000;
+	}
 	*view_out = view;
 }

@@ -1,72 +1,53 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * account - one account's state machine
+ * account - one account: its standing, its record, its one refresh
  *
- *	EMPTY -> (sign-in) -> ACTIVE <-> REFRESHING
- *	                      LOGIN-NEEDED, CONFIG-ERROR, BACKOFF, unsaved
+ *	EMPTY -> (sign-in) -> ACTIVE <-> BACKOFF, LOGIN-NEEDED, CONFIG-ERROR
  *
- * Owns the entry in memory, the one refresh in flight and those who wait for
- * it, back-off, renewal timers and saving.  Joins store and oauth, which do
- * not know each other.  account*.c have the record, exchange.c the refresh,
- * renewal.c its times, asking.c the questions.
+ * Owns the timer of its renewal and what watchers know of it.  plan.h has the
+ * rules, refresh.h the exchange, record.h the disk; questions, and what an
+ * exchange does to those who wait for it, are above: asking.h.
  */
 #ifndef MAILTOKEN_DAEMON_ACCOUNT_H
 #define MAILTOKEN_DAEMON_ACCOUNT_H
 
-#include "daemon/engine.h"
+#include "daemon/refresh.h"
 
-struct account;
+struct refused;
 struct waiter;
 
-enum account_state {
-	ACCOUNT_EMPTY,
-	ACCOUNT_ACTIVE,
-	ACCOUNT_REFRESHING,
-	ACCOUNT_BACKOFF,
-	ACCOUNT_LOGIN_NEEDED,
-	ACCOUNT_CONFIG_ERROR
+struct account {
+	struct engine *engine;
+	char *name;	  /* folded; of an application: for the log */
+	char *subject;	  /* an application's mailbox, or NULL: for all */
+	unsigned edition; /* of the configuration that it knows */
+	struct standing standing;
+	struct record record; /* in_memory: an application's */
+	struct refresh refresh;
+	struct waiter *waiters;
+	struct refused *refused; /* which tokens, by whom */
+	int64_t refreshed_s;	 /* unix seconds; known while it is at rest */
+	char *same;		 /* the answer that it fails with ... */
+	int64_t same_since_ms;	 /* ... and since when */
+	char *said;		 /* what account_describe() made last */
+	struct event *timer;
+	enum account_state told_state; /* what watchers know */
+	bool told_unsaved;
 };
-
-/* What a question is answered with; valid during the call. */
-struct account_answer {
-	enum fault fault;
-	const char *text;	    /* unless FAULT_NONE */
-	int64_t retry_after_s;	    /* FAULT_TRY_LATER */
-	const struct secret *token; /* FAULT_NONE */
-	const char *serial;
-	int64_t expires_s;
-	bool unsaved; /* its record is in memory only */
-};
-
-typedef void account_answer_fn(void *ctx, const struct account_answer *answer);
-
-/* account_new - with no record yet; name is folded and copied. */
-enum fault account_new(struct engine *engine, const char *name,
-    struct account **account_out) MUST_CHECK;
 
 /*
- * account_new_app - one that is never on disk: the application signs in for
- * itself, for the mailbox subject or, where that is NULL, for all
+ * account_new - with no record yet; strings are copied, and whoever makes it
+ * sets refresh.event.  FAULT_NOMEM.
  *
- * name  in: for the log
+ * app  in: NULL; or the provider whose application signs in for itself
  */
-enum fault account_new_app(struct engine *engine, const char *name,
-    const struct provider *provider, const char *subject,
+enum fault account_new(struct engine *engine, const char *name,
+    const struct provider *app, const char *subject,
     struct account **account_out) MUST_CHECK;
-bool account_is_app(const struct account *account);
 
-/* account_is_idle - nothing in flight, nobody waits; asked_s_out: when a
- * token was asked for last. */
-bool account_is_idle(const struct account *account, int64_t *asked_s_out);
-
-/* account_backs_off - whether its last exchange forbids another one now. */
-bool account_backs_off(const struct account *account);
-
-/* account_free - waiters are answered "internal" if any are left. */
+/* account_free - nobody waits for it. */
 void account_free(struct account *account);
-
-const char *account_name(const struct account *account);
 
 /*
  * account_load - read its record
@@ -78,67 +59,6 @@ const char *account_name(const struct account *account);
  * CONFIG-ERROR with the reason; FAULT_NOT_FOUND; FAULT_NOMEM.
  */
 enum fault account_load(struct account *account, bool spread) MUST_CHECK;
-
-/*
- * account_token - ask for the access token
- *
- * server      in: empty: none was named
- * service     in: what the token is for; empty: not said
- *             (both must stay until fn is called)
- * mailbox     in: who asks, where several share a token; not kept
- * waiter_out  out: NULL when fn was called already; else for
- *             account_unwait() should the asker go away
- */
-struct account_question {
-	struct span server;
-	struct span service;
-	const char *mailbox; /* folded; NULL: the account's own name */
-	int64_t min_validity_s;
-	bool renewal; /* no mail waits for it, and it may wait its turn */
-	account_answer_fn *fn;
-	void *ctx;
-};
-void account_token(struct account *account,
-    const struct account_question *question, struct waiter **waiter_out);
-
-/* account_refresh - renew now, whatever is left; fn as above. */
-void account_refresh(struct account *account,
-    const struct account_question *question, struct waiter **waiter_out);
-
-/* account_unwait - the asker is gone; fn is not called. */
-void account_unwait(struct waiter *waiter);
-
-/* account_rejected - a mail server's service refused the token of that serial;
- * server and service empty: it is not known which. */
-void account_rejected(struct account *account, struct span serial,
-    struct span server, struct span service);
-
-/*
- * account_adopt - the result of a sign-in, or a record made elsewhere, takes
- * the place of the record
- *
- * entry  in: taken; its token is as old as it says
- *
- * FAULT_NONE when it is on disk; otherwise it is in force and `unsaved`, and
- * why says what keeps it from the disk.
- */
-enum fault account_adopt(struct account *account, struct entry *entry,
-    struct why *why) MUST_CHECK;
-
-/*
- * account_forget - delete the record from disk and memory
- *
- * FAULT_NOT_FOUND when it is in neither; FAULT_IO, FAULT_READ_ONLY: then
- * nothing has changed.
- */
-enum fault account_forget(struct account *account, struct why *why) MUST_CHECK;
-
-/* account_revoked - the provider has ended its grant, the record stays: it
- * waits for a sign-in. */
-void account_revoked(struct account *account);
-
-/* account_exists - whether it has a record. */
-bool account_exists(const struct account *account);
 
 /*
  * account_read - see to it that its record is in memory
@@ -156,31 +76,30 @@ const struct entry *account_entry(struct account *account);
  * memory; what account_entry() gave is gone then. */
 void account_rest(struct account *account);
 
+/* account_resume - its entry is another: what it says of the token, and
+ * where it and the configuration leave the account. */
+void account_resume(struct account *account);
+
+/* account_is_in_use - whether it was asked for in the last day. */
+bool account_is_in_use(const struct account *account);
+
 /* account_is_due - whether its grant has been idle for renew_idle. */
-bool account_is_due(struct account *account);
+bool account_is_due(const struct account *account);
+
+/* account_arm - set the timer of what comes next; and let it rest. */
+void account_arm(struct account *account);
 
 /* account_reconsider - the configuration or the clock has changed: look at
  * the timers again, and with a new edition of the configuration forget what
- * made it wait.  One that is asked for does it without being told. */
+ * made it wait.  account_keep_up() does it if there is one. */
 void account_reconsider(struct account *account);
+void account_keep_up(struct account *account);
 
-/*
- * account_rekey - save its record with the key of the keyring, though it be a
- * plain one that would not be served
- *
- * Faults of keyring_rekey(), with the reason in why.
- */
+/* account_rekey - see record_rekey(). */
 enum fault account_rekey(struct account *account, struct why *why) MUST_CHECK;
 
-/* account_save_last - stopping: one more try to store what is unsaved. */
-void account_save_last(struct account *account);
-
-/* account_is_unsaved - whether the newest record is in memory only. */
-bool account_is_unsaved(const struct account *account);
-
-/* account_give_up - stopping: whoever waits for a queued refresh is told, and
- * what is unsaved is tried every second. */
-void account_give_up(struct account *account);
+/* account_tell - watchers and the log, of a new state. */
+void account_tell(struct account *account);
 
 /* What status and watch show. */
 struct account_view {

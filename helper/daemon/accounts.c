@@ -1,55 +1,112 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * An index of names for look-up and a list for walking.
+ * A hash table for look-up and a list for walking.
  */
 #include "daemon/accounts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/index.h"
+#include "daemon/outcome.h"
 
-/* Never freed before the end: who has forgotten a grant may sign in again. */
+#define BUCKETS_MIN    64
+#define APP_NAME_BYTES (ACCOUNT_MAX_BYTES + 128)
+
+/* Never freed before the end: who has forgotten a grant may sign in again,
+ * and the place of an application that is dropped becomes another's. */
 struct accounts_place {
-	struct index_node index; /* the account and its name */
+	struct account *account;
 	struct accounts_place *next;
+	struct accounts_place *chain;
 };
 
 struct accounts {
 	struct engine *engine;
-	void *tree;
 	struct accounts_place *first;
+	struct accounts_place **buckets;
+	size_t n_buckets; /* a power of two */
+	size_t n;
+	struct accounts_place *apps[ACCOUNTS_APPS_MAX];
+	size_t n_apps;
 };
 
-static struct account *look_up(struct accounts *accounts, const char *name)
+static struct accounts_place **bucket(const struct accounts *accounts,
+    const char *name)
 {
-	return index_find(&accounts->tree, name);
+	uint32_t hash = 2166136261; /* FNV-1a */
+
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619;
+	return &accounts->buckets[hash & (accounts->n_buckets - 1)];
 }
 
-static enum fault add(struct accounts *accounts, const char *name,
+static void chain(struct accounts *accounts, struct accounts_place *place)
+{
+	struct accounts_place **at = bucket(accounts, place->account->name);
+
+	place->chain = *at;
+	*at = place;
+}
+
+static enum fault grow(struct accounts *accounts)
+{
+	struct accounts_place **old = accounts->buckets, *place;
+	size_t n = old == NULL ? BUCKETS_MIN : 2 * accounts->n_buckets;
+	struct accounts_place **buckets = calloc(n, sizeof(*buckets));
+
+	if (buckets == NULL)
+		return FAULT_NOMEM;
+	accounts->buckets = buckets;
+	accounts->n_buckets = n;
+	for (place = accounts->first; place != NULL; place = place->next)
+		chain(accounts, place);
+	free(old);
+	return FAULT_NONE;
+}
+
+static struct account *look_up(const struct accounts *accounts,
+    const char *name, bool app)
+{
+	const struct accounts_place *place = *bucket(accounts, name);
+
+	while (place != NULL &&
+	    (place->account->record.in_memory != app ||
+		strcmp(place->account->name, name) != 0))
+		place = place->chain;
+	return place != NULL ? place->account : NULL;
+}
+
+/* account is taken, also when it fails. */
+static enum fault add(struct accounts *accounts, struct account *account)
+{
+	struct accounts_place *place = calloc(1, sizeof(*place));
+
+	if (place == NULL ||
+	    (accounts->n >= accounts->n_buckets &&
+		grow(accounts) != FAULT_NONE)) {
+		free(place);
+		account_free(account);
+		return FAULT_NOMEM;
+	}
+	place->account = account;
+	place->next = accounts->first;
+	accounts->first = place;
+	accounts->n++;
+	chain(accounts, place);
+	return FAULT_NONE;
+}
+
+static enum fault make(const struct accounts *accounts, const char *name,
+    const struct provider *app, const char *subject,
     struct account **account_out)
 {
-	struct accounts_place *node = calloc(1, sizeof(*node));
-	struct account *account = NULL;
-	enum fault fault;
+	enum fault fault = account_new(accounts->engine, name, app, subject,
+	    account_out);
 
-	if (node == NULL)
-		return FAULT_NOMEM;
-	fault = account_new(accounts->engine, name, &account);
-	if (fault == FAULT_NONE) {
-		node->index.name = account_name(account);
-		node->index.value = account;
-		fault = index_add(&accounts->tree, &node->index);
-	}
-	if (fault != FAULT_NONE) {
-		account_free(account);
-		free(node);
-		return fault;
-	}
-	node->next = accounts->first;
-	accounts->first = node;
-	*account_out = account;
-	return FAULT_NONE;
+	if (fault == FAULT_NONE)
+		(*account_out)->refresh.event = outcome_happened;
+	return fault;
 }
 
 enum fault accounts_fits(const char *name, struct why *why)
@@ -69,46 +126,48 @@ enum fault accounts_fits(const char *name, struct why *why)
 enum fault accounts_make(struct accounts *accounts, const char *name,
     struct account **account_out)
 {
-	struct account *account = look_up(accounts, name);
+	struct account *account = look_up(accounts, name, false);
+	enum fault fault = FAULT_NONE;
 
-	if (account == NULL)
-		return add(accounts, name, account_out);
-	*account_out = account;
-	return FAULT_NONE;
-}
-
-/* Only a name that has a file becomes an account: strangers may ask for any
- * number of names. */
-static bool has_file(struct accounts *accounts, const char *name)
-{
-	struct entry *entry = NULL;
-	struct why why;
-	enum fault fault;
-
-	fault = keyring_load(accounts->engine->keyring, span_of(name), &entry,
-	    &why);
-	entry_free(entry);
-	return fault != FAULT_NOT_FOUND && fault != FAULT_TOO_BIG;
+	if (account == NULL) {
+		fault = make(accounts, name, NULL, NULL, &account);
+		if (fault == FAULT_NONE)
+			fault = add(accounts, account);
+	}
+	if (fault == FAULT_NONE)
+		*account_out = account;
+	return fault;
 }
 
 struct account *accounts_find(struct accounts *accounts, const char *name)
 {
-	struct account *account = look_up(accounts, name);
+	struct account *known = look_up(accounts, name, false);
+	struct account *account = known;
+	struct why why;
 
-	if (account != NULL && account_exists(account))
-		return account;
-	if (!has_file(accounts, name))
+	if (known != NULL && known->record.exists)
+		return known;
+	if (accounts_fits(name, &why) != FAULT_NONE ||
+	    (known == NULL &&
+		make(accounts, name, NULL, NULL, &account) != FAULT_NONE))
 		return NULL;
-	if (account == NULL && add(accounts, name, &account) != FAULT_NONE)
+	/* Only a name that has a file becomes an account: strangers may ask
+	 * for any number of names. */
+	if (account_load(account, false) != FAULT_NONE) {
+		if (known == NULL)
+			account_free(account);
 		return NULL;
-	return account_load(account, false) != FAULT_NOT_FOUND ? account : NULL;
+	}
+	if (known == NULL && add(accounts, account) != FAULT_NONE)
+		return NULL;
+	return account;
 }
 
 bool accounts_knows(struct accounts *accounts, const char *name)
 {
-	struct account *account = look_up(accounts, name);
+	const struct account *account = look_up(accounts, name, false);
 
-	return account != NULL && account_exists(account);
+	return account != NULL && account->record.exists;
 }
 
 static void found(void *ctx, const char *name, const struct why *why)
@@ -116,11 +175,9 @@ static void found(void *ctx, const char *name, const struct why *why)
 	struct accounts *accounts = ctx;
 	struct account *account;
 
-	if (name == NULL) {
+	if (name == NULL)
 		log_event(LOG_LEVEL_WARNING, "keyring", "%s", why->text);
-		return;
-	}
-	if (accounts_make(accounts, name, &account) != FAULT_NONE ||
+	else if (accounts_make(accounts, name, &account) != FAULT_NONE ||
 	    account_load(account, true) != FAULT_NONE)
 		log_event(LOG_LEVEL_ERROR, "keyring", "%s: not loaded", name);
 }
@@ -129,12 +186,14 @@ enum fault accounts_new(struct engine *engine, struct accounts **accounts_out,
     struct why *why)
 {
 	struct accounts *accounts = calloc(1, sizeof(*accounts));
-	enum fault fault;
+	enum fault fault = FAULT_NOMEM;
 
 	if (accounts == NULL)
 		return FAULT_NOMEM;
 	accounts->engine = engine;
-	fault = keyring_list(engine->keyring, found, accounts, why);
+	fault = grow(accounts);
+	if (fault == FAULT_NONE)
+		fault = keyring_list(engine->keyring, found, accounts, why);
 	if (fault != FAULT_NONE) {
 		accounts_free(accounts);
 		return fault;
@@ -145,16 +204,16 @@ enum fault accounts_new(struct engine *engine, struct accounts **accounts_out,
 
 void accounts_free(struct accounts *accounts)
 {
-	struct accounts_place *node, *next;
+	struct accounts_place *place, *next;
 
 	if (accounts == NULL)
 		return;
-	for (node = accounts->first; node != NULL; node = next) {
-		next = node->next;
-		index_remove(&accounts->tree, &node->index);
-		account_free(node->index.value);
-		free(node);
+	for (place = accounts->first; place != NULL; place = next) {
+		next = place->next;
+		account_free(place->account);
+		free(place);
 	}
+	free(accounts->buckets);
 	free(accounts);
 }
 
@@ -170,15 +229,108 @@ struct account *accounts_next(struct accounts_place **place)
 	if (here == NULL)
 		return NULL;
 	*place = here->next;
-	return here->index.value;
+	return here->account;
 }
 
-void accounts_each(struct accounts *accounts, accounts_visit_fn *visit,
-    void *ctx)
+struct provider *accounts_app(const struct config *config, const char *mailbox)
 {
-	struct accounts_place *place = accounts->first;
-	struct account *account;
+	const struct config_account *block = config_account(config, mailbox);
+	struct provider *provider = NULL;
 
-	while ((account = accounts_next(&place)) != NULL)
-		visit(ctx, account);
+	if (block != NULL && block->provider != NULL)
+		provider = config_provider(config, block->provider);
+	return provider != NULL && provider_is_app_only(provider) ? provider :
+								    NULL;
+}
+
+/* Of the account of an application; a provider's name has no slash. */
+static void name_app(const struct provider *provider, const char *mailbox,
+    char out[APP_NAME_BYTES])
+{
+	bool own = provider->flow == FLOW_SERVICE_ACCOUNT;
+
+	(void)snprintf(out, APP_NAME_BYTES, "provider:%s%s%s", provider->name,
+	    own ? "/" : "", own ? mailbox : "");
+}
+
+struct account *accounts_app_of(struct accounts *accounts, const char *mailbox)
+{
+	struct provider *provider = accounts_app(accounts->engine->config,
+	    mailbox);
+	char name[APP_NAME_BYTES];
+
+	if (provider == NULL)
+		return NULL;
+	name_app(provider, mailbox, name);
+	return look_up(accounts, name, true);
+}
+
+/* Whom nobody has asked for longest; with one that backs off goes what keeps
+ * it from its provider: these last.  NULL when all are at work. */
+static struct accounts_place *oldest_app(struct accounts *accounts)
+{
+	struct accounts_place *oldest = NULL;
+	int64_t rank, lowest = INT64_MAX, now_ms = clock_boot_ms();
+	size_t i;
+
+	for (i = 0; i < accounts->n_apps; i++) {
+		const struct account *account = accounts->apps[i]->account;
+
+		if (account->waiters != NULL ||
+		    account->refresh.place != REFRESH_IDLE)
+			continue;
+		rank = account->record.asked_s;
+		if (account->standing.gate_ms > now_ms)
+			rank += INT64_MAX / 2;
+		if (rank < lowest) {
+			lowest = rank;
+			oldest = accounts->apps[i];
+		}
+	}
+	return oldest;
+}
+
+static enum fault add_app(struct accounts *accounts, struct account *account)
+{
+	struct accounts_place *place, **at;
+
+	if (accounts->n_apps < ACCOUNTS_APPS_MAX) {
+		if (add(accounts, account) != FAULT_NONE)
+			return FAULT_NOMEM;
+		accounts->apps[accounts->n_apps++] = accounts->first;
+		return FAULT_NONE;
+	}
+	place = oldest_app(accounts);
+	if (place == NULL) {
+		account_free(account);
+		return FAULT_BUSY;
+	}
+	at = bucket(accounts, place->account->name);
+	while (*at != place)
+		at = &(*at)->chain;
+	*at = place->chain;
+	account_free(place->account);
+	place->account = account;
+	chain(accounts, place);
+	return FAULT_NONE;
+}
+
+enum fault accounts_for(struct accounts *accounts, const char *mailbox,
+    struct account **account_out)
+{
+	struct provider *app = accounts_app(accounts->engine->config, mailbox);
+	char name[APP_NAME_BYTES];
+	enum fault fault;
+
+	if (app == NULL) {
+		*account_out = accounts_find(accounts, mailbox);
+		return *account_out != NULL ? FAULT_NONE : FAULT_NOT_FOUND;
+	}
+	name_app(app, mailbox, name);
+	*account_out = look_up(accounts, name, true);
+	if (*account_out != NULL)
+		return FAULT_NONE;
+	fault = make(accounts, name, app,
+	    app->flow == FLOW_SERVICE_ACCOUNT ? mailbox : NULL, account_out);
+	return fault == FAULT_NONE ? add_app(accounts, *account_out) : fault;
 }

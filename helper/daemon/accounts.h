@@ -1,12 +1,20 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * accounts - all accounts of one keyring
+ * accounts - one table: those with a record in the keyring, and those whose
+ * application signs in for itself
+ *
+ * An account block with such a provider is all a mailbox needs.  There is one
+ * account in memory a provider (a service account: one a mailbox, at most
+ * ACCOUNTS_APPS_MAX); a mailbox that only a pattern matches has no other
+ * trace.
  */
 #ifndef MAILTOKEN_DAEMON_ACCOUNTS_H
 #define MAILTOKEN_DAEMON_ACCOUNTS_H
 
 #include "daemon/account.h"
+
+#define ACCOUNTS_APPS_MAX 1024
 
 struct accounts;
 
@@ -38,9 +46,30 @@ bool accounts_knows(struct accounts *accounts, const char *name);
  */
 enum fault accounts_fits(const char *name, struct why *why) MUST_CHECK;
 
-/* accounts_make - the same, or a new one without a record.  FAULT_NOMEM. */
+/* accounts_make - as accounts_find(), or a new one without a record.
+ * FAULT_NOMEM. */
 enum fault accounts_make(struct accounts *accounts, const char *name,
     struct account **account_out) MUST_CHECK;
+
+/*
+ * accounts_app - the provider that signs in for a folded mailbox by itself,
+ * because the mailbox's block names it; NULL when none does.  The
+ * configuration's.
+ */
+struct provider *accounts_app(const struct config *config, const char *mailbox);
+
+/*
+ * accounts_for - whose token a mailbox gets: its application's, made if need
+ * be, or its own
+ *
+ * FAULT_NOT_FOUND when it has neither; FAULT_BUSY when there are too many
+ * applications; FAULT_NOMEM.
+ */
+enum fault accounts_for(struct accounts *accounts, const char *mailbox,
+    struct account **account_out) MUST_CHECK;
+
+/* accounts_app_of - its application's if that is there already, or NULL. */
+struct account *accounts_app_of(struct accounts *accounts, const char *mailbox);
 
 /*
  * accounts_first, accounts_next - go over all that there were at first, in no
@@ -52,10 +81,5 @@ enum fault accounts_make(struct accounts *accounts, const char *name,
 struct accounts_place;
 struct accounts_place *accounts_first(const struct accounts *accounts);
 struct account *accounts_next(struct accounts_place **place);
-
-/* accounts_each - all at once; visit may not make or drop accounts. */
-typedef void accounts_visit_fn(void *ctx, struct account *account);
-void accounts_each(struct accounts *accounts, accounts_visit_fn *visit,
-    void *ctx);
 
 #endif

@@ -116,9 +116,9 @@ void answer_token(struct buf *out, const struct account_answer *answer,
 	attr_begin(&writer, out, WIRE_FIRST);
 	attr_put_str(&writer, ATTR_RESULT, RESULT_OK);
 	attr_put(&writer, ATTR_LOGIN, login);
-	attr_put_secret(&writer, ATTR_TOKEN, answer->token);
-	attr_put_int(&writer, ATTR_EXPIRES, answer->expires_s);
-	attr_put_str(&writer, ATTR_SERIAL, answer->serial);
+	attr_put_secret(&writer, ATTR_TOKEN, answer->entry->access_token);
+	attr_put_int(&writer, ATTR_EXPIRES, answer->entry->expires_s);
+	attr_put_str(&writer, ATTR_SERIAL, answer->entry->serial);
 	finish(&writer);
 }
 
@@ -152,7 +152,7 @@ void answer_app(struct buf *out, const char *account,
 static void put_renewed(struct attr_writer *writer,
     const struct account_answer *answer)
 {
-	attr_put_int(writer, ATTR_EXPIRES, answer->expires_s);
+	attr_put_int(writer, ATTR_EXPIRES, answer->entry->expires_s);
 	if (answer->unsaved)
 		attr_put_str(writer, ATTR_UNSAVED, "yes");
 }

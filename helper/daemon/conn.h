@@ -19,7 +19,6 @@
 #include "daemon/serve.h"
 #include "daemon/signin.h"
 #include "daemon/slices.h"
-#include "daemon/watch.h"
 
 #define CONN_NOTE_BYTES 160
 
@@ -62,8 +61,8 @@ struct conn {
 	struct waiter *waiter;
 	struct signin *signin;
 	struct forget *forget;
-	struct watcher *watcher;
-	struct conn_due *dues; /* refresh of all that is due */
+	struct conn *next_watcher; /* of the engine's */
+	struct conn_due *dues;	   /* refresh of all that is due */
 	size_t dues_left;
 	struct slices_work work; /* over all accounts ... */
 	struct accounts_place *place;

@@ -11,17 +11,17 @@
 
 #include "daemon/clock.h"
 #include "daemon/config.h"
-#include "daemon/life.h"
+#include "daemon/plan.h"
 #include "oauth/http.h"
 #include "store/keyring.h"
 
+struct account;
 struct accounts;
-struct apps;
+struct conn;
 struct issuers;
+struct refreshes;
 struct signin;
 struct slices;
-struct slots;
-struct watchers;
 
 struct engine {
 	struct event_base *base;
@@ -32,11 +32,11 @@ struct engine {
 	const char *config_path;    /* for messages */
 	const char *config_trouble; /* of an edited file; else empty */
 	struct accounts *accounts;
-	struct apps *apps;
 	struct issuers *issuers;
+	struct refreshes *refreshes;
 	struct slices *slices;
-	struct slots *slots;
-	struct watchers *watchers;
+	struct conn *watchers; /* who is told of a changed account ... */
+	void (*changed)(struct engine *engine, struct account *account);
 	struct signin *signins;
 	bool stopping;
 };

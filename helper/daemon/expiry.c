@@ -7,18 +7,12 @@
 
 #include <event2/event.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "daemon/clock.h"
 #include "oauth/assertion.h"
 
 #define SOON_S (30 * 86400) /* a certificate is ordered in weeks */
-
-struct expiry {
-	struct event *timer;
-	struct config *config;
-};
 
 static void tell_one(const char *provider, const char *key, int64_t ends_s,
     expiry_say_fn *say, void *ctx)
@@ -59,50 +53,30 @@ static void log_it(void *ctx, const char *text)
 	log_event(LOG_LEVEL_WARNING, "expiry", "%s", text);
 }
 
-void expiry_look(struct expiry *expiry)
+void expiry_log(const struct config *config)
 {
-	if (expiry->config != NULL)
-		expiry_tell(expiry->config, log_it, NULL);
+	if (config != NULL)
+		expiry_tell(config, log_it, NULL);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
+	struct config *const *config = ctx;
+
 	(void)fd;
 	(void)what;
-	expiry_look(ctx);
+	expiry_log(*config);
 }
 
-enum fault expiry_new(struct event_base *base, int64_t every_ms,
-    struct expiry **expiry_out)
+struct event *expiry_timer(struct event_base *base, int64_t every_ms,
+    struct config *const *config)
 {
 	struct timeval every = { (time_t)(every_ms / 1000),
 		(suseconds_t)(every_ms % 1000 * 1000) };
-	struct expiry *expiry = calloc(1, sizeof(*expiry));
+	struct event *timer = event_new(base, -1, EV_PERSIST, on_timer,
+	    (void *)(uintptr_t)config);
 
-	if (expiry == NULL)
-		return FAULT_NOMEM;
-	expiry->timer = event_new(base, -1, EV_PERSIST, on_timer, expiry);
-	if (expiry->timer == NULL || event_add(expiry->timer, &every) != 0) {
-		expiry_free(expiry);
-		return FAULT_NOMEM;
-	}
-	*expiry_out = expiry;
-	return FAULT_NONE;
-}
-
-void expiry_watch(struct expiry *expiry, struct config *config)
-{
-	config_release(expiry->config);
-	expiry->config = config_share(config);
-	expiry_look(expiry);
-}
-
-void expiry_free(struct expiry *expiry)
-{
-	if (expiry == NULL)
-		return;
-	if (expiry->timer != NULL)
-		event_free(expiry->timer);
-	config_release(expiry->config);
-	free(expiry);
+	if (timer != NULL)
+		(void)event_add(timer, &every);
+	return timer;
 }

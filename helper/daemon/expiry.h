@@ -13,26 +13,20 @@
 
 #define EXPIRY_LOOK_MS 86400000
 
+struct event;
 struct event_base;
-struct expiry;
 
 /* expiry_tell - say for each secret and certificate that has ended, or will
  * within 30 days. */
 typedef void expiry_say_fn(void *ctx, const char *text);
 void expiry_tell(const struct config *config, expiry_say_fn *say, void *ctx);
 
-/*
- * expiry_new - log that at each expiry_watch() and expiry_look() and every
- * so many milliseconds (tests: fewer than EXPIRY_LOOK_MS)
- *
- * FAULT_NOMEM.
- */
-enum fault expiry_new(struct event_base *base, int64_t every_ms,
-    struct expiry **expiry_out) MUST_CHECK;
+/* expiry_log - say it to the log; a configuration of NULL has none. */
+void expiry_log(const struct config *config);
 
-/* expiry_watch - config is in force now; it is shared. */
-void expiry_watch(struct expiry *expiry, struct config *config);
-void expiry_look(struct expiry *expiry);
-void expiry_free(struct expiry *expiry);
+/* expiry_timer - log it every so many milliseconds of what stands in *config
+ * then; NULL without memory. */
+struct event *expiry_timer(struct event_base *base, int64_t every_ms,
+    struct config *const *config);
 
 #endif

@@ -10,27 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/accounts.h"
-#include "daemon/grant.h"
-#include "oauth/flow.h"
+#include "daemon/outcome.h"
 #include "oauth/issuer.h"
 
 #define REVOKE_MAX_S 25 /* for two requests; clients wait for 35 */
 
 struct forget {
-	struct engine *engine;
-	char account[ACCOUNT_MAX_BYTES + 1];
-	bool keep_local;
+	struct forget_wish wish;
 	int64_t signed_in_s;	   /* of the grant that is to end */
 	struct provider *provider; /* NULL: not known any more */
 	struct flow *flow;
-	struct event *limit;
+	struct event *timer; /* the provider has its time; or there is nothing
+				to tell it */
 	enum forget_revoked revoked;
 	char text[720];
-	forget_fn *fn;
-	void *ctx;
-	bool starting;
-	bool ended;
 };
 
 static void tell(struct forget *forget, enum fault fault, bool deleted)
@@ -42,80 +35,61 @@ static void tell(struct forget *forget, enum fault fault, bool deleted)
 		.text = forget->text[0] != '\0' ? forget->text : NULL,
 	};
 
-	forget->ended = true;
-	forget->fn(forget->ctx, &end);
+	forget->wish.fn(forget->wish.ctx, &end);
 }
 
 /* What the user can do where the provider has not done it. */
-static void say_not_revoked(struct forget *forget, enum forget_revoked revoked,
-    const char *text)
+static void say_not_revoked(struct forget *forget, const char *what,
+    const char *why)
 {
-	const struct provider *provider = forget->provider;
-	const char *page = provider != NULL ? provider->sign_out_page : NULL;
+	const char *page = forget->provider != NULL ?
+	    forget->provider->sign_out_page :
+	    NULL;
 
-	forget->revoked = revoked;
 	(void)snprintf(forget->text, sizeof(forget->text),
-	    "%.450s; to end %s there, go to %s", text,
-	    revoked == FORGET_UNSUPPORTED ? "the grant" : "it",
+	    "the provider %s%.400s; to end %s there, go to %s", what, why,
+	    why[0] != '\0' ? "it" : "the grant",
 	    page != NULL ? page : "the settings of the user's account");
 }
 
 static void say_failed(struct forget *forget, const char *why)
 {
-	char text[450];
-
-	(void)snprintf(text, sizeof(text),
-	    "the provider has not ended the grant: %s", why);
-	say_not_revoked(forget, FORGET_NOT_REVOKED, text);
-}
-
-static void erase(struct forget *forget, struct account *account)
-{
-	struct why why = { .err = 0, .text = "" };
-	bool revoked = forget->revoked == FORGET_REVOKED;
-
-	if (account_forget(account, &why) == FAULT_NONE) {
-		tell(forget, FAULT_NONE, true);
-		return;
-	}
-	if (revoked)
-		account_revoked(account);
-	(void)snprintf(forget->text, sizeof(forget->text), "%s%s",
-	    revoked ? "the provider has ended the grant, but " : "", why.text);
-	tell(forget, FAULT_INTERNAL, false);
+	say_not_revoked(forget, "has not ended the grant: ", why);
 }
 
 /* The provider has been told, or could not be. */
 static void finish(struct forget *forget)
 {
-	struct account *account = accounts_find(forget->engine->accounts,
-	    forget->account);
-	const struct entry *entry = account != NULL ? account_entry(account) :
-						      NULL;
+	struct account *account = forget->wish.account;
+	const struct entry *entry = account_entry(account);
+	bool revoked = forget->revoked == FORGET_REVOKED;
+	struct why why = { .err = 0, .text = "" };
+	bool deleted = false;
 
-	if (account == NULL) {
+	flow_free(forget->flow);
+	forget->flow = NULL;
+	(void)evtimer_del(forget->timer);
+	if (!account->record.exists) {
 		tell(forget, FAULT_UNKNOWN_ACCOUNT, false);
-	} else if (entry != NULL && entry->signed_in_s != forget->signed_in_s) {
+		return;
+	}
+	if (entry != NULL && entry->signed_in_s != forget->signed_in_s) {
 		(void)snprintf(forget->text, sizeof(forget->text),
 		    "it was signed in anew meanwhile, so nothing was deleted");
 		tell(forget, FAULT_NONE, false);
-	} else if (forget->keep_local) {
-		if (forget->revoked == FORGET_REVOKED)
-			account_revoked(account);
-		tell(forget, FAULT_NONE, false);
-	} else {
-		erase(forget, account);
+		return;
 	}
-}
-
-/* The flow has ended, or is not waited for any more. */
-static void revoked(struct forget *forget)
-{
-	flow_free(forget->flow);
-	forget->flow = NULL;
-	if (forget->limit != NULL)
-		(void)evtimer_del(forget->limit);
-	finish(forget);
+	if (!forget->wish.keep_local)
+		deleted = account_forget(account, &why) == FAULT_NONE;
+	if (!deleted && revoked)
+		account_revoked(account);
+	if (!deleted && !forget->wish.keep_local)
+		(void)snprintf(forget->text, sizeof(forget->text), "%s%s",
+		    revoked ? "the provider has ended the grant, but " : "",
+		    why.text);
+	tell(forget,
+	    deleted || forget->wish.keep_local ? FAULT_NONE : FAULT_INTERNAL,
+	    deleted);
 }
 
 static void happened(void *ctx, const struct flow_event *event)
@@ -128,26 +102,26 @@ static void happened(void *ctx, const struct flow_event *event)
 		say_failed(forget, event->failure->text);
 	else
 		return;
-	revoked(forget);
+	finish(forget);
 }
 
-static void too_long(evutil_socket_t fd, short events, void *ctx)
+static void time_is_up(evutil_socket_t fd, short events, void *ctx)
 {
 	struct forget *forget = ctx;
 
 	(void)fd;
 	(void)events;
-	if (flow_revoke_is_done(forget->flow))
+	if (forget->flow != NULL && flow_revoke_is_done(forget->flow))
 		forget->revoked = FORGET_REVOKED;
-	else
+	else if (forget->flow != NULL)
 		say_failed(forget, "it did not answer in time");
-	revoked(forget);
+	finish(forget);
 }
 
 /* The profile that the grant is of, whole where that takes no asking. */
 static void find_provider(struct forget *forget, const struct entry *entry)
 {
-	struct engine *engine = forget->engine;
+	struct engine *engine = forget->wish.account->engine;
 	struct provider *base = NULL;
 	struct why why;
 
@@ -164,88 +138,67 @@ static void find_provider(struct forget *forget, const struct entry *entry)
 	provider_release(base);
 }
 
-static void begin(struct forget *forget, const struct entry *entry)
+static void revoke(struct forget *forget, const struct entry *entry)
 {
 	struct flow_target target = {
-		.http = forget->engine->http,
-		.base = forget->engine->base,
+		.http = forget->wish.account->engine->http,
+		.base = forget->wish.account->engine->base,
+		.basic = entry->secret_by_basic != 0,
 		.event = happened,
 		.ctx = forget,
 	};
-	static const struct timeval limit = { REVOKE_MAX_S, 0 };
 	enum fault fault;
 
-	forget->signed_in_s = entry->signed_in_s;
 	find_provider(forget, entry);
+	target.provider = forget->provider;
 	if (forget->provider == NULL ||
 	    forget->provider->revocation_endpoint == NULL) {
-		say_not_revoked(forget, FORGET_UNSUPPORTED,
-		    "the provider was not told");
-		finish(forget);
+		forget->revoked = FORGET_UNSUPPORTED;
+		say_not_revoked(forget, "was not told", "");
 		return;
 	}
-	target.provider = forget->provider;
-	target.basic = entry->secret_by_basic != 0;
-	forget->limit = evtimer_new(target.base, too_long, forget);
-	fault = forget->limit != NULL &&
-		evtimer_add(forget->limit, &limit) == 0 ?
-	    flow_revoke_start(&target, entry->refresh_token,
-		entry->access_token, &forget->flow) :
-	    FAULT_NOMEM;
-	if (fault == FAULT_NONE)
-		return;
-	if (fault != FAULT_NOT_FOUND)
+	fault = flow_revoke_start(&target, entry->refresh_token,
+	    entry->access_token, &forget->flow);
+	if (fault != FAULT_NONE && fault != FAULT_NOT_FOUND)
 		say_failed(forget, fault_text(fault));
-	revoked(forget);
 }
 
-enum fault forget_start(struct engine *engine, const struct forget_wish *wish,
-    forget_fn *fn, void *ctx, struct forget **forget_out)
+enum fault forget_start(const struct forget_wish *wish,
+    struct forget **forget_out)
 {
-	struct account *account = accounts_find(engine->accounts,
-	    wish->account);
-	const struct entry *entry;
-	struct forget *forget;
+	const struct entry *entry = account_entry(wish->account);
+	struct forget *forget = calloc(1, sizeof(*forget));
+	struct timeval limit = { 0, 0 };
 
-	*forget_out = NULL;
-	if (account == NULL)
-		return FAULT_UNKNOWN_ACCOUNT;
-	forget = calloc(1, sizeof(*forget));
 	if (forget == NULL)
 		return FAULT_NOMEM;
-	forget->engine = engine;
-	(void)snprintf(forget->account, sizeof(forget->account), "%s",
-	    wish->account);
-	forget->keep_local = wish->keep_local;
+	forget->wish = *wish;
 	forget->revoked = FORGET_NOT_REVOKED;
-	forget->fn = fn;
-	forget->ctx = ctx;
-	forget->starting = true;
-	entry = account_entry(account);
-	if (wish->revoke && entry != NULL) {
-		begin(forget, entry);
-	} else {
-		if (entry != NULL)
-			forget->signed_in_s = entry->signed_in_s;
-		else if (wish->revoke && account_exists(account))
-			say_failed(forget, "the record cannot be read");
-		finish(forget);
+	forget->timer = evtimer_new(wish->account->engine->base, time_is_up,
+	    forget);
+	if (forget->timer == NULL) {
+		free(forget);
+		return FAULT_NOMEM;
 	}
-	forget->starting = false;
-	if (forget->ended)
-		forget_free(forget);
-	else
-		*forget_out = forget;
+	if (entry != NULL)
+		forget->signed_in_s = entry->signed_in_s;
+	if (wish->revoke && entry != NULL)
+		revoke(forget, entry);
+	else if (wish->revoke && wish->account->record.exists)
+		say_failed(forget, "the record cannot be read");
+	if (forget->flow != NULL)
+		limit.tv_sec = REVOKE_MAX_S;
+	(void)evtimer_add(forget->timer, &limit);
+	*forget_out = forget;
 	return FAULT_NONE;
 }
 
 void forget_free(struct forget *forget)
 {
-	if (forget == NULL || forget->starting)
+	if (forget == NULL)
 		return;
 	flow_free(forget->flow);
-	if (forget->limit != NULL)
-		event_free(forget->limit);
+	event_free(forget->timer);
 	provider_release(forget->provider);
 	free(forget);
 }

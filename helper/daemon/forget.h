@@ -10,7 +10,7 @@
 #ifndef MAILTOKEN_DAEMON_FORGET_H
 #define MAILTOKEN_DAEMON_FORGET_H
 
-#include "daemon/engine.h"
+#include "daemon/account.h"
 
 struct forget;
 
@@ -28,20 +28,17 @@ struct forget_end {
 };
 typedef void forget_fn(void *ctx, const struct forget_end *end);
 
+/* forget_start - fn is called once, from the loop; forget_free() may be called
+ * in it.  FAULT_NOMEM. */
 struct forget_wish {
-	const char *account; /* folded */
+	struct account *account;
 	bool revoke;
 	bool keep_local; /* do not delete */
+	forget_fn *fn;
+	void *ctx;
 };
-
-/*
- * forget_start - fn is called once, now or later; forget_free() may be called
- * in it.  *forget_out is NULL when it was called already.
- *
- * FAULT_UNKNOWN_ACCOUNT, FAULT_NOMEM: fn is not called.
- */
-enum fault forget_start(struct engine *engine, const struct forget_wish *wish,
-    forget_fn *fn, void *ctx, struct forget **forget_out) MUST_CHECK;
+enum fault forget_start(const struct forget_wish *wish,
+    struct forget **forget_out) MUST_CHECK;
 
 /* forget_free - leave it at that; NULL is allowed. */
 void forget_free(struct forget *forget);

@@ -1,7 +1,9 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Comparing and moving; no decision about time or state is made here.
+ * Answers into entries, and what a grant is good for: the protocols of its
+ * sign-in, and the words that the provider left out.  No decision about time
+ * or state is made here.
  */
 #include "daemon/grant.h"
 
@@ -10,146 +12,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "daemon/choose.h"
 #include "store/safefile.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Both unset, or the same but for the case of letters. */
-static bool is_same(const char *a, const char *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return strcasecmp(a, b) == 0;
-}
-
-static enum fault refuse(const struct entry *entry, const char *what,
-    const char *then, const char *now, struct why *why)
-{
-	char before[128], after[128], account[256];
-
-	attr_plain(span_of(then != NULL ? then : "none"), before,
-	    sizeof(before));
-	attr_plain(span_of(now != NULL ? now : "none"), after, sizeof(after));
-	attr_plain(span_of(entry->account), account, sizeof(account));
-	why_set(why, 0,
-	    "the grant was issued for %s %s, the configuration now says %s: "
-	    "change it back, or run: mailtoken login %s",
-	    what, before, after, account);
-	return FAULT_CONFIG_ERROR;
-}
-
-/* Without one in the configuration it is the one that was registered. */
-static bool is_client_of(const struct entry *entry,
-    const struct provider *provider)
-{
-	if (provider->client_id == NULL && entry->registered_s > 0)
-		return entry->client_id != NULL;
-	return is_same(entry->client_id, provider->client_id);
-}
-
-/* A record whose client no block had when it was made. */
-static bool brings_client(const struct config *config,
-    const struct entry *entry)
-{
-	return config_provider(config, entry->provider) == NULL &&
-	    (grant_is_imported(entry) || entry->registered_s > 0);
-}
-
-/* What the block says counts; what it does not say, the record still does. */
-static enum fault take_over(struct provider *block, const struct entry *entry,
-    struct provider **provider_out, struct why *why)
-{
-	struct provider_change change = { .client_secret = NULL };
-	char *host = NULL;
-	enum fault fault;
-	bool same;
-
-	fault = provider_token_host(block, &host);
-	same = host == NULL || is_same(entry->token_host, host);
-	free(host);
-	if (fault != FAULT_NONE && fault != FAULT_NOT_FOUND)
-		return fault;
-	/* Its grant stays with the host that issued it. */
-	if (!same) {
-		fault = grant_provider_of_entry(entry, provider_out, why);
-		if (fault == FAULT_NONE && block->client_secret != NULL)
-			fault = provider_set_secret(*provider_out,
-			    block->client_secret);
-		return fault;
-	}
-	if (block->client_secret != NULL || entry->client_secret == NULL) {
-		*provider_out = provider_share(block);
-		return FAULT_NONE;
-	}
-	change.client_secret = entry->client_secret;
-	return provider_change(block, &change, provider_out, why);
-}
-
-enum fault grant_provider(const struct config *config,
-    const struct entry *entry, struct provider **provider_out, struct why *why)
-{
-	const struct config_account *block;
-	struct provider *provider, *taker = NULL;
-	char *host = NULL;
-	enum fault fault;
-
-	if (brings_client(config, entry))
-		taker = choose_same_client(config, entry);
-	block = config_account(config, entry->account);
-	if (block != NULL && block->provider != NULL &&
-	    strcmp(block->provider, entry->provider) != 0 &&
-	    (taker == NULL || strcmp(block->provider, taker->name) != 0)) {
-		why_set(why, 0,
-		    "the grant is of provider '%s', the configuration says "
-		    "'%s': change it back, or run: mailtoken login %s",
-		    entry->provider, block->provider, entry->account);
-		return FAULT_CONFIG_ERROR;
-	}
-	if (taker != NULL)
-		return take_over(taker, entry, provider_out, why);
-	provider = config_provider(config, entry->provider);
-	if (provider == NULL && grant_is_imported(entry))
-		return grant_provider_of_entry(entry, provider_out, why);
-	if (provider == NULL && entry->registered_s > 0) {
-		fault = choose_rebuild(config, entry, provider_out, why);
-		if (fault != FAULT_NOT_FOUND)
-			return fault;
-	}
-	if (provider == NULL &&
-	    config_bad_provider(config, entry->provider) != NULL) {
-		why_set(why, 0, "%s",
-		    config_bad_provider(config, entry->provider));
-		return FAULT_CONFIG_ERROR;
-	}
-	if (provider == NULL) {
-		why_set(why, 0,
-		    "%s has no provider '%s' any more: put it back, or run: "
-		    "mailtoken login %s",
-		    config->path, entry->provider, entry->account);
-		return FAULT_CONFIG_ERROR;
-	}
-	fault = provider_token_host(provider, &host);
-	if (fault != FAULT_NONE && fault != FAULT_NOT_FOUND)
-		return fault;
-	fault = FAULT_NONE;
-	if (host != NULL && !is_same(entry->token_host, host))
-		fault = refuse(entry, "token host", entry->token_host, host,
-		    why);
-	else if (!is_same(entry->tenant, provider->tenant))
-		fault = refuse(entry, "tenant", entry->tenant, provider->tenant,
-		    why);
-	else if (!is_client_of(entry, provider))
-		fault = refuse(entry, "client_id", entry->client_id,
-		    provider->client_id, why);
-	else if (!is_same(entry->issuer, provider->issuer))
-		fault = refuse(entry, "issuer", entry->issuer, provider->issuer,
-		    why);
-	else
-		*provider_out = provider_share(provider);
-	free(host);
-	return fault;
-}
 
 bool grant_serves(const struct config *config, const struct entry *entry,
     const struct provider *provider, const char *mailbox, struct span server)
@@ -191,63 +56,50 @@ static enum fault set_all(const struct setting *settings, size_t n)
 	return fault;
 }
 
-static enum fault set_issuers(struct entry *entry,
-    const struct provider *provider)
+/* What every new record says of its provider. */
+static enum fault new_entry(const struct grant_signin *signin,
+    struct entry **entry_out)
 {
+	const struct provider *provider = signin->provider;
+	const struct span none = { NULL, 0 };
+	struct entry *entry = NULL;
 	char *host = NULL;
 	enum fault fault = provider_token_host(provider, &host);
-	const struct setting settings[] = {
-		{ &entry->token_host, span_of(host) },
-		{ &entry->issuer, span_of(provider->issuer) },
-		{ &entry->tenant, span_of(provider->tenant) },
-		{ &entry->client_id, span_of(provider->client_id) },
-		{ &entry->token_endpoint, span_of(provider->token_endpoint) },
-		{ &entry->device_authorization_endpoint,
-		    span_of(provider->device_authorization_endpoint) },
-		{ &entry->authorization_endpoint,
-		    span_of(provider->authorization_endpoint) },
-		{ &entry->revocation_endpoint,
-		    span_of(provider->revocation_endpoint) },
-	};
 
 	/* An application whose issuer was not asked yet. */
 	if (fault == FAULT_NONE || fault == FAULT_NOT_FOUND)
-		fault = set_all(settings, COUNT(settings));
-	free(host);
-	return fault;
-}
-
-/* What every new record says of its provider. */
-static enum fault new_entry(struct span account,
-    const struct provider *provider, enum flow_kind flow,
-    struct entry **entry_out)
-{
-	struct entry *entry = NULL;
-	enum fault fault = entry_new(&entry);
-
+		fault = entry_new(&entry);
 	if (fault == FAULT_NONE) {
 		const struct setting settings[] = {
-			{ &entry->account, account },
+			{ &entry->account, signin->account },
 			{ &entry->provider, span_of(provider->name) },
-			{ &entry->flow, span_of(flow_kind_word(flow)) },
+			{ &entry->flow, span_of(flow_kind_word(signin->flow)) },
 			{ &entry->scope, span_of(provider->scope) },
+			{ &entry->servers,
+			    signin->servers.n > 0 ? signin->servers : none },
+			{ &entry->serial, span_of(signin->serial) },
+			{ &entry->token_host, span_of(host) },
+			{ &entry->issuer, span_of(provider->issuer) },
+			{ &entry->tenant, span_of(provider->tenant) },
+			{ &entry->client_id, span_of(provider->client_id) },
+			{ &entry->token_endpoint,
+			    span_of(provider->token_endpoint) },
+			{ &entry->device_authorization_endpoint,
+			    span_of(provider->device_authorization_endpoint) },
+			{ &entry->authorization_endpoint,
+			    span_of(provider->authorization_endpoint) },
+			{ &entry->revocation_endpoint,
+			    span_of(provider->revocation_endpoint) },
 		};
 
 		fault = set_all(settings, COUNT(settings));
 	}
-	if (fault == FAULT_NONE)
-		fault = set_issuers(entry, provider);
+	free(host);
 	if (fault == FAULT_NONE)
 		*entry_out = entry;
 	else
 		entry_free(entry);
 	return fault;
-}
-
-/* Sixteen digits stand here, to be overwritten in place. */
-static enum fault set_serial_room(struct entry *entry)
-{
-	return entry_set(&entry->serial, span_of("0000000000000000"));
 }
 
 void grant_keep(struct entry *entry, struct reply_token *token,
@@ -294,18 +146,13 @@ void grant_renew(struct entry *entry, struct reply_token *token,
 enum fault grant_new(const struct grant_signin *signin,
     struct reply_token *token, const struct now *now, struct entry **entry_out)
 {
-	const struct provider *provider = signin->provider;
 	struct entry *entry = NULL;
 	enum fault fault;
 
-	fault = new_entry(signin->account, provider, signin->flow, &entry);
-	if (fault != FAULT_NONE)
-		return fault;
-	fault = entry_set(&entry->protocols, span_of(provider->covers));
-	if (fault == FAULT_NONE && signin->servers.n > 0)
-		fault = entry_set(&entry->servers, signin->servers);
+	fault = new_entry(signin, &entry);
 	if (fault == FAULT_NONE)
-		fault = set_serial_room(entry);
+		fault = entry_set(&entry->protocols,
+		    span_of(signin->provider->covers));
 	if (fault != FAULT_NONE) {
 		entry_free(entry);
 		return fault;
@@ -321,90 +168,242 @@ enum fault grant_new(const struct grant_signin *signin,
 enum fault grant_app(const char *name, const struct provider *provider,
     struct entry **entry_out)
 {
-	return new_entry(span_of(name), provider, provider->flow, entry_out);
-}
+	const struct grant_signin none = { .account = span_of(name),
+		.provider = provider,
+		.flow = provider->flow };
 
-bool grant_is_of(const struct entry *entry, const struct provider *provider)
-{
-	return is_same(entry->flow, flow_kind_word(provider->flow)) &&
-	    is_same(entry->issuer, provider->issuer) &&
-	    (provider->incomplete ||
-		is_same(entry->token_endpoint, provider->token_endpoint)) &&
-	    is_same(entry->client_id, provider->client_id) &&
-	    is_same(entry->tenant, provider->tenant) &&
-	    is_same(entry->scope, provider->scope);
+	return new_entry(&none, entry_out);
 }
 
 enum fault grant_prepare(const struct entry *entry,
     const struct provider *provider, struct entry **next_out)
 {
 	struct entry *next = NULL;
-	enum fault fault;
+	enum fault fault = entry_copy(entry, &next);
 
-	fault = entry_copy(entry, &next);
-	if (fault != FAULT_NONE)
-		return fault;
-	if (next->serial == NULL || strlen(next->serial) != GRANT_SERIAL_BYTES)
-		fault = set_serial_room(next);
+	if (fault == FAULT_NONE) {
+		const struct setting settings[] = {
+			/* Digits, to be overwritten in place. */
+			{ &next->serial, span_of("0000000000000000") },
+			{ &next->token_endpoint,
+			    span_of(provider->token_endpoint) },
+			{ &next->revocation_endpoint,
+			    span_of(provider->revocation_endpoint) },
+		};
+		bool has = entry->serial != NULL &&
+		    strlen(entry->serial) == GRANT_SERIAL_BYTES;
+
+		fault = set_all(settings + has, COUNT(settings) - has);
+	}
 	if (fault == FAULT_NONE)
-		fault = entry_set(&next->token_endpoint,
-		    span_of(provider->token_endpoint));
-	if (fault == FAULT_NONE)
-		fault = entry_set(&next->revocation_endpoint,
-		    span_of(provider->revocation_endpoint));
-	if (fault != FAULT_NONE) {
+		*next_out = next;
+	else
 		entry_free(next);
-		return fault;
-	}
-	*next_out = next;
-	return FAULT_NONE;
+	return fault;
 }
 
-/* What a record remembers of its issuer's endpoints. */
-static struct provider remembered(const struct entry *entry)
+/* The next of words with blanks between them; an empty one after the last. */
+static struct span next_word(const char **at)
 {
-	return (struct provider){
-		.token_endpoint = entry->token_endpoint,
-		.authorization_endpoint = entry->authorization_endpoint,
-		.device_authorization_endpoint =
-		    entry->device_authorization_endpoint,
-		.revocation_endpoint = entry->revocation_endpoint,
-	};
+	struct span word;
+
+	*at += strspn(*at, " ");
+	word = (struct span){ *at, strcspn(*at, " ") };
+	*at += word.n;
+	return word;
 }
 
-enum fault grant_complete(const struct entry *entry,
-    const struct provider *base, const struct provider *found,
-    struct provider **provider_out, struct why *why)
+static bool has_word(const char *list, struct span word)
 {
-	const struct provider old = remembered(entry);
-	struct provider_change change = { .found = found };
-	struct provider *whole = NULL;
-	char *host = NULL;
-	enum fault fault;
+	struct span one;
 
-	if (base->incomplete && found == NULL) {
-		if (entry->token_endpoint == NULL)
-			return FAULT_NOT_FOUND;
-		change.found = &old;
+	while ((one = next_word(&list)).n > 0)
+		if (one.n == word.n && strncasecmp(one.p, word.p, one.n) == 0)
+			return true;
+	return false;
+}
+
+/* Whether every word of a stands in b. */
+static bool are_in(const char *a, const char *b)
+{
+	struct span word;
+
+	while ((word = next_word(&a)).n > 0)
+		if (!has_word(b, word))
+			return false;
+	return true;
+}
+
+/* "smtp imap" and pop, or none, as "smtp,imap,pop". */
+static void with_commas(const char *words, struct span one, char *out,
+    size_t out_bytes)
+{
+	char *p;
+
+	(void)snprintf(out, out_bytes, "%s%s%.*s", words, one.n > 0 ? "," : "",
+	    (int)one.n, one.n > 0 ? one.p : "");
+	for (p = out; *p != '\0'; p++)
+		if (*p == ' ')
+			*p = ',';
+}
+
+bool grant_covers(const struct entry *entry, struct span service,
+    struct why *why)
+{
+	char account[256], more[40];
+
+	if (entry->protocols == NULL)
+		return true;
+	if (span_is(service, "pop3"))
+		service.n = 3;
+	if ((!span_is(service, "smtp") && !span_is(service, "imap") &&
+		!span_is(service, "pop")) ||
+	    has_word(entry->protocols, service))
+		return true;
+	attr_plain(span_of(entry->account), account, sizeof(account));
+	with_commas(entry->protocols, service, more, sizeof(more));
+	why_set(why, 0,
+	    "the sign-in of %s was for %s and not for %.*s: run: mailtoken "
+	    "login %s --protocols %s",
+	    account, entry->protocols, (int)service.n, service.p, account,
+	    more);
+	return false;
+}
+
+/* Answers leave these out. */
+static const char silent[] = "offline_access openid email profile";
+
+/*
+ * What is asked for has to be what was granted, or less (RFC 6749 section 6).
+ * Words that answers leave out are asked for again where a refresh must name
+ * the scope: without offline_access no refresh token would come back.
+ */
+enum fault grant_scope(const struct entry *entry,
+    const struct provider *provider, struct buf *out)
+{
+	bool must = provider->family == PROVIDER_MICROSOFT;
+	const char *granted = entry->granted_scope;
+	const char *at = entry->scope != NULL ? entry->scope : "";
+	struct span word;
+
+	if (granted == NULL) {
+		buf_add_str(out, must ? at : "");
+		return buf_fault(out);
 	}
-	if (base->client_id == NULL) {
-		change.client_id = entry->client_id;
-		change.client_secret = entry->client_secret;
+	buf_add_str(out, granted);
+	while (must && (word = next_word(&at)).n > 0) {
+		if (!has_word(silent, word) || has_word(granted, word))
+			continue;
+		if (out->n > 0)
+			buf_add_lit(out, " ");
+		buf_add(out, word);
 	}
-	fault = provider_change(base, &change, &whole, why);
-	if (fault == FAULT_NONE)
-		fault = provider_token_host(whole, &host);
-	/* That of an application is made before its issuer was asked. */
-	if (fault == FAULT_NONE &&
-	    (entry->token_host != NULL || !provider_is_app_only(base)) &&
-	    !is_same(entry->token_host, host))
-		fault = refuse(entry, "token host", entry->token_host, host,
-		    why);
-	free(host);
-	if (fault != FAULT_NONE) {
-		provider_release(whole);
-		return fault;
+	return buf_fault(out);
+}
+
+struct span grant_lacks(const struct entry *entry)
+{
+	const char *at = entry->granted_scope != NULL ? entry->scope : NULL;
+	struct span word = { NULL, 0 };
+
+	while (at != NULL && (word = next_word(&at)).n > 0)
+		if (!has_word(silent, word) &&
+		    !has_word(entry->granted_scope, word))
+			break;
+	return word;
+}
+
+static bool falls_short(const struct entry *entry,
+    const struct provider *provider)
+{
+	return provider->covers != NULL && entry->protocols != NULL &&
+	    !are_in(provider->covers, entry->protocols);
+}
+
+/* Whether a sign-in would ask for another scope now, or be for protocols that
+ * the last one was not for, unless these were chosen then. */
+static bool is_outdated(const struct entry *entry,
+    const struct provider *provider)
+{
+	if (entry->scope == NULL || provider->scope == NULL ||
+	    (entry->flow != NULL &&
+		strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0))
+		return false;
+	if (provider->scope_derived)
+		return entry->chosen_protocols == NULL &&
+		    falls_short(entry, provider);
+	return !are_in(provider->scope, entry->scope) ||
+	    !are_in(entry->scope, provider->scope);
+}
+
+void grant_say_scope(const struct entry *entry, const struct config *config,
+    char *out, size_t out_bytes)
+{
+	const struct provider *provider;
+	struct span lacks = grant_lacks(entry);
+	char plain[128], account[256];
+
+	out[0] = '\0';
+	attr_plain(span_of(entry->account), account, sizeof(account));
+	if (lacks.n > 0) {
+		attr_plain(lacks, plain, sizeof(plain));
+		(void)snprintf(out, out_bytes,
+		    "the provider did not grant %s, so mail servers may "
+		    "refuse the token: run: mailtoken login %s, and leave no "
+		    "box unticked",
+		    plain, account);
+		return;
 	}
-	*provider_out = whole;
-	return FAULT_NONE;
+	provider = config_provider(config, entry->provider);
+	if (provider == NULL || !is_outdated(entry, provider))
+		return;
+	(void)snprintf(out, out_bytes,
+	    "scope or protocols of provider '%s' are others now than when it "
+	    "signed in, and count from the next sign-in: run: mailtoken login "
+	    "%s",
+	    provider->name, account);
+}
+
+enum fault grant_choose(struct entry *entry, const struct provider *provider,
+    const char *protocols)
+{
+	/* A scope that is written covers what it covers. */
+	if (provider->covers != NULL && !provider->scope_derived)
+		return FAULT_NONE;
+	if (entry->protocols == NULL &&
+	    entry_set(&entry->protocols, span_of(protocols)) != FAULT_NONE)
+		return FAULT_NOMEM;
+	return entry_set(&entry->chosen_protocols, span_of(protocols));
+}
+
+void grant_say_choice(const struct entry *entry, const struct config *config,
+    const char *protocols, char *out, size_t out_bytes)
+{
+	const struct provider *now = config_provider(config, entry->provider);
+	const struct span none = { NULL, 0 };
+	char account[256], list[40];
+
+	out[0] = '\0';
+	if (now == NULL || now->covers == NULL || entry->protocols == NULL)
+		return;
+	if (entry->chosen_protocols == NULL) {
+		if (are_in(protocols, entry->protocols) &&
+		    are_in(entry->protocols, protocols))
+			return;
+		(void)snprintf(out, out_bytes,
+		    "scope stands written for provider '%s' and is for %s, so "
+		    "--protocols changed nothing: to have it count, take scope "
+		    "out of the block in %s",
+		    now->name, entry->protocols, config->path);
+		return;
+	}
+	if (!falls_short(entry, now))
+		return;
+	attr_plain(span_of(entry->account), account, sizeof(account));
+	with_commas(now->covers, none, list, sizeof(list));
+	(void)snprintf(out, out_bytes,
+	    "signed in for %s, as was chosen before with --protocols; provider "
+	    "'%s' is for %s by now: for that run: mailtoken login %s "
+	    "--protocols %s",
+	    entry->protocols, now->name, now->covers, account, list);
 }

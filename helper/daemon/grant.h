@@ -11,7 +11,7 @@
 #define MAILTOKEN_DAEMON_GRANT_H
 
 #include "daemon/config.h"
-#include "daemon/life.h"
+#include "daemon/plan.h"
 #include "oauth/reply.h"
 #include "store/entry.h"
 
@@ -26,23 +26,10 @@ enum fault grant_provider(const struct config *config,
     const struct entry *entry, struct provider **provider_out,
     struct why *why) MUST_CHECK;
 
-/*
- * grant_provider_of_entry - the profile that a record brings itself, because
- * another program made the grant and the configuration does not know its
- * client; the caller's
- *
- * FAULT_CONFIG_ERROR with why when the record has not what it takes;
- * FAULT_NOMEM.
- */
-enum fault grant_provider_of_entry(const struct entry *entry,
-    struct provider **provider_out, struct why *why) MUST_CHECK;
-
-/* Of such records; no block can have that name. */
+/* Of records that another program's grant was imported into, and whose client
+ * the configuration need not know; no block can have that name. */
 #define GRANT_IMPORT_FLOW   "import"
 #define GRANT_IMPORT_PREFIX "import:"
-
-/* grant_is_imported - whether the record brings its own profile. */
-bool grant_is_imported(const struct entry *entry);
 
 /*
  * grant_complete - base made whole for exchanges of entry: the endpoints of

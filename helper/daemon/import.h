@@ -4,7 +4,7 @@
  * import - a record from what another program, or another helper, kept
  *
  * The record brings its client itself where the configuration does not know
- * it (grant_provider_of_entry()), so that mail goes on without a sign-in.
+ * it (grant_provider()), so that mail goes on without a sign-in.
  */
 #ifndef MAILTOKEN_DAEMON_IMPORT_H
 #define MAILTOKEN_DAEMON_IMPORT_H

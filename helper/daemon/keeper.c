@@ -12,14 +12,12 @@
 
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
-#include "daemon/apps.h"
 #include "daemon/expiry.h"
 #include "daemon/harden.h"
+#include "daemon/outcome.h"
 #include "daemon/reload.h"
 #include "daemon/slices.h"
-#include "daemon/slots.h"
 #include "daemon/supervise.h"
-#include "daemon/watch.h"
 #include "oauth/issuer.h"
 #include "store/seal.h"
 
@@ -35,7 +33,7 @@ struct keeper {
 	bool sandboxed;
 	struct seal_key *key;
 	struct clock_watch *clock;
-	struct expiry *expiry;
+	struct event *daily;
 	struct slices_work reconsidering;
 	struct accounts_place *place;
 	struct config_files files;
@@ -70,7 +68,7 @@ static void take_config(struct keeper *keeper, struct config *config)
 	log_level_set(level);
 	for (i = 0; i < config->n_notes; i++)
 		log_event(LOG_LEVEL_WARNING, "config", "%s", config->notes[i]);
-	expiry_watch(keeper->expiry, config);
+	expiry_log(config);
 }
 
 static bool reconsider_next(void *ctx)
@@ -104,18 +102,19 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->reconsidering = (struct slices_work){ .uid = SLICES_NOBODY,
 		.step = reconsider_next,
 		.ctx = keeper };
-	fault = expiry_new(options->base, EXPIRY_LOOK_MS, &keeper->expiry);
+	keeper->daily = expiry_timer(options->base, EXPIRY_LOOK_MS,
+	    &keeper->config);
+	fault = keeper->daily != NULL ? FAULT_NONE : FAULT_NOMEM;
 	if (fault == FAULT_NONE)
 		fault = http_new(options->base, &keeper->engine.http);
 	if (fault == FAULT_NONE)
 		fault = slices_new(options->base, &keeper->engine.slices);
 	if (fault == FAULT_NONE)
-		fault = slots_new(&keeper->engine.slots);
+		fault = refreshes_new(&keeper->engine,
+		    &keeper->engine.refreshes);
 	if (fault == FAULT_NONE)
 		fault = issuers_new(keeper->engine.http,
 		    &keeper->engine.issuers);
-	if (fault == FAULT_NONE)
-		fault = watch_new(&keeper->engine.watchers);
 	if (fault != FAULT_NONE) {
 		keeper_free(keeper);
 		return fault;
@@ -128,27 +127,16 @@ enum fault keeper_new(const struct keeper_options *options,
 	return FAULT_NONE;
 }
 
-static void visit_all(const struct keeper *keeper, accounts_visit_fn *visit,
-    void *ctx)
+/* Of none, while nothing works. */
+static struct accounts_place *first_of(const struct keeper *keeper)
 {
-	if (!keeper->working)
-		return;
-	accounts_each(keeper->engine.accounts, visit, ctx);
-	apps_each(keeper->engine.apps, visit, ctx);
+	return keeper->working ? accounts_first(keeper->engine.accounts) : NULL;
 }
 
-static void reconsider_app(void *ctx, struct account *account)
-{
-	(void)ctx;
-	account_reconsider(account);
-}
-
-/* Applications, of which there are few, at once. */
 static void reconsider(struct keeper *keeper)
 {
 	if (!keeper->working)
 		return;
-	apps_each(keeper->engine.apps, reconsider_app, NULL);
 	keeper->place = accounts_first(keeper->engine.accounts);
 	slices_begin(keeper->engine.slices, &keeper->reconsidering);
 }
@@ -158,7 +146,7 @@ static void jumped(void *ctx)
 	struct keeper *keeper = ctx;
 
 	log_event(LOG_LEVEL_NOTICE, "clock", "the system clock was set");
-	expiry_look(keeper->expiry);
+	expiry_log(keeper->config);
 	if (keeper->options.jumped != NULL)
 		event_active(keeper->options.jumped, EV_TIMEOUT, 0);
 	reconsider(keeper);
@@ -262,8 +250,6 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 		    &keeper->clock, why);
 	if (fault == FAULT_NONE)
 		fault = sandbox(keeper, why);
-	if (fault == FAULT_NONE && keeper->engine.apps == NULL)
-		fault = apps_new(&keeper->engine, &keeper->engine.apps);
 	if (fault == FAULT_NONE)
 		fault = accounts_new(&keeper->engine, &keeper->engine.accounts,
 		    why);
@@ -489,58 +475,50 @@ struct serve_host keeper_host(struct keeper *keeper)
 		reload_into };
 }
 
-static void give_up(void *ctx, struct account *account)
-{
-	(void)ctx;
-	account_give_up(account);
-}
-
 void keeper_stop(struct keeper *keeper)
 {
+	struct accounts_place *place = first_of(keeper);
+	struct account *account;
+
 	keeper->engine.stopping = true;
-	visit_all(keeper, give_up, NULL);
+	while ((account = accounts_next(&place)) != NULL)
+		account_give_up(account);
 }
 
 bool keeper_is_done(const struct keeper *keeper)
 {
-	return slots_held(keeper->engine.slots) == 0;
-}
-
-static void look_unsaved(void *ctx, struct account *account)
-{
-	bool *saved = ctx;
-
-	*saved = *saved && !account_is_unsaved(account);
+	return refreshes_running(keeper->engine.refreshes) == 0;
 }
 
 bool keeper_is_saved(const struct keeper *keeper)
 {
-	bool saved = true;
+	struct accounts_place *place = first_of(keeper);
+	const struct account *account;
 
-	visit_all(keeper, look_unsaved, &saved);
-	return saved;
-}
-
-static void save_once_more(void *ctx, struct account *account)
-{
-	(void)ctx;
-	account_save_last(account);
+	while ((account = accounts_next(&place)) != NULL)
+		if (account->record.unsaved)
+			return false;
+	return true;
 }
 
 void keeper_free(struct keeper *keeper)
 {
+	struct accounts_place *place;
+	struct account *account;
+
 	if (keeper == NULL)
 		return;
-	visit_all(keeper, save_once_more, NULL);
+	place = first_of(keeper);
+	while ((account = accounts_next(&place)) != NULL)
+		account_save_last(account);
 	accounts_free(keeper->engine.accounts);
-	apps_free(keeper->engine.apps);
 	clock_watch_free(keeper->clock);
-	expiry_free(keeper->expiry);
+	if (keeper->daily != NULL)
+		event_free(keeper->daily);
 	issuers_free(keeper->engine.issuers);
 	http_free(keeper->engine.http);
 	slices_free(keeper->engine.slices);
-	slots_free(keeper->engine.slots);
-	watch_free(keeper->engine.watchers);
+	free(keeper->engine.refreshes);
 	keyring_close(keeper->engine.keyring);
 	seal_key_free(keeper->key);
 	config_files_drop(&keeper->files);

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "daemon/accounts.h"
+#include "daemon/outcome.h"
 
 #define SAID_BYTES 800
 

@@ -10,8 +10,6 @@
 
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
-#include "daemon/apps.h"
-#include "daemon/moving.h"
 #include "wire/ids.h"
 
 /* A server that any provider knows: a password that is a token may go there. */
@@ -75,7 +73,7 @@ const char *verbs_mailbox(const struct conn *conn)
 
 static bool is_known(const struct conn *conn, const char *mailbox)
 {
-	return apps_provider(conn->engine->config, mailbox) != NULL ||
+	return accounts_app(conn->engine->config, mailbox) != NULL ||
 	    accounts_knows(conn->engine->accounts, mailbox);
 }
 
@@ -148,9 +146,9 @@ static const struct verb_rule {
 	[REQUEST_STATUS] = { RIGHT_ANYBODY, verbs_status },
 	[REQUEST_WATCH] = { RIGHT_ANYBODY, verbs_watch },
 	[REQUEST_REFRESH] = { RIGHT_ADMIN, verbs_refresh },
-	[REQUEST_IMPORT] = { RIGHT_ADMIN, moving_import },
-	[REQUEST_EXPORT] = { RIGHT_ROOT, moving_export },
-	[REQUEST_REKEY] = { RIGHT_ROOT, moving_rekey },
+	[REQUEST_IMPORT] = { RIGHT_ADMIN, verbs_import },
+	[REQUEST_EXPORT] = { RIGHT_ROOT, verbs_export },
+	[REQUEST_REKEY] = { RIGHT_ROOT, verbs_rekey },
 	[REQUEST_RELOAD] = { RIGHT_ADMIN, do_reload },
 	[REQUEST_VERSION] = { RIGHT_ANYBODY, do_version },
 };
@@ -264,6 +262,8 @@ void verbs_continue(struct conn *conn, const struct attrs *attrs)
 
 void verbs_drop(struct conn *conn)
 {
+	struct conn **at;
+
 	slices_drop(&conn->work);
 	config_release(conn->blocks);
 	conn->blocks = NULL;
@@ -272,7 +272,13 @@ void verbs_drop(struct conn *conn)
 	conn->signin = NULL;
 	forget_free(conn->forget);
 	conn->forget = NULL;
-	if (conn->watcher != NULL)
-		watch_remove(conn->engine->watchers, conn->watcher);
-	conn->watcher = NULL;
+	if (conn->engine == NULL)
+		return;
+	for (at = &conn->engine->watchers; *at != NULL;
+	     at = &(*at)->next_watcher) {
+		if (*at == conn) {
+			*at = conn->next_watcher;
+			return;
+		}
+	}
 }

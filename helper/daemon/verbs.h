@@ -14,6 +14,9 @@ void verbs_rejected(struct conn *conn);
 void verbs_refresh(struct conn *conn);
 void verbs_sign_in(struct conn *conn);
 void verbs_forget(struct conn *conn);
+void verbs_import(struct conn *conn);
+void verbs_export(struct conn *conn);
+void verbs_rekey(struct conn *conn);
 void verbs_status(struct conn *conn);
 void verbs_watch(struct conn *conn);
 

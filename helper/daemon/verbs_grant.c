@@ -5,7 +5,7 @@
  */
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
-#include "daemon/apps.h"
+#include "daemon/asking.h"
 #include "daemon/verbs.h"
 
 static void app_answered(void *ctx, const struct account_answer *answer)
@@ -15,7 +15,7 @@ static void app_answered(void *ctx, const struct account_answer *answer)
 
 	conn->waiter = NULL;
 	answer_app(&conn->out, mailbox,
-	    apps_provider(conn->engine->config, mailbox), answer);
+	    accounts_app(conn->engine->config, mailbox), answer);
 	conn_close_after(conn, answer->fault);
 }
 
@@ -24,23 +24,25 @@ static void try_app(struct conn *conn)
 {
 	struct account_question question = {
 		.mailbox = conn->request.folded,
+		.force = true,
 		.fn = app_answered,
 		.ctx = conn,
 	};
 	struct account *account;
 	enum fault fault;
 
-	fault = apps_find(conn->engine->apps, question.mailbox, &account);
+	fault = accounts_for(conn->engine->accounts, question.mailbox,
+	    &account);
 	if (fault != FAULT_NONE)
 		conn_refuse(conn, fault, NULL);
 	else
-		account_refresh(account, &question, &conn->waiter);
+		asking_ask(account, &question, &conn->waiter);
 }
 
 static bool somebody_has_to(const struct conn *conn)
 {
 	const struct request *request = &conn->request;
-	const struct provider *provider = apps_provider(conn->engine->config,
+	const struct provider *provider = accounts_app(conn->engine->config,
 	    request->folded);
 
 	return provider == NULL || request->issuer.n > 0 ||
@@ -100,31 +102,26 @@ static void forgotten(void *ctx, const struct forget_end *end)
 
 void verbs_forget(struct conn *conn)
 {
+	const char *name = conn->request.folded;
 	const struct forget_wish wish = {
-		.account = conn->request.folded,
+		.account = accounts_find(conn->engine->accounts, name),
 		.revoke = conn->request.revoke,
 		.keep_local = conn->request.keep_local,
+		.fn = forgotten,
+		.ctx = conn,
 	};
-	struct account *account = accounts_find(conn->engine->accounts,
-	    wish.account);
 	struct why why;
-	enum fault fault;
 
-	/* Nobody could end what it holds any more. */
-	if (wish.revoke && account != NULL &&
-	    account_read(account, &why) == FAULT_TRY_LATER) {
-		conn_refuse(conn, FAULT_TRY_LATER, why.text);
-		return;
-	}
-	fault = forget_start(conn->engine, &wish, forgotten, conn,
-	    &conn->forget);
-	if (fault == FAULT_UNKNOWN_ACCOUNT)
-		conn_refuse(conn, fault,
-		    apps_provider(conn->engine->config, conn->request.folded) !=
-			    NULL ?
+	if (wish.account == NULL)
+		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
+		    accounts_app(conn->engine->config, name) != NULL ?
 			"its application signs in for it, so there is nothing "
 			"to forget: take its block out of the configuration" :
 			"there is no such account to forget");
-	else if (fault != FAULT_NONE)
+	/* Nobody could end what it holds any more. */
+	else if (wish.revoke &&
+	    account_read(wish.account, &why) == FAULT_TRY_LATER)
+		conn_refuse(conn, FAULT_TRY_LATER, why.text);
+	else if (forget_start(&wish, &conn->forget) != FAULT_NONE)
 		conn_refuse(conn, FAULT_INTERNAL, NULL);
 }

@@ -8,7 +8,6 @@
 
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
-#include "daemon/apps.h"
 #include "daemon/grant.h"
 #include "daemon/verbs.h"
 
@@ -31,9 +30,10 @@ static void show(struct conn *conn, struct account *account)
 	struct account_view view;
 	struct why why;
 
-	if ((!account_exists(account) && conn->phase != CONN_STREAMING) ||
-	    !is_shown(conn, account_name(account)) ||
-	    apps_provider(conn->engine->config, account_name(account)) != NULL)
+	if (account->record.in_memory ||
+	    (!account->record.exists && conn->phase != CONN_STREAMING) ||
+	    !is_shown(conn, account->name) ||
+	    accounts_app(conn->engine->config, account->name) != NULL)
 		return;
 	account_describe(account, &view);
 	/* One that cannot be read is not read again: view has its text. */
@@ -58,8 +58,9 @@ static void show_app(struct conn *conn, const char *mailbox)
 {
 	const struct config *config = conn->engine->config;
 	const struct config_account *block = config_account(config, mailbox);
-	struct provider *provider = apps_provider(config, mailbox);
-	struct account *account = apps_peek(conn->engine->apps, mailbox);
+	struct provider *provider = accounts_app(config, mailbox);
+	struct account *account = accounts_app_of(conn->engine->accounts,
+	    mailbox);
 	struct account *old = accounts_find(conn->engine->accounts, mailbox);
 	struct account_view view = { .state = ACCOUNT_ACTIVE };
 	char text[ACCOUNT_MAX_BYTES + 100];
@@ -68,7 +69,7 @@ static void show_app(struct conn *conn, const char *mailbox)
 		return;
 	if (account != NULL)
 		account_describe(account, &view);
-	if (view.text == NULL && old != NULL && account_exists(old)) {
+	if (view.text == NULL && old != NULL && old->record.exists) {
 		(void)snprintf(text, sizeof(text),
 		    "an older grant of a sign-in is kept and not used: to end "
 		    "it, run: mailtoken logout %s",
@@ -93,7 +94,7 @@ static bool show_next_app(void *ctx)
 	mailbox = conn->blocks->accounts[conn->n_blocks++].name;
 	if (mailbox[0] != '*' &&
 	    (conn->app == NULL ||
-		apps_peek(conn->engine->apps, mailbox) == conn->app))
+		accounts_app_of(conn->engine->accounts, mailbox) == conn->app))
 		show_app(conn, mailbox);
 	return true;
 }
@@ -182,7 +183,7 @@ void verbs_status(struct conn *conn)
 	if (!is_shown(conn, name)) {
 		verbs_refuse_unknown(conn, false);
 		return;
-	} else if (apps_provider(conn->engine->config, name) != NULL) {
+	} else if (accounts_app(conn->engine->config, name) != NULL) {
 		show_app(conn, name);
 	} else {
 		account = accounts_find(conn->engine->accounts, name);
@@ -195,26 +196,28 @@ void verbs_status(struct conn *conn)
 	end_status(conn);
 }
 
-static void changed(void *ctx, struct account *account)
+static void changed(struct engine *engine, struct account *account)
 {
-	struct conn *conn = ctx;
+	struct conn *conn;
 
-	if (conn->phase != CONN_STREAMING)
-		return; /* its end is on the way */
-	if (!account_is_app(account))
-		show(conn, account);
-	else if (config_is_known(conn->engine->config, &conn->peer))
-		show_apps(conn, account);
-	conn_send_later(conn);
+	for (conn = engine->watchers; conn != NULL; conn = conn->next_watcher) {
+		if (conn->phase != CONN_STREAMING)
+			continue; /* its end is on the way */
+		if (!account->record.in_memory)
+			show(conn, account);
+		else if (config_is_known(engine->config, &conn->peer))
+			show_apps(conn, account);
+		conn_send_later(conn);
+	}
 }
 
 void verbs_watch(struct conn *conn)
 {
-	if (watch_add(conn->engine->watchers, changed, conn, &conn->watcher) !=
-	    FAULT_NONE) {
-		conn_refuse(conn, FAULT_INTERNAL, NULL);
-		return;
-	}
+	struct engine *engine = conn->engine;
+
+	conn->next_watcher = engine->watchers;
+	engine->watchers = conn;
+	engine->changed = changed;
 	conn->phase = CONN_STREAMING;
 	answer_watching(&conn->out);
 }

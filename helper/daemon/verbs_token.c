@@ -7,7 +7,8 @@
 
 #include "daemon/accounts.h"
 #include "daemon/answer.h"
-#include "daemon/apps.h"
+#include "daemon/asking.h"
+#include "daemon/outcome.h"
 #include "daemon/verbs.h"
 #include "wire/echo.h"
 
@@ -17,20 +18,6 @@ struct conn_due {
 	struct waiter *waiter;
 	struct conn_due *next;
 };
-
-/* FAULT_NOT_FOUND when the mailbox has neither a record nor an application
- * that signs in for it. */
-static enum fault find_account(const struct conn *conn, const char *mailbox,
-    struct account **account_out)
-{
-	enum fault fault;
-
-	fault = apps_find(conn->engine->apps, mailbox, account_out);
-	if (fault != FAULT_NOT_FOUND)
-		return fault;
-	*account_out = accounts_find(conn->engine->accounts, mailbox);
-	return *account_out != NULL ? FAULT_NONE : FAULT_NOT_FOUND;
-}
 
 /* What goes into user=: a block's or a record's login, else as asked for. */
 static struct span login_of(const struct conn *conn)
@@ -47,7 +34,7 @@ static struct span login_of(const struct conn *conn)
 		return span_of(login);
 	if (block != NULL && block->token_of != NULL)
 		return conn->request.account;
-	if (apps_provider(conn->engine->config, conn->request.folded) != NULL)
+	if (accounts_app(conn->engine->config, conn->request.folded) != NULL)
 		return conn->request.account;
 	account = accounts_find(conn->engine->accounts, conn->request.folded);
 	entry = account != NULL ? account_entry(account) : NULL;
@@ -93,13 +80,14 @@ void verbs_token(struct conn *conn)
 	struct account *account;
 	enum fault fault;
 
-	fault = find_account(conn, question.mailbox, &account);
+	fault = accounts_for(conn->engine->accounts, question.mailbox,
+	    &account);
 	if (fault == FAULT_NOT_FOUND)
 		verbs_refuse_unknown(conn, true);
 	else if (fault != FAULT_NONE)
 		conn_refuse(conn, fault, NULL);
 	else
-		account_token(account, &question, &conn->waiter);
+		asking_ask(account, &question, &conn->waiter);
 }
 
 /* Who reports it should have looked whether it repeats the token; of one that
@@ -124,7 +112,8 @@ void verbs_rejected(struct conn *conn)
 {
 	struct account *account;
 
-	if (find_account(conn, verbs_mailbox(conn), &account) != FAULT_NONE) {
+	if (accounts_for(conn->engine->accounts, verbs_mailbox(conn),
+		&account) != FAULT_NONE) {
 		verbs_refuse_unknown(conn, true);
 		return;
 	}
@@ -162,13 +151,14 @@ static void due_refreshed(void *ctx, const struct account_answer *answer)
 	struct conn_due *due = ctx;
 
 	due->waiter = NULL;
-	answer_due(&due->conn->out, account_name(due->account), answer);
+	answer_due(&due->conn->out, due->account->name, answer);
 	due_done(due->conn);
 }
 
 static void refresh_if_due(struct conn *conn, struct account *account)
 {
 	struct account_question question = { .fn = due_refreshed,
+		.force = true,
 		.renewal = true };
 	struct conn_due *due;
 
@@ -176,7 +166,7 @@ static void refresh_if_due(struct conn *conn, struct account *account)
 		return;
 	due = calloc(1, sizeof(*due));
 	if (due == NULL) {
-		answer_due(&conn->out, account_name(account),
+		answer_due(&conn->out, account->name,
 		    &(struct account_answer){ .fault = FAULT_NOMEM,
 			.text = fault_text(FAULT_NOMEM) });
 		return;
@@ -187,7 +177,7 @@ static void refresh_if_due(struct conn *conn, struct account *account)
 	conn->dues = due;
 	conn->dues_left++;
 	question.ctx = due;
-	account_refresh(account, &question, &due->waiter);
+	asking_ask(account, &question, &due->waiter);
 }
 
 static bool refresh_next(void *ctx)
@@ -204,7 +194,8 @@ void verbs_refresh(struct conn *conn)
 {
 	struct account_question question = { .fn = refreshed,
 		.ctx = conn,
-		.mailbox = conn->request.folded };
+		.mailbox = conn->request.folded,
+		.force = true };
 	struct account *account;
 	enum fault fault;
 
@@ -214,14 +205,15 @@ void verbs_refresh(struct conn *conn)
 		verbs_walk(conn, refresh_next, due_done);
 		return;
 	}
-	fault = find_account(conn, conn->request.folded, &account);
+	fault = accounts_for(conn->engine->accounts, conn->request.folded,
+	    &account);
 	if (fault == FAULT_NOT_FOUND)
 		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
 		    "there is no such account; sign it in first");
 	else if (fault != FAULT_NONE)
 		conn_refuse(conn, fault, NULL);
 	else
-		account_refresh(account, &question, &conn->waiter);
+		asking_ask(account, &question, &conn->waiter);
 }
 
 void verbs_unwait(struct conn *conn)
@@ -229,12 +221,12 @@ void verbs_unwait(struct conn *conn)
 	struct conn_due *due, *next;
 
 	if (conn->waiter != NULL)
-		account_unwait(conn->waiter);
+		asking_leave(conn->waiter);
 	conn->waiter = NULL;
 	for (due = conn->dues; due != NULL; due = next) {
 		next = due->next;
 		if (due->waiter != NULL)
-			account_unwait(due->waiter);
+			asking_leave(due->waiter);
 		free(due);
 	}
 	conn->dues = NULL;

@@ -119,15 +119,15 @@ static void a_long_sentence_is_cut(void **state)
 
 static void a_token_comes_with_login_end_and_serial(void **state)
 {
-	struct secret *token = NULL;
-	struct account_answer answer = { .serial = "0123456789abcdef",
-		.expires_s = 1790000000 };
+	char serial[] = "0123456789abcdef";
+	struct entry entry = { .serial = serial, .expires_s = 1790000000 };
+	struct account_answer answer = { .entry = &entry };
 
 	(void)state;
-	assert_int_equal(secret_new(BYTES("tok123"), &token), FAULT_NONE);
-	answer.token = token;
+	assert_int_equal(secret_new(BYTES("tok123"), &entry.access_token),
+	    FAULT_NONE);
 	answer_token(&out, &answer, BYTES("alice@contoso.com"));
-	secret_free(token);
+	secret_free(entry.access_token);
 	assert_span(buf_span(&out),
 	    "mailtoken=1\nresult=ok\n"
 	    "login=alice@contoso.com\ntoken=tok123\nexpires=1790000000\n"
@@ -136,7 +136,8 @@ static void a_token_comes_with_login_end_and_serial(void **state)
 
 static void a_renewal_tells_its_end(void **state)
 {
-	struct account_answer good = { .expires_s = 1790003600 };
+	const struct entry entry = { .expires_s = 1790003600 };
+	struct account_answer good = { .entry = &entry };
 
 	(void)state;
 	answer_refreshed(&out, "a@b", &good);
@@ -147,7 +148,8 @@ static void a_renewal_tells_its_end(void **state)
 
 static void each_renewal_of_many_has_its_outcome(void **state)
 {
-	struct account_answer good = { .expires_s = 5 };
+	const struct entry entry = { .expires_s = 5 };
+	struct account_answer good = { .entry = &entry };
 	struct account_answer bad = { .fault = FAULT_LOGIN_NEEDED,
 		.text = "sign in again" };
 

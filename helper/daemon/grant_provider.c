@@ -1,0 +1,337 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Which profile may renew a record: the configuration's, if it still is the
+ * one that issued the grant, or one that the record brings.
+ */
+#include "daemon/grant.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "daemon/choose.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Both unset, or the same but for the case of letters. */
+static bool is_same(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return strcasecmp(a, b) == 0;
+}
+
+static enum fault refuse(const struct entry *entry, const char *what,
+    const char *then, const char *now, struct why *why)
+{
+	char before[128], after[128], account[256];
+
+	attr_plain(span_of(then != NULL ? then : "none"), before,
+	    sizeof(before));
+	attr_plain(span_of(now != NULL ? now : "none"), after, sizeof(after));
+	attr_plain(span_of(entry->account), account, sizeof(account));
+	why_set(why, 0,
+	    "the grant was issued for %s %s, the configuration now says %s: "
+	    "change it back, or run: mailtoken login %s",
+	    what, before, after, account);
+	return FAULT_CONFIG_ERROR;
+}
+
+static enum fault check_issuer(const struct entry *entry,
+    const struct provider *provider, struct why *why)
+{
+	bool registered = provider->client_id == NULL &&
+	    entry->registered_s > 0 && entry->client_id != NULL;
+	char *host = NULL;
+	enum fault fault = provider_token_host(provider, &host);
+	const struct {
+		const char *what;
+		const char *then;
+		const char *now;
+	} rows[] = {
+		/* Of an issuer that was not asked yet it is not known. */
+		{ "token host", entry->token_host,
+		    fault == FAULT_NOT_FOUND ? entry->token_host : host },
+		{ "tenant", entry->tenant, provider->tenant },
+		{ "client_id", entry->client_id,
+		    registered ? entry->client_id : provider->client_id },
+		{ "issuer", entry->issuer, provider->issuer },
+	};
+	size_t i;
+
+	if (fault == FAULT_NOT_FOUND)
+		fault = FAULT_NONE;
+	for (i = 0; i < COUNT(rows) && fault == FAULT_NONE; i++)
+		if (!is_same(rows[i].then, rows[i].now))
+			fault = refuse(entry, rows[i].what, rows[i].then,
+			    rows[i].now, why);
+	free(host);
+	return fault;
+}
+
+static bool is_imported(const struct entry *entry)
+{
+	return entry->flow != NULL &&
+	    strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0 &&
+	    strncmp(entry->provider, GRANT_IMPORT_PREFIX,
+		strlen(GRANT_IMPORT_PREFIX)) == 0;
+}
+
+/*
+ * The profile that an imported record brings: the client and the endpoint of
+ * the program that made the grant, and of the preset on that host the mail
+ * servers and the manners.
+ */
+static enum fault set_client(const struct entry *entry,
+    struct provider *provider, struct why *why)
+{
+	const struct {
+		const char *key;
+		const char *value;
+	} rows[] = {
+		{ "token_endpoint", entry->token_endpoint },
+		{ "client_id", entry->client_id },
+		{ "tenant", entry->tenant },
+		{ "proxy", entry->proxy },
+		{ "ca_file", entry->ca_file },
+		{ "ca_path", entry->ca_path },
+	};
+	enum fault fault = FAULT_NONE;
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++)
+		if (fault == FAULT_NONE && rows[i].value != NULL)
+			fault = provider_set(provider, rows[i].key,
+			    rows[i].value, why);
+	/* As the program before sent none, except where one must be. */
+	if (fault == FAULT_NONE &&
+	    (entry->tenant == NULL || strcmp(entry->tenant, "consumers") != 0))
+		fault = provider_set(provider, "scope", "", why);
+	if (fault == FAULT_NONE)
+		fault = provider_set_secret(provider, entry->client_secret);
+	provider->min_validity_s = entry->margin_s;
+	return fault;
+}
+
+static enum fault check_host(const struct entry *entry,
+    const struct provider *provider, struct why *why)
+{
+	char *host = NULL;
+	enum fault fault;
+	bool same;
+
+	fault = provider_token_host(provider, &host);
+	if (fault == FAULT_NOMEM)
+		return fault;
+	same = fault == FAULT_NONE && entry->token_host != NULL &&
+	    strcmp(host, entry->token_host) == 0;
+	free(host);
+	if (same && provider->client_id != NULL)
+		return FAULT_NONE;
+	why_set(why, 0,
+	    "the imported record of %s is not whole: import it again, or run: "
+	    "mailtoken login %s",
+	    entry->account, entry->account);
+	return FAULT_CONFIG_ERROR;
+}
+
+static enum fault provider_of_entry(const struct entry *entry,
+    struct provider **provider_out, struct why *why)
+{
+	const char *preset = entry->token_host != NULL ?
+	    preset_of_host(entry->token_host) :
+	    NULL;
+	struct provider *provider = NULL;
+	enum fault fault;
+
+	fault = provider_new(entry->provider, preset, &provider);
+	if (fault != FAULT_NONE)
+		return fault;
+	fault = set_client(entry, provider, why);
+	if (fault == FAULT_GRAMMAR)
+		fault = FAULT_CONFIG_ERROR;
+	/* Without a preset there is nothing to complete it with. */
+	if (fault == FAULT_NONE && preset != NULL)
+		fault = provider_finish(provider, NULL, why);
+	if (fault == FAULT_NONE)
+		fault = check_host(entry, provider, why);
+	if (fault != FAULT_NONE) {
+		provider_release(provider);
+		return fault;
+	}
+	*provider_out = provider;
+	return FAULT_NONE;
+}
+
+/* A record whose client no block had when it was made. */
+static bool brings_client(const struct config *config,
+    const struct entry *entry)
+{
+	return config_provider(config, entry->provider) == NULL &&
+	    (is_imported(entry) || entry->registered_s > 0);
+}
+
+/* What the block says counts; what it does not say, the record still does. */
+static enum fault take_over(struct provider *block, const struct entry *entry,
+    struct provider **provider_out, struct why *why)
+{
+	struct provider_change change = { .client_secret = NULL };
+	char *host = NULL;
+	enum fault fault;
+	bool same;
+
+	fault = provider_token_host(block, &host);
+	same = host == NULL || is_same(entry->token_host, host);
+	free(host);
+	if (fault != FAULT_NONE && fault != FAULT_NOT_FOUND)
+		return fault;
+	/* Its grant stays with the host that issued it. */
+	if (!same) {
+		fault = provider_of_entry(entry, provider_out, why);
+		if (fault == FAULT_NONE && block->client_secret != NULL)
+			fault = provider_set_secret(*provider_out,
+			    block->client_secret);
+		return fault;
+	}
+	if (block->client_secret != NULL || entry->client_secret == NULL) {
+		*provider_out = provider_share(block);
+		return FAULT_NONE;
+	}
+	change.client_secret = entry->client_secret;
+	return provider_change(block, &change, provider_out, why);
+}
+
+/* The configuration alone says what its token is for. */
+static enum fault provider_of_app(const struct config *config,
+    const struct entry *entry, struct provider **provider_out, struct why *why)
+{
+	const char *bad = config_bad_provider(config, entry->provider);
+	struct provider *provider = config_provider(config, entry->provider);
+
+	if (provider != NULL && provider_is_app_only(provider)) {
+		*provider_out = provider_share(provider);
+		return FAULT_NONE;
+	}
+	if (bad != NULL)
+		why_set(why, 0, "%s", bad);
+	else
+		why_set(why, 0, "%s has no app-only provider '%s' any more",
+		    config->path, entry->provider);
+	return FAULT_CONFIG_ERROR;
+}
+
+static bool is_of_app(const struct entry *entry)
+{
+	return is_same(entry->flow, flow_kind_word(FLOW_CLIENT_CREDENTIALS)) ||
+	    is_same(entry->flow, flow_kind_word(FLOW_SERVICE_ACCOUNT));
+}
+
+enum fault grant_provider(const struct config *config,
+    const struct entry *entry, struct provider **provider_out, struct why *why)
+{
+	const struct config_account *block;
+	struct provider *provider, *taker = NULL;
+	enum fault fault;
+
+	if (is_of_app(entry))
+		return provider_of_app(config, entry, provider_out, why);
+	if (brings_client(config, entry))
+		taker = choose_same_client(config, entry);
+	block = config_account(config, entry->account);
+	if (block != NULL && block->provider != NULL &&
+	    strcmp(block->provider, entry->provider) != 0 &&
+	    (taker == NULL || strcmp(block->provider, taker->name) != 0)) {
+		why_set(why, 0,
+		    "the grant is of provider '%s', the configuration says "
+		    "'%s': change it back, or run: mailtoken login %s",
+		    entry->provider, block->provider, entry->account);
+		return FAULT_CONFIG_ERROR;
+	}
+	if (taker != NULL)
+		return take_over(taker, entry, provider_out, why);
+	provider = config_provider(config, entry->provider);
+	if (provider == NULL && is_imported(entry))
+		return provider_of_entry(entry, provider_out, why);
+	if (provider == NULL && entry->registered_s > 0) {
+		fault = choose_rebuild(config, entry, provider_out, why);
+		if (fault != FAULT_NOT_FOUND)
+			return fault;
+	}
+	if (provider == NULL &&
+	    config_bad_provider(config, entry->provider) != NULL) {
+		why_set(why, 0, "%s",
+		    config_bad_provider(config, entry->provider));
+		return FAULT_CONFIG_ERROR;
+	}
+	if (provider == NULL) {
+		why_set(why, 0,
+		    "%s has no provider '%s' any more: put it back, or run: "
+		    "mailtoken login %s",
+		    config->path, entry->provider, entry->account);
+		return FAULT_CONFIG_ERROR;
+	}
+	fault = check_issuer(entry, provider, why);
+	if (fault == FAULT_NONE)
+		*provider_out = provider_share(provider);
+	return fault;
+}
+
+bool grant_is_of(const struct entry *entry, const struct provider *provider)
+{
+	return is_same(entry->flow, flow_kind_word(provider->flow)) &&
+	    is_same(entry->issuer, provider->issuer) &&
+	    (provider->incomplete ||
+		is_same(entry->token_endpoint, provider->token_endpoint)) &&
+	    is_same(entry->client_id, provider->client_id) &&
+	    is_same(entry->tenant, provider->tenant) &&
+	    is_same(entry->scope, provider->scope);
+}
+
+/* What a record remembers of its issuer's endpoints. */
+static struct provider remembered(const struct entry *entry)
+{
+	return (struct provider){
+		.token_endpoint = entry->token_endpoint,
+		.authorization_endpoint = entry->authorization_endpoint,
+		.device_authorization_endpoint =
+		    entry->device_authorization_endpoint,
+		.revocation_endpoint = entry->revocation_endpoint,
+	};
+}
+
+enum fault grant_complete(const struct entry *entry,
+    const struct provider *base, const struct provider *found,
+    struct provider **provider_out, struct why *why)
+{
+	const struct provider old = remembered(entry);
+	struct provider_change change = { .found = found };
+	struct provider *whole = NULL;
+	char *host = NULL;
+	enum fault fault;
+
+	if (base->incomplete && found == NULL) {
+		if (entry->token_endpoint == NULL)
+			return FAULT_NOT_FOUND;
+		change.found = &old;
+	}
+	if (base->client_id == NULL) {
+		change.client_id = entry->client_id;
+		change.client_secret = entry->client_secret;
+	}
+	fault = provider_change(base, &change, &whole, why);
+	if (fault == FAULT_NONE)
+		fault = provider_token_host(whole, &host);
+	/* That of an application is made before its issuer was asked. */
+	if (fault == FAULT_NONE &&
+	    (entry->token_host != NULL || !provider_is_app_only(base)) &&
+	    !is_same(entry->token_host, host))
+		fault = refuse(entry, "token host", entry->token_host, host,
+		    why);
+	free(host);
+	if (fault != FAULT_NONE) {
+		provider_release(whole);
+		return fault;
+	}
+	*provider_out = whole;
+	return FAULT_NONE;
+}
