@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * One function a way to choose; each leaves choice->provider alone when it
- * has nothing to say.
+ * One function a way to choose; each leaves choice.provider alone when it has
+ * nothing to say.
  */
 #include "daemon/choose.h"
 
@@ -13,10 +13,14 @@
 #include "oauth/url.h"
 #include "wire/attr.h"
 
-static const char *default_protocols(const struct config *config)
-{
-	return config->user_helper ? NULL : "smtp";
-}
+struct choosing {
+	const struct choose_from *from;
+	const struct config *config;
+	const char *of_domain; /* presets, or NULL */
+	const char *of_mx;
+	struct choice choice;
+	struct why *why;
+};
 
 static struct span domain_of(const char *account)
 {
@@ -36,111 +40,131 @@ static bool registers_itself(const char *preset)
 	    NULL;
 }
 
-static void take(struct choice *choice, struct provider *provider,
+/* provider may be NULL, and then was not chosen. */
+static enum fault take(struct choosing *c, struct provider *provider,
     const char *reason)
 {
-	choice->provider = provider_share(provider);
-	(void)snprintf(choice->reason, sizeof(choice->reason), "%s", reason);
-}
-
-/* A preset that registers by itself, or an issuer: no block is needed. */
-static enum fault make(const struct config *config, const char *preset,
-    const char *issuer, struct provider **provider_out, struct why *why)
-{
-	struct provider *provider = NULL;
-	enum fault fault;
-
-	fault = provider_new(preset != NULL ? preset : issuer, preset,
-	    &provider);
-	if (fault == FAULT_NONE && issuer != NULL)
-		fault = provider_set(provider, "issuer", issuer, why);
-	if (fault == FAULT_NONE)
-		fault = provider_finish(provider, default_protocols(config),
-		    why);
-	if (fault != FAULT_NONE) {
-		provider_release(provider);
-		return fault;
-	}
-	*provider_out = provider;
+	if (provider == NULL)
+		return FAULT_NONE;
+	c->choice.provider = provider_share(provider);
+	(void)snprintf(c->choice.reason, sizeof(c->choice.reason), "%s",
+	    reason);
 	return FAULT_NONE;
 }
 
-static enum fault by_name(const struct choose_from *from, struct choice *choice,
+/* What a profile brings that no block has; values may be NULL. */
+struct brought {
+	const char *name;
+	const char *preset;
+	const char *issuer, *ca_file, *proxy, *tenant, *client_id;
+	const struct secret *client_secret;
+};
+
+static enum fault make(const struct config *config,
+    const struct brought *brought, struct provider **provider_out,
     struct why *why)
+{
+	const struct {
+		const char *key;
+		const char *value;
+	} rows[] = {
+		{ "issuer", brought->issuer },
+		{ "ca_file", brought->ca_file },
+		{ "proxy", brought->proxy },
+		{ "tenant", brought->tenant },
+		{ "client_id", brought->client_id },
+	};
+	struct provider *provider = NULL;
+	enum fault fault;
+	size_t i;
+
+	fault = provider_new(brought->name, brought->preset, &provider);
+	for (i = 0; fault == FAULT_NONE && i < sizeof(rows) / sizeof(rows[0]);
+	     i++)
+		if (rows[i].value != NULL)
+			fault = provider_set(provider, rows[i].key,
+			    rows[i].value, why);
+	if (fault == FAULT_NONE && brought->client_secret != NULL)
+		fault = provider_set_secret(provider, brought->client_secret);
+	if (fault == FAULT_NONE) {
+		provider->registered = brought->client_id != NULL;
+		fault = provider_finish(provider,
+		    config->user_helper ? NULL : "smtp", why);
+	}
+	if (fault != FAULT_NONE)
+		provider_release(provider);
+	else
+		*provider_out = provider;
+	return fault;
+}
+
+static enum fault by_name(struct choosing *c)
 {
 	struct provider *provider;
 	char name[SERVER_MAX_BYTES + 1];
-	enum fault fault;
+	const char *bad;
 
-	if (from->provider.n == 0)
+	if (c->from->provider.n == 0)
 		return FAULT_NONE;
-	attr_plain(from->provider, name, sizeof(name));
-	provider = config_provider(from->config, name);
-	if (provider != NULL) {
-		take(choice, provider, "named for this sign-in");
-		return FAULT_NONE;
-	}
+	attr_plain(c->from->provider, name, sizeof(name));
+	provider = config_provider(c->config, name);
+	if (provider != NULL)
+		return take(c, provider, "named for this sign-in");
 	if (registers_itself(name)) {
-		fault = make(from->config, name, NULL, &choice->provider, why);
-		(void)snprintf(choice->reason, sizeof(choice->reason),
+		const struct brought preset = { .name = name, .preset = name };
+
+		(void)snprintf(c->choice.reason, sizeof(c->choice.reason),
 		    "named for this sign-in; it needs no client id");
-		return fault;
+		return make(c->config, &preset, &c->choice.provider, c->why);
 	}
-	if (config_bad_provider(from->config, name) != NULL) {
-		why_set(why, 0, "%s", config_bad_provider(from->config, name));
-		return FAULT_CONFIG_ERROR;
-	}
-	why_set(why, 0,
-	    preset_find(name) != NULL ?
-		"%s has no provider '%s': write a provider block with its "
-		"client_id" :
-		"%s has no provider '%s', and no preset has that name: write a "
-		"provider block with its endpoints and client_id",
-	    from->config->path, name);
+	bad = config_bad_provider(c->config, name);
+	if (bad != NULL)
+		why_set(c->why, 0, "%s", bad);
+	else
+		why_set(c->why, 0,
+		    preset_find(name) != NULL ?
+			"%s has no provider '%s': write a provider block with "
+			"its client_id" :
+			"%s has no provider '%s', and no preset has that name: "
+			"write a provider block with its endpoints and "
+			"client_id",
+		    c->config->path, name);
 	return FAULT_CONFIG_ERROR;
 }
 
-static enum fault by_issuer(const struct choose_from *from,
-    struct choice *choice, struct why *why)
+static enum fault by_issuer(struct choosing *c)
 {
-	const struct config *config = from->config;
+	char text[URL_MAX_BYTES + 2]; /* one too long stays that */
+	const struct brought issuer = { .name = text, .issuer = text };
 	enum fault fault;
-	char *issuer;
 	size_t i;
 
-	if (from->issuer.n == 0 || choice->provider != NULL)
+	if (c->from->issuer.n == 0)
 		return FAULT_NONE;
-	for (i = 0; i < config->n_providers; i++) {
-		const char *known = config->providers[i]->issuer;
+	for (i = 0; i < c->config->n_providers; i++) {
+		const char *known = c->config->providers[i]->issuer;
 
-		if (known == NULL || !span_is(from->issuer, known))
-			continue;
-		take(choice, config->providers[i],
-		    "the one configured for that issuer");
-		return FAULT_NONE;
+		if (known != NULL && span_is(c->from->issuer, known))
+			return take(c, c->config->providers[i],
+			    "the one configured for that issuer");
 	}
-	issuer = strndup(from->issuer.p, from->issuer.n);
-	if (issuer == NULL)
-		return FAULT_NOMEM;
-	fault = make(config, NULL, issuer, &choice->provider, why);
-	free(issuer);
-	(void)snprintf(choice->reason, sizeof(choice->reason),
+	(void)snprintf(c->choice.reason, sizeof(c->choice.reason),
 	    "the issuer that was named");
+	(void)snprintf(text, sizeof(text), "%.*s", (int)c->from->issuer.n,
+	    c->from->issuer.p);
+	fault = make(c->config, &issuer, &c->choice.provider, c->why);
 	return fault == FAULT_GRAMMAR ? FAULT_BAD_REQUEST : fault;
 }
 
-static void by_block(const struct choose_from *from, struct choice *choice)
+static enum fault by_block(struct choosing *c)
 {
-	const struct config_account *block;
-	struct provider *provider;
+	const struct config_account *block = config_account(c->config,
+	    c->from->account);
 
-	block = config_account(from->config, from->account);
-	if (choice->provider != NULL || block == NULL ||
-	    block->provider == NULL)
-		return;
-	provider = config_provider(from->config, block->provider);
-	if (provider != NULL)
-		take(choice, provider, "the one of the account's block");
+	if (block == NULL || block->provider == NULL)
+		return FAULT_NONE;
+	return take(c, config_provider(c->config, block->provider),
+	    "the one of the account's block");
 }
 
 static bool is_same(const char *a, const char *b)
@@ -169,20 +193,16 @@ static bool is_issuer_of(const struct provider *provider,
 static bool is_host_of(const struct provider *provider,
     const struct entry *entry)
 {
-	const char *preset;
-	char *host = NULL;
-	bool same;
+	const char *host = provider->token_host, *preset;
 
 	if (entry->token_host == NULL)
 		return false;
-	if (provider_token_host(provider, &host) != FAULT_NONE)
+	if (host == NULL)
 		return is_issuer_of(provider, entry);
 	preset = preset_of_host(entry->token_host);
-	same = is_same(host, entry->token_host) ||
+	return is_same(host, entry->token_host) ||
 	    (preset != NULL && is_same(preset, provider->preset) &&
 		preset_of_host(host) == preset);
-	free(host);
-	return same;
 }
 
 struct provider *choose_same_client(const struct config *config,
@@ -203,28 +223,26 @@ struct provider *choose_same_client(const struct config *config,
 	return NULL;
 }
 
-static enum fault by_record(const struct choose_from *from,
-    struct choice *choice, struct why *why)
+static enum fault by_record(struct choosing *c)
 {
+	static const char reason[] = "the one of the earlier sign-in";
+	const struct entry *entry = c->from->entry;
 	struct provider *provider;
 	enum fault fault;
 
-	if (choice->provider != NULL || from->entry == NULL)
+	if (entry == NULL)
 		return FAULT_NONE;
-	provider = config_provider(from->config, from->entry->provider);
+	provider = config_provider(c->config, entry->provider);
 	if (provider == NULL)
-		provider = choose_same_client(from->config, from->entry);
-	if (provider != NULL) {
-		take(choice, provider, "the one of the earlier sign-in");
-		return FAULT_NONE;
-	}
-	fault = choose_rebuild(from->config, from->entry, &choice->provider,
-	    why);
-	if (fault == FAULT_NOMEM)
-		return fault;
-	(void)snprintf(choice->reason, sizeof(choice->reason),
-	    "the one of the earlier sign-in");
-	return FAULT_NONE;
+		provider = choose_same_client(c->config, entry);
+	if (provider != NULL)
+		return take(c, provider, reason);
+	fault = choose_rebuild(c->config, entry, &provider, c->why);
+	if (fault == FAULT_NONE)
+		(void)take(c, provider, reason);
+	if (fault == FAULT_NONE)
+		provider_release(provider);
+	return fault == FAULT_NOMEM ? fault : FAULT_NONE;
 }
 
 /* The one block of that preset; with several, the one of its name. */
@@ -248,170 +266,125 @@ static struct provider *of_preset(const struct config *config,
 	return n == 1 ? found : NULL;
 }
 
-static enum fault by_preset(const struct choose_from *from, const char *preset,
-    struct choice *choice, struct why *why)
+static enum fault by_preset(struct choosing *c, const char *preset)
 {
-	struct provider *provider = of_preset(from->config, preset);
+	const struct brought brought = { .name = preset, .preset = preset };
+	struct provider *provider = of_preset(c->config, preset);
 
 	/* Personal mailboxes sign in with either block of Microsoft. */
 	if (provider == NULL && strcmp(preset, "microsoft-consumer") == 0)
-		provider = of_preset(from->config, "microsoft");
+		provider = of_preset(c->config, "microsoft");
 	if (provider != NULL)
-		choice->provider = provider_share(provider);
+		c->choice.provider = provider_share(provider);
 	else if (registers_itself(preset))
-		return make(from->config, preset, NULL, &choice->provider, why);
+		return make(c->config, &brought, &c->choice.provider, c->why);
 	return FAULT_NONE;
 }
 
-static enum fault by_domain(const struct choose_from *from, const char *preset,
-    struct choice *choice, struct why *why)
+static enum fault by_domain(struct choosing *c)
 {
 	char shown[100];
 
-	if (choice->provider != NULL || preset == NULL)
+	if (c->of_domain == NULL)
 		return FAULT_NONE;
-	attr_plain(domain_of(from->account), shown, sizeof(shown));
-	(void)snprintf(choice->reason, sizeof(choice->reason),
-	    "%s is a domain of %s", shown, title_of(preset));
-	return by_preset(from, preset, choice, why);
+	attr_plain(domain_of(c->from->account), shown, sizeof(shown));
+	(void)snprintf(c->choice.reason, sizeof(c->choice.reason),
+	    "%s is a domain of %s", shown, title_of(c->of_domain));
+	return by_preset(c, c->of_domain);
+}
+
+static enum fault by_mx(struct choosing *c)
+{
+	enum fault fault;
+
+	if (c->of_domain != NULL || c->of_mx == NULL)
+		return FAULT_NONE;
+	(void)snprintf(c->choice.reason, sizeof(c->choice.reason),
+	    "the mail exchangers of its domain are those of %s",
+	    title_of(c->of_mx));
+	fault = by_preset(c, c->of_mx);
+	/* What would be taken anyhow needs no question. */
+	c->choice.must_ask = c->choice.provider != NULL &&
+	    (c->config->n_providers != 1 ||
+		c->choice.provider != c->config->providers[0]);
+	return fault;
+}
+
+/* Not for an address that belongs elsewhere, unless it may be anybody's. */
+static enum fault by_being_alone(struct choosing *c)
+{
+	struct provider *only;
+
+	if (c->config->n_providers != 1 || c->config->n_bad > 0)
+		return FAULT_NONE;
+	only = c->config->providers[0];
+	return c->of_domain == NULL || only->preset == NULL ?
+	    take(c, only, "the only one configured") :
+	    FAULT_NONE;
+}
+
+static enum fault none_found(struct choosing *c)
+{
+	const char *known = c->of_domain != NULL ? c->of_domain : c->of_mx;
+	const char *path = c->config->path;
+
+	if (known != NULL)
+		why_set(c->why, 0,
+		    "%s looks like an address of %s, and %s has no provider "
+		    "for that: write provider '%s' with its client_id, or name "
+		    "one with --provider",
+		    c->from->account, title_of(known), path, known);
+	else if (c->config->n_providers == 0 && c->config->n_bad > 0)
+		why_set(c->why, 0, "%s", c->config->bad[0].text);
+	else
+		why_set(c->why, 0,
+		    c->config->n_providers == 0 ?
+			"%s has no provider: write a provider block with its "
+			"client_id" :
+			"%s has several providers: name one with --provider",
+		    path);
+	return FAULT_CONFIG_ERROR;
 }
 
 /* Names that a stranger wrote; the first that is known counts. */
 static const char *preset_of_mx(struct span mx)
 {
 	const struct span none = { NULL, 0 };
-	const char *preset = NULL;
+	const char *preset = NULL, *blank;
+	struct span name;
 
 	while (mx.n > 0 && preset == NULL) {
-		const char *blank = memchr(mx.p, ' ', mx.n);
-		struct span name = { mx.p,
+		blank = memchr(mx.p, ' ', mx.n);
+		name = (struct span){ mx.p,
 			blank != NULL ? (size_t)(blank - mx.p) : mx.n };
-
 		preset = preset_known_by(none, name);
-		if (blank == NULL)
-			break;
-		mx.n -= name.n + 1;
-		mx.p += name.n + 1;
+		mx.n -= name.n + (blank != NULL ? 1 : 0);
+		mx.p += name.n + (blank != NULL ? 1 : 0);
 	}
 	return preset;
-}
-
-static enum fault by_mx(const struct choose_from *from, const char *preset,
-    struct choice *choice, struct why *why)
-{
-	const struct config *config = from->config;
-	enum fault fault;
-
-	if (choice->provider != NULL || preset == NULL)
-		return FAULT_NONE;
-	fault = by_preset(from, preset, choice, why);
-	/* What would be taken anyhow needs no question. */
-	choice->must_ask = choice->provider != NULL &&
-	    (config->n_providers != 1 ||
-		choice->provider != config->providers[0]);
-	(void)snprintf(choice->reason, sizeof(choice->reason),
-	    "the mail exchangers of its domain are those of %s",
-	    title_of(preset));
-	return fault;
-}
-
-/* Not for an address that belongs elsewhere, unless it may be anybody's. */
-static void by_being_alone(const struct choose_from *from, const char *known,
-    struct choice *choice)
-{
-	struct provider *only;
-
-	if (choice->provider != NULL || from->config->n_providers != 1 ||
-	    from->config->n_bad > 0)
-		return;
-	only = from->config->providers[0];
-	if (known == NULL || only->preset == NULL)
-		take(choice, only, "the only one configured");
-}
-
-static enum fault none_found(const struct choose_from *from, const char *known,
-    struct why *why)
-{
-	const char *path = from->config->path;
-
-	if (known != NULL)
-		why_set(why, 0,
-		    "%s looks like an address of %s, and %s has no provider "
-		    "for that: write provider '%s' with its client_id, or name "
-		    "one with --provider",
-		    from->account, title_of(known), path, known);
-	else if (from->config->n_providers == 0 && from->config->n_bad > 0)
-		why_set(why, 0, "%s", from->config->bad[0].text);
-	else if (from->config->n_providers == 0)
-		why_set(why, 0,
-		    "%s has no provider: write a provider block with its "
-		    "client_id",
-		    path);
-	else
-		why_set(why, 0,
-		    "%s has several providers: name one with --provider", path);
-	return FAULT_CONFIG_ERROR;
 }
 
 enum fault choose_provider(const struct choose_from *from,
     struct choice *choice_out, struct why *why)
 {
+	static enum fault (*const ways[])(struct choosing * c) = { by_name,
+		by_issuer, by_block, by_record, by_domain, by_mx,
+		by_being_alone, none_found };
 	const struct span none = { NULL, 0 };
-	const char *of_domain, *of_mx;
-	struct choice choice = { .provider = NULL };
-	enum fault fault;
-
-	of_domain = preset_known_by(domain_of(from->account), none);
-	of_mx = preset_of_mx(from->mx);
-	fault = by_name(from, &choice, why);
-	if (fault == FAULT_NONE)
-		fault = by_issuer(from, &choice, why);
-	if (fault == FAULT_NONE) {
-		by_block(from, &choice);
-		fault = by_record(from, &choice, why);
-	}
-	if (fault == FAULT_NONE)
-		fault = by_domain(from, of_domain, &choice, why);
-	if (fault == FAULT_NONE && of_domain == NULL)
-		fault = by_mx(from, of_mx, &choice, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	by_being_alone(from, of_domain, &choice);
-	if (choice.provider == NULL)
-		return none_found(from, of_domain != NULL ? of_domain : of_mx,
-		    why);
-	*choice_out = choice;
-	return FAULT_NONE;
-}
-
-static enum fault set_from(struct provider *provider, const char *key,
-    const char *value, struct why *why)
-{
-	return value == NULL ? FAULT_NONE :
-			       provider_set(provider, key, value, why);
-}
-
-/* Endpoints as the issuer last told them; a preset knows its own. */
-static enum fault set_issued(struct provider *provider,
-    const struct entry *entry, struct why *why)
-{
+	struct choosing c = {
+		.from = from,
+		.config = from->config,
+		.of_domain = preset_known_by(domain_of(from->account), none),
+		.of_mx = preset_of_mx(from->mx),
+		.why = why,
+	};
 	enum fault fault = FAULT_NONE;
+	size_t i;
 
-	if (provider->preset == NULL) {
-		fault = set_from(provider, "issuer", entry->issuer, why);
-		if (fault == FAULT_NONE)
-			fault = set_from(provider, "ca_file", entry->ca_file,
-			    why);
-		if (fault == FAULT_NONE)
-			fault = set_from(provider, "proxy", entry->proxy, why);
-	} else {
-		fault = set_from(provider, "tenant", entry->tenant, why);
-	}
+	for (i = 0; fault == FAULT_NONE && c.choice.provider == NULL; i++)
+		fault = ways[i](&c);
 	if (fault == FAULT_NONE)
-		fault = set_from(provider, "client_id", entry->client_id, why);
-	if (fault == FAULT_NONE && entry->client_secret != NULL)
-		fault = provider_set_secret(provider, entry->client_secret);
-	provider->registered = true;
+		*choice_out = c.choice;
 	return fault;
 }
 
@@ -419,24 +392,23 @@ enum fault choose_rebuild(const struct config *config,
     const struct entry *entry, struct provider **provider_out, struct why *why)
 {
 	bool is_issuer = strncmp(entry->provider, "https://", 8) == 0;
-	struct provider *provider = NULL;
+	/* Endpoints the issuer tells; a preset knows its own. */
+	const struct brought brought = {
+		.name = entry->provider,
+		.preset = is_issuer ? NULL : entry->provider,
+		.issuer = is_issuer ? entry->issuer : NULL,
+		.ca_file = is_issuer ? entry->ca_file : NULL,
+		.proxy = is_issuer ? entry->proxy : NULL,
+		.tenant = is_issuer ? NULL : entry->tenant,
+		.client_id = entry->client_id,
+		.client_secret = entry->client_secret,
+	};
 	enum fault fault;
 
 	if (entry->registered_s == 0 ||
 	    (!is_issuer && preset_find(entry->provider) == NULL))
 		return FAULT_NOT_FOUND;
-	fault = provider_new(entry->provider,
-	    is_issuer ? NULL : entry->provider, &provider);
-	if (fault != FAULT_NONE)
-		return fault;
-	fault = set_issued(provider, entry, why);
-	if (fault == FAULT_NONE)
-		fault = provider_finish(provider, default_protocols(config),
-		    why);
-	if (fault != FAULT_NONE) {
-		provider_release(provider);
-		return fault == FAULT_NOMEM ? fault : FAULT_CONFIG_ERROR;
-	}
-	*provider_out = provider;
-	return FAULT_NONE;
+	fault = make(config, &brought, provider_out, why);
+	return fault == FAULT_NONE || fault == FAULT_NOMEM ? fault :
+							     FAULT_CONFIG_ERROR;
 }

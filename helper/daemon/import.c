@@ -5,7 +5,6 @@
  */
 #include "daemon/import.h"
 
-#include <stdlib.h>
 #include <strings.h>
 
 #include "daemon/grant.h"
@@ -46,18 +45,12 @@ static enum fault set_names(const struct import_source *source,
 static bool is_of(const struct foreign *foreign, const char *host,
     const struct provider *provider)
 {
-	char *known = NULL;
-	bool same;
-
-	if (provider->client_id == NULL || provider_is_app_only(provider) ||
-	    strcmp(provider->client_id, foreign->client_id) != 0 ||
-	    (foreign->client_secret != NULL &&
-		provider->client_secret == NULL) ||
-	    provider_token_host(provider, &known) != FAULT_NONE)
-		return false;
-	same = strcmp(known, host) == 0;
-	free(known);
-	return same;
+	return provider->client_id != NULL && !provider_is_app_only(provider) &&
+	    strcmp(provider->client_id, foreign->client_id) == 0 &&
+	    (foreign->client_secret == NULL ||
+		provider->client_secret != NULL) &&
+	    provider->token_host != NULL &&
+	    strcmp(provider->token_host, host) == 0;
 }
 
 static struct provider *find_provider(const struct config *config,
