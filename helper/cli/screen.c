@@ -218,7 +218,7 @@ void screen_flush(void)
 		return;
 	why_set(&why, err, "cannot write the answer");
 	screen_say("%s", err != 0 ? why.text : fault_text(fault));
-	_exit(err != 0 ? OUTCOME_NO : outcome_of(fault));
+	_exit((int)(err != 0 ? OUTCOME_NO : outcome_of(fault)));
 }
 
 bool screen_confirm(const char *format, ...)

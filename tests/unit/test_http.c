@@ -22,9 +22,9 @@ static int entered[2] = { -1, -1 };
 static int may_leave[2] = { -1, -1 };
 static atomic_bool gave_up;
 
-/* libcurl's threads come here. */
-int getaddrinfo(const char *node, const char *service,
-    const struct addrinfo *hints, struct addrinfo **found)
+/* libcurl's threads come here, so libcurl must see it. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *node,
+    const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
 	struct pollfd gate = { .fd = may_leave[0], .events = POLLIN };
 

@@ -42,7 +42,7 @@ static void the_kernel_says_uid_pid_and_groups(void **state)
 static int child_with_groups(void)
 {
 	const gid_t groups[] = { 4711, 4712, 4713 };
-	struct access_list list = { NULL, 0, NULL, 0 };
+	struct access_list list = { { NULL, 0 }, { NULL, 0 } };
 	struct peer peer;
 	struct why why;
 	int fds[2];
@@ -88,7 +88,7 @@ static void supplementary_groups_count(void **state)
 /* In a user namespace that maps nobody, the peer is the overflow uid. */
 static int child_in_namespace(void)
 {
-	struct access_list list = { NULL, 0, NULL, 0 };
+	struct access_list list = { { NULL, 0 }, { NULL, 0 } };
 	struct peer peer;
 	struct why why;
 	int fds[2];
@@ -118,7 +118,7 @@ static void a_list_names_users_groups_and_numbers(void **state)
 {
 	gid_t groups[] = { 7, 8 };
 	struct peer peer = { .uid = 5, .groups = groups, .n_groups = 2 };
-	struct access_list list = { NULL, 0, NULL, 0 };
+	struct access_list list = { { NULL, 0 }, { NULL, 0 } };
 
 	(void)state;
 	assert_false(peer_in(&peer, &list));
