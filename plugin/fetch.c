@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <sasl/sasl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
@@ -78,14 +77,10 @@ static enum fault write_question(const struct question *question,
 	return attr_end(&list);
 }
 
-static bool hung_up(const struct talk *talk)
+/* Nobody answered, for this reason; 0: he hung up. */
+static bool is_silent(const struct talk *talk, int err)
 {
-	return talk->fault == FAULT_NO_HELPER && talk->why.err == 0;
-}
-
-static bool is_absent(const struct talk *talk)
-{
-	return talk->fault == FAULT_NO_HELPER && talk->why.err == ENOENT;
+	return talk->fault == FAULT_NO_HELPER && talk->why.err == err;
 }
 
 /* The administrator lets some users in, and this is none of them. */
@@ -114,13 +109,11 @@ static void talk_once(struct talk *talk, struct span request,
 /* The helper or its successor may be there in a moment. */
 static bool may_pass(struct talk *talk)
 {
-	if (talk->answered || talk->fault != FAULT_NO_HELPER)
-		return false;
 	/* It drops the connections it has not taken; the next goes on. */
-	if (hung_up(talk))
+	if (is_silent(talk, 0))
 		return talk->hang_ups++ == 0;
-	return talk->why.err == ECONNREFUSED || talk->why.err == EAGAIN ||
-	    talk->why.err == EINTR || talk->why.err == ENOENT;
+	return is_silent(talk, ECONNREFUSED) || is_silent(talk, EAGAIN) ||
+	    is_silent(talk, EINTR) || is_silent(talk, ENOENT);
 }
 
 /* Whether the next helper should be asked as well. */
@@ -132,51 +125,40 @@ static bool knows_nothing(const struct talk *talk)
 }
 
 /*
- * Which outcome counts where none is final.  What is wrong with the user's
- * own socket comes before the system's not knowing him.
- */
-static struct talk *choose(struct talk *talks, size_t n)
-{
-	struct talk *own = &talks[0], *system = &talks[n - 1];
-
-	if (is_absent(own))
-		return system;
-	if (own->answered && !is_absent(system) && !is_shut(system))
-		return system;
-	return own;
-}
-
-/*
- * One loop over the candidates.  A socket that is not there is no helper that
- * restarts, but where only the system's is asked: a moment's absence would
- * make Postfix hold back the mail for minutes.
+ * One loop over the candidates; gives the one whose outcome counts.  A socket
+ * that is not there is no helper that restarts, but where only the system's is
+ * asked: a moment's absence would make Postfix hold back the mail for minutes.
  */
 static struct talk *talk_all(struct talk *talks, size_t n, struct span request)
 {
+	struct talk *own = &talks[0], *system = &talks[n - 1], *talk;
 	int64_t now_ms = peerio_now_ms();
 	int64_t until_ms = now_ms + CONNECT_RETRY_MAX_MS;
-	bool waits = true;
-	size_t i;
+	bool waits;
 
-	while (waits) {
+	do {
 		waits = false;
-		for (i = 0; i < n; i++) {
-			if (talks[i].settled)
+		for (talk = own; talk <= system; talk++) {
+			if (talk->settled)
 				continue;
-			talk_once(&talks[i], request, now_ms + STEP_MAX_MS);
-			if (!knows_nothing(&talks[i]))
-				return &talks[i];
-			talks[i].settled = !may_pass(&talks[i]);
+			talk_once(talk, request, now_ms + STEP_MAX_MS);
+			if (!knows_nothing(talk))
+				return talk;
+			talk->settled = !may_pass(talk);
 			waits = waits ||
-			    (!talks[i].settled &&
-				(n == 1 || !is_absent(&talks[i])));
+			    (!talk->settled &&
+				(n == 1 || !is_silent(talk, ENOENT)));
 		}
-		if (peerio_now_ms() >= until_ms)
-			break;
 		if (waits)
 			peerio_pause(RETRY_PAUSE_MS, until_ms);
-	}
-	return choose(talks, n);
+	} while (waits && peerio_now_ms() < until_ms);
+	if (is_silent(own, ENOENT))
+		return system;
+	/* What is wrong with his own socket comes before the system's not
+	 * knowing him. */
+	return own->answered && !is_silent(system, ENOENT) && !is_shut(system) ?
+	    system :
+	    own;
 }
 
 /* An answer is used only when all of it is as the protocol says. */
@@ -219,200 +201,206 @@ static struct shown show(const char *name)
 	return shown;
 }
 
-/* An explanation behind what to do, if the line has room for it. */
-static void explain(struct why *why, const char *format, ...) PRINTF_LIKE(2, 3);
-static void explain(struct why *why, const char *format, ...)
+/* What stands in a sentence for '$' and a letter. */
+struct words {
+	const char *of['z' + 1];
+};
+
+/* Append what fits; an explanation only if all of it does. */
+static void add_sentence(struct why *why, const char *sentence,
+    const struct words *words, bool explains)
 {
-	size_t n = strlen(why->text);
-	va_list args;
-	int more;
+	size_t start = strlen(why->text), n = start, more;
+	size_t max = explains ? LINE_BYTES : sizeof(why->text) - 1;
+	const char *from;
 
-	va_start(args, format);
-	more = vsnprintf(why->text + n, sizeof(why->text) - n, format, args);
-	va_end(args);
-	if (more < 0 || n + (size_t)more > LINE_BYTES)
-		why->text[n] = '\0';
-}
-
-/* Postfix's has no /proc. */
-static bool is_in_chroot(void)
-{
-	return access("/proc/self", F_OK) != 0;
-}
-
-static void say_absent(const struct talk *talk, const char *other,
-    struct why *why)
-{
-	if (is_in_chroot())
-		why_set(why, 0,
-		    "mailtoken: no helper's socket in this chroot: run "
-		    "\"systemctl stop mailtokend.service mailtoken.socket; "
-		    "systemctl enable --now mailtoken-postfix.socket "
-		    "mailtoken.socket mailtokend.service\" (%s)",
-		    talk->why.text);
-	else
-		why_set(why, 0,
-		    "mailtoken: cannot reach the helper at %s: run \"systemctl "
-		    "enable --now mailtoken.socket\", or start mailtokend",
-		    talk->why.text);
-	if (other[0] != '\0')
-		explain(why, "; nor at %s", other);
-}
-
-/* Sentences for a helper that cannot be asked. */
-static void say_unreachable(const struct talk *talk, const char *other,
-    struct why *why)
-{
-	const char *path = talk->address.path;
-	struct why shut;
-
-	if (is_shut(talk)) {
-		ids_say_shut(path, talk->why.text, &shut);
-		why_set(why, 0, "mailtoken: %s", shut.text);
-		if (other[0] != '\0')
-			explain(why, "; none runs at %s", other);
-	} else if (talk->fault == FAULT_UNTRUSTED) {
-		why_set(why, 0, "mailtoken: not trusting the helper at %s: %s",
-		    path, talk->why.text);
-	} else if (talk->fault == FAULT_IO) {
-		why_set(why, 0, "mailtoken: cannot ask the helper at %s: %s",
-		    path, talk->why.text);
-	} else if (hung_up(talk)) {
-		why_set(why, 0,
-		    "mailtoken: the helper at %s hung up without an answer: "
-		    "see the log of mailtokend",
-		    path);
-	} else if (is_absent(talk)) {
-		say_absent(talk, other, why);
-	} else {
-		why_set(why, 0,
-		    "mailtoken: cannot reach the helper at %s: run \"systemctl "
-		    "%srestart mailtoken.socket\", or start mailtokend",
-		    talk->why.text, talk->address.own ? "--user " : "");
-		if (other[0] != '\0')
-			explain(why, "; nor at %s", other);
+	for (; *sentence != '\0'; sentence++) {
+		from = sentence;
+		more = 1;
+		if (*sentence == '$') {
+			from = words->of[(unsigned char)*++sentence];
+			more = strlen(from);
+		}
+		if (n + more > max && explains) {
+			n = start;
+			break;
+		}
+		more = n + more > max ? max - n : more;
+		memcpy(why->text + n, from, more);
+		n += more;
 	}
+	why->text[n] = '\0';
 }
 
-/* Sentences for what an answer says.  The helper's text has the commands. */
-static void say_answer(const struct talk *talk, const struct question *question,
-    struct why *why)
+/* When the helper will try again; 0: it does not say. */
+static int seconds_of(const struct talk *talk)
 {
-	struct span said = attr_get(&talk->attrs, ATTR_TEXT);
-	const char *account = question->account;
-	char whole[ACCOUNT_MAX_BYTES + 1];
-	char text[TEXT_SHOWN_BYTES];
-	int64_t after_s;
+	int64_t after_s = 0;
 
-	if (said.n == 0)
-		said = span_of(fault_text(talk->fault));
-	attr_plain(said, text, sizeof(text));
-	attr_plain(span_of(account), whole, sizeof(whole));
-
-	if (talk->fault == FAULT_LOGIN_NEEDED) {
-		why_set(why, 0,
-		    "mailtoken: %s must sign in again: run \"mailtoken login "
-		    "%s\"",
-		    show(account).text, whole);
-		explain(why, " (%s)", text);
-	} else if (talk->fault == FAULT_UNKNOWN_ACCOUNT) {
-		why_set(why, 0,
-		    "mailtoken: no account \"%s\": run \"mailtoken login "
-		    "%s\"",
-		    show(account).text, whole);
-		explain(why, " (%s)", text);
-	} else if (talk->fault == FAULT_DENIED) {
-		why_set(why, 0, "mailtoken: the helper at %s refuses: %s",
-		    talk->address.path, text);
-	} else if (talk->fault == FAULT_WRONG_SERVER) {
-		why_set(why, 0, "mailtoken: no token of %s for %s: %s",
-		    show(account).text, show(question->server).text, text);
-	} else {
-		why_set(why, 0, "mailtoken: no token for %s: %s",
-		    show(account).text, text);
-		if (attr_get_int(&talk->attrs, ATTR_RETRY_AFTER, 1,
-			RETRY_AFTER_MAX_S, &after_s) == FAULT_NONE)
-			explain(why, " (next try in %d s)", (int)after_s);
-		else
-			explain(why, " (\"mailtoken status\" shows more)");
-	}
+	(void)!attr_get_int(&talk->attrs, ATTR_RETRY_AFTER, 1,
+	    RETRY_AFTER_MAX_S, &after_s);
+	return (int)after_s;
 }
 
-static void say(const struct talk *talk, const char *other,
-    const struct question *question, struct why *why)
+/*
+ * The sentence, and an explanation for behind it.  $p: the socket, $r: why it
+ * cannot be asked, $t: what the helper says, which has the commands; $a, $s:
+ * account and server, perhaps cut, $l: the account in a command; $n: seconds;
+ * $u: an option of systemctl.
+ */
+static const char *sentence_of(const struct talk *talk, const char **more)
 {
 	if (talk->fault == FAULT_GARBLED)
-		why_set(why, 0,
-		    "mailtoken: bad answer from the helper at %s: %s (is "
-		    "mailtokend of another version?)",
-		    talk->address.path, talk->why.text);
-	else if (talk->fault == FAULT_NOMEM)
-		why_set(why, 0, "mailtoken: the program is out of memory");
-	else if (talk->answered)
-		say_answer(talk, question, why);
-	else if (talk->fault == FAULT_TIMEOUT)
-		why_set(why, 0,
-		    "mailtoken: helper timed out: no answer from %s within %d "
-		    "s: see the log of mailtokend",
-		    talk->address.path, STEP_MAX_MS / 1000);
-	else
-		say_unreachable(talk, other, why);
+		return "bad answer from the helper at $p: $r (is mailtokend "
+		       "of another version?)";
+	if (talk->fault == FAULT_NOMEM)
+		return "the program is out of memory";
+	if (talk->answered) {
+		*more = " ($t)";
+		if (talk->fault == FAULT_LOGIN_NEEDED)
+			return "$a must sign in again: run \"mailtoken login "
+			       "$l\"";
+		if (talk->fault == FAULT_UNKNOWN_ACCOUNT)
+			return "no account \"$a\": run \"mailtoken login "
+			       "$l\"";
+		*more = "";
+		if (talk->fault == FAULT_DENIED)
+			return "the helper at $p refuses: $t";
+		if (talk->fault == FAULT_WRONG_SERVER)
+			return "no token of $a for $s: $t";
+		*more = seconds_of(talk) > 0 ?
+		    " (next try in $n s)" :
+		    " (\"mailtoken status\" shows more)";
+		return "no token for $a: $t";
+	}
+	if (talk->fault == FAULT_TIMEOUT)
+		return "helper timed out: no answer from $p within $n s: see "
+		       "the log of mailtokend";
+	if (is_shut(talk))
+		return "$r";
+	if (talk->fault == FAULT_UNTRUSTED)
+		return "not trusting the helper at $p: $r";
+	if (talk->fault == FAULT_IO)
+		return "cannot ask the helper at $p: $r";
+	if (is_silent(talk, 0))
+		return "the helper at $p hung up without an answer: see the "
+		       "log of mailtokend";
+	if (!is_silent(talk, ENOENT))
+		return "cannot reach the helper at $r: run \"systemctl "
+		       "$urestart mailtoken.socket\", or start mailtokend";
+	/* Postfix's chroot has no /proc. */
+	if (access("/proc/self", F_OK) != 0)
+		return "no helper's socket in this chroot: run \"systemctl "
+		       "stop mailtokend.service mailtoken.socket; systemctl "
+		       "enable --now mailtoken-postfix.socket "
+		       "mailtoken.socket mailtokend.service\" ($r)";
+	return "cannot reach the helper at $r: run \"systemctl enable --now "
+	       "mailtoken.socket\", or start mailtokend";
+}
+
+/* other is the one that was asked, too, or NULL. */
+static void say(const struct talk *talk, const struct talk *other,
+    const struct question *question, struct why *why)
+{
+	struct shown account = show(question->account);
+	struct shown server = show(question->server);
+	struct span said = attr_get(&talk->attrs, ATTR_TEXT);
+	char login[ACCOUNT_MAX_BYTES + 1], text[TEXT_SHOWN_BYTES], number[24];
+	struct why reason = talk->why;
+	const struct words words = { .of = {
+					 ['a'] = account.text,
+					 ['l'] = login,
+					 ['n'] = number,
+					 ['o'] = other != NULL ?
+					     other->address.path :
+					     "",
+					 ['p'] = talk->address.path,
+					 ['r'] = reason.text,
+					 ['s'] = server.text,
+					 ['t'] = text,
+					 ['u'] = talk->address.own ? "--user " :
+								     "",
+				     } };
+	const char *more = "";
+
+	if (is_shut(talk))
+		ids_say_shut(talk->address.path, talk->why.text, &reason);
+	attr_plain(said.n > 0 ? said : span_of(fault_text(talk->fault)), text,
+	    sizeof(text));
+	attr_plain(span_of(question->account), login, sizeof(login));
+	(void)snprintf(number, sizeof(number), "%d",
+	    talk->answered ? seconds_of(talk) : STEP_MAX_MS / 1000);
+	why_set(why, 0, "mailtoken: ");
+	add_sentence(why, sentence_of(talk, &more), &words, false);
+	add_sentence(why, more, &words, true);
+
+	more = "";
+	if (other > talk && other->answered)
+		more = "; the system's helper does not know $a";
+	else if (other != NULL && is_silent(other, ENOENT) && is_shut(talk))
+		more = "; none runs at $o";
+	else if (other != NULL && is_silent(other, ENOENT) &&
+	    talk->fault == FAULT_NO_HELPER && talk->why.err != 0)
+		more = "; nor at $o";
+	add_sentence(why, more, &words, true);
 }
 
 static enum fault converse(const struct addresses *addresses,
-    const struct question *question, struct span request,
-    struct fetched *fetched_out, struct why *why)
+    const struct question *question, struct fetched *fetched_out,
+    struct why *why)
 {
-	struct talk talks[2] = { 0 };
-	const char *other = "";
+	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	struct talk talks[2] = { 0 }, *talk;
 	enum fault fault;
-	struct talk *talk;
 	size_t i;
 
+	fault = write_question(question, &request);
+	if (fault != FAULT_NONE) {
+		why_set(why, 0,
+		    "mailtoken: the program's server or service name cannot be "
+		    "sent to the helper: %s",
+		    fault_text(fault));
+		return fault;
+	}
 	for (i = 0; i < addresses->n; i++) {
 		talks[i].address = addresses->at[i];
 		buf_init(&talks[i].answer, WIRE_LIST_MAX_BYTES);
 	}
-	talk = talk_all(talks, addresses->n, request);
+	talk = talk_all(talks, addresses->n, buf_span(&request));
 	if (talk->fault == FAULT_NONE)
 		talk->fault = take_answer(talk, question, fetched_out);
 	fault = talk->fault;
-	if (talk == &talks[1] && is_absent(&talks[0]))
-		other = talks[0].address.path;
 	if (fault != FAULT_NONE)
-		say(talk, other, question, why);
-	if (fault != FAULT_NONE && talk == &talks[0] && talks[1].answered)
-		explain(why, "; the system's helper does not know %s",
-		    show(question->account).text);
+		say(talk, addresses->n > 1 ? &talks[talk == talks] : NULL,
+		    question, why);
 	if (fault == FAULT_UNKNOWN_ACCOUNT)
 		fetched_out->password_allowed =
 		    attr_is(&talks[0].attrs, ATTR_PASSWORD_AS_TOKEN, "yes") ||
 		    attr_is(&talks[1].attrs, ATTR_PASSWORD_AS_TOKEN, "yes");
 	buf_drop(&talks[0].answer);
 	buf_drop(&talks[1].answer);
+	buf_drop(&request);
 	return fault;
 }
 
 enum fault fetch_token(const struct question *question,
     struct fetched *fetched_out, struct why *why)
 {
-	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	const char *server = question->server;
 	struct addresses addresses;
-	enum fault fault;
 
-	if (question->server != NULL && question->server[0] != '\0' &&
-	    !attr_is_host(host_of(question->server))) {
-		why_set(why, 0,
-		    "mailtoken: the program calls the server \"%s\", which is "
-		    "no host name: configure the server by its host name",
-		    show(question->server).text);
-		return FAULT_WRONG_SERVER;
-	}
-	if (question->server == NULL || question->server[0] == '\0') {
+	if (server == NULL || server[0] == '\0') {
 		why_set(why, 0,
 		    "mailtoken: the program names no server, and a token is "
 		    "given out for known servers only: configure the server by "
 		    "its host name");
+		return FAULT_WRONG_SERVER;
+	}
+	if (!attr_is_host(host_of(server))) {
+		why_set(why, 0,
+		    "mailtoken: the program calls the server \"%s\", which is "
+		    "no host name: configure the server by its host name",
+		    show(server).text);
 		return FAULT_WRONG_SERVER;
 	}
 	if (address_candidates(&addresses) != FAULT_NONE) {
@@ -422,17 +410,7 @@ enum fault fetch_token(const struct question *question,
 		    ADDRESS_SOCKET_MAX_BYTES - 1);
 		return FAULT_CONFIG_ERROR;
 	}
-	fault = write_question(question, &request);
-	if (fault != FAULT_NONE)
-		why_set(why, 0,
-		    "mailtoken: the program's server or service name cannot be "
-		    "sent to the helper: %s",
-		    fault_text(fault));
-	else
-		fault = converse(&addresses, question, buf_span(&request),
-		    fetched_out, why);
-	buf_drop(&request);
-	return fault;
+	return converse(&addresses, question, fetched_out, why);
 }
 
 void fetch_rejected(const struct fetched *fetched,

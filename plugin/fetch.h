@@ -49,7 +49,7 @@ enum fault fetch_token(const struct question *question,
  * fetch_rejected - tell the helper that gave the token that the server did
  * not take it.  Best effort, REJECTED_MAX_MS at most.
  *
- * challenge  in: as struct verdict has it
+ * challenge  in: printable ASCII, at most CHALLENGE_MAX_BYTES
  */
 void fetch_rejected(const struct fetched *fetched,
     const struct question *question, const char *challenge);

@@ -8,9 +8,9 @@
 
 #include "fetch.h"
 #include "response.h"
-#include "verdict.h"
 #include "who.h"
 #include "wire/attr.h"
+#include "wire/echo.h"
 
 #define SAID_MAX_BYTES 500 /* one line of a log, a command whole */
 
@@ -209,12 +209,32 @@ static int first_step(struct mech *mech, const struct step *step)
 	return get_token(mech, step);
 }
 
-static struct span sent_token(const struct mech *mech)
+/*
+ * A challenge is the server's and may be anything: it has a length and no
+ * end, and is not parsed.  An object after blanks is how Gmail and Dovecot
+ * reject (RFC 7628 section 3.2.3); some programs hand us the remains of
+ * another line after a login that succeeded.
+ */
+static bool is_rejection(struct span challenge)
+{
+	while (challenge.n > 0 && challenge.p[0] != '\0' &&
+	    strchr(" \t\r\n", challenge.p[0]) != NULL) {
+		challenge.p++;
+		challenge.n--;
+	}
+	return challenge.n > 0 && challenge.p[0] == '{';
+}
+
+/* What is shown of it: escaped and cut, and without the token. */
+static void plain_challenge(const struct mech *mech, struct span challenge,
+    char out[CHALLENGE_MAX_BYTES + 1])
 {
 	struct span token = { mech->out.p + mech->out.n - 2 - mech->token_bytes,
 		mech->token_bytes };
 
-	return token;
+	if (echo_holds(challenge, token))
+		challenge = span_of(ECHO_HIDDEN);
+	attr_plain(challenge, out, CHALLENGE_MAX_BYTES + 1);
 }
 
 static int second_step(struct mech *mech, const struct step *step,
@@ -223,25 +243,24 @@ static int second_step(struct mech *mech, const struct step *step,
 	const struct question question = { .account = mech->who.account,
 		.server = step->params->serverFQDN,
 		.service = step->params->service };
-	char server[64], account[64];
-	struct verdict verdict;
+	char server[64], account[64], said[CHALLENGE_MAX_BYTES + 1];
 	struct why why;
 
-	verdict_read(challenge, mech->kind->error_reply, sent_token(mech),
-	    &verdict);
-	*clientout = verdict.reply.p;
-	*clientoutlen = (unsigned)verdict.reply.n;
+	/* The reply depends on whether there is one, never on what it says. */
+	*clientout = challenge.n > 0 ? mech->kind->error_reply : "";
+	*clientoutlen = (unsigned)strlen(*clientout);
 	step->oparams->doneflag = 1;
 	mech->state = DONE;
-	if (!verdict.rejected)
+	if (!is_rejection(challenge))
 		return SASL_OK;
 
+	plain_challenge(mech, challenge, said);
 	if (mech->fetched.serial[0] != '\0')
-		fetch_rejected(&mech->fetched, &question, verdict.challenge);
+		fetch_rejected(&mech->fetched, &question, said);
 	attr_plain(span_of(step->params->serverFQDN), server, sizeof(server));
 	attr_plain(span_of(mech->who.account), account, sizeof(account));
 	why_set(&why, 0, "mailtoken: %s rejected the token of %s: %.150s",
-	    server, account, verdict.challenge);
+	    server, account, said);
 	return tell(step->params, SASL_OK, &why);
 }
 

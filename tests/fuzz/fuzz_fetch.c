@@ -32,7 +32,7 @@ static void check_refusal(const struct talk *talk,
 {
 	struct why why = { 0, "" };
 
-	say(talk, "", question, &why);
+	say(talk, NULL, question, &why);
 	FUZZ_CHECK(strncmp(why.text, "mailtoken: ", 11) == 0);
 	FUZZ_CHECK(fuzz_is_printable(why.text));
 	FUZZ_CHECK(fetch_code(talk->fault) != SASL_OK);

@@ -94,11 +94,26 @@ def test_a_refused_token_is_reported_with_its_serial(helper, host):
         ("challenge", " \\x0d\\x0a" + GMAIL.decode())]
 
 
-def test_what_is_no_error_object_is_not_reported(helper, host):
-    run = host.run(user=ALICE, challenges=[b"AUTHENTICATE XOAUTH2 "])
+@pytest.mark.parametrize("challenge", [
+    b"AUTHENTICATE XOAUTH2 ", b"x{", b" ", b"\r\n", b"\0{", b"[{", b"%n",
+    b"\1"])
+def test_what_is_no_error_object_is_not_reported(helper, host, challenge):
+    run = host.run(user=ALICE, challenges=[challenge])
     assert run.steps == [sasl.OK]
     assert run.all("log") == []
     assert [r.verb for r in helper.wait_request()] == ["token"]
+
+
+@pytest.mark.parametrize("challenge,reported", [
+    (b"{\0\x1b\n\x7f\xff\\%n}", "{\\x00\\x1b\\x0a\\x7f\\xff\\x5c%n}"),
+    (b"{" + b"x" * 999, "{" + "x" * 999),
+    (b"{" + b"x" * 1000, "{" + "x" * 996 + "..."),
+    (b"{" + b"\1" * 65000, "{" + "\\x01" * 249 + "...")], ids=range(4))
+def test_a_challenge_is_reported_escaped_and_cut(helper, host, challenge,
+                                                 reported):
+    host.run(user=ALICE, challenges=[challenge])
+    report, = helper.wait_request(verb="rejected")
+    assert report.get("challenge") == reported
 
 
 def test_a_helper_that_is_gone_for_the_report_costs_nothing(
