@@ -95,7 +95,7 @@ enum outcome export_run(struct command *command)
 
 struct import {
 	struct command *command;
-	struct buf data, defaults; /* and sasl-xoauth2's own configuration */
+	struct buf defaults; /* sasl-xoauth2's own configuration */
 	struct why why;
 	size_t done;
 	enum outcome outcome; /* the worst */
@@ -219,27 +219,16 @@ static enum fault import_own(struct import *import)
 	return fault;
 }
 
-static enum fault import_mutt(struct import *import)
-{
-	enum fault fault = read_file(import, NULL, &import->data);
-
-	if (fault == FAULT_NONE)
-		send_one(import, STDIN, import->command->account,
-		    buf_span(&import->data));
-	return fault;
-}
-
 /* A token file is named by sasl_passwd and mostly called like its user. */
-static const char *account_of(const struct import *import, const char *path)
+static const char *account_of(const struct command *command, const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
 	const char *name = slash != NULL ? slash + 1 : path;
 
-	if (import->command->account != NULL)
-		return import->command->account;
-	return strchr(name, '@') != NULL && attr_is_account(span_of(name)) ?
+	return command->account == NULL && name != NULL &&
+		strchr(name, '@') != NULL && attr_is_account(span_of(name)) ?
 	    name :
-	    NULL;
+	    command->account;
 }
 
 static void say_postfix(void)
@@ -262,28 +251,32 @@ static void say_postfix(void)
 		   "mechanism and would renew the same grant");
 }
 
-static enum fault import_files(struct import *import)
+/* Token files of sasl-xoauth2, or what mutt_oauth2.py has on stdin. */
+static enum fault import_foreign(struct import *import, bool files)
 {
 	const struct command *command = import->command;
+	struct buf data = BUF_INIT(FOREIGN_MAX_BYTES);
 	const char *defaults = command->config, *path;
 	enum fault fault = FAULT_NONE;
 	size_t i;
 
-	import->data.max_bytes = FOREIGN_MAX_BYTES / 2;
+	if (files)
+		data.max_bytes /= 2;
 	/* It may be missing: token files can say all. */
-	if (defaults == NULL && access(SASL_XOAUTH2_CONF, F_OK) == 0)
+	if (files && defaults == NULL && access(SASL_XOAUTH2_CONF, F_OK) == 0)
 		defaults = SASL_XOAUTH2_CONF;
 	if (defaults != NULL)
 		fault = read_file(import, defaults, &import->defaults);
-	for (i = 1; fault == FAULT_NONE && i < command->n_words; i++) {
-		path = command->words[i];
-		fault = read_file(import, path, &import->data);
+	for (i = files ? 1 : 0; fault == FAULT_NONE && i < command->n_words;
+	     i++) {
+		path = files ? command->words[i] : NULL;
+		fault = read_file(import, path, &data);
 		if (fault == FAULT_NONE)
-			send_one(import, path, account_of(import, path),
-			    buf_span(&import->data));
-		buf_drop(&import->data);
+			send_one(import, path != NULL ? path : STDIN,
+			    account_of(command, path), buf_span(&data));
+		buf_drop(&data);
 	}
-	if (import->done > 0 && command->json == NULL)
+	if (files && import->done > 0 && command->json == NULL)
 		say_postfix();
 	return fault;
 }
@@ -320,7 +313,6 @@ enum outcome import_run(struct command *command)
 	const char *wrong = find_wrong(command, files, own);
 	struct import import = {
 		.command = command,
-		.data = BUF_INIT(FOREIGN_MAX_BYTES),
 		.defaults = BUF_INIT(FOREIGN_MAX_BYTES / 2),
 		.why = { .err = 0 },
 	};
@@ -338,10 +330,7 @@ enum outcome import_run(struct command *command)
 		return OUTCOME_USAGE;
 	}
 	command_no_core();
-	fault = files ? import_files(&import) :
-	    own	      ? import_own(&import) :
-			import_mutt(&import);
-	buf_drop(&import.data);
+	fault = own ? import_own(&import) : import_foreign(&import, files);
 	buf_drop(&import.defaults);
 	if (fault == FAULT_NONE)
 		return import.outcome;

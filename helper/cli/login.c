@@ -39,33 +39,25 @@ static void show_plain(const struct talk *talk)
 	screen_flush();
 }
 
-/* Where a human can say no to what it leads to. */
-static void put_mx(struct login *login)
-{
-	const struct command *command = login->talk.command;
-	const char *at = strrchr(login->talk.account, '@');
-	struct buf names = BUF_INIT(MX_MAX_BYTES);
-
-	if (login->plain || !screen.keyboard || at == NULL ||
-	    command->provider != NULL || command->issuer != NULL)
-		return;
-	mx_find(at + 1, &names);
-	talk_put(&login->talk, ATTR_MX, names.p);
-	buf_drop(&names);
-}
-
 static void begin(struct login *login, struct command *command)
 {
+	const char *at = strrchr(command->words[0], '@');
+	struct buf exchangers = BUF_INIT(MX_MAX_BYTES);
 	struct talk *talk = &login->talk;
 
+	/* Where a human can say no to what they lead to. */
+	if (!login->plain && screen.keyboard && at != NULL &&
+	    command->provider == NULL && command->issuer == NULL)
+		mx_find(at + 1, &exchangers);
 	talk_begin(talk, command, VERB_SIGN_IN, command->words[0]);
 	talk_put(talk, ATTR_PROVIDER, command->provider);
 	talk_put(talk, ATTR_FLOW, command->flow);
 	talk_put(talk, ATTR_ISSUER, command->issuer);
 	talk_put(talk, ATTR_PROTOCOLS, command->protocols);
-	put_mx(login);
+	talk_put(talk, ATTR_MX, exchangers.p);
 	talk_put_servers(talk);
 	talk_put(talk, ATTR_AS_DELEGATE, command->as_delegate);
+	buf_drop(&exchangers);
 }
 
 static enum fault answer(struct login *login)

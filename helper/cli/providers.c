@@ -9,7 +9,6 @@
 #include "wire/near.h"
 
 #define NAMES_MAX_BYTES 4096
-#define NAME_COLUMNS	20
 
 static const struct builtin {
 	const char *name, *title;
@@ -20,43 +19,21 @@ static const struct builtin {
 
 #define BUILTINS (sizeof(builtins) / sizeof(builtins[0]))
 
-static void add_json(const struct builtin *builtin)
-{
-	screen_add("{\"name\": ");
-	json_string(span_of(builtin->name));
-	screen_add(", \"title\": ");
-	json_string(span_of(builtin->title));
-	screen_add("}");
-}
-
-static void list_all(bool json)
-{
-	size_t i;
-
-	for (i = 0; i < BUILTINS; i++) {
-		if (json) {
-			screen_add(i > 0 ? ",\n " : "[");
-			add_json(&builtins[i]);
-			continue;
-		}
-		screen_cut(span_of(builtins[i].name), NAME_COLUMNS);
-		screen_print("%s\n", builtins[i].title);
-	}
-	screen_add(json ? "]\n" : "");
-}
-
-static void show_one(const struct builtin *builtin, bool json)
+static void show(const struct builtin *builtin, bool json)
 {
 	if (json) {
-		add_json(builtin);
-		screen_add("\n");
+		screen_add("{\"name\": ");
+		json_string(span_of(builtin->name));
+		screen_add(", \"title\": ");
+		json_string(span_of(builtin->title));
+		screen_add("}");
 		return;
 	}
 	screen_print("# %s\n", builtin->title);
 	screen_print("provider %s\n", builtin->name);
 	screen_print("    preset %s\n", builtin->name);
-	screen_add(
-	    "    #client_id ID   (of the application that you registered)\n");
+	screen_add("    #client_id ID   (of the application that you "
+		   "registered)\n");
 	screen_add(builtin->keywords);
 }
 
@@ -87,16 +64,24 @@ static enum outcome refuse(const char *name)
 enum outcome providers_run(struct command *command)
 {
 	const char *name = command->words[0];
-	size_t i;
+	bool json = command->json != NULL;
+	size_t i, shown = 0;
 
-	if (name == NULL) {
-		list_all(command->json != NULL);
-		return OUTCOME_DONE;
+	for (i = 0; i < BUILTINS; i++) {
+		if (name != NULL && strcmp(builtins[i].name, name) != 0)
+			continue;
+		if (json && name == NULL)
+			screen_add(shown > 0 ? ",\n " : "[");
+		if (json || name != NULL)
+			show(&builtins[i], json);
+		else
+			screen_print("%-20s%s\n", builtins[i].name,
+			    builtins[i].title);
+		shown++;
 	}
-	for (i = 0; i < BUILTINS; i++)
-		if (strcmp(builtins[i].name, name) == 0) {
-			show_one(&builtins[i], command->json != NULL);
-			return OUTCOME_DONE;
-		}
-	return refuse(name);
+	if (shown == 0)
+		return refuse(name);
+	if (json)
+		screen_add(name != NULL ? "\n" : "]\n");
+	return OUTCOME_DONE;
 }

@@ -50,7 +50,8 @@ static void add_pair(const struct attrs *list, const char *name, bool quoted)
 	screen_add(quoted ? "\"" : "");
 }
 
-static bool export(const struct attrs *list)
+/* With the state in its environment; waited for. */
+static void run_command(const char *exec, const struct attrs *list)
 {
 	static const char *const pairs[][2] = {
 		{ ATTR_ACCOUNT, "MAILTOKEN_ACCOUNT" },
@@ -59,26 +60,19 @@ static bool export(const struct attrs *list)
 		{ ATTR_PROVIDER, "MAILTOKEN_PROVIDER" },
 	};
 	struct buf value = BUF_INIT(VALUE_MAX_BYTES);
-	bool good = true;
+	int status = 0, bad = 0;
+	pid_t pid = -1, got;
 	size_t i;
 
-	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]) && good; i++) {
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		screen_plain(&value, attr_get(list, pairs[i][0]));
-		good = setenv(pairs[i][1], value.p != NULL ? value.p : "", 1) ==
-		    0;
+		bad |= setenv(pairs[i][1], value.p != NULL ? value.p : "", 1);
 		buf_drop(&value);
 	}
-	return good;
-}
-
-static void run_command(const char *exec, const struct attrs *list)
-{
-	int status = 0;
-	pid_t pid = fork(), got;
-
+	if (bad == 0)
+		pid = fork();
 	if (pid == 0) {
-		if (export(list))
-			(void)execl("/bin/sh", "sh", "-c", exec, (char *)NULL);
+		(void)execl("/bin/sh", "sh", "-c", exec, (char *)NULL);
 		_exit(126);
 	}
 	if (pid < 0) {
