@@ -85,7 +85,7 @@ static void open_link(const struct attrs *event)
 	struct why why;
 
 	if (signin_link(event, link) && strncmp(link, "https://", 8) == 0 &&
-	    start_browser(link, &why) != FAULT_NONE)
+	    !start_browser(link, &why))
 		screen_say("%s", why.text);
 }
 

@@ -91,18 +91,16 @@ enum fault start_choose(struct command *command, struct why *why)
 	return choose_own(command, why);
 }
 
-enum fault start_fall_back(struct command *command)
+bool start_fall_back(struct command *command)
 {
-	enum fault fault;
-
 	if (!command->by_default || command->helper != COMMAND_SYSTEM ||
 	    getuid() == 0 || is_there(command->address.path) ||
 	    is_there(address_system_config()))
-		return FAULT_NOT_FOUND;
-	fault = choose_own(command, NULL);
-	if (fault != FAULT_NONE)
-		command->helper = COMMAND_SYSTEM;
-	return fault;
+		return false;
+	if (choose_own(command, NULL) == FAULT_NONE)
+		return true;
+	command->helper = COMMAND_SYSTEM;
+	return false;
 }
 
 /* The user manager keeps its private socket there (systemd.exec(5)). */
@@ -199,51 +197,40 @@ static void read_reason(int words, int status, struct why *why)
 	why_set(why, 0, "mailtokend did not start: %s", shown);
 }
 
-static enum fault wait_for(pid_t pid, int words, struct why *why)
-{
-	int64_t end_ms = peerio_now_ms() + START_MAX_MS;
-	int status;
-	pid_t got;
-
-	while ((got = waitpid(pid, &status, WNOHANG)) == 0) {
-		if (peerio_now_ms() >= end_ms) {
-			why_set(why, 0, "mailtokend takes long to start");
-			return FAULT_TIMEOUT;
-		}
-		peerio_pause(PAUSE_MS, end_ms);
-	}
-	/* Whoever ran us may have made the kernel reap for it. */
-	if (got < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
-		return FAULT_NONE;
-	read_reason(words, status, why);
-	return FAULT_NO_HELPER;
-}
-
-enum fault start_helper(struct why *why)
+bool start_helper(struct why *why)
 {
 	char program[] = MAILTOKEN_MAILTOKEND, background[] = "--background";
 	char *const argv[] = { program, background, NULL };
-	enum fault fault = FAULT_IO;
-	int words[2], err;
-	pid_t pid;
+	int64_t end_ms = peerio_now_ms() + START_MAX_MS;
+	int words[2], err, status = 0;
+	pid_t pid, got = 0;
+	bool started = false;
 
 	if (is_stale(why))
-		return FAULT_NO_HELPER;
+		return false;
 	if (pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
 		why_set(why, errno, "pipe");
-		return FAULT_IO;
+		return false;
 	}
 	err = spawn(&pid, argv, words[1]);
-	if (err == 0)
-		fault = wait_for(pid, words[0], why);
+	while (err == 0 && (got = waitpid(pid, &status, WNOHANG)) == 0 &&
+	    peerio_now_ms() < end_ms)
+		peerio_pause(PAUSE_MS, end_ms);
+	/* Whoever ran us may have made the kernel reap for it. */
+	if (got < 0 || (got > 0 && WIFEXITED(status) && status == 0))
+		started = true;
+	else if (got > 0)
+		read_reason(words[0], status, why);
+	else if (err == 0)
+		why_set(why, 0, "mailtokend takes long to start");
 	else
 		why_set(why, err, "cannot run %s", program);
 	(void)close(words[0]);
 	(void)close(words[1]);
-	return fault;
+	return started;
 }
 
-enum fault start_browser(char *link, struct why *why)
+bool start_browser(char *link, struct why *why)
 {
 	char shell[] = "/bin/sh", option[] = "-c", text[] = OPEN_LINK,
 	     name[] = "sh";
@@ -251,8 +238,7 @@ enum fault start_browser(char *link, struct why *why)
 	pid_t pid;
 	int err = spawn(&pid, argv, -1);
 
-	if (err == 0)
-		return FAULT_NONE;
-	why_set(why, err, "starting a browser");
-	return FAULT_IO;
+	if (err != 0)
+		why_set(why, err, "starting a browser");
+	return err == 0;
 }

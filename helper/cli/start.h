@@ -24,34 +24,28 @@ enum fault start_choose(struct command *command, struct why *why) MUST_CHECK;
 
 /*
  * start_fall_back - the system's helper was chosen by default and this
- * system has none: take the user's own.  FAULT_NOT_FOUND when that cannot be,
- * and where the system's is only down: a keyring made in its place would be
- * asked from then on.
+ * system has none: take the user's own.  False when that cannot be, and where
+ * the system's is only down: a keyring made in its place would be asked from
+ * then on.
  */
-enum fault start_fall_back(struct command *command) MUST_CHECK;
+bool start_fall_back(struct command *command);
 
 /* start_may - whether this user's helper is ours to start. */
 bool start_may(const struct command *command);
 
 /*
- * start_helper - run mailtokend in the background until it listens
- *
- * FAULT_NONE when it has gone into the background; FAULT_TIMEOUT when it has
- * not in 20 s and may still do; FAULT_NO_HELPER when it gave up, or where
- * XDG_RUNTIME_DIR names a folder that is gone; FAULT_IO.  why has the
- * sentence.
+ * start_helper - run mailtokend in the background until it listens, for at
+ * most 20 s; false when it did not, and why has the sentence
  */
-enum fault start_helper(struct why *why) MUST_CHECK;
+bool start_helper(struct why *why);
 
 /*
  * start_browser - open a link: $BROWSER, the first of a list with colons,
- * else xdg-open(1); never waited for
+ * else xdg-open(1); never waited for.  False when no process could be made;
+ * what the browser makes of it cannot be known.
  *
  * link  in: https and nothing but printable ASCII
- *
- * FAULT_IO with errno in why when no process could be made.  What the
- * browser makes of it cannot be known.
  */
-enum fault start_browser(char *link, struct why *why) MUST_CHECK;
+bool start_browser(char *link, struct why *why);
 
 #endif

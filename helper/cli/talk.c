@@ -53,7 +53,7 @@ void talk_put_servers(struct talk *talk)
 
 static enum fault dial(struct talk *talk, int retry_ms)
 {
-	struct ask ask = {
+	const struct ask ask = {
 		.address = talk->command->address,
 		.deadline_ms = peerio_now_ms() + STEP_MAX_MS,
 		.retry_ms = retry_ms,
@@ -71,24 +71,22 @@ static bool is_absent(const struct talk *talk, enum fault fault)
 
 static enum fault dial_or_start(struct talk *talk)
 {
-	enum fault fault = dial(talk, 0), started;
+	enum fault fault = dial(talk, 0);
 	struct why reason;
+	bool started;
 
 	if (fault == FAULT_NO_HELPER && talk->why.err == EAGAIN)
 		return dial(talk, CONNECT_RETRY_MAX_MS);
-	if (is_absent(talk, fault) &&
-	    start_fall_back(talk->command) == FAULT_NONE)
+	if (is_absent(talk, fault) && start_fall_back(talk->command))
 		fault = dial(talk, 0);
 	if (!is_absent(talk, fault) || talk->as_it_is ||
 	    !start_may(talk->command))
 		return fault;
-
 	started = start_helper(&reason);
-	fault = dial(talk, started == FAULT_NONE ? CONNECT_RETRY_MAX_MS : 0);
-	if (fault != FAULT_NONE && started != FAULT_NONE) {
-		/* Another error than connect's, so that it is told as it is. */
-		reason.err = 0;
+	fault = dial(talk, started ? CONNECT_RETRY_MAX_MS : 0);
+	if (fault != FAULT_NONE && !started) {
 		talk->why = reason;
+		talk->why.err = 0; /* not connect's: it is told as it is */
 	}
 	return fault;
 }

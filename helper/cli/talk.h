@@ -33,37 +33,31 @@ struct talk {
 	bool has_list;
 };
 
-/* talk_begin - a request for a verb; account may be NULL. */
+/* talk_begin - a request for a verb; account may be NULL.  talk_put - one more
+ * attribute, if there is a value.  talk_put_servers - those that are given. */
 void talk_begin(struct talk *talk, struct command *command, const char *verb,
     const char *account);
-
-/* talk_put - one more attribute, if there is a value. */
 void talk_put(struct talk *talk, const char *name, const char *value);
-
-/* talk_put_servers - those of the command line, if there are any. */
 void talk_put_servers(struct talk *talk);
 
 /*
  * talk_open - choose the helper, start the user's if need be, connect, send
+ * talk_answer - send what answers a question
  *
  * FAULT_NO_HELPER (why.err is the errno of connect), FAULT_UNTRUSTED,
  * FAULT_TIMEOUT, FAULT_IO, those of start_choose() and of attr_end().
  */
 enum fault talk_open(struct talk *talk) MUST_CHECK;
-
-/* talk_answer - send what answers a question.  As talk_open(). */
 enum fault talk_answer(struct talk *talk, struct span answer) MUST_CHECK;
 
 /*
  * talk_next - the next list, into talk->list; the one before is gone.  May
  * be called again after FAULT_TIMEOUT.
+ * talk_ends - whether it has a result, so that no other follows
+ * talk_result - what that says; FAULT_GARBLED for a word in no page
  */
 enum fault talk_next(struct talk *talk, int64_t deadline_ms) MUST_CHECK;
-
-/* talk_ends - the list has a result, so no other follows. */
 bool talk_ends(const struct talk *talk);
-
-/* talk_result - what it says; FAULT_GARBLED for a word in no page. */
 enum fault talk_result(const struct talk *talk) MUST_CHECK;
 
 /* talk_close - hang up and wipe; any number of times. */
