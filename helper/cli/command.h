@@ -54,26 +54,23 @@ struct command {
 
 /*
  * command_parse - read the options and words of argv, in any order; "--" ends
- * the options.  The first word is the verb.  FAULT_GRAMMAR, why having the
- * sentence.
+ * the options.  The first word is the verb.
+ * command_takes - whether all options that were given are those of every
+ * verb or stand in usage, the line of arguments of this one
+ *
+ * FAULT_GRAMMAR, why having the sentence.
  */
 enum fault command_parse(struct command *command, int argc, char **argv,
     struct why *why) MUST_CHECK;
-
-/*
- * command_takes - whether all options that were given are those of every
- * verb or stand in usage, the line of arguments of this one.  FAULT_GRAMMAR.
- */
 enum fault command_takes(struct command *command, const char *usage,
     struct why *why) MUST_CHECK;
 
 /* command_usage - tell what is wrong and where the usage is. */
 enum outcome command_usage(const struct command *command, const char *what);
 
-/* command_account - whether the word is an account; told if not. */
+/* Whether the word is an account; whether each server is a mail server or
+ * *.suffix.  Told if not. */
 bool command_account(const char *word);
-
-/* command_servers - whether each is a mail server or *.suffix; told. */
 bool command_servers(const struct command *command);
 
 /* command_no_core - before a token comes: no core file shall have it. */

@@ -58,8 +58,12 @@ static void add_picture(const struct attrs *event, size_t below)
 /* Whether the browser comes back by itself. */
 static bool is_here(struct span uri)
 {
-	return (uri.n > 17 && memcmp(uri.p, "http://127.0.0.1:", 17) == 0) ||
-	    (uri.n > 17 && memcmp(uri.p, "http://localhost:", 17) == 0);
+	static const char number[] = "http://127.0.0.1:";
+	static const char name[] = "http://localhost:";
+
+	return uri.n >= sizeof(number) &&
+	    (memcmp(uri.p, number, sizeof(number) - 1) == 0 ||
+		memcmp(uri.p, name, sizeof(name) - 1) == 0);
 }
 
 void signin_show(struct signin *signin, const char *account,

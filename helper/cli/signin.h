@@ -37,32 +37,29 @@ struct signin {
 		.pasted = BUF_INIT(SIGNIN_PASTE_BYTES) \
 	}
 
-/*
- * signin_link - the most useful link of an event, printable ASCII; false
- * where it has none
- */
+/* signin_link - the most useful link of an event, printable ASCII; false
+ * where it has none. */
 bool signin_link(const struct attrs *event, char link[SIGNIN_LINK_BYTES]);
 
 /*
  * signin_show - a show-code or show-url event: a picture of the link where
- * all the rest stays on the screen below it, then the link and the code.
- * Nothing stands below the cursor before.
+ * all the rest stays on the screen below it, then the link and the code;
+ * nothing stands below the cursor before
+ * signin_lapses - take the time left from an event, if it has one
+ * signin_tick - bring the time left up to date; when that is due again
  */
 void signin_show(struct signin *signin, const char *account,
     const struct attrs *event);
-
-/* signin_lapses - take the time left from an event, if it has one. */
 void signin_lapses(struct signin *signin, const struct attrs *event);
-
-/* signin_tick - bring the time left up to date; when that is due again. */
 int64_t signin_tick(struct signin *signin);
 
-/* signin_ask - begin to read an address, with the words of an ask event and a
- * prompt if event is not NULL. */
+/*
+ * signin_ask - begin to read an address, with the words of an ask event and a
+ * prompt if event is not NULL
+ * signin_clear - take what is below the link off the screen, read no address
+ * any more, and wipe
+ */
 void signin_ask(struct signin *signin, const struct attrs *event);
-
-/* signin_clear - take what is below the link off the screen, read no address
- * any more, and wipe. */
 void signin_clear(struct signin *signin);
 
 /*
