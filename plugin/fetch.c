@@ -63,18 +63,18 @@ static struct span host_of(const char *server)
 	return host;
 }
 
-static enum fault write_question(const struct question *question,
-    struct buf *out)
+/* What both requests begin with; serial is NULL or of the token. */
+static void begin_request(struct attr_writer *list, struct buf *out,
+    const char *serial, const struct question *question)
 {
-	struct attr_writer list;
-
-	attr_begin(&list, out, WIRE_FIRST);
-	attr_put_str(&list, ATTR_VERB, VERB_TOKEN);
-	attr_put_str(&list, ATTR_ACCOUNT, question->account);
-	attr_put(&list, ATTR_SERVER, host_of(question->server));
-	attr_put_str(&list, ATTR_SERVICE, question->service);
-	attr_put_str(&list, ATTR_MECHANISM, question->mechanism);
-	return attr_end(&list);
+	attr_begin(list, out, WIRE_FIRST);
+	attr_put_str(list, ATTR_VERB,
+	    serial != NULL ? VERB_REJECTED : VERB_TOKEN);
+	attr_put_str(list, ATTR_ACCOUNT, question->account);
+	if (serial != NULL)
+		attr_put_str(list, ATTR_SERIAL, serial);
+	attr_put(list, ATTR_SERVER, host_of(question->server));
+	attr_put_str(list, ATTR_SERVICE, question->service);
 }
 
 /* Nobody answered, for this reason; 0: he hung up. */
@@ -351,10 +351,13 @@ static enum fault converse(const struct addresses *addresses,
 {
 	struct buf request = BUF_INIT(WIRE_LIST_MAX_BYTES);
 	struct talk talks[2] = { 0 }, *talk;
+	struct attr_writer list;
 	enum fault fault;
 	size_t i;
 
-	fault = write_question(question, &request);
+	begin_request(&list, &request, NULL, question);
+	attr_put_str(&list, ATTR_MECHANISM, question->mechanism);
+	fault = attr_end(&list);
 	if (fault != FAULT_NONE) {
 		why_set(why, 0,
 		    "mailtoken: the program's server or service name cannot be "
@@ -423,12 +426,7 @@ void fetch_rejected(const struct fetched *fetched,
 	struct attrs attrs;
 	enum fault fault;
 
-	attr_begin(&list, &request, WIRE_FIRST);
-	attr_put_str(&list, ATTR_VERB, VERB_REJECTED);
-	attr_put_str(&list, ATTR_ACCOUNT, question->account);
-	attr_put_str(&list, ATTR_SERIAL, fetched->serial);
-	attr_put(&list, ATTR_SERVER, host_of(question->server));
-	attr_put_str(&list, ATTR_SERVICE, question->service);
+	begin_request(&list, &request, fetched->serial, question);
 	attr_put_str(&list, ATTR_CHALLENGE, challenge);
 	fault = attr_end(&list);
 	report.request = buf_span(&request);

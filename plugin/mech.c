@@ -41,6 +41,7 @@ struct step {
 	sasl_client_params_t *params;
 	sasl_interact_t **prompt_need;
 	sasl_out_params_t *oparams;
+	struct why why;
 };
 
 /*
@@ -49,15 +50,13 @@ struct step {
  * conversions: the text goes through "%s".  Only a lack of memory comes
  * without a reason.
  */
-static int tell(const sasl_client_params_t *params, int code,
-    const struct why *why)
+static int tell(const sasl_client_params_t *params, int code, const char *text)
 {
-	const char *text = why->text[0] != '\0' ?
-	    why->text :
-	    "mailtoken: the program is out of memory";
 	char said[SAID_MAX_BYTES + 1];
 	size_t i;
 
+	if (text[0] == '\0')
+		text = "mailtoken: the program is out of memory";
 	for (i = 0; text[i] != '\0' && i < SAID_MAX_BYTES; i++)
 		said[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
 	if (text[i] != '\0')
@@ -70,12 +69,11 @@ static int tell(const sasl_client_params_t *params, int code,
 static int mech_new(void *glob_context, sasl_client_params_t *params,
     void **conn_context)
 {
-	struct why why = { 0, "" };
 	struct mech *mech;
 
 	mech = params->utils->malloc(sizeof(*mech));
 	if (mech == NULL)
-		return tell(params, SASL_NOMEM, &why);
+		return tell(params, SASL_NOMEM, "");
 	memset(mech, 0, sizeof(*mech));
 	mech->kind = glob_context;
 	buf_init(&mech->out, RESPONSE_MAX_BYTES);
@@ -109,14 +107,13 @@ static int send_token(struct mech *mech, const struct step *step,
     const struct secret *token)
 {
 	sasl_out_params_t *oparams = step->oparams;
-	struct why why = { 0, "" };
 	enum fault fault;
 
 	buf_drop(&mech->out);
 	fault = mech->kind->encode(span_of(user_of(mech)),
 	    secret_reveal(token, "the client response"), &mech->out);
 	if (fault != FAULT_NONE)
-		return tell(step->params, fetch_code(fault), &why);
+		return tell(step->params, fetch_code(fault), "");
 	mech->token_bytes = secret_bytes(token);
 
 	oparams->doneflag = 0;
@@ -143,8 +140,7 @@ static int send_token(struct mech *mech, const struct step *step,
  * Host programs that bring a token of their own hand it over as the
  * password.  A password that may have been chosen by a human stays here.
  */
-static int try_password(struct mech *mech, const struct step *step,
-    const struct why *why)
+static int try_password(struct mech *mech, const struct step *step)
 {
 	int code;
 
@@ -152,30 +148,30 @@ static int try_password(struct mech *mech, const struct step *step,
 	if (code == SASL_INTERACT)
 		return code;
 	if (code == SASL_NOMEM)
-		return tell(step->params, code, &(struct why){ 0, "" });
+		return tell(step->params, code, "");
 	if (code == SASL_OK &&
 	    response_is_bearer(
 		secret_reveal(mech->who.password, "whether it is a token")))
 		return send_token(mech, step, mech->who.password);
-	return tell(step->params, fetch_code(FAULT_UNKNOWN_ACCOUNT), why);
+	return tell(step->params, fetch_code(FAULT_UNKNOWN_ACCOUNT),
+	    step->why.text);
 }
 
-static int get_token(struct mech *mech, const struct step *step)
+static int get_token(struct mech *mech, struct step *step)
 {
 	struct question question = { .account = mech->who.account,
 		.server = step->params->serverFQDN,
 		.service = step->params->service,
 		.mechanism = mech->kind->name };
-	struct why why = { 0, "" };
 	enum fault fault;
 	int code;
 
 	fetch_drop(&mech->fetched);
-	fault = fetch_token(&question, &mech->fetched, &why);
+	fault = fetch_token(&question, &mech->fetched, &step->why);
 	if (fault == FAULT_UNKNOWN_ACCOUNT && mech->fetched.password_allowed)
-		return try_password(mech, step, &why);
+		return try_password(mech, step);
 	if (fault != FAULT_NONE)
-		return tell(step->params, fetch_code(fault), &why);
+		return tell(step->params, fetch_code(fault), step->why.text);
 
 	code = send_token(mech, step, mech->fetched.token);
 	secret_free(mech->fetched.token);
@@ -183,29 +179,29 @@ static int get_token(struct mech *mech, const struct step *step)
 	return code;
 }
 
-static int first_step(struct mech *mech, const struct step *step)
+static int first_step(struct mech *mech, struct step *step)
 {
 	sasl_client_params_t *params = step->params;
-	struct why why = { 0, "" };
+	struct why *why = &step->why;
 	enum fault fault;
 	int code;
 
-	fault = who_answers(&mech->who, params, step->prompt_need, &why);
+	fault = who_answers(&mech->who, params, step->prompt_need, why);
 	if (fault != FAULT_NONE)
-		return tell(params, fetch_code(fault), &why);
+		return tell(params, fetch_code(fault), why->text);
 	if (params->props.min_ssf > params->external_ssf) {
-		why_set(&why, 0,
+		why_set(why, 0,
 		    "mailtoken: the program asks for a security layer, which "
 		    "%s does not have: use TLS",
 		    mech->kind->name);
-		return tell(params, SASL_TOOWEAK, &why);
+		return tell(params, SASL_TOOWEAK, why->text);
 	}
 	code = who_names(&mech->who, params, step->prompt_need, step->oparams,
-	    &why);
+	    why);
 	if (code == SASL_INTERACT)
 		return code;
 	if (code != SASL_OK)
-		return tell(params, code, &why);
+		return tell(params, code, why->text);
 	return get_token(mech, step);
 }
 
@@ -237,14 +233,13 @@ static void plain_challenge(const struct mech *mech, struct span challenge,
 	attr_plain(challenge, out, CHALLENGE_MAX_BYTES + 1);
 }
 
-static int second_step(struct mech *mech, const struct step *step,
+static int second_step(struct mech *mech, struct step *step,
     struct span challenge, const char **clientout, unsigned *clientoutlen)
 {
 	const struct question question = { .account = mech->who.account,
 		.server = step->params->serverFQDN,
 		.service = step->params->service };
 	char server[64], account[64], said[CHALLENGE_MAX_BYTES + 1];
-	struct why why;
 
 	/* The reply depends on whether there is one, never on what it says. */
 	*clientout = challenge.n > 0 ? mech->kind->error_reply : "";
@@ -259,20 +254,19 @@ static int second_step(struct mech *mech, const struct step *step,
 		fetch_rejected(&mech->fetched, &question, said);
 	attr_plain(span_of(step->params->serverFQDN), server, sizeof(server));
 	attr_plain(span_of(mech->who.account), account, sizeof(account));
-	why_set(&why, 0, "mailtoken: %s rejected the token of %s: %.150s",
+	why_set(&step->why, 0, "mailtoken: %s rejected the token of %s: %.150s",
 	    server, account, said);
-	return tell(step->params, SASL_OK, &why);
+	return tell(step->params, SASL_OK, step->why.text);
 }
 
 static int mech_step(void *conn_context, sasl_client_params_t *params,
     const char *serverin, unsigned serverinlen, sasl_interact_t **prompt_need,
     const char **clientout, unsigned *clientoutlen, sasl_out_params_t *oparams)
 {
-	struct step step = { params, prompt_need, oparams };
+	struct step step = { params, prompt_need, oparams, { 0, "" } };
 	struct span challenge = { serverin,
 		serverin != NULL ? serverinlen : 0 };
 	struct mech *mech = conn_context;
-	struct why why;
 	int code;
 
 	*clientout = NULL;
@@ -290,8 +284,7 @@ static int mech_step(void *conn_context, sasl_client_params_t *params,
 		    clientoutlen);
 	case DONE: break;
 	}
-	why_set(&why, 0, "mailtoken: the exchange is over");
-	return tell(params, SASL_FAIL, &why);
+	return tell(params, SASL_FAIL, "mailtoken: the exchange is over");
 }
 
 static const struct mech_kind xoauth2 = { .name = "XOAUTH2",
