@@ -45,7 +45,6 @@ struct issuer {
 struct issuers {
 	struct http *http;
 	struct issuer *first;
-	size_t n;
 };
 
 enum fault issuers_new(struct http *http, struct issuers **issuers_out)
@@ -84,24 +83,25 @@ static bool same(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static struct issuer *find(const struct issuers *issuers,
+/* Where the one of provider hangs, or the end of the list. */
+static struct issuer **find(struct issuers *issuers,
     const struct provider *provider)
 {
-	struct issuer *issuer;
+	struct issuer **at;
 
-	for (issuer = issuers->first; issuer != NULL; issuer = issuer->next)
-		if (same(issuer->provider->issuer, provider->issuer) &&
-		    same(issuer->provider->ca_file, provider->ca_file) &&
-		    same(issuer->provider->ca_path, provider->ca_path) &&
-		    same(issuer->provider->proxy, provider->proxy))
+	for (at = &issuers->first; *at != NULL; at = &(*at)->next)
+		if (same((*at)->provider->issuer, provider->issuer) &&
+		    same((*at)->provider->ca_file, provider->ca_file) &&
+		    same((*at)->provider->ca_path, provider->ca_path) &&
+		    same((*at)->provider->proxy, provider->proxy))
 			break;
-	return issuer;
+	return at;
 }
 
-const struct provider *issuers_known(const struct issuers *issuers,
+const struct provider *issuers_known(struct issuers *issuers,
     const struct provider *provider)
 {
-	const struct issuer *issuer = find(issuers, provider);
+	const struct issuer *issuer = *find(issuers, provider);
 
 	return issuer != NULL ? issuer->found : NULL;
 }
@@ -110,26 +110,28 @@ const struct provider *issuers_known(const struct issuers *issuers,
 static enum fault make_room(struct issuers *issuers)
 {
 	struct issuer **at, **last = NULL;
+	size_t n = 0;
 
-	if (issuers->n < ISSUERS_MAX)
-		return FAULT_NONE;
-	for (at = &issuers->first; *at != NULL; at = &(*at)->next)
+	for (at = &issuers->first; *at != NULL; at = &(*at)->next, n++)
 		if ((*at)->exchange == NULL && (*at)->waiting == NULL)
 			last = at;
+	if (n < ISSUERS_MAX)
+		return FAULT_NONE;
 	if (last == NULL)
 		return FAULT_BUSY;
 	drop(last);
-	issuers->n--;
 	return FAULT_NONE;
 }
 
 static enum fault find_or_add(struct issuers *issuers,
     struct provider *provider, struct issuer **issuer_out)
 {
-	struct issuer *issuer = find(issuers, provider), **at;
+	struct issuer **at = find(issuers, provider), *issuer = *at;
 	enum fault fault;
 
-	if (issuer == NULL) {
+	if (issuer != NULL) {
+		*at = issuer->next;
+	} else {
 		fault = make_room(issuers);
 		if (fault != FAULT_NONE)
 			return fault;
@@ -138,11 +140,6 @@ static enum fault find_or_add(struct issuers *issuers,
 			return FAULT_NOMEM;
 		issuer->issuers = issuers;
 		issuer->provider = provider_share(provider);
-		issuers->n++;
-	} else {
-		for (at = &issuers->first; *at != issuer; at = &(*at)->next)
-			;
-		*at = issuer->next;
 	}
 	issuer->next = issuers->first;
 	issuers->first = issuer;

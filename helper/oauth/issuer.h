@@ -32,7 +32,7 @@ enum fault issuers_new(struct http *http,
 void issuers_free(struct issuers *issuers);
 
 /* issuers_known - the kept copy, however old, or NULL. */
-const struct provider *issuers_known(const struct issuers *issuers,
+const struct provider *issuers_known(struct issuers *issuers,
     const struct provider *provider);
 
 struct issuer_end {
