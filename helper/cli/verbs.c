@@ -231,49 +231,39 @@ enum outcome reload_run(struct command *command)
 	return talk_run(&talk, NULL, show_reloaded);
 }
 
-/* helper is NULL when none answered. */
-static void add_versions(bool json, const struct attrs *helper)
+static enum fault show_helper(struct talk *talk)
 {
 	static const char *const parts[] = { ATTR_PROTOCOL, ATTR_PID,
 		ATTR_KEYRING };
+	const struct attrs *list = &talk->list;
 	size_t i;
 
-	if (json) {
-		screen_add("{\"version\": ");
-		json_string(span_of(MAILTOKEN_VERSION));
-		if (helper != NULL) {
-			screen_add(", \"helper\": ");
-			json_object(helper);
-		}
-		screen_add("}\n");
-		return;
+	if (talk->command->json != NULL) {
+		screen_add(", \"helper\": ");
+		json_object(list);
+		return FAULT_NONE;
 	}
-	screen_add("mailtoken " MAILTOKEN_VERSION "\n");
-	if (helper == NULL)
-		return;
-	screen_print("mailtokend %.*s", SPAN(attr_get(helper, ATTR_VERSION)));
+	screen_print("mailtokend %.*s", SPAN(attr_get(list, ATTR_VERSION)));
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (attr_has(helper, parts[i]))
+		if (attr_has(list, parts[i]))
 			screen_print(", %s %.*s", parts[i],
-			    SPAN(attr_get(helper, parts[i])));
+			    SPAN(attr_get(list, parts[i])));
 	screen_add("\n");
-}
-
-static enum fault show_versions(struct talk *talk)
-{
-	add_versions(talk->command->json != NULL, &talk->list);
 	return FAULT_NONE;
 }
 
 enum outcome version_run(struct command *command)
 {
+	bool json = command->json != NULL;
 	enum outcome outcome;
 	struct talk talk;
 
+	screen_add(json ? "{\"version\": \"" MAILTOKEN_VERSION "\"" :
+			  "mailtoken " MAILTOKEN_VERSION "\n");
+	screen_flush(); /* whether a helper answers or not */
 	talk_begin(&talk, command, VERB_VERSION, NULL);
 	talk.as_it_is = true;
-	outcome = talk_run(&talk, NULL, show_versions);
-	if (outcome != OUTCOME_DONE)
-		add_versions(command->json != NULL, NULL);
+	outcome = talk_run(&talk, NULL, show_helper);
+	screen_add(json ? "}\n" : "");
 	return outcome;
 }
