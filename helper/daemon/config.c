@@ -8,98 +8,7 @@
 
 #include <stdlib.h>
 
-#include "daemon/config_read.h"
 #include "wire/words.h"
-
-/* For a look that costs the same however many accounts have lists. */
-static enum fault list_known(struct config *config)
-{
-	enum fault fault;
-	size_t i;
-
-	fault = access_list_join(&config->known, &config->admin);
-	if (fault == FAULT_NONE)
-		fault = access_list_join(&config->known, &config->allow);
-	for (i = 0; i < config->n_accounts && fault == FAULT_NONE; i++)
-		fault = access_list_join(&config->known,
-		    &config->accounts[i].allow);
-	access_list_sort(&config->known);
-	return fault;
-}
-
-static enum fault build(struct config_reading *reading)
-{
-	struct config_part top = { reading, &reading->tree.blocks[0] };
-	enum fault fault;
-
-	fault = config_put(&reading->config->path, reading->source->path);
-	if (fault == FAULT_NONE)
-		fault = config_top(&top);
-	if (fault == FAULT_NONE)
-		fault = config_providers(reading);
-	if (fault == FAULT_NONE)
-		fault = config_accounts(reading);
-	if (fault == FAULT_NONE)
-		fault = list_known(reading->config);
-	return fault;
-}
-
-/* One that cannot be is as none; the others count. */
-static enum fault start(struct config_reading *reading)
-{
-	struct config_part top = { reading, &reading->tree.blocks[0] };
-	enum fault fault = config_start(&top);
-
-	if (fault == FAULT_CONFIG_ERROR && reading->config->n_listen > 0)
-		return FAULT_NONE;
-	return fault;
-}
-
-typedef enum fault understand_fn(struct config_reading *reading);
-
-static enum fault read_with(struct config_reading *reading,
-    understand_fn *understand, struct config **config_out)
-{
-	bool may_be_bad = understand == start;
-	enum fault fault = FAULT_NOMEM;
-
-	reading->config = calloc(1, sizeof(*reading->config));
-	if (reading->config == NULL)
-		goto out;
-	reading->config->users = 1;
-	config_files_drop(reading->source->files);
-	fault = config_tree_read(reading->source, &reading->tree, reading->why);
-	if (fault == FAULT_NOT_FOUND)
-		fault = reading->source->may_be_missing ? FAULT_NONE :
-							  FAULT_CONFIG_ERROR;
-	if (fault == FAULT_NONE || (fault == FAULT_CONFIG_ERROR && may_be_bad))
-		fault = understand(reading);
-	if (fault != FAULT_NONE)
-		goto out;
-
-	*config_out = reading->config;
-	reading->config = NULL;
-out:
-	config_tree_drop(&reading->tree);
-	config_release(reading->config);
-	return fault;
-}
-
-enum fault config_read(const struct config_source *source,
-    struct config **config_out, struct why *why)
-{
-	struct config_reading reading = { .source = source, .why = why };
-
-	return read_with(&reading, build, config_out);
-}
-
-enum fault config_read_start(const struct config_source *source,
-    struct config **config_out, struct why *why)
-{
-	struct config_reading reading = { .source = source, .why = why };
-
-	return read_with(&reading, start, config_out);
-}
 
 struct config *config_share(struct config *config)
 {
@@ -144,9 +53,11 @@ void config_release(struct config *config)
 		free(config->bad[i].text);
 	}
 	free(config->bad);
+	for (i = 0; i < config->n_marks; i++)
+		free(config->marks[i].name);
+	free(config->marks);
 	free_all(config->listen, config->n_listen);
 	free_all(config->notes, config->n_notes);
-	free_all(config->folders, config->n_folders);
 	access_list_drop(&config->allow);
 	access_list_drop(&config->admin);
 	access_list_drop(&config->known);
@@ -222,6 +133,26 @@ const struct config_account *config_account(const struct config *config,
 	return found != NULL ? found : find(config, "*");
 }
 
+size_t config_service(struct span service)
+{
+	static const char *const services[] = { "smtp", "imap", "pop" };
+	size_t i = 0;
+
+	while (i < CONFIG_SERVICES && !span_is(service, services[i]))
+		i++;
+	return i;
+}
+
+const char *config_login(const struct config_account *block,
+    struct span service)
+{
+	size_t i = config_service(service);
+
+	return i < CONFIG_SERVICES && block->logins[i] != NULL ?
+	    block->logins[i] :
+	    block->login;
+}
+
 bool config_allows(const struct config *config, const char *account,
     const struct peer *peer)
 {
@@ -241,4 +172,96 @@ bool config_is_admin(const struct config *config, const struct peer *peer)
 bool config_is_known(const struct config *config, const struct peer *peer)
 {
 	return peer_is_root(peer) || peer_in(peer, &config->known);
+}
+
+static void look(const char *path, struct stat *out)
+{
+	if (stat(path, out) != 0)
+		memset(out, 0, sizeof(*out));
+}
+
+enum fault config_files_add(struct config_files *files, const char *path)
+{
+	size_t i, n = files->n;
+	struct stat *seen;
+	char **paths;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(files->paths[i], path) == 0)
+			return FAULT_NONE;
+	paths = reallocarray(files->paths, n + 1, sizeof(*paths));
+	if (paths == NULL)
+		return FAULT_NOMEM;
+	files->paths = paths;
+	seen = reallocarray(files->seen, n + 1, sizeof(*seen));
+	if (seen == NULL)
+		return FAULT_NOMEM;
+	files->seen = seen;
+	paths[n] = strdup(path);
+	if (paths[n] == NULL)
+		return FAULT_NOMEM;
+	look(path, &seen[n]);
+	files->n++;
+	return FAULT_NONE;
+}
+
+bool config_files_changed(const struct config_files *files)
+{
+	const struct stat *old;
+	struct stat now;
+	size_t i;
+
+	for (i = 0; i < files->n; i++) {
+		old = &files->seen[i];
+		look(files->paths[i], &now);
+		if (now.st_dev != old->st_dev || now.st_ino != old->st_ino ||
+		    now.st_size != old->st_size ||
+		    now.st_ctim.tv_sec != old->st_ctim.tv_sec ||
+		    now.st_ctim.tv_nsec != old->st_ctim.tv_nsec)
+			return true;
+	}
+	return false;
+}
+
+void config_files_drop(struct config_files *files)
+{
+	if (files == NULL)
+		return;
+	while (files->n > 0)
+		free(files->paths[--files->n]);
+	free(files->paths);
+	free(files->seen);
+	files->paths = NULL;
+	files->seen = NULL;
+}
+
+static bool needs_restart(const char *name)
+{
+	static const char *const names[] = { "keyring", "keyring_key", "listen",
+		"user" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Both lists are sorted by name. */
+void config_compare(const struct config *old, const struct config *new,
+    config_differs_fn *differs, void *ctx)
+{
+	const struct config_mark *a = old->marks, *a_end = a + old->n_marks;
+	const struct config_mark *b = new->marks, *b_end = b + new->n_marks;
+	const char *name;
+	int order;
+
+	for (; a < a_end || b < b_end; a += order <= 0, b += order >= 0) {
+		order = a == a_end ? 1 :
+		    b == b_end	   ? -1 :
+				     strcmp(a->name, b->name);
+		name = order <= 0 ? a->name : b->name;
+		if (order != 0 || a->hash != b->hash)
+			differs(ctx, name, needs_restart(name));
+	}
 }

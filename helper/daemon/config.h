@@ -10,13 +10,14 @@
 #ifndef MAILTOKEN_DAEMON_CONFIG_H
 #define MAILTOKEN_DAEMON_CONFIG_H
 
+#include <sys/stat.h>
+
 #include "daemon/log.h"
 #include "daemon/peer.h"
 #include "oauth/provider.h"
 
-#define CONFIG_LISTEN_MAX  8
-#define CONFIG_NOTES_MAX   32
-#define CONFIG_FOLDERS_MAX 64
+#define CONFIG_LISTEN_MAX 8
+#define CONFIG_NOTES_MAX  32
 
 /* SASL services that may have a login of their own: smtp, imap, pop. */
 #define CONFIG_SERVICES 3
@@ -25,6 +26,12 @@
 struct config_bad {
 	char *name;
 	char *text; /* "FILE:LINE: what; cure" */
+};
+
+/* What may differ from one reading to the next: "allow", "provider x". */
+struct config_mark {
+	char *name;
+	uint64_t hash; /* of what is written in it and in its files */
 };
 
 struct config_account {
@@ -36,6 +43,7 @@ struct config_account {
 	char *token_of;		       /* folded */
 	char *servers;		       /* separated by blanks */
 	bool has_allow;		       /* then allow replaces the general one */
+	size_t head;		       /* of its lines, while it is read */
 	struct access_list allow;
 };
 
@@ -56,30 +64,31 @@ struct config {
 	enum log_level log_level;
 	struct provider **providers; /* finished */
 	size_t n_providers;
-	struct config_account *accounts;
+	struct config_bad *bad; /* providers that cannot be used */
+	size_t n_bad;
+	struct config_account *accounts; /* by name */
 	size_t n_accounts;
 	char *notes[CONFIG_NOTES_MAX]; /* warnings: names that do not exist */
 	size_t n_notes;
-	size_t n_missing;	/* names that do not exist */
-	struct config_bad *bad; /* providers that cannot be used */
-	size_t n_bad;
+	size_t n_missing;  /* names that do not exist */
 	size_t n_troubles; /* blocks that cannot be used; notes say why */
-	char *folders[CONFIG_FOLDERS_MAX]; /* of all files it names */
-	size_t n_folders;
+	struct config_mark *marks; /* by name */
+	size_t n_marks;
 };
 
 /* The files that were read, also by a reading that failed, and whether one of
  * them is another one now. */
-struct config_file;
 struct config_files {
-	struct config_file *at;
+	char **paths;
+	struct stat *seen; /* zero: it was not there, or could not be seen */
 	size_t n;
 };
-bool config_files_changed(const struct config_files *files);
-void config_files_drop(struct config_files *files);
-/* config_files_add - path is about to be read; files may be NULL. */
+/* config_files_add - path is about to be read: what is written in between is
+ * found the next time.  FAULT_NOMEM. */
 enum fault config_files_add(struct config_files *files,
     const char *path) MUST_CHECK;
+bool config_files_changed(const struct config_files *files);
+void config_files_drop(struct config_files *files);
 
 struct config_source {
 	const char *path;
@@ -89,23 +98,17 @@ struct config_source {
 	bool whole;		    /* one bad block makes all bad */
 	uid_t owner;		    /* beside root: of the files */
 	const char *keyring;	    /* in place of the file's, or NULL */
+	bool start; /* user and listen alone, for who may not read what the
+		       rest names; as far as the file can be understood, else
+		       the defaults */
 };
 
 /*
  * config_read - FAULT_NONE; FAULT_CONFIG_ERROR with "FILE:LINE: what; cure"
- * in why (also for a file that is not there or cannot be read); FAULT_NOMEM
+ * in why (also for a file that is not there or cannot be read; with start only
+ * when a user's helper has no default for listen); FAULT_NOMEM
  */
 enum fault config_read(const struct config_source *source,
-    struct config **config_out, struct why *why) MUST_CHECK;
-
-/*
- * config_read_start - user and listen alone, for who may not read what the
- * rest names, and as far as the file can be understood, else the defaults
- *
- * FAULT_CONFIG_ERROR when a user's helper has no default for listen;
- * FAULT_NOMEM.
- */
-enum fault config_read_start(const struct config_source *source,
     struct config **config_out, struct why *why) MUST_CHECK;
 
 struct config *config_share(struct config *config);
@@ -124,6 +127,10 @@ const char *config_bad_account(const struct config *config,
  * NULL. */
 const struct config_account *config_account(const struct config *config,
     const char *account);
+
+/* config_service - the index of a SASL service in logins, or
+ * CONFIG_SERVICES. */
+size_t config_service(struct span service);
 
 /* config_login - what block has for user= with that SASL service, or NULL. */
 const char *config_login(const struct config_account *block,

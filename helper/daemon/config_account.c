@@ -4,10 +4,9 @@
  * Account blocks: names folded and sorted for the lookups of config.c, what
  * they refer to checked.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/config_read.h"
+#include "daemon/config_impl.h"
 #include "wire/attr.h"
 
 #define SERVERS_MAX 32
@@ -31,260 +30,178 @@ static bool is_pattern(const char *name)
 		strpbrk(name + 2, "*@") == NULL);
 }
 
-static enum fault set_name(const struct config_part *part,
-    struct config_account *account)
+static enum fault set_login(struct config_reading *reading,
+    const struct config_line *line)
 {
-	const char *title = part->block->title;
+	struct config_account *account = reading->account;
+	const char *login = line->values[line->n - 1];
+	bool all = line->n == 1;
 
-	if (!is_pattern(title))
-		return config_bad(part, NULL,
-		    "an account block needs a name of 1 to %d bytes of UTF-8, "
-		    "*@domain or *; write account me@example.com",
-		    ACCOUNT_MAX_BYTES);
-	return config_put(&account->name, title);
-}
-
-static const char *const services[CONFIG_SERVICES] = { "smtp", "imap", "pop" };
-
-const char *config_login(const struct config_account *block,
-    struct span service)
-{
-	size_t i;
-
-	for (i = 0; i < CONFIG_SERVICES; i++)
-		if (span_is(service, services[i]) && block->logins[i] != NULL)
-			return block->logins[i];
-	return block->login;
-}
-
-static enum fault set_login(const struct config_part *part, const char *key,
-    const struct config_account *account, char **slot)
-{
-	const char *login = config_text(part, key);
-
-	if (login == NULL)
-		return FAULT_NONE;
 	if (!attr_is_login(span_of(login)))
-		return config_bad(part, key,
-		    "account '%s': %s has 1 to %d bytes of UTF-8 without "
-		    "control characters; write login user@example.com",
-		    account->name, key, LOGIN_MAX_BYTES);
-	return config_put(slot, login);
+		return config_bad(reading, line,
+		    "account '%s': login%s%s has 1 to %d bytes of UTF-8 "
+		    "without control characters; write login user@example.com",
+		    account->name, all ? "" : " ", all ? "" : line->values[0],
+		    LOGIN_MAX_BYTES);
+	return config_put(all ?
+		&account->login :
+		&account->logins[config_service(span_of(line->values[0]))],
+	    login);
 }
 
-static enum fault set_logins(const struct config_part *part,
-    struct config_account *account)
+static enum fault set_token_of(struct config_reading *reading,
+    const struct config_line *line)
 {
-	char key[16];
-	enum fault fault;
-	size_t i;
+	const char *name = reading->account->name;
 
-	fault = set_login(part, "login", account, &account->login);
-	for (i = 0; fault == FAULT_NONE && i < CONFIG_SERVICES; i++) {
-		(void)snprintf(key, sizeof(key), "login %s", services[i]);
-		fault = set_login(part, key, account, &account->logins[i]);
-	}
-	return fault;
-}
-
-static enum fault set_token_of(const struct config_part *part,
-    struct config_account *account)
-{
-	const char *token_of = config_text(part, "token_of");
-
-	if (token_of == NULL)
-		return FAULT_NONE;
-	if (!is_pattern(token_of) || token_of[0] == '*')
-		return config_bad(part, "token_of",
+	if (!is_pattern(line->values[0]) || line->values[0][0] == '*')
+		return config_bad(reading, line,
 		    "account '%s': token_of must name one account; write "
 		    "token_of alice@example.com",
-		    account->name);
-	if (account->provider != NULL)
-		return config_bad(part, "token_of",
+		    name);
+	if (config_find(reading, "provider") != NULL)
+		return config_bad(reading, line,
 		    "account '%s': token_of and provider exclude each other; "
 		    "the other account's provider counts, so take provider "
 		    "away",
-		    account->name);
-	if (config_put(&account->token_of, token_of))
-		return FAULT_NOMEM;
-	fold(account->token_of);
-	return FAULT_NONE;
+		    name);
+	fold(line->values[0]);
+	return config_put(&reading->account->token_of, line->values[0]);
 }
 
-static enum fault set_provider(const struct config_part *part,
-    struct config_account *account)
+static enum fault set_provider(struct config_reading *reading,
+    const struct config_line *line)
 {
-	const char *provider = config_text(part, "provider");
+	const struct config *config = reading->config;
+	const char *provider = line->values[0];
 
-	if (provider != NULL &&
-	    config_provider(part->reading->config, provider) == NULL &&
-	    config_bad_provider(part->reading->config, provider) == NULL)
-		return config_bad(part, "provider",
+	if (config_provider(config, provider) == NULL &&
+	    config_bad_provider(config, provider) == NULL)
+		return config_bad(reading, line,
 		    "account '%s': there is no provider '%.60s'; add a block "
 		    "provider %.60s, or name another",
-		    account->name, provider, provider);
-	return config_put(&account->provider, provider);
+		    reading->account->name, provider, provider);
+	return config_put(&reading->account->provider, provider);
 }
 
-static enum fault set_servers(const struct config_part *part,
-    struct config_account *account)
+static enum fault set_servers(struct config_reading *reading,
+    const struct config_line *line)
 {
-	const struct config_key *servers = config_list(part, "servers");
 	size_t i;
 
-	for (i = 0; i < servers->n; i++) {
-		const char *server = servers->values[i];
+	for (i = 0; i < line->n; i++) {
+		const char *server = line->values[i];
 
 		if (strncmp(server, "*.", 2) == 0)
 			server += 2;
 		if (!attr_is_host(span_of(server)) || server[0] == '.')
-			return config_bad(part, "servers",
+			return config_bad(reading, line,
 			    "account '%s': servers has a name that is no host "
 			    "name; write smtp.example.com or *.example.com",
-			    account->name);
+			    reading->account->name);
 	}
-	if (servers->n > SERVERS_MAX)
-		return config_bad(part, "servers",
+	if (line->n > SERVERS_MAX)
+		return config_bad(reading, line,
 		    "account '%s': more than %d servers; write *.example.com",
-		    account->name, SERVERS_MAX);
-	return servers->n > 0 ?
-	    config_join(part, "servers", &account->servers) :
-	    FAULT_NONE;
+		    reading->account->name, SERVERS_MAX);
+	return config_join(line, &reading->account->servers);
 }
 
-static enum fault build(const struct config_part *part,
-    struct config_account *account)
-{
-	enum fault fault;
+const struct config_key config_account_keys[] = {
+	{ "provider", CONFIG_ONE, set_provider },
+	{ "token_of", CONFIG_ONE, set_token_of },
+	{ "allow", CONFIG_ANY, NULL },
+	{ "login", CONFIG_LOGIN, set_login },
+	{ "servers", CONFIG_SOME, set_servers },
+	{ NULL, CONFIG_ONE, NULL },
+};
 
+enum fault config_add_account(struct config_reading *reading)
+{
+	struct config *config = reading->config;
+	struct config_account *account = &config->accounts[config->n_accounts];
+	const struct config_line *allow = config_find(reading, "allow");
+	char *title = reading->head->values[0];
+	enum fault fault = FAULT_NONE;
+
+	reading->account = account;
+	fold(title);
+	if (config_put(&account->name, title))
+		return FAULT_NOMEM;
+	config->n_accounts++;
+	account->head = (size_t)(reading->head - reading->lines);
 	/* Who may ask is told what is wrong with the rest. */
-	account->has_allow = config_list(part, "allow")->line > 0;
-	fault = config_names(part, "allow", &account->allow);
+	account->has_allow = allow != NULL;
+	if (allow != NULL)
+		fault = config_names(reading, allow, &account->allow);
+	if (fault == FAULT_NONE && !is_pattern(title))
+		fault = config_bad(reading, reading->head,
+		    "an account block needs a name of 1 to %d bytes of UTF-8, "
+		    "*@domain or *; write account me@example.com",
+		    ACCOUNT_MAX_BYTES);
 	if (fault == FAULT_NONE)
-		fault = config_whole(part);
-	if (fault == FAULT_NONE)
-		fault = set_name(part, account);
-	if (fault == FAULT_NONE)
-		fault = set_provider(part, account);
-	if (fault == FAULT_NONE)
-		fault = set_token_of(part, account);
-	if (fault == FAULT_NONE)
-		fault = set_logins(part, account);
-	if (fault == FAULT_NONE)
-		fault = set_servers(part, account);
-	return fault;
+		fault = config_fill(reading);
+	return fault == FAULT_CONFIG_ERROR ?
+	    config_set_aside(reading, fault, &account->trouble) :
+	    fault;
 }
 
 /* An account without a block may hold a grant, unless a wildcard block sends
  * it on to another one. */
-static enum fault check_token_of(const struct config_part *part,
-    const struct config_account *account)
+static enum fault check_token_of(const struct config_reading *reading)
 {
-	const struct config_account *target;
+	const struct config_account *account = reading->account, *target;
 
 	if (account->token_of == NULL)
 		return FAULT_NONE;
-	target = config_account(part->reading->config, account->token_of);
+	target = config_account(reading->config, account->token_of);
 	if (target == NULL || target->token_of == NULL)
 		return FAULT_NONE;
-	return config_bad(part, "token_of",
+	return config_bad(reading, config_find(reading, "token_of"),
 	    "account '%s': token_of must name an account with a grant of its "
 	    "own, and '%s' uses another one's; name that one, or give '%s' a "
 	    "block without token_of",
 	    account->name, account->token_of, account->token_of);
 }
 
-/* The list is sorted by name, so a bad one has its place, too. */
-static enum fault set_aside(const struct config_part *part, enum fault fault,
-    struct config_account *account)
+/* Which of two counts nobody knows, so that both are set aside. */
+static enum fault check_double(const struct config_reading *reading,
+    struct config_account *first)
 {
-	if (account->name == NULL &&
-	    config_put(&account->name, part->block->title))
-		return FAULT_NOMEM;
-	return config_set_aside(part, fault, &account->trouble);
+	const struct config_line *line = &reading->lines[first->head];
+	enum fault fault = config_bad(reading, reading->head,
+	    "a second block for account '%s' (first: %s:%d; letters' case does "
+	    "not matter); keep one of the two",
+	    first->name, reading->files[line->file].path, line->line);
+
+	return config_put(&first->trouble, reading->why->text) ? FAULT_NOMEM :
+								 fault;
 }
 
-static int by_title(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
-	const struct config_block *const *x = a, *const *y = b;
-	int order = strcmp((*x)->title, (*y)->title);
+	const struct config_account *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
 
-	return order != 0 ? order : *x < *y ? -1 : *x > *y;
+	return order != 0 ? order : x->head < y->head ? -1 : 1;
 }
 
-/* Which of two counts nobody knows, so that the account is set aside. */
-static enum fault join_doubles(struct config_part *part,
-    struct config_block **blocks, size_t *n)
+enum fault config_check_accounts(struct config_reading *reading)
 {
-	size_t i, last = 0;
-
-	for (i = 1; i < *n; i++) {
-		if (strcmp(blocks[last]->title, blocks[i]->title) != 0) {
-			blocks[++last] = blocks[i];
-			continue;
-		}
-		part->block = blocks[i];
-		(void)!config_bad(part, NULL,
-		    "a second block for account '%s' (first: %s:%d; letters' "
-		    "case does not matter); keep one of the two",
-		    blocks[i]->title,
-		    part->reading->tree.files[blocks[last]->file],
-		    blocks[last]->line);
-		if (config_put(&blocks[last]->trouble,
-			part->reading->why->text))
-			return FAULT_NOMEM;
-	}
-	*n = *n > 0 ? last + 1 : 0;
-	return FAULT_NONE;
-}
-
-/* In the order of their names, which config_account() relies on. */
-static enum fault add_all(struct config_part *part,
-    struct config_block *const *blocks, size_t n)
-{
-	struct config *config = part->reading->config;
+	struct config_account *all = reading->config->accounts;
+	size_t i, n = reading->config->n_accounts;
 	enum fault fault = FAULT_NONE;
-	size_t i;
 
+	qsort(all, n, sizeof(*all), by_name);
 	for (i = 0; i < n && fault == FAULT_NONE; i++) {
-		part->block = blocks[i];
-		config->n_accounts++;
-		fault = build(part, &config->accounts[i]);
+		reading->account = &all[i];
+		reading->head = &reading->lines[all[i].head];
+		fault = i > 0 && strcmp(all[i - 1].name, all[i].name) == 0 ?
+		    check_double(reading, &all[i - 1]) :
+		    check_token_of(reading);
 		if (fault == FAULT_CONFIG_ERROR)
-			fault = set_aside(part, fault, &config->accounts[i]);
+			fault = config_set_aside(reading, fault,
+			    &all[i].trouble);
 	}
-	for (i = 0; i < n && fault == FAULT_NONE; i++) {
-		part->block = blocks[i];
-		fault = check_token_of(part, &config->accounts[i]);
-		if (fault == FAULT_CONFIG_ERROR)
-			fault = set_aside(part, fault, &config->accounts[i]);
-	}
-	return fault;
-}
-
-enum fault config_accounts(struct config_reading *reading)
-{
-	struct config_part part = { .reading = reading };
-	struct config_block **blocks;
-	enum fault fault = FAULT_NOMEM;
-	size_t i, n = 0;
-
-	blocks = calloc(reading->tree.n_blocks, sizeof(struct config_block *));
-	reading->config->accounts = calloc(reading->tree.n_blocks,
-	    sizeof(*reading->config->accounts));
-	if (blocks == NULL || reading->config->accounts == NULL)
-		goto out;
-	for (i = 1; i < reading->tree.n_blocks; i++) {
-		if (reading->tree.blocks[i].kind != CONFIG_ACCOUNT)
-			continue;
-		blocks[n] = &reading->tree.blocks[i];
-		fold(blocks[n++]->title);
-	}
-	qsort(blocks, n, sizeof(struct config_block *), by_title);
-	fault = join_doubles(&part, blocks, &n);
-	if (fault == FAULT_NONE)
-		fault = add_all(&part, blocks, n);
-out:
-	free(blocks);
 	return fault;
 }

@@ -36,8 +36,8 @@ enum fault harden_drop(const char *user, struct why *why) MUST_CHECK;
 
 /*
  * harden_sandbox - no_new_privs and Landlock by the ABI the kernel reports:
- * read below folders and what TLS and name resolution need; read, write,
- * make and remove files below keyring; nothing else.  Once, for good.
+ * read in the folders of files, and what TLS and name resolution need; read,
+ * write, make and remove files below keyring; nothing else.  Once, for good.
  *
  * state_out  out: a word for the log: "landlock-abi-4", "no-landlock"
  *
@@ -45,8 +45,8 @@ enum fault harden_drop(const char *user, struct why *why) MUST_CHECK;
  */
 struct harden_paths {
 	const char *keyring;
-	const char *const *folders;
-	size_t n_folders;
+	char *const *files;
+	size_t n_files;
 };
 enum fault harden_sandbox(const struct harden_paths *paths, char *state_out,
     size_t state_bytes, struct why *why) MUST_CHECK;

@@ -15,7 +15,6 @@
 #include "daemon/expiry.h"
 #include "daemon/harden.h"
 #include "daemon/outcome.h"
-#include "daemon/reload.h"
 #include "daemon/slices.h"
 #include "daemon/supervise.h"
 #include "oauth/issuer.h"
@@ -39,17 +38,69 @@ struct keeper {
 	struct config_files files;
 	int64_t looked_ms; /* boot time */
 	int64_t names_ms;
-	enum fault fault;	     /* nothing works: as what it is told */
-	char trouble[WHY_MAX_BYTES]; /* ... and why */
-	char edited[WHY_MAX_BYTES];  /* why the old file stays in force */
+	enum fault fault; /* nothing works: as what it is told */
+
+	/* Why nothing works, or why the old file stays in force; or "". */
+	char trouble[WHY_MAX_BYTES];
 };
 
-static void set_trouble(struct keeper *keeper, const char *text)
+/* What is wrong now, or "": logged once. */
+static void tell(struct keeper *keeper, const char *text)
 {
-	if (strcmp(keeper->trouble, text) != 0 && text[0] != '\0')
-		log_event(LOG_LEVEL_ERROR, "config", "%s", text);
-	(void)snprintf(keeper->trouble, sizeof(keeper->trouble), "%s", text);
-	supervise_status(keeper->trouble);
+	char trouble[WHY_MAX_BYTES] = "";
+
+	if (text[0] != '\0')
+		(void)snprintf(trouble, sizeof(trouble), "%.460s%s", text,
+		    keeper->working ? "; the old configuration stays in force" :
+				      "");
+	if (trouble[0] != '\0' && strcmp(keeper->trouble, trouble) != 0)
+		log_event(LOG_LEVEL_ERROR, "config", "%s", trouble);
+	memcpy(keeper->trouble, trouble, sizeof(trouble));
+	supervise_status(trouble[0] != '\0' ? trouble : "working");
+}
+
+/* What a line of the log and an answer say alike. */
+struct differences {
+	struct attr_writer writer;
+	struct log_line line;
+};
+
+static void differs(void *ctx, const char *what, bool restart)
+{
+	struct differences *found = ctx;
+	char plain[256];
+
+	attr_plain(span_of(what), plain, sizeof(plain));
+	attr_put_str(&found->writer,
+	    restart ? ATTR_NEEDS_RESTART : ATTR_CHANGED, plain);
+	log_str(&found->line, restart ? "needs-restart" : "changed", plain);
+}
+
+/* old is NULL when there was none. */
+static void tell_changes(const struct config *old, const struct config *config,
+    bool mended, struct buf *out)
+{
+	struct differences found;
+	char plain[WHY_MAX_BYTES];
+	size_t i;
+
+	log_start(&found.line, LOG_LEVEL_NOTICE, "reload");
+	attr_begin(&found.writer, out, WIRE_FIRST);
+	attr_put_str(&found.writer, ATTR_RESULT, RESULT_OK);
+	if (mended)
+		differs(&found, "configuration and keyring are good now",
+		    false);
+	for (i = 0; i < config->n_notes; i++) {
+		attr_plain(span_of(config->notes[i]), plain, sizeof(plain));
+		attr_put_str(&found.writer, ATTR_WARNING, plain);
+	}
+	if (old != NULL)
+		config_compare(old, config, differs, &found);
+	if (attr_end(&found.writer) != FAULT_NONE) {
+		out->fault = FAULT_NONE;
+		answer_ok(out);
+	}
+	log_end(&found.line);
 }
 
 static void take_config(struct keeper *keeper, struct config *config)
@@ -60,7 +111,6 @@ static void take_config(struct keeper *keeper, struct config *config)
 	config_release(keeper->config);
 	keeper->config = config;
 	keeper->engine.config = config;
-	keeper->edited[0] = '\0';
 	if (keeper->options.log_level != NULL &&
 	    log_level_from_word(keeper->options.log_level, &level) !=
 		FAULT_NONE)
@@ -69,6 +119,23 @@ static void take_config(struct keeper *keeper, struct config *config)
 	for (i = 0; i < config->n_notes; i++)
 		log_event(LOG_LEVEL_WARNING, "config", "%s", config->notes[i]);
 	expiry_log(config);
+}
+
+/* A good file, or NULL when what is wrong with it was told. */
+static struct config *read_again(struct keeper *keeper)
+{
+	struct why why = { .err = 0, .text = "" };
+	struct config *config = NULL;
+	enum fault fault;
+
+	/* A typo in one block is no reason to lose the good one. */
+	keeper->options.source.whole = keeper->working &&
+	    keeper->config->n_troubles == 0;
+	fault = config_read(&keeper->options.source, &config, &why);
+	keeper->config_bad = fault != FAULT_NONE;
+	if (keeper->config_bad)
+		tell(keeper, why_text(&why, fault));
+	return config;
 }
 
 static bool reconsider_next(void *ctx)
@@ -82,9 +149,10 @@ static bool reconsider_next(void *ctx)
 }
 
 enum fault keeper_new(const struct keeper_options *options,
-    struct config *config, const char *why_text, struct keeper **keeper_out)
+    struct keeper **keeper_out)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	struct config *config;
 	enum fault fault;
 
 	if (keeper == NULL)
@@ -92,13 +160,9 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->options = *options;
 	keeper->engine.base = options->base;
 	keeper->engine.config_path = options->source.path;
-	keeper->engine.config_trouble = keeper->edited;
-	/* From now on they are this one's. */
-	if (options->source.files != NULL)
-		keeper->files = *options->source.files;
+	keeper->engine.config_trouble = keeper->trouble;
 	keeper->options.source.files = &keeper->files;
 	keeper->looked_ms = keeper->names_ms = clock_boot_ms();
-	keeper->config_bad = config == NULL;
 	keeper->reconsidering = (struct slices_work){ .uid = SLICES_NOBODY,
 		.step = reconsider_next,
 		.ctx = keeper };
@@ -119,10 +183,9 @@ enum fault keeper_new(const struct keeper_options *options,
 		keeper_free(keeper);
 		return fault;
 	}
+	config = read_again(keeper);
 	if (config != NULL)
-		take_config(keeper, config_share(config));
-	else
-		set_trouble(keeper, why_text);
+		take_config(keeper, config);
 	*keeper_out = keeper;
 	return FAULT_NONE;
 }
@@ -159,7 +222,7 @@ static void name_sockets(const struct keeper *keeper)
 	const char *paths[LISTEN_MAX];
 	size_t i;
 
-	for (i = 0; listeners != NULL && i < listeners->n; i++)
+	for (i = 0; i < listeners->n; i++)
 		paths[i] = listeners->at[i].path;
 	keyring_listens(keeper->engine.keyring, paths, i);
 }
@@ -223,13 +286,13 @@ static enum fault sandbox(struct keeper *keeper, struct why *why)
 {
 	struct harden_paths paths = {
 		.keyring = keyring_path(keeper->engine.keyring),
-		.folders = (const char *const *)keeper->config->folders,
-		.n_folders = keeper->config->n_folders,
+		.files = keeper->files.paths,
+		.n_files = keeper->files.n,
 	};
 	char depth[64];
 	enum fault fault;
 
-	if (!keeper->options.sandbox || keeper->sandboxed)
+	if (keeper->sandboxed)
 		return FAULT_NONE;
 	fault = harden_sandbox(&paths, depth, sizeof(depth), why);
 	if (fault != FAULT_NONE)
@@ -256,8 +319,7 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 	if (fault != FAULT_NONE)
 		return fault;
 	keeper->working = true;
-	keeper->trouble[0] = '\0';
-	supervise_status("working");
+	tell(keeper, "");
 	return FAULT_NONE;
 }
 
@@ -281,106 +343,63 @@ enum fault keeper_start(struct keeper *keeper, struct why *why)
 	if (keeper->working || keeper->config == NULL)
 		return FAULT_NONE;
 	fault = start_engine(keeper, why);
-	if (fault == FAULT_LOCKED)
-		return fault;
 	keeper->fault = may_pass(fault, why->err) ? FAULT_TRY_LATER :
 						    FAULT_CONFIG_ERROR;
+	if (fault == FAULT_LOCKED)
+		return fault;
 	if (fault != FAULT_NONE)
-		set_trouble(keeper, why_text(why, fault));
+		tell(keeper, why_text(why, fault));
 	return FAULT_NONE;
 }
 
-/* A held lock is no end any more, only a reason. */
-static void start_again(struct keeper *keeper)
+/*
+ * Bring about what the file says, as far as that is not so: whenever it has
+ * changed, and anyway if told to.  While nothing works the keyring is tried
+ * each time, too: a mended mode is no change of a file that could be watched.
+ */
+static void try(struct keeper *keeper, bool anyway, struct buf *out)
 {
+	bool changed = anyway || config_files_changed(&keeper->files);
+	bool mended = !keeper->working ||
+	    (anyway && keeper->trouble[0] != '\0');
+	struct config *config, *old = NULL;
 	struct why why = { .err = 0, .text = "" };
-
-	if (keeper_start(keeper, &why) != FAULT_NONE)
-		set_trouble(keeper, why.text);
-}
-
-static enum fault read_again(struct keeper *keeper, struct config **config_out,
-    struct why *why)
-{
-	enum fault fault;
-
-	/* A typo in one block is no reason to lose the good one. */
-	keeper->options.source.whole = keeper->working &&
-	    keeper->config->n_troubles == 0;
-	fault = config_read(&keeper->options.source, config_out, why);
-	keeper->config_bad = fault != FAULT_NONE;
-	if (keeper->config_bad && why->text[0] == '\0')
-		why_set(why, 0, "%s", fault_text(fault));
-	return fault;
-}
-
-static void stay(struct keeper *keeper, const char *text)
-{
-	char edited[WHY_MAX_BYTES];
-
-	(void)snprintf(edited, sizeof(edited),
-	    "%.460s; the old configuration stays in force", text);
-	if (strcmp(keeper->edited, edited) != 0)
-		log_event(LOG_LEVEL_ERROR, "config", "%s", edited);
-	(void)snprintf(keeper->edited, sizeof(keeper->edited), "%s", edited);
-}
-
-/* Where the fault is the keyring's, at every request: a mended mode is no
- * change of a file that could be watched. */
-static void try_again(struct keeper *keeper)
-{
-	struct config *config = NULL;
-	struct why why = { .err = 0, .text = "" };
-
-	if (config_files_changed(&keeper->files)) {
-		if (read_again(keeper, &config, &why) != FAULT_NONE) {
-			set_trouble(keeper, why.text);
-			return;
-		}
-		take_config(keeper, config);
-	}
-	if (keeper->config_bad)
-		return;
-	start_again(keeper);
-	if (keeper->working)
-		log_event(LOG_LEVEL_NOTICE, "config",
-		    "configuration and keyring are good now");
-}
-
-/* An edited file, or one that it names, is taken when it is good. */
-static void look_again(struct keeper *keeper)
-{
-	struct config *config = NULL, *old;
-	struct why why = { .err = 0, .text = "" };
-	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES);
 
 	keeper->looked_ms = clock_boot_ms();
-	if (!config_files_changed(&keeper->files))
-		return;
-	if (read_again(keeper, &config, &why) != FAULT_NONE) {
-		stay(keeper, why.text);
-		return;
+	if (anyway)
+		keeper->trouble[0] = '\0'; /* who asks is told again */
+	if (changed) {
+		config = read_again(keeper);
+		if (config == NULL)
+			return;
+		if (keeper->config != NULL)
+			old = config_share(keeper->config);
+		take_config(keeper, config);
+		if (keeper->working)
+			tell(keeper, "");
 	}
-	old = config_share(keeper->config);
-	take_config(keeper, config);
-	reload_tell(old, config, "", &out); /* for the log */
+	/* A held lock is no end any more, only a reason. */
+	if (!keeper->config_bad && keeper_start(keeper, &why) != FAULT_NONE)
+		tell(keeper, why.text);
+	if (keeper->working && (changed || mended)) {
+		tell_changes(old, keeper->config, mended, out);
+		keeper->engine.edition++;
+		reconsider(keeper);
+	}
 	config_release(old);
-	buf_drop(&out);
-	keeper->engine.edition++;
-	reconsider(keeper);
 }
 
 static enum fault host_engine(void *ctx, bool look, struct engine **engine_out,
     struct why *why)
 {
 	struct keeper *keeper = ctx;
+	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES); /* for the log */
 
-	if (keeper->engine.stopping || !look)
-		;
-	else if (!keeper->working)
-		try_again(keeper);
-	else if (clock_boot_ms() - keeper->looked_ms >= LOOK_MS)
-		look_again(keeper);
+	if (look && !keeper->engine.stopping &&
+	    (!keeper->working ||
+		clock_boot_ms() - keeper->looked_ms >= LOOK_MS))
+		try(keeper, false, &out);
+	buf_drop(&out);
 	if (keeper->working) {
 		*engine_out = &keeper->engine;
 		return FAULT_NONE;
@@ -393,8 +412,7 @@ static enum fault host_engine(void *ctx, bool look, struct engine **engine_out,
 static void host_stranger(void *ctx, const struct peer *peer)
 {
 	struct keeper *keeper = ctx;
-	struct config *config = NULL;
-	struct why why = { .err = 0, .text = "" };
+	struct config *config;
 
 	if (keeper->config->n_missing == 0 || keeper->engine.stopping ||
 	    clock_boot_ms() - keeper->names_ms < NAMES_MS ||
@@ -403,57 +421,25 @@ static void host_stranger(void *ctx, const struct peer *peer)
 	keeper->names_ms = clock_boot_ms();
 	if (config_files_changed(&keeper->files))
 		return; /* the next look takes it */
-	if (read_again(keeper, &config, &why) != FAULT_NONE)
-		stay(keeper, why.text);
-	else if (config->n_missing < keeper->config->n_missing)
+	config = read_again(keeper);
+	if (config != NULL && config->n_missing < keeper->config->n_missing)
 		take_config(keeper, config);
 	else
 		config_release(config);
 }
 
-static enum fault refuse_reload(struct keeper *keeper, struct buf *out,
-    const char *text)
-{
-	struct answer_refusal refusal = { .fault = FAULT_CONFIG_ERROR,
-		.text = text,
-		.retry_after_s = -1 };
-
-	keeper->edited[0] = '\0'; /* who asks is told again */
-	if (keeper->working)
-		stay(keeper, text);
-	answer_fault(out, &refusal);
-	return FAULT_CONFIG_ERROR;
-}
-
 static enum fault reload_into(void *ctx, struct buf *out)
 {
 	struct keeper *keeper = ctx;
-	struct config *config = NULL, *old;
-	struct why why = { .err = 0, .text = "" };
-	char mended[WHY_MAX_BYTES];
+	struct answer_refusal refusal = { .fault = FAULT_CONFIG_ERROR,
+		.text = keeper->trouble,
+		.retry_after_s = -1 };
 
-	(void)snprintf(mended, sizeof(mended), "%s",
-	    keeper->working ? keeper->edited : keeper->trouble);
-	/* Who asks is told again what is still wrong. */
-	if (!keeper->working)
-		keeper->trouble[0] = '\0';
-	if (read_again(keeper, &config, &why) != FAULT_NONE) {
-		if (!keeper->working)
-			set_trouble(keeper, why.text);
-		return refuse_reload(keeper, out, why.text);
-	}
-	old = keeper->config != NULL ? config_share(keeper->config) : NULL;
-	take_config(keeper, config);
-	if (!keeper->working)
-		start_again(keeper);
-	if (keeper->working)
-		reload_tell(old, config, mended, out);
-	config_release(old);
-	if (!keeper->working)
-		return refuse_reload(keeper, out, keeper->trouble);
-	keeper->engine.edition++;
-	reconsider(keeper);
-	return FAULT_NONE;
+	try(keeper, true, out);
+	if (keeper->working && !keeper->config_bad)
+		return FAULT_NONE;
+	answer_fault(out, &refusal);
+	return FAULT_CONFIG_ERROR;
 }
 
 const char *keeper_trouble(const struct keeper *keeper)

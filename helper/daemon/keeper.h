@@ -19,20 +19,14 @@ struct keeper;
 struct keeper_options {
 	struct event_base *base;
 	struct config_source source;
-	const char *log_level; /* NULL: what the configuration says */
-	bool sandbox;	       /* apply Landlock when first good */
-	struct event *jumped;  /* NULL, or run when the clock was set */
-	const struct listeners *listeners; /* named in the lock file, or NULL */
+	const char *log_level;	     /* NULL: what the configuration says */
+	struct event *jumped;	     /* NULL, or run when the clock was set */
+	struct listeners *listeners; /* named in the lock file */
 };
 
-/*
- * keeper_new - config may be NULL, then why_text says what is wrong with it;
- * it is shared
- *
- * FAULT_NOMEM; FAULT_INTERNAL.
- */
+/* keeper_new - with its configuration read, good or not.  FAULT_NOMEM;
+ * FAULT_INTERNAL. */
 enum fault keeper_new(const struct keeper_options *options,
-    struct config *config, const char *why_text,
     struct keeper **keeper_out) MUST_CHECK;
 
 /*

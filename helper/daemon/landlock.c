@@ -106,21 +106,35 @@ static enum fault allow_all(const struct ruleset *set, const char *const *paths,
 	return fault;
 }
 
-/* The resolver's file may be a link to any place. */
-static enum fault allow_resolver(const struct ruleset *set, struct why *why)
+/* Its folder, because an edited file is another one; but a folder itself, and
+ * never the root: that would open everything. */
+static enum fault allow_folder_of(const struct ruleset *set, const char *path,
+    struct why *why)
 {
+	char *folder = strdup(path), *slash = strrchr(path, '/');
 	enum fault fault;
-	char *path, *slash;
+	struct stat st;
 
-	path = realpath("/etc/resolv.conf", NULL);
-	if (path == NULL)
-		return FAULT_NONE;
-	slash = strrchr(path, '/');
-	/* Never the root: that would open everything. */
-	if (slash != path)
-		*slash = '\0';
-	fault = allow(set, path, RIGHTS_READ, why);
-	free(path);
+	if (folder == NULL)
+		return FAULT_NOMEM;
+	if (slash != NULL && slash != path &&
+	    (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)))
+		folder[slash - path] = '\0';
+	fault = allow(set, slash != NULL ? folder : ".", RIGHTS_READ, why);
+	free(folder);
+	return fault;
+}
+
+/* A link may lead to any place. */
+static enum fault allow_named(const struct ruleset *set, const char *path,
+    struct why *why)
+{
+	char *leads_to = realpath(path, NULL);
+	enum fault fault = allow_folder_of(set, path, why);
+
+	if (fault == FAULT_NONE && leads_to != NULL)
+		fault = allow_folder_of(set, leads_to, why);
+	free(leads_to);
 	return fault;
 }
 
@@ -128,18 +142,18 @@ static enum fault add_rules(const struct ruleset *set,
     const struct harden_paths *paths, struct why *why)
 {
 	enum fault fault;
+	size_t i;
 
 	fault = allow_all(set, system_folders,
 	    sizeof(system_folders) / sizeof(system_folders[0]), RIGHTS_READ,
 	    why);
 	if (fault == FAULT_NONE)
-		fault = allow_resolver(set, why);
+		fault = allow_named(set, "/etc/resolv.conf", why);
 	if (fault == FAULT_NONE)
 		fault = allow_all(set, devices,
 		    sizeof(devices) / sizeof(devices[0]), RIGHTS_DEVICE, why);
-	if (fault == FAULT_NONE)
-		fault = allow_all(set, paths->folders, paths->n_folders,
-		    RIGHTS_READ, why);
+	for (i = 0; fault == FAULT_NONE && i < paths->n_files; i++)
+		fault = allow_named(set, paths->files[i], why);
 	if (fault == FAULT_NONE)
 		fault = allow(set, paths->keyring, RIGHTS_KEYRING, why);
 	return fault;

@@ -20,7 +20,6 @@
 #include "wire/address.h"
 
 #define EXIT_USAGE 2
-#define EXIT_HELD  75
 
 struct options {
 	const char *config;
@@ -31,6 +30,8 @@ struct options {
 	size_t n_listen;
 	bool check;
 	bool background;
+	uid_t uid; /* whom it is to become */
+	gid_t gid;
 };
 
 static const char usage_text[] =
@@ -53,6 +54,7 @@ static void read_options(int argc, char **argv, struct options *options)
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
+	enum log_level level;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
@@ -83,12 +85,6 @@ static void read_options(int argc, char **argv, struct options *options)
 		(void)fputs(usage_text, stderr);
 		exit(EXIT_USAGE);
 	}
-}
-
-static void check_options(const struct options *options)
-{
-	enum log_level level;
-
 	if (options->log_level != NULL &&
 	    log_level_from_word(options->log_level, &level) != FAULT_NONE) {
 		run_complain("--log-level is error, warning, notice, info or "
@@ -169,27 +165,6 @@ static bool go_background(int *ready_out)
 	return true;
 }
 
-struct owner {
-	uid_t uid;
-	gid_t gid;
-	const char *name; /* NULL: stay who we are */
-};
-
-static bool find_owner(const struct options *options,
-    const struct config *start, struct owner *owner)
-{
-	struct why why = { .err = 0, .text = "" };
-
-	owner->uid = geteuid();
-	owner->gid = getegid();
-	owner->name = NULL;
-	if (geteuid() != 0)
-		return true;
-	owner->name = options->user != NULL ? options->user : start->user;
-	return !fail(harden_user(owner->name, &owner->uid, &owner->gid, &why),
-	    &why);
-}
-
 static void warn_not_handed(const struct listeners *listeners, const char *path)
 {
 	size_t i;
@@ -202,46 +177,53 @@ static void warn_not_handed(const struct listeners *listeners, const char *path)
 	    path);
 }
 
-static bool open_sockets(const struct options *options,
-    const struct config *start, const struct owner *owner,
-    struct listeners *listeners)
+static enum fault open_sockets(const struct options *options,
+    const struct config *start, struct listeners *listeners, struct why *why)
 {
 	bool given = options->n_listen > 0;
 	size_t i, n = given ? options->n_listen : start->n_listen;
-	struct why why = { .err = 0, .text = "" };
+	enum fault fault = listen_adopt(listeners, why);
 
-	if (fail(listen_adopt(listeners, &why), &why))
-		return false;
-	for (i = 0; i < n; i++) {
+	for (i = 0; fault == FAULT_NONE && i < n; i++) {
 		const char *path = given ? options->listen[i] :
 					   start->listen[i];
 
 		if (listeners->adopted)
 			warn_not_handed(listeners, path);
-		else if (fail(listen_bind(listeners, path, owner->uid,
-				  owner->gid, &why),
-			     &why))
-			return false;
+		else
+			fault = listen_bind(listeners, path, options->uid,
+			    options->gid, why);
 	}
-	return true;
+	return fault;
 }
 
 /* As far as its configuration can be understood: what is wrong with it is the
- * answer to every request. */
-static bool begin(const struct options *options,
+ * answer to every request.  listeners NULL: no sockets. */
+static bool become_helper(struct options *options,
     const struct config_source *source, struct listeners *listeners)
 {
-	struct config *start = NULL;
+	struct config_source as_root = *source;
+	bool root = geteuid() == 0;
 	struct why why = { .err = 0, .text = "" };
-	struct owner owner;
-	bool good;
+	struct config *start = NULL;
+	const char *user;
+	enum fault fault;
 
-	good = !fail(config_read_start(source, &start, &why), &why) &&
-	    find_owner(options, start, &owner) &&
-	    open_sockets(options, start, &owner, listeners) &&
-	    (owner.name == NULL || !fail(harden_drop(owner.name, &why), &why));
+	as_root.start = true;
+	options->uid = geteuid();
+	options->gid = getegid();
+	fault = config_read(&as_root, &start, &why);
+	if (fault != FAULT_NONE)
+		return !fail(fault, &why);
+	user = options->user != NULL ? options->user : start->user;
+	if (root)
+		fault = harden_user(user, &options->uid, &options->gid, &why);
+	if (fault == FAULT_NONE && listeners != NULL)
+		fault = open_sockets(options, start, listeners, &why);
+	if (fault == FAULT_NONE && root)
+		fault = harden_drop(user, &why);
 	config_release(start);
-	return good;
+	return !fail(fault, &why);
 }
 
 static void print_warning(void *ctx, const char *text)
@@ -251,24 +233,18 @@ static void print_warning(void *ctx, const char *text)
 }
 
 /* What counts is what the helper's user can read. */
-static int check_only(const struct options *options,
+static int check_only(struct options *options,
     const struct config_source *source)
 {
 	struct config *config = NULL;
 	struct seal_key *key = NULL;
 	struct why why = { .err = 0, .text = "" };
-	struct owner owner;
 	size_t i;
 	bool good;
 
-	if (fail(config_read_start(source, &config, &why), &why))
-		goto bad;
-	good = find_owner(options, config, &owner) &&
-	    (owner.name == NULL || !fail(harden_drop(owner.name, &why), &why));
-	config_release(config);
-	config = NULL;
-	if (!good || fail(config_read(source, &config, &why), &why))
-		goto bad;
+	if (!become_helper(options, source, NULL) ||
+	    fail(config_read(source, &config, &why), &why))
+		return EXIT_FAILURE;
 	for (i = 0; i < config->n_notes; i++)
 		print_warning(NULL, config->notes[i]);
 	expiry_tell(config, print_warning, NULL);
@@ -284,57 +260,26 @@ static int check_only(const struct options *options,
 		    "does");
 	seal_key_free(key);
 	config_release(config);
-	config_files_drop(source->files);
 	return good ? 0 : EXIT_FAILURE;
-bad:
-	config_files_drop(source->files);
-	return EXIT_FAILURE;
-}
-
-static int serve(const struct options *options,
-    const struct config_source *source, struct run_start *start)
-{
-	struct why why = { .err = 0, .text = "" };
-	enum run_end end = RUN_FAILED;
-	enum fault fault;
-
-	if (!begin(options, source, start->listeners))
-		return EXIT_FAILURE;
-	fault = config_read(source, &start->config, &why);
-	if (fault != FAULT_NONE)
-		start->trouble = why_text(&why, fault);
-	end = run_helper(start);
-	config_release(start->config);
-	switch (end) {
-	case RUN_STOPPED: return 0;
-	case RUN_FAILED: return EXIT_FAILURE;
-	case RUN_HELD: return EXIT_HELD;
-	}
-	return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = { .config = NULL };
-	struct config_files files = { .n = 0 }; /* the keeper takes them */
-	struct config_source source = { .files = &files };
 	struct listeners listeners = { .n = 0 };
-	struct run_start start = { .source = &source,
-		.listeners = &listeners,
-		.ready_fd = -1 };
+	struct keeper_options helper = { .listeners = &listeners };
 	struct why why = { .err = 0, .text = "" };
 	char path[ADDRESS_FILE_MAX_BYTES];
-	int status;
+	int status = EXIT_FAILURE, ready_fd = -1;
 
 	read_options(argc, argv, &options);
-	check_options(&options);
-	if (!find_config(&options, path, &source))
+	if (!find_config(&options, path, &helper.source))
 		return EXIT_USAGE;
 	if (options.check)
-		return check_only(&options, &source);
+		return check_only(&options, &helper.source);
 	if (fail(harden_start(supervise_fds(), &why), &why))
 		return EXIT_FAILURE;
-	if (options.background && !go_background(&start.ready_fd))
+	if (options.background && !go_background(&ready_fd))
 		return EXIT_FAILURE;
 	log_open();
 	if (!peer_setup())
@@ -343,8 +288,9 @@ int main(int argc, char **argv)
 		    "groups: who shows as nobody's uid or gid there is let "
 		    "into nothing");
 	reply_setup();
-	start.log_level = options.log_level;
-	status = serve(&options, &source, &start);
+	helper.log_level = options.log_level;
+	if (become_helper(&options, &helper.source, &listeners))
+		status = run_helper(&helper, ready_fd);
 	listen_close(&listeners);
 	return status;
 }

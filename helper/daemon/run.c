@@ -10,10 +10,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/clock.h"
-#include "daemon/keeper.h"
 #include "daemon/supervise.h"
 #include "wire/peerio.h"
 
@@ -22,16 +22,17 @@
 #define STOP_MAX_MS   20000
 #define STOP_LOOK_MS  20
 #define QUIET_MAX_MS  600000
+#define EVENTS_MAX    6
+#define EXIT_HELD     75 /* another helper kept the keyring */
 
 struct running {
-	const struct run_start *start;
+	struct keeper_options options;
 	struct event_base *base;
 	struct keeper *keeper;
 	struct serve *serve;
-	struct event *signals[3];
-	struct event *watchdog;
+	struct event *events[EVENTS_MAX];
+	size_t n_events;
 	struct event *quiet; /* only where a supervisor starts us */
-	struct event *poll;  /* while stopping */
 	int64_t stop_at_ms;
 };
 
@@ -49,6 +50,21 @@ static struct timeval span_of_ms(int64_t ms)
 		(suseconds_t)(ms % 1000 * 1000) };
 
 	return span;
+}
+
+/* What the loop has to call; every_ms 0: not by time. */
+static bool call(struct running *running, event_callback_fn fn, int number,
+    short what, int64_t every_ms)
+{
+	struct timeval every = span_of_ms(every_ms);
+	struct event *event;
+
+	event = event_new(running->base, number, what | EV_PERSIST, fn,
+	    running);
+	if (event == NULL)
+		return false;
+	running->events[running->n_events++] = event;
+	return event_add(event, every_ms > 0 ? &every : NULL) == 0;
 }
 
 static void look_whether_done(evutil_socket_t fd, short events, void *ctx)
@@ -72,7 +88,6 @@ static void look_whether_done(evutil_socket_t fd, short events, void *ctx)
 
 static void stop(evutil_socket_t fd, short events, void *ctx)
 {
-	struct timeval often = span_of_ms(STOP_LOOK_MS);
 	struct running *running = ctx;
 
 	(void)fd;
@@ -84,11 +99,9 @@ static void stop(evutil_socket_t fd, short events, void *ctx)
 	log_event(LOG_LEVEL_NOTICE, "stop", "stopping");
 	serve_stop(running->serve);
 	/* Who comes now is refused, and finds the next helper by trying. */
-	listen_close(running->start->listeners);
+	listen_close(running->options.listeners);
 	keeper_stop(running->keeper);
-	running->poll = event_new(running->base, -1, EV_PERSIST,
-	    look_whether_done, running);
-	if (running->poll == NULL || event_add(running->poll, &often) != 0)
+	if (!call(running, look_whether_done, -1, 0, STOP_LOOK_MS))
 		(void)event_base_loopexit(running->base, NULL);
 }
 
@@ -155,35 +168,6 @@ static bool wait_for_lock(struct keeper *keeper)
 	return true;
 }
 
-static bool catch_signals(struct running *running)
-{
-	struct event **signals = running->signals;
-	size_t i;
-
-	signals[0] = evsignal_new(running->base, SIGTERM, stop, running);
-	signals[1] = evsignal_new(running->base, SIGINT, stop, running);
-	signals[2] = evsignal_new(running->base, SIGHUP, hang_up, running);
-	for (i = 0; i < 3; i++)
-		if (signals[i] == NULL || evsignal_add(signals[i], NULL) != 0)
-			return false;
-	return true;
-}
-
-/* Neither is needed to serve. */
-static void start_timers(struct running *running)
-{
-	int64_t watchdog_ms = supervise_watchdog_ms();
-	struct timeval often = span_of_ms(watchdog_ms);
-
-	if (watchdog_ms > 0)
-		running->watchdog = event_new(running->base, -1, EV_PERSIST,
-		    alive, NULL);
-	if (running->watchdog != NULL)
-		(void)event_add(running->watchdog, &often);
-	if (running->quiet != NULL)
-		look_whether_quiet(-1, 0, running);
-}
-
 static void leave_foreground(int ready_fd)
 {
 	int i, null;
@@ -200,89 +184,82 @@ static void leave_foreground(int ready_fd)
 	log_open(); /* not the terminal's any more */
 }
 
-static enum run_end run(struct running *running)
+/* Until it is told to stop. */
+static int run(struct running *running, int ready_fd)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	int64_t watchdog_ms = supervise_watchdog_ms();
+	const char *trouble;
 
 	/* To stop during the wait is to end; to reload, to do nothing. */
 	(void)sigaction(SIGHUP, &ignore, NULL);
 	if (!wait_for_lock(running->keeper))
-		return RUN_HELD;
-	if (!catch_signals(running))
-		return RUN_FAILED;
-	start_timers(running);
-	leave_foreground(running->start->ready_fd);
+		return EXIT_HELD;
+	if (!call(running, stop, SIGTERM, EV_SIGNAL, 0) ||
+	    !call(running, stop, SIGINT, EV_SIGNAL, 0) ||
+	    !call(running, hang_up, SIGHUP, EV_SIGNAL, 0) ||
+	    (watchdog_ms > 0 && !call(running, alive, -1, 0, watchdog_ms)))
+		return EXIT_FAILURE;
+	if (running->quiet != NULL)
+		look_whether_quiet(-1, 0, running);
+	leave_foreground(ready_fd);
 	supervise_ready();
-	if (keeper_trouble(running->keeper) == NULL)
+	trouble = keeper_trouble(running->keeper);
+	if (trouble == NULL)
 		log_event(LOG_LEVEL_NOTICE, "start", "mailtokend %s is ready",
 		    MAILTOKEN_VERSION);
 	else
 		log_event(LOG_LEVEL_ERROR, "start",
 		    "mailtokend %s cannot work and answers why: %s",
-		    MAILTOKEN_VERSION, keeper_trouble(running->keeper));
-	return event_base_dispatch(running->base) < 0 ? RUN_FAILED :
-							RUN_STOPPED;
+		    MAILTOKEN_VERSION, trouble);
+	return event_base_dispatch(running->base) < 0 ? EXIT_FAILURE : 0;
 }
 
 static enum fault make(struct running *running)
 {
-	const struct run_start *start = running->start;
-	struct keeper_options options = { .source = *start->source,
-		.log_level = start->log_level,
-		.listeners = start->listeners,
-		.sandbox = true };
+	struct keeper_options *options = &running->options;
 	struct serve_host host;
 	enum fault fault;
 
-	running->base = options.base = event_base_new();
+	running->base = options->base = event_base_new();
 	if (running->base == NULL)
 		return FAULT_NOMEM;
-	if (start->listeners->adopted && start->source->user_helper)
+	if (options->listeners->adopted && options->source.user_helper)
 		running->quiet = evtimer_new(running->base, look_whether_quiet,
 		    running);
-	options.jumped = running->quiet;
-	fault = keeper_new(&options, start->config, start->trouble,
-	    &running->keeper);
+	options->jumped = running->quiet;
+	fault = keeper_new(options, &running->keeper);
 	if (fault != FAULT_NONE)
 		return fault;
 	host = keeper_host(running->keeper);
-	return serve_new(running->base, start->listeners, &host,
+	return serve_new(running->base, options->listeners, &host,
 	    &running->serve);
 }
 
-static void drop(struct running *running)
+int run_helper(const struct keeper_options *options, int ready_fd)
 {
-	struct event *events[] = { running->signals[0], running->signals[1],
-		running->signals[2], running->watchdog, running->quiet,
-		running->poll };
+	struct running running = { .options = *options };
+	enum fault fault = make(&running);
+	int status = EXIT_FAILURE;
 	sigset_t late;
-	size_t i;
 
+	if (fault == FAULT_NONE)
+		status = run(&running, ready_fd);
+	else
+		run_complain(fault_text(fault));
 	/* They have done what they can do, and must not end the last save. */
 	(void)sigemptyset(&late);
 	(void)sigaddset(&late, SIGTERM);
 	(void)sigaddset(&late, SIGINT);
 	(void)sigaddset(&late, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &late, NULL);
-	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-		if (events[i] != NULL)
-			event_free(events[i]);
-	serve_free(running->serve);
-	keeper_free(running->keeper);
-	if (running->base != NULL)
-		event_base_free(running->base);
-}
-
-enum run_end run_helper(const struct run_start *start)
-{
-	struct running running = { .start = start };
-	enum fault fault = make(&running);
-	enum run_end end = RUN_FAILED;
-
-	if (fault == FAULT_NONE)
-		end = run(&running);
-	else
-		run_complain(fault_text(fault));
-	drop(&running);
-	return end;
+	while (running.n_events > 0)
+		event_free(running.events[--running.n_events]);
+	if (running.quiet != NULL)
+		event_free(running.quiet);
+	serve_free(running.serve);
+	keeper_free(running.keeper);
+	if (running.base != NULL)
+		event_base_free(running.base);
+	return status;
 }

@@ -7,29 +7,19 @@
 #ifndef MAILTOKEN_DAEMON_RUN_H
 #define MAILTOKEN_DAEMON_RUN_H
 
-#include "daemon/config.h"
-#include "daemon/listen.h"
-
-struct run_start {
-	const struct config_source *source;
-	const char *log_level; /* likewise */
-	struct config *config; /* NULL: there is none, because of */
-	const char *trouble;
-	struct listeners *listeners;
-	int ready_fd; /* a byte to who waits in the foreground; or -1 */
-};
-
-enum run_end {
-	RUN_STOPPED,
-	RUN_FAILED,
-	RUN_HELD /* another helper kept the keyring */
-};
+#include "daemon/keeper.h"
 
 /* run_complain - a line to stderr, for who started it; nothing where nobody
  * reads, which must not keep it from its end. */
 void run_complain(const char *text);
 
-/* run_helper - returns when it was told to stop; what was wrong is said. */
-enum run_end run_helper(const struct run_start *start);
+/*
+ * run_helper - returns the exit status when it was told to stop; what was
+ * wrong is said
+ *
+ * options   in: base and jumped are run_helper's
+ * ready_fd  in: a byte to who waits in the foreground; or -1
+ */
+int run_helper(const struct keeper_options *options, int ready_fd);
 
 #endif

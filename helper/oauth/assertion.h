@@ -64,10 +64,6 @@ const char *assertion_key_issuer(const struct assertion_key *key);
 /* assertion_key_ends_s - end of the certificate, unix seconds; 0: none. */
 int64_t assertion_key_ends_s(const struct assertion_key *key);
 
-/* assertion_key_same - whether both sign alike; NULL equals NULL. */
-bool assertion_key_same(const struct assertion_key *a,
-    const struct assertion_key *b);
-
 /*
  * assertion_sign - append a JWT (RFC 7515 section 3.1) to out, which holds a
  * secret afterwards

@@ -15,7 +15,6 @@
 struct assertion_key {
 	unsigned users;
 	EVP_PKEY *key; /* OpenSSL wipes it */
-	unsigned char public_digest[ASSERTION_DIGEST_BYTES];
 	enum assertion_algorithm algorithm;
 	bool has_certificate;
 	unsigned char thumbprint[ASSERTION_DIGEST_BYTES]; /* x5t#S256 */

@@ -50,24 +50,6 @@ int64_t assertion_key_ends_s(const struct assertion_key *key)
 	return key->ends_s;
 }
 
-static bool same(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-bool assertion_key_same(const struct assertion_key *a,
-    const struct assertion_key *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return a->algorithm == b->algorithm &&
-	    a->has_certificate == b->has_certificate &&
-	    memcmp(a->thumbprint, b->thumbprint, sizeof(a->thumbprint)) == 0 &&
-	    same(a->issuer, b->issuer) && same(a->id, b->id) &&
-	    memcmp(a->public_digest, b->public_digest,
-		sizeof(a->public_digest)) == 0;
-}
-
 /* OpenSSL would ask at the terminal without a function of ours. */
 static int give_passphrase(char *out, int out_bytes, int writing, void *ctx)
 {
@@ -88,20 +70,6 @@ static int give_passphrase(char *out, int out_bytes, int writing, void *ctx)
 static bool is_encrypted(struct span pem)
 {
 	return memmem(pem.p, pem.n, "ENCRYPTED", 9) != NULL;
-}
-
-static enum fault digest_public(struct assertion_key *key)
-{
-	unsigned char *der = NULL;
-	unsigned bytes = 0;
-	int n = i2d_PUBKEY(key->key, &der), done;
-
-	if (n <= 0)
-		return FAULT_NOMEM;
-	done = EVP_Digest(der, (size_t)n, key->public_digest, &bytes,
-	    EVP_sha256(), NULL);
-	OPENSSL_free(der);
-	return done == 1 ? FAULT_NONE : FAULT_NOMEM;
 }
 
 static enum fault read_key(struct span pem, const struct secret *passphrase,
@@ -137,7 +105,7 @@ static enum fault read_key(struct span pem, const struct secret *passphrase,
 		    "one and a certificate for it");
 	}
 	out->key = key;
-	return digest_public(out);
+	return FAULT_NONE;
 }
 
 /* Not before 1970, and no date that OpenSSL cannot read. */

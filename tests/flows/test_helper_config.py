@@ -280,6 +280,15 @@ def test_a_new_secret_is_used_without_a_reload(helper, idp):
     wait_for(lambda: helper.token()["result"] == "ok")
 
 
+def test_a_reload_says_whose_secret_is_another_one(helper):
+    secret = with_secret(helper)
+    helper.start()
+    write_file(secret, "another\n", 0o600)
+    helper._give(secret)
+    assert helper.ask("reload").all("changed") == ["provider test"]
+    assert helper.ask("reload").all("changed") == []
+
+
 def test_one_that_cannot_work_does_not_say_that_it_is_ready(helper):
     break_config(helper)
     helper.start()
@@ -337,6 +346,21 @@ def test_a_user_who_is_made_later_is_found(root, beds):
         more.write("postfx:x:54321:54321::/:/bin/false\n")
     helper.clock.both(61)
     assert helper.ask("token", **ask)["result"] == "ok"
+
+
+def test_a_keyring_that_another_holds_is_told_by_who_was_started(beds):
+    first, second = beds(), beds()
+    first.start()
+    second.keyring = first.keyring
+    break_config(second)
+    second.start()
+    assert second.token()["result"] == "config-error"
+    second.configure()
+    for ask in (second.token, second.token, lambda: second.ask("reload")):
+        answer = ask()
+        assert answer["result"] == "config-error"
+        assert first.socket in answer["text"], answer
+    assert second.process.poll() is None
 
 
 BAD_BLOCKS = """
@@ -656,14 +680,18 @@ def test_reload_lets_the_next_attempt_be_now(helper, idp):
 @pytest.mark.parametrize("how", ["request", "reload", "sighup"])
 def test_supervisor_is_told_what_is_wrong_and_when_it_is_mended(helper, how):
     name = helper.path("run", "notify")
+    if how == "sighup":
+        name = f"\0mailtoken-test-{os.getpid()}"    # abstract: unix(7)
     supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with supervisor:
         supervisor.bind(name)
-        os.chmod(name, 0o666)
+        if how != "sighup":
+            os.chmod(name, 0o666)
         supervisor.settimeout(DEADLINE_S)
         environment = helper.environment
-        helper.environment = lambda stderr: {**environment(stderr),
-                                             "NOTIFY_SOCKET": name}
+        helper.environment = lambda stderr: {
+            **environment(stderr), "WATCHDOG_USEC": "200000",
+            "NOTIFY_SOCKET": name.replace("\0", "@")}
         told = ""
         break_config(helper)
         helper.start()
@@ -678,6 +706,12 @@ def test_supervisor_is_told_what_is_wrong_and_when_it_is_mended(helper, how):
         else:
             helper.token()
         while "STATUS=working" not in told:
+            told += supervisor.recv(4096).decode() + "\n"
+        assert ("\nRELOADING=1\nMONOTONIC_USEC=" in told) == (how == "sighup")
+        while "WATCHDOG=1" not in told:
+            told += supervisor.recv(4096).decode() + "\n"
+        helper.stop()
+        while "STOPPING=1" not in told:
             told += supervisor.recv(4096).decode() + "\n"
 
 

@@ -382,25 +382,6 @@ static void each_lack_of_memory_is_told(void **state)
 	buf_drop(&json);
 }
 
-static void keys_that_sign_alike_are_the_same(void **state)
-{
-	struct assertion_key *a = NULL, *again = NULL, *b = NULL;
-	struct why why;
-
-	(void)state;
-	assert_int_equal(make("a.crt", "a.key", NULL, &a, &why), FAULT_NONE);
-	assert_int_equal(make("a.crt", "enc.key", "pass", &again, &why),
-	    FAULT_NONE);
-	assert_int_equal(make("b.crt", "b.key", NULL, &b, &why), FAULT_NONE);
-	assert_true(assertion_key_same(a, again));
-	assert_false(assertion_key_same(a, b));
-	assert_false(assertion_key_same(a, NULL));
-	assert_true(assertion_key_same(NULL, NULL));
-	assertion_key_release(a);
-	assertion_key_release(again);
-	assertion_key_release(b);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,7 +393,6 @@ int main(void)
 		cmocka_unit_test(a_service_account_signs_rs256_with_its_kid),
 		cmocka_unit_test(damaged_service_accounts_are_refused_in_words),
 		cmocka_unit_test(each_lack_of_memory_is_told),
-		cmocka_unit_test(keys_that_sign_alike_are_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

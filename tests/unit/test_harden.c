@@ -219,8 +219,9 @@ static int remove_tree(void **state)
 
 static int enter_sandbox(void)
 {
-	const char *folders[] = { config, "/nonexistent" };
-	struct harden_paths paths = { keyring, folders, 2 };
+	char nowhere[] = "/nonexistent/x";
+	char *files[] = { config, nowhere };
+	struct harden_paths paths = { keyring, files, 2 };
 	char word[32];
 
 	if (harden_sandbox(&paths, word, sizeof(word), &why) != FAULT_NONE)
