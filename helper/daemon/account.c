@@ -13,7 +13,8 @@
 
 #include "daemon/refused.h"
 
-#define SAID_BYTES 1200
+#define SAID_BYTES    1200
+#define READ_RETRY_MS 5000
 
 static void stored(void *ctx)
 {
@@ -148,6 +149,7 @@ static enum fault wake(struct account *account, struct why *why)
 		standing_set(standing, ACCOUNT_EMPTY, NULL, &now);
 	} else if (fault == FAULT_IO || fault == FAULT_NOMEM) {
 		standing_set(standing, ACCOUNT_BACKOFF, why->text, &now);
+		standing->gate_ms = now.boot_ms + READ_RETRY_MS;
 		standing->renew_ms = now.boot_ms + PLAN_APART_MS;
 	} else if (fault != FAULT_NONE) {
 		standing_set(standing, ACCOUNT_CONFIG_ERROR, why->text, &now);

@@ -153,7 +153,7 @@ struct account *accounts_find(struct accounts *accounts, const char *name)
 		return NULL;
 	/* Only a name that has a file becomes an account: strangers may ask
 	 * for any number of names. */
-	if (account_load(account, false) != FAULT_NONE) {
+	if (account_load(account, false) == FAULT_NOT_FOUND) {
 		if (known == NULL)
 			account_free(account);
 		return NULL;
