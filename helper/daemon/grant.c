@@ -63,12 +63,8 @@ static enum fault new_entry(const struct grant_signin *signin,
 	const struct provider *provider = signin->provider;
 	const struct span none = { NULL, 0 };
 	struct entry *entry = NULL;
-	char *host = NULL;
-	enum fault fault = provider_token_host(provider, &host);
+	enum fault fault = entry_new(&entry);
 
-	/* An application whose issuer was not asked yet. */
-	if (fault == FAULT_NONE || fault == FAULT_NOT_FOUND)
-		fault = entry_new(&entry);
 	if (fault == FAULT_NONE) {
 		const struct setting settings[] = {
 			{ &entry->account, signin->account },
@@ -78,7 +74,7 @@ static enum fault new_entry(const struct grant_signin *signin,
 			{ &entry->servers,
 			    signin->servers.n > 0 ? signin->servers : none },
 			{ &entry->serial, span_of(signin->serial) },
-			{ &entry->token_host, span_of(host) },
+			{ &entry->token_host, span_of(provider->token_host) },
 			{ &entry->issuer, span_of(provider->issuer) },
 			{ &entry->tenant, span_of(provider->tenant) },
 			{ &entry->client_id, span_of(provider->client_id) },
@@ -94,7 +90,6 @@ static enum fault new_entry(const struct grant_signin *signin,
 
 		fault = set_all(settings, COUNT(settings));
 	}
-	free(host);
 	if (fault == FAULT_NONE)
 		*entry_out = entry;
 	else

@@ -6,7 +6,6 @@
  */
 #include "daemon/grant.h"
 
-#include <stdlib.h>
 #include <strings.h>
 
 #include "daemon/choose.h"
@@ -42,8 +41,6 @@ static enum fault check_issuer(const struct entry *entry,
 {
 	bool registered = provider->client_id == NULL &&
 	    entry->registered_s > 0 && entry->client_id != NULL;
-	char *host = NULL;
-	enum fault fault = provider_token_host(provider, &host);
 	const struct {
 		const char *what;
 		const char *then;
@@ -51,7 +48,8 @@ static enum fault check_issuer(const struct entry *entry,
 	} rows[] = {
 		/* Of an issuer that was not asked yet it is not known. */
 		{ "token host", entry->token_host,
-		    fault == FAULT_NOT_FOUND ? entry->token_host : host },
+		    provider->token_host != NULL ? provider->token_host :
+						   entry->token_host },
 		{ "tenant", entry->tenant, provider->tenant },
 		{ "client_id", entry->client_id,
 		    registered ? entry->client_id : provider->client_id },
@@ -59,14 +57,11 @@ static enum fault check_issuer(const struct entry *entry,
 	};
 	size_t i;
 
-	if (fault == FAULT_NOT_FOUND)
-		fault = FAULT_NONE;
-	for (i = 0; i < COUNT(rows) && fault == FAULT_NONE; i++)
+	for (i = 0; i < COUNT(rows); i++)
 		if (!is_same(rows[i].then, rows[i].now))
-			fault = refuse(entry, rows[i].what, rows[i].then,
+			return refuse(entry, rows[i].what, rows[i].then,
 			    rows[i].now, why);
-	free(host);
-	return fault;
+	return FAULT_NONE;
 }
 
 static bool is_imported(const struct entry *entry)
@@ -113,28 +108,6 @@ static enum fault set_client(const struct entry *entry,
 	return fault;
 }
 
-static enum fault check_host(const struct entry *entry,
-    const struct provider *provider, struct why *why)
-{
-	char *host = NULL;
-	enum fault fault;
-	bool same;
-
-	fault = provider_token_host(provider, &host);
-	if (fault == FAULT_NOMEM)
-		return fault;
-	same = fault == FAULT_NONE && entry->token_host != NULL &&
-	    strcmp(host, entry->token_host) == 0;
-	free(host);
-	if (same && provider->client_id != NULL)
-		return FAULT_NONE;
-	why_set(why, 0,
-	    "the imported record of %s is not whole: import it again, or run: "
-	    "mailtoken login %s",
-	    entry->account, entry->account);
-	return FAULT_CONFIG_ERROR;
-}
-
 static enum fault provider_of_entry(const struct entry *entry,
     struct provider **provider_out, struct why *why)
 {
@@ -153,8 +126,15 @@ static enum fault provider_of_entry(const struct entry *entry,
 	/* Without a preset there is nothing to complete it with. */
 	if (fault == FAULT_NONE && preset != NULL)
 		fault = provider_finish(provider, NULL, why);
-	if (fault == FAULT_NONE)
-		fault = check_host(entry, provider, why);
+	if (fault == FAULT_NONE &&
+	    (provider->client_id == NULL || provider->token_host == NULL ||
+		!is_same(provider->token_host, entry->token_host))) {
+		why_set(why, 0,
+		    "the imported record of %s is not whole: import it again, "
+		    "or run: mailtoken login %s",
+		    entry->account, entry->account);
+		fault = FAULT_CONFIG_ERROR;
+	}
 	if (fault != FAULT_NONE) {
 		provider_release(provider);
 		return fault;
@@ -176,17 +156,11 @@ static enum fault take_over(struct provider *block, const struct entry *entry,
     struct provider **provider_out, struct why *why)
 {
 	struct provider_change change = { .client_secret = NULL };
-	char *host = NULL;
 	enum fault fault;
-	bool same;
 
-	fault = provider_token_host(block, &host);
-	same = host == NULL || is_same(entry->token_host, host);
-	free(host);
-	if (fault != FAULT_NONE && fault != FAULT_NOT_FOUND)
-		return fault;
 	/* Its grant stays with the host that issued it. */
-	if (!same) {
+	if (block->token_host != NULL &&
+	    !is_same(entry->token_host, block->token_host)) {
 		fault = provider_of_entry(entry, provider_out, why);
 		if (fault == FAULT_NONE && block->client_secret != NULL)
 			fault = provider_set_secret(*provider_out,
@@ -306,7 +280,6 @@ enum fault grant_complete(const struct entry *entry,
 	const struct provider old = remembered(entry);
 	struct provider_change change = { .found = found };
 	struct provider *whole = NULL;
-	char *host = NULL;
 	enum fault fault;
 
 	if (base->incomplete && found == NULL) {
@@ -319,15 +292,12 @@ enum fault grant_complete(const struct entry *entry,
 		change.client_secret = entry->client_secret;
 	}
 	fault = provider_change(base, &change, &whole, why);
-	if (fault == FAULT_NONE)
-		fault = provider_token_host(whole, &host);
 	/* That of an application is made before its issuer was asked. */
 	if (fault == FAULT_NONE &&
 	    (entry->token_host != NULL || !provider_is_app_only(base)) &&
-	    !is_same(entry->token_host, host))
-		fault = refuse(entry, "token host", entry->token_host, host,
-		    why);
-	free(host);
+	    !is_same(entry->token_host, whole->token_host))
+		fault = refuse(entry, "token host", entry->token_host,
+		    whole->token_host, why);
 	if (fault != FAULT_NONE) {
 		provider_release(whole);
 		return fault;

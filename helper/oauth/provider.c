@@ -84,14 +84,6 @@ bool provider_serves(const struct provider *provider, struct span account,
 		    account.n - (size_t)(at + 1 - account.p) });
 }
 
-enum fault provider_token_host(const struct provider *provider, char **host_out)
-{
-	if (provider->token_host == NULL)
-		return FAULT_NOT_FOUND;
-	*host_out = NULL;
-	return provider_put(host_out, provider->token_host);
-}
-
 enum fault provider_set_secret(struct provider *provider,
     const struct secret *secret)
 {

@@ -192,13 +192,6 @@ void provider_release(struct provider *provider);
 bool provider_serves(const struct provider *provider, struct span account,
     const char *extra_servers, struct span server);
 
-/*
- * provider_token_host - a copy of its token_host.  FAULT_NOT_FOUND when it is
- * not known yet; FAULT_NOMEM.
- */
-enum fault provider_token_host(const struct provider *provider,
-    char **host_out) MUST_CHECK;
-
 /* flow_kind_word, flow_kind_from_word - "device", "browser", ... */
 const char *flow_kind_word(enum flow_kind kind);
 enum fault flow_kind_from_word(struct span word,

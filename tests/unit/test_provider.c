@@ -503,7 +503,6 @@ static enum fault whole_profile(void *ctx)
 {
 	struct provider *p = NULL;
 	struct secret *secret = NULL;
-	char *host = NULL;
 	struct why why;
 	enum fault fault;
 
@@ -524,9 +523,6 @@ static enum fault whole_profile(void *ctx)
 		fault = provider_set_secret(p, secret);
 	if (!fault)
 		fault = provider_finish(p, "smtp imap pop", &why);
-	if (!fault)
-		fault = provider_token_host(p, &host);
-	free(host);
 	secret_free(secret);
 	provider_release(p);
 	return fault;
