@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "oauth/advice.h"
-#include "oauth/advice_data.h"
 
 static struct provider microsoft = { .family = PROVIDER_MICROSOFT };
 static struct provider standard = { .family = PROVIDER_STANDARD };
@@ -264,24 +263,6 @@ static void a_small_buffer_is_filled_and_ended(void **state)
 	assert_string_equal(text, "the sign-in");
 }
 
-static void the_table_is_in_order_and_every_sentence_fits(void **state)
-{
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < advice_n_codes; i++) {
-		assert_true(
-		    strlen(advice_codes[i].text) < ADVICE_SENTENCE_MAX_BYTES);
-		if (i > 0)
-			assert_true(
-			    advice_codes[i].code > advice_codes[i - 1].code);
-	}
-	assert_true(strlen(advice_google_grant) < ADVICE_SENTENCE_MAX_BYTES);
-	for (i = 0; i < advice_n_words; i++)
-		assert_true(
-		    strlen(advice_words[i].text) < ADVICE_SENTENCE_MAX_BYTES);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,7 +281,6 @@ int main(void)
 		cmocka_unit_test(the_ends_of_googles_grants_are_named),
 		cmocka_unit_test(a_redirect_that_is_not_registered_is_named),
 		cmocka_unit_test(a_small_buffer_is_filled_and_ended),
-		cmocka_unit_test(the_table_is_in_order_and_every_sentence_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
