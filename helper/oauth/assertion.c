@@ -1,157 +1,366 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Header, claims, signature: RFC 7515 section 3.1, compact serialisation.
+ * From PEM and from Google's JSON to a key that can sign, each way it can be
+ * wrong told in words; and header, claims, signature: RFC 7515 section 3.1,
+ * compact serialisation.
  */
 #include "oauth/assertion.h"
 
-#include <jansson.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
-#include "oauth/assertion_impl.h"
-#include "wire/base64.h"
+#include "oauth/base64url.h"
+#include "oauth/reply_impl.h"
 
+#define KEY_MIN_BITS	    2048
 #define SIGNATURE_MAX_BYTES 2048 /* RSA of 16384 bits */
-#define JTI_BYTES	    16
+#define FETCH_AGAIN	    ": fetch the service account's key as JSON again"
 
-static void show_day(int64_t time_s, char *out, size_t out_bytes)
+struct assertion_key {
+	unsigned users;
+	EVP_PKEY *key; /* OpenSSL wipes it */
+	enum assertion_algorithm algorithm;
+	bool has_certificate;
+	unsigned char digest[32]; /* SHA-256: x5t#S256 of the certificate,
+				     else of the public key */
+	int64_t begins_s;	  /* of the certificate */
+	int64_t ends_s;
+	char *issuer; /* Google's client_email, or NULL */
+	char *id;     /* Google's private_key_id, or NULL */
+};
+
+static enum fault bad(struct why *why, const char *text)
 {
-	time_t time = (time_t)time_s;
-	struct tm tm;
+	ERR_clear_error();
+	why_set(why, 0, "%s", text);
+	return FAULT_CONFIG_ERROR;
+}
 
-	if (gmtime_r(&time, &tm) == NULL ||
-	    strftime(out, out_bytes, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		(void)snprintf(out, out_bytes, "a day that is no date");
+struct assertion_key *assertion_key_share(struct assertion_key *key)
+{
+	if (key != NULL)
+		key->users++;
+	return key;
+}
+
+void assertion_key_release(struct assertion_key *key)
+{
+	if (key == NULL || --key->users > 0)
+		return;
+	EVP_PKEY_free(key->key);
+	free(key->issuer);
+	free(key->id);
+	free(key);
+}
+
+const char *assertion_key_issuer(const struct assertion_key *key)
+{
+	return key->issuer;
+}
+
+int64_t assertion_key_ends_s(const struct assertion_key *key)
+{
+	return key->ends_s;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool assertion_key_same(const struct assertion_key *a,
+    const struct assertion_key *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->algorithm == b->algorithm &&
+	    memcmp(a->digest, b->digest, sizeof(a->digest)) == 0 &&
+	    is_same(a->issuer, b->issuer) && is_same(a->id, b->id);
+}
+
+/* OpenSSL would ask at the terminal without a function of ours. */
+static int give_passphrase(char *out, int out_bytes, int writing, void *ctx)
+{
+	const struct secret *passphrase = ctx;
+	struct span bytes;
+
+	(void)writing;
+	if (passphrase == NULL)
+		return -1;
+	bytes = secret_reveal(passphrase, "private key");
+	if (bytes.n > (size_t)out_bytes)
+		return -1;
+	memcpy(out, bytes.p, bytes.n);
+	return (int)bytes.n;
+}
+
+static enum fault read_key(struct span pem, const struct secret *passphrase,
+    struct assertion_key *out, struct why *why)
+{
+	BIO *bio;
+
+	if (pem.n == 0)
+		return bad(why, "it is empty");
+	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	if (bio == NULL)
+		return FAULT_NOMEM;
+	/* The cast: the passphrase is only read. */
+	out->key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase,
+	    (void *)(uintptr_t)passphrase);
+	BIO_free(bio);
+	/* "BEGIN ENCRYPTED PRIVATE KEY", or "Proc-Type: 4,ENCRYPTED" */
+	if (out->key == NULL && memmem(pem.p, pem.n, "ENCRYPTED", 9) != NULL)
+		return bad(why,
+		    passphrase == NULL ?
+			"the key in it is encrypted: write "
+			"certificate_key_passphrase_file /..." :
+			"the passphrase does not open the key in it");
+	if (out->key == NULL)
+		return bad(why,
+		    "there is no private key in PEM form in it (\"-----BEGIN "
+		    "PRIVATE KEY-----\")");
+	if (EVP_PKEY_base_id(out->key) != EVP_PKEY_RSA ||
+	    EVP_PKEY_bits(out->key) < KEY_MIN_BITS)
+		return bad(why,
+		    "the key in it is not RSA of 2048 bits or more: make a new "
+		    "one and a certificate for it");
+	return FAULT_NONE;
+}
+
+/* Not before 1970, and no date that OpenSSL cannot read. */
+static enum fault read_time(const ASN1_TIME *time, int64_t *time_out,
+    struct why *why)
+{
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days, seconds, read;
+
+	if (epoch == NULL)
+		return FAULT_NOMEM;
+	read = ASN1_TIME_diff(&days, &seconds, epoch, time);
+	ASN1_TIME_free(epoch);
+	if (read != 1)
+		return bad(why, "the certificate has no readable dates");
+	*time_out = (int64_t)days * 86400 + seconds;
+	return FAULT_NONE;
+}
+
+static enum fault read_certificate(struct span pem, struct assertion_key *key,
+    struct why *why)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	unsigned bytes = 0;
+	enum fault fault;
+	X509 *x509;
+
+	if (bio == NULL)
+		return FAULT_NOMEM;
+	x509 = PEM_read_bio_X509(bio, NULL, give_passphrase, NULL);
+	BIO_free(bio);
+	if (x509 == NULL)
+		return bad(why,
+		    "the file that certificate names has no certificate in PEM "
+		    "form in it (\"-----BEGIN CERTIFICATE-----\")");
+	key->has_certificate = true;
+	if (X509_check_private_key(x509, key->key) != 1)
+		fault = bad(why,
+		    "the certificate is of another private key: name the two "
+		    "files that belong together");
+	else if (X509_digest(x509, EVP_sha256(), key->digest, &bytes) != 1)
+		fault = FAULT_NOMEM;
+	else
+		fault = read_time(X509_get0_notBefore(x509), &key->begins_s,
+		    why);
+	if (!fault)
+		fault = read_time(X509_get0_notAfter(x509), &key->ends_s, why);
+	X509_free(x509);
+	return fault;
+}
+
+static enum fault finish(struct assertion_key *key, enum fault fault,
+    struct assertion_key **key_out)
+{
+	if (fault)
+		assertion_key_release(key);
+	else
+		*key_out = key;
+	return fault;
+}
+
+enum fault assertion_key_new(const struct assertion_source *source,
+    struct assertion_key **key_out, struct why *why)
+{
+	struct assertion_key *key = calloc(1, sizeof(*key));
+	enum fault fault;
+
+	if (key == NULL)
+		return FAULT_NOMEM;
+	key->users = 1;
+	key->algorithm = source->algorithm;
+	fault = read_key(source->key, source->passphrase, key, why);
+	if (!fault && source->certificate.n == 0)
+		fault = bad(why, "the certificate is empty");
+	if (!fault)
+		fault = read_certificate(source->certificate, key, why);
+	return finish(key, fault, key_out);
+}
+
+static enum fault digest_public(struct assertion_key *key)
+{
+	unsigned char *der = NULL;
+	unsigned bytes = 0;
+	int n = i2d_PUBKEY(key->key, &der);
+	bool done = n > 0 &&
+	    EVP_Digest(der, (size_t)n, key->digest, &bytes, EVP_sha256(),
+		NULL) == 1;
+
+	OPENSSL_free(der);
+	return done ? FAULT_NONE : FAULT_NOMEM;
+}
+
+static enum fault read_google(const json_t *object, struct assertion_key *key,
+    struct why *why)
+{
+	struct span issuer = reply_text(object, "client_email");
+	struct span id = reply_text(object, "private_key_id");
+	struct span pem = reply_text(object, "private_key");
+	enum fault fault;
+
+	if (!span_is(reply_text(object, "type"), "service_account"))
+		return bad(why,
+		    "it is not the key of a service account (\"type\": "
+		    "\"service_account\")");
+	if (issuer.n == 0)
+		return bad(why, "it has no client_email" FETCH_AGAIN);
+	if (pem.n == 0)
+		return bad(why, "it has no private_key" FETCH_AGAIN);
+	key->issuer = strdup(issuer.p);
+	key->id = id.n > 0 ? strdup(id.p) : NULL;
+	if (key->issuer == NULL || (id.n > 0 && key->id == NULL))
+		return FAULT_NOMEM;
+	fault = read_key(pem, NULL, key, why);
+	return fault ? fault : digest_public(key);
+}
+
+enum fault assertion_key_from_google(struct span json,
+    struct assertion_key **key_out, struct why *why)
+{
+	struct assertion_key *key = calloc(1, sizeof(*key));
+	json_t *object = NULL;
+	enum fault fault;
+
+	if (key == NULL)
+		return FAULT_NOMEM;
+	key->users = 1;
+	key->algorithm = ASSERTION_RS256;
+	fault = reply_object(json, &object, NULL);
+	if (fault == FAULT_GARBLED)
+		fault = bad(why, "it is not a JSON object" FETCH_AGAIN);
+	if (!fault)
+		fault = read_google(object, key, why);
+	json_decref(object);
+	return finish(key, fault, key_out);
 }
 
 static enum fault check_dates(const struct assertion_key *key, int64_t now_s,
     struct why *why)
 {
+	bool early = now_s < key->begins_s;
+	time_t time = (time_t)(early ? key->begins_s : key->ends_s);
 	char day[48];
+	struct tm tm;
 
-	if (!key->has_certificate ||
-	    (now_s >= key->begins_s && now_s < key->ends_s))
+	if (!key->has_certificate || (!early && now_s < key->ends_s))
 		return FAULT_NONE;
-	if (now_s < key->begins_s) {
-		show_day(key->begins_s, day, sizeof(day));
-		why_set(why, 0,
-		    "the certificate is good from %s on only: set the clock of "
-		    "this machine, or wait",
-		    day);
-	} else {
-		show_day(key->ends_s, day, sizeof(day));
-		why_set(why, 0,
-		    "the certificate has expired on %s: make a new one, upload "
-		    "it at the provider, put it in place of the old one and "
-		    "run: mailtoken reload",
-		    day);
-	}
+	if (gmtime_r(&time, &tm) == NULL ||
+	    strftime(day, sizeof(day), "%Y-%m-%d %H:%M UTC", &tm) == 0)
+		(void)snprintf(day, sizeof(day), "a day that is no date");
+	why_set(why, 0,
+	    early ?
+		"the certificate is good from %s on only: set the clock of "
+		"this machine, or wait" :
+		"the certificate has expired on %s: make a new one, upload it "
+		"at the provider, put it in place of the old one and run: "
+		"mailtoken reload",
+	    day);
 	return FAULT_CONFIG_ERROR;
 }
 
-/* Members that are set in order; a fault sticks as a NULL object. */
-static void set(json_t **object, const char *name, json_t *value)
+/* One more member unless text is NULL; NULL without memory.  json_pack()'s
+ * "s*" leaves it out then, too. */
+static json_t *add_text(json_t *object, const char *name, const char *text)
 {
-	if (*object != NULL && value != NULL &&
-	    json_object_set_new(*object, name, value) == 0)
-		return;
-	if (*object == NULL)
-		json_decref(value);
-	json_decref(*object);
-	*object = NULL;
+	if (text == NULL ||
+	    (object != NULL &&
+		json_object_set_new(object, name, json_string(text)) == 0))
+		return object;
+	json_decref(object);
+	return NULL;
 }
 
-static int add_text(const char *text, size_t n, void *ctx)
-{
-	struct buf *out = ctx;
-
-	buf_add(out, (struct span){ text, n });
-	return buf_fault(out) == FAULT_NONE ? 0 : -1;
-}
-
+/* A part of the token; object, which may be NULL, is given away. */
 static enum fault add_part(struct buf *out, json_t *object)
 {
-	struct buf text = BUF_INIT(ASSERTION_MAX_BYTES);
-	enum fault fault = FAULT_NOMEM;
+	char text[ASSERTION_MAX_BYTES];
+	size_t n = json_dumpb(object, text, sizeof(text), JSON_COMPACT);
 
-	if (object == NULL)
-		return fault;
-	if (json_dump_callback(object, add_text, &text, JSON_COMPACT) == 0) {
-		base64_add_url(out, buf_span(&text));
-		fault = buf_fault(out);
-	} else if (buf_fault(&text) != FAULT_NONE) {
-		fault = buf_fault(&text);
-	}
 	json_decref(object);
-	buf_drop(&text);
-	return fault;
+	if (n == 0 || n > sizeof(text))
+		return n == 0 ? FAULT_NOMEM : FAULT_TOO_BIG;
+	base64url_add(out, (struct span){ text, n });
+	return buf_fault(out);
 }
 
 static enum fault add_header(const struct assertion_key *key, struct buf *out)
 {
-	json_t *header = json_object();
-	struct buf text = BUF_INIT(64);
+	json_t *header = json_pack("{s:s, s:s}", "alg",
+	    key->algorithm == ASSERTION_PS256 ? "PS256" : "RS256", "typ",
+	    "JWT");
+	struct buf x5t = BUF_INIT(64);
 	enum fault fault;
 
-	set(&header, "alg",
-	    json_string(key->algorithm == ASSERTION_PS256 ? "PS256" : "RS256"));
-	set(&header, "typ", json_string("JWT"));
-	if (key->id != NULL)
-		set(&header, "kid", json_string(key->id));
-	if (key->has_certificate) {
-		base64_add_url(&text,
-		    (struct span){ (const char *)key->thumbprint,
-			sizeof(key->thumbprint) });
-		set(&header, "x5t#S256",
-		    text.p != NULL ? json_string(text.p) : NULL);
-	}
+	if (key->has_certificate)
+		base64url_add(&x5t,
+		    (struct span){ (const char *)key->digest,
+			sizeof(key->digest) });
+	header = add_text(header, "kid", key->id);
+	header = add_text(header, "x5t#S256", x5t.p);
 	fault = add_part(out, header);
-	buf_drop(&text);
+	if (!fault)
+		fault = buf_fault(&x5t);
+	buf_drop(&x5t);
 	return fault;
-}
-
-/* RFC 4122 section 4.4: Microsoft wants a GUID */
-static enum fault make_jti(char out[40])
-{
-	unsigned char r[JTI_BYTES];
-
-	if (RAND_bytes(r, sizeof(r)) != 1)
-		return FAULT_INTERNAL;
-	r[6] = (unsigned char)((r[6] & 0x0f) | 0x40);
-	r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
-	(void)snprintf(out, 40,
-	    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-	    "%02x%02x%02x%02x%02x%02x",
-	    r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10],
-	    r[11], r[12], r[13], r[14], r[15]);
-	return FAULT_NONE;
 }
 
 static enum fault add_claims(const struct assertion_claims *claims,
     struct buf *out)
 {
+	json_int_t now_s = claims->now_s;
+	unsigned char r[16];
 	json_t *object;
-	enum fault fault;
 	char jti[40];
 
-	fault = make_jti(jti);
-	if (fault != FAULT_NONE)
-		return fault;
-	object = json_object();
-	set(&object, "iss", json_string(claims->issuer));
-	set(&object, "sub", json_string(claims->subject));
-	set(&object, "aud", json_string(claims->audience));
-	if (claims->scope != NULL)
-		set(&object, "scope", json_string(claims->scope));
-	set(&object, "jti", json_string(jti));
-	set(&object, "nbf", json_integer(claims->now_s));
-	set(&object, "iat", json_integer(claims->now_s));
-	set(&object, "exp", json_integer(claims->now_s + claims->life_s));
-	return add_part(out, object);
+	if (RAND_bytes(r, sizeof(r)) != 1)
+		return FAULT_INTERNAL;
+	/* RFC 4122 section 4.4: Microsoft wants a GUID */
+	r[6] = (unsigned char)((r[6] & 0x0f) | 0x40);
+	r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
+	(void)snprintf(jti, sizeof(jti),
+	    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+	    "%02x%02x%02x%02x%02x%02x",
+	    r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10],
+	    r[11], r[12], r[13], r[14], r[15]);
+	object = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "iss",
+	    claims->issuer, "sub", claims->subject, "aud", claims->audience,
+	    "jti", jti, "nbf", now_s, "iat", now_s, "exp",
+	    now_s + claims->life_s);
+	return add_part(out, add_text(object, "scope", claims->scope));
 }
 
 /* RFC 7518 section 3.5: the salt is as long as the digest. */
@@ -179,7 +388,7 @@ static enum fault add_signature(const struct assertion_key *key,
 	    EVP_DigestSign(md, signature, &n, (const unsigned char *)out->p,
 		out->n) == 1) {
 		buf_add_lit(out, ".");
-		base64_add_url(out, (struct span){ (char *)signature, n });
+		base64url_add(out, (struct span){ (char *)signature, n });
 		fault = buf_fault(out);
 	}
 	EVP_MD_CTX_free(md);
@@ -191,19 +400,17 @@ static enum fault add_signature(const struct assertion_key *key,
 enum fault assertion_sign(const struct assertion_key *key,
     const struct assertion_claims *claims, struct buf *out, struct why *why)
 {
-	enum fault fault;
+	enum fault fault = check_dates(key, claims->now_s, why);
 
-	fault = check_dates(key, claims->now_s, why);
-	if (fault != FAULT_NONE)
+	if (fault)
 		return fault;
 	fault = add_header(key, out);
-	if (fault == FAULT_NONE) {
-		buf_add_lit(out, ".");
+	buf_add_lit(out, ".");
+	if (!fault)
 		fault = add_claims(claims, out);
-	}
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = add_signature(key, out);
-	if (fault != FAULT_NONE) {
+	if (fault) {
 		why_set(why, 0, "the assertion could not be signed");
 		buf_drop(out);
 	}

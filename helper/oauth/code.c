@@ -11,7 +11,7 @@
 #include "oauth/flow.h"
 #include "oauth/form.h"
 #include "wire/attr.h"
-#include "wire/base64.h"
+#include "oauth/base64url.h"
 
 #define CODE_MIN_BYTES 6 /* "no" and "yes" are none */
 
@@ -23,7 +23,7 @@ enum fault code_random(struct secret **text_out)
 
 	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
 		return FAULT_INTERNAL;
-	base64_add_url(&text,
+	base64url_add(&text,
 	    (struct span){ (const char *)bytes, sizeof(bytes) });
 	fault = buf_fault(&text);
 	if (fault == FAULT_NONE)
@@ -41,7 +41,7 @@ enum fault code_challenge(struct span verifier, struct buf *out)
 	if (EVP_Digest(verifier.p, verifier.n, digest, &n, EVP_sha256(),
 		NULL) != 1)
 		return FAULT_INTERNAL;
-	base64_add_url(out, (struct span){ (const char *)digest, n });
+	base64url_add(out, (struct span){ (const char *)digest, n });
 	return buf_fault(out);
 }
 

@@ -3,6 +3,14 @@
  *
  * What all grants do alike: the client's fields, the exchange, and telling
  * what came of it in one sentence.
+ *
+ * How the client says who it is: RFC 6749 section 2.3.1.  Its secret goes into
+ * the form or, where the server wants that, into an Authorization field.
+ * Where nothing tells which, the form is tried first.  A server that answers
+ * with 401 that it did not accept the client has looked at nothing else (RFC
+ * 6749 sections 3.2.1 and 5.2) and so has spent neither code nor refresh
+ * token: what was sent may be sent the other way, once, and the record
+ * remembers which way it was.  Without such an answer nothing is sent again.
  */
 #include "oauth/flow.h"
 
@@ -12,12 +20,36 @@
 #include <stdlib.h>
 
 #include "oauth/flow_impl.h"
+#include "oauth/form.h"
 #include "oauth/url.h"
 #include "wire/echo.h"
+
+#define LATE_US 100000
+
+static void on_wake(evutil_socket_t fd, short what, void *ctx)
+{
+	struct flow *flow = ctx;
+
+	(void)fd;
+	(void)what;
+	flow->grant->woken(flow);
+}
+
+/* With an exchange under way its answer decides. */
+static void on_limit(evutil_socket_t fd, short what, void *ctx)
+{
+	struct flow *flow = ctx;
+
+	(void)fd;
+	(void)what;
+	if (flow->exchange == NULL)
+		flow->grant->late(flow);
+}
 
 struct flow *flow_new(size_t bytes, const struct flow_grant *grant,
     const struct flow_target *target)
 {
+	const struct provider *provider = target->provider;
 	struct flow *flow = calloc(1, bytes);
 
 	if (flow == NULL)
@@ -27,26 +59,30 @@ struct flow *flow_new(size_t bytes, const struct flow_grant *grant,
 	flow->target.provider = provider_share(target->provider);
 	flow->endpoint = "";
 	buf_init(&flow->form, FLOW_FORM_MAX_BYTES);
-	flow->guessed = target->provider->family == PROVIDER_STANDARD &&
-	    target->provider->secret_way == SECRET_WAY_UNKNOWN;
-	flow->basic = target->provider->secret_way == SECRET_WAY_BASIC ||
+	flow->guessed = provider->family == PROVIDER_STANDARD &&
+	    provider->secret_way == SECRET_WAY_UNKNOWN;
+	flow->basic = provider->secret_way == SECRET_WAY_BASIC ||
 	    (flow->guessed && target->basic);
-	return flow;
+	if (!grant->signs_in)
+		return flow;
+	flow->wake = evtimer_new(target->base, on_wake, flow);
+	flow->limit = evtimer_new(target->base, on_limit, flow);
+	if (flow->wake != NULL && flow->limit != NULL)
+		return flow;
+	flow_free(flow);
+	return NULL;
 }
 
 enum fault flow_started(struct flow *flow, enum fault fault,
     struct flow **flow_out)
 {
-	switch ((int)fault) {
-	case FAULT_NONE: *flow_out = flow; return FAULT_NONE;
-	case FAULT_NOMEM:
-	case FAULT_CONFIG_ERROR:
-	case FAULT_BUSY:
-	case FAULT_IO: break;
-	default: fault = FAULT_INTERNAL;
-	}
-	flow_free(flow);
-	return fault;
+	if (fault == FAULT_NONE)
+		*flow_out = flow;
+	else
+		flow_free(flow);
+	return fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG ?
+	    FAULT_INTERNAL :
+	    fault;
 }
 
 void flow_free(struct flow *flow)
@@ -57,115 +93,157 @@ void flow_free(struct flow *flow)
 	if (flow->grant->drop != NULL)
 		flow->grant->drop(flow);
 	provider_release(flow->target.provider);
-	if (flow->end != NULL)
-		event_free(flow->end);
+	if (flow->wake != NULL)
+		event_free(flow->wake);
+	if (flow->limit != NULL)
+		event_free(flow->limit);
 	buf_drop(&flow->form);
-	reply_token_drop(flow->signed_in);
-	free(flow->signed_in);
+	reply_token_drop(&flow->token);
+	free(flow->scope);
 	free(flow->host);
 	free(flow);
 }
 
-enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
-    struct buf *form)
+/*
+ * The loop's clock is coarse and was read before its last events; a server
+ * calls a poll that comes a moment early too fast.
+ */
+static enum fault set_timer(struct flow *flow, struct event *timer,
+    int64_t after_s)
 {
-	char *host = NULL;
-	enum fault fault;
+	struct timeval wait = { (time_t)after_s, LATE_US };
 
-	buf_drop(&flow->form);
-	flow->form = *form;
-	buf_init(form, FLOW_FORM_MAX_BYTES);
-	fault = buf_fault(&flow->form);
-	if (!fault)
-		fault = url_host(url, &host);
-	if (fault)
-		return fault;
-	free(flow->host);
-	flow->host = host;
-	flow->endpoint = endpoint;
-	flow->url = url;
-	return flow_send(flow);
+	(void)event_base_update_cache_time(flow->target.base);
+	return evtimer_add(timer, &wait) == 0 ? FAULT_NONE : FAULT_NOMEM;
 }
 
-enum fault flow_post_token(struct flow *flow, struct buf *form)
+enum fault flow_wake(struct flow *flow, int64_t after_s)
 {
-	return flow_post(flow, "token endpoint",
-	    flow->target.provider->token_endpoint, form);
+	if (after_s > 0)
+		return set_timer(flow, flow->wake, after_s);
+	event_active(flow->wake, EV_TIMEOUT, 0);
+	return FAULT_NONE;
+}
+
+enum fault flow_limit(struct flow *flow, int64_t after_s)
+{
+	return set_timer(flow, flow->limit, after_s);
 }
 
 void flow_tell(struct flow *flow, const struct flow_event *event)
 {
-	/* The receiver may keep the flow for a while. */
-	if (flow->end != NULL &&
-	    (event->kind == FLOW_TOKENS || event->kind == FLOW_FAILED))
-		(void)evtimer_del(flow->end);
 	flow->target.event(flow->target.ctx, event);
 }
 
-void flow_tell_failed(struct flow *flow, const struct flow_failure *failure)
+/* The receiver may keep the flow for a while. */
+static void tell_end(struct flow *flow, const struct flow_event *event)
 {
-	struct flow_event event = {
-		.kind = FLOW_FAILED,
-		.failure = failure,
-		.token = flow->kept,
-	};
-
-	flow_tell(flow, &event);
+	if (flow->wake != NULL)
+		(void)evtimer_del(flow->wake);
+	if (flow->limit != NULL)
+		(void)evtimer_del(flow->limit);
+	if (flow->grant->ended != NULL)
+		flow->grant->ended(flow,
+		    event->failure != NULL ? event->failure->text : NULL);
+	flow_tell(flow, event);
 }
 
-void flow_failure_say(struct flow_failure *failure_out, enum advice_class class,
-    const char *format, ...)
+static void tell_tokens(struct flow *flow)
 {
+	const struct flow_event event = {
+		.kind = FLOW_TOKENS,
+		.token = &flow->token,
+	};
+
+	tell_end(flow, &event);
+}
+
+/* The tokens are good whatever this answer is: a failure is as if there had
+ * been nobody to ask. */
+static void who_answered(void *ctx, const struct http_answer *answer)
+{
+	struct flow *flow = ctx;
+
+	flow->exchange = NULL;
+	if (flow_succeeded(answer))
+		reply_userinfo(answer->body, &flow->token);
+	tell_tokens(flow);
+}
+
+/* Where the tokens of a sign-in do not say who it was, and the issuer's
+ * metadata has a userinfo endpoint (OpenID Connect Core 1.0 section 5.3). */
+void flow_done(struct flow *flow)
+{
+	const struct provider *provider = flow->target.provider;
+	struct http_request request = {
+		.method = HTTP_GET_BEARER,
+		.url = provider->userinfo_endpoint,
+		.ca_file = provider->ca_file,
+		.ca_path = provider->ca_path,
+		.proxy = provider->proxy,
+	};
+
+	if (flow->grant->signs_in && flow->token.identity == NULL &&
+	    request.url != NULL) {
+		request.body = secret_reveal(flow->token.access_token,
+		    "userinfo endpoint");
+		if (http_start(flow->target.http, &request, who_answered, flow,
+			&flow->exchange) == FAULT_NONE)
+			return;
+	}
+	tell_tokens(flow);
+}
+
+void flow_fail(struct flow *flow)
+{
+	const struct flow_event event = {
+		.kind = FLOW_FAILED,
+		.failure = &flow->failure,
+		.token = flow->token.refresh_token != NULL ? &flow->token :
+							     NULL,
+	};
+
+	tell_end(flow, &event);
+}
+
+void flow_end(struct flow *flow, const struct http_answer *answer)
+{
+	if (flow->fault == FAULT_NONE) {
+		flow_done(flow);
+		return;
+	}
+	flow_judge(flow, answer);
+	flow_fail(flow);
+}
+
+void flow_say(struct flow *flow, enum advice_class class, const char *format,
+    ...)
+{
+	struct flow_failure *failure = &flow->failure;
 	va_list words;
 
-	memset(failure_out, 0, sizeof(*failure_out));
-	failure_out->class = class;
-	failure_out->retry_after_s = -1;
+	memset(failure, 0, sizeof(*failure));
+	failure->class = class;
+	failure->retry_after_s = -1;
 	va_start(words, format);
-	(void)vsnprintf(failure_out->text, sizeof(failure_out->text), format,
-	    words);
+	(void)vsnprintf(failure->text, sizeof(failure->text), format, words);
 	va_end(words);
 }
 
-void flow_failure_of(enum fault fault, struct flow_failure *failure_out)
+void flow_say_fault(struct flow *flow, enum fault fault)
 {
-	flow_failure_say(failure_out, ADVICE_TRANSIENT,
+	flow_say(flow, ADVICE_TRANSIENT,
 	    "the exchange with the provider cannot go on: %s",
 	    fault_text(fault));
-	failure_out->trouble = HTTP_LOCAL;
+	flow->failure.trouble = HTTP_LOCAL;
 }
 
-void flow_tell_fault(struct flow *flow, enum fault fault)
-{
-	struct flow_failure failure;
-
-	flow_failure_of(fault, &failure);
-	flow_tell_failed(flow, &failure);
-}
-
-static void set_trace(const struct reply_error *error, char *out,
-    size_t out_bytes)
-{
-	size_t n = 0;
-
-	out[0] = '\0';
-	if (error->correlation_id[0] != '\0')
-		(void)snprintf(out, out_bytes, "correlation-id %s",
-		    error->correlation_id);
-	n = strlen(out);
-	if (error->trace_id[0] != '\0')
-		(void)snprintf(out + n, out_bytes - n, "%strace-id %s",
-		    n > 0 ? " " : "", error->trace_id);
-}
-
-void flow_failure_advise(const struct flow *flow,
-    const struct reply_error *error, const char *advice,
-    struct flow_failure *failure)
+void flow_advise(struct flow *flow, const char *advice)
 {
 	char words[320];
 
-	advice_quote(error, words, sizeof(words));
-	(void)snprintf(failure->text, sizeof(failure->text),
+	advice_quote(&flow->error, words, sizeof(words));
+	(void)snprintf(flow->failure.text, sizeof(flow->failure.text),
 	    "the %s %.100s refused: %s %s", flow->endpoint, flow->host, advice,
 	    words);
 }
@@ -175,79 +253,72 @@ void flow_failure_advise(const struct flow *flow,
  * not come: a gateway that waited in vain (RFC 9110 sections 15.6.3 and
  * 15.6.5) has passed it on.
  */
-static bool is_lost(const struct http_answer *answer,
-    const struct reply_error *error)
+static bool is_lost(const struct flow *flow, const struct http_answer *answer)
 {
 	if (answer->trouble != HTTP_ANSWERED)
 		return answer->reached;
-	return error->error[0] == '\0' &&
+	return flow->error.error[0] == '\0' &&
 	    (flow_succeeded(answer) || answer->status == 502 ||
 		answer->status == 504);
 }
 
-void flow_failure_from(const struct flow *flow,
-    const struct http_answer *answer, const struct reply_error *error,
-    struct flow_failure *failure_out)
+/* A good status, and what came with it cannot be used. */
+static void judge_unusable(struct flow *flow)
+{
+	if (flow->fault != FAULT_GARBLED)
+		flow_say_fault(flow, flow->fault);
+	else
+		flow_say(flow, ADVICE_TRANSIENT,
+		    "the answer of the %s %.100s cannot be used: %.160s",
+		    flow->endpoint, flow->host, flow->why.text);
+}
+
+void flow_judge(struct flow *flow, const struct http_answer *answer)
 {
 	const struct reply_asked asked = flow_asked(flow, answer);
+	const struct reply_error *error = &flow->error;
+	struct flow_failure *failure = &flow->failure;
 	char advice[256], title[REPLY_TITLE_BYTES];
+	bool is_no_answer = answer->trouble != HTTP_ANSWERED ||
+	    answer->redirect;
 
-	memset(failure_out, 0, sizeof(*failure_out));
-	failure_out->trouble = answer->trouble;
-	failure_out->status = answer->status;
-	failure_out->retry_after_s = answer->retry_after_s;
-	failure_out->lost = is_lost(answer, error);
-	failure_out->class = advice_class(answer->status, error->error);
-	if (answer->trouble != HTTP_ANSWERED || answer->redirect) {
-		(void)snprintf(failure_out->text, sizeof(failure_out->text),
-		    "the %s cannot be used: %s", flow->endpoint,
+	advice_text(flow->target.provider, answer->status, error, advice,
+	    sizeof(advice));
+	if (is_no_answer)
+		flow_say(flow, ADVICE_TRANSIENT, "the %s cannot be used: %s",
+		    flow->endpoint,
 		    reply_repeats(&asked, span_of(answer->text)) ?
 			ECHO_HIDDEN :
 			answer->text);
-		return;
-	}
-	memcpy(failure_out->error, error->error, sizeof(failure_out->error));
-	failure_out->code = error->n_codes > 0 ? error->codes[0] : 0;
-	set_trace(error, failure_out->trace, sizeof(failure_out->trace));
-	advice_text(flow->target.provider, answer->status, error, advice,
-	    sizeof(advice));
-	if (error->error[0] != '\0')
-		flow_failure_advise(flow, error, advice, failure_out);
+	else if (error->error[0] != '\0')
+		flow_advise(flow, advice);
 	else if (reply_page(answer->body, &asked, title))
-		(void)snprintf(failure_out->text, sizeof(failure_out->text),
+		flow_say(flow, ADVICE_TRANSIENT,
 		    "the %s %.100s answered with status %ld and an HTML "
 		    "page%s, as of a proxy or filter: it must let this machine "
 		    "through to the provider",
 		    flow->endpoint, flow->host, answer->status, title);
+	else if (flow_succeeded(answer))
+		judge_unusable(flow);
 	else
-		(void)snprintf(failure_out->text, sizeof(failure_out->text),
+		flow_say(flow, ADVICE_TRANSIENT,
 		    "the %s %.100s answered with status %ld: %s",
 		    flow->endpoint, flow->host, answer->status, advice);
-}
-
-void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
-    enum fault fault, const struct why *why)
-{
-	const struct reply_error none = { .n_codes = 0 };
-	struct flow_failure failure;
-
-	if (fault != FAULT_GARBLED) {
-		flow_failure_of(fault, &failure);
-		failure.lost = true;
-		flow_tell_failed(flow, &failure);
-		return;
-	}
-	if (flow_is_page(answer)) {
-		flow_tell_refused(flow, answer, &none);
-		return;
-	}
-	flow_failure_say(&failure, ADVICE_TRANSIENT,
-	    "the answer of the %s %.100s cannot be used: %.160s",
-	    flow->endpoint, flow->host, why->text);
-	failure.status = answer->status;
-	failure.retry_after_s = answer->retry_after_s;
-	failure.lost = true;
-	flow_tell_failed(flow, &failure);
+	failure->class = advice_class(answer->status, error->error);
+	failure->status = answer->status;
+	failure->retry_after_s = answer->retry_after_s;
+	failure->lost = is_lost(flow, answer);
+	failure->code = error->codes[0];
+	if (answer->trouble != HTTP_ANSWERED)
+		failure->trouble = answer->trouble;
+	memcpy(failure->error, error->error, sizeof(failure->error));
+	(void)snprintf(failure->trace, sizeof(failure->trace), "%s%s%s%s%s",
+	    error->correlation_id[0] != '\0' ? "correlation-id " : "",
+	    error->correlation_id,
+	    error->correlation_id[0] != '\0' && error->trace_id[0] != '\0' ?
+		" " :
+		"",
+	    error->trace_id[0] != '\0' ? "trace-id " : "", error->trace_id);
 }
 
 struct reply_asked flow_asked(const struct flow *flow,
@@ -255,25 +326,6 @@ struct reply_asked flow_asked(const struct flow *flow,
 {
 	return (struct reply_asked){ answer->sent,
 		flow->target.provider->client_secret };
-}
-
-bool flow_refused(const struct flow *flow, const struct http_answer *answer,
-    struct reply_error *error_out)
-{
-	const struct reply_asked asked = flow_asked(flow, answer);
-
-	memset(error_out, 0, sizeof(*error_out));
-	return !answer->redirect &&
-	    reply_error_parse(answer->body, &asked, error_out) == FAULT_NONE;
-}
-
-void flow_tell_refused(struct flow *flow, const struct http_answer *answer,
-    const struct reply_error *error)
-{
-	struct flow_failure failure;
-
-	flow_failure_from(flow, answer, error, &failure);
-	flow_tell_failed(flow, &failure);
 }
 
 bool flow_succeeded(const struct http_answer *answer)
@@ -289,40 +341,129 @@ bool flow_is_page(const struct http_answer *answer)
 	return !answer->redirect && reply_page(answer->body, NULL, title);
 }
 
-bool flow_has_tokens(const struct http_answer *answer)
+struct buf *flow_form(struct flow *flow, enum flow_client client,
+    const char *endpoint, const char *url)
 {
-	struct reply_token token = { 0 };
-	bool has = flow_succeeded(answer) &&
-	    reply_token_parse(answer->body, NULL, &token, NULL) == FAULT_NONE;
+	const struct provider *provider = flow->target.provider;
 
-	reply_token_drop(&token);
-	return has;
+	buf_drop(&flow->form);
+	flow->endpoint = endpoint;
+	flow->url = url;
+	flow->client = client;
+	if (client == FLOW_WITH_SECRET && provider->client_secret == NULL)
+		flow->client = FLOW_WITHOUT_SECRET;
+	return &flow->form;
 }
 
-void flow_tell_tokens(struct flow *flow, const struct http_answer *answer)
+struct buf *flow_token_form(struct flow *flow, enum flow_client client)
 {
-	const struct reply_asked asked = flow_asked(flow, answer);
-	struct why why = { 0, "" };
-	struct reply_token token = { 0 };
-	struct reply_error error;
-	struct flow_event event = {
-		.kind = FLOW_TOKENS,
-		.token = &token,
-	};
-	enum fault fault = FAULT_GARBLED;
+	return flow_form(flow, client, "token endpoint",
+	    flow->target.provider->token_endpoint);
+}
 
+static bool is_basic(const struct flow *flow)
+{
+	return flow->client == FLOW_WITH_SECRET && flow->basic;
+}
+
+/* It refuses the client with 401, and nothing told how it wants it. */
+static bool may_try_other_way(const struct flow *flow,
+    const struct http_answer *answer)
+{
+	return flow->client == FLOW_WITH_SECRET && flow->guessed &&
+	    answer->status == 401 &&
+	    (answer->wants_basic ||
+		strcmp(flow->error.error, "invalid_client") == 0);
+}
+
+/* Some say "error" with status 200, and a few beside good tokens. */
+static void sent(void *ctx, const struct http_answer *answer)
+{
+	struct flow *flow = ctx;
+	const struct reply_asked asked = flow_asked(flow, answer);
+
+	flow->exchange = NULL;
+	reply_token_drop(&flow->token);
+	memset(&flow->error, 0, sizeof(flow->error));
+	flow->why.text[0] = '\0';
+	flow->fault = FAULT_GARBLED;
 	if (flow_succeeded(answer))
-		fault = reply_token_parse(answer->body, &asked, &token, &why);
-	token.by_basic = flow_is_basic(flow);
-	flow->kept = token.refresh_token != NULL ? &token : NULL;
-	/* Some say "error" with status 200, and a few beside good tokens. */
-	if (fault == FAULT_NONE && flow_ask_who(flow, &token))
+		flow->fault = reply_token_parse(answer->body, &asked,
+		    &flow->token, &flow->why);
+	if (flow->fault && answer->trouble == HTTP_ANSWERED &&
+	    !answer->redirect)
+		(void)!reply_error_parse(answer->body, &asked, &flow->error);
+	flow->token.by_basic = is_basic(flow);
+	if (may_try_other_way(flow, answer)) {
+		flow->guessed = false;
+		flow->basic = !flow->basic;
+		if (flow_send(flow) == FAULT_NONE)
+			return;
+	}
+	flow->grant->answered(flow, answer);
+}
+
+static void add_client(const struct flow *flow, struct buf *body,
+    struct buf *basic)
+{
+	const struct provider *provider = flow->target.provider;
+	struct span id = span_of(provider->client_id);
+
+	if (flow->client == FLOW_NO_CLIENT)
 		return;
-	if (fault == FAULT_NONE)
-		flow_tell(flow, &event);
-	else if (flow_refused(flow, answer, &error) || !flow_succeeded(answer))
-		flow_tell_refused(flow, answer, &error);
-	else
-		flow_tell_unusable(flow, answer, fault, &why);
-	reply_token_drop(&token);
+	form_add_form(body, provider->extra);
+	if (is_basic(flow)) {
+		/* Form-encoded, so that the colon separates them. */
+		form_encode(basic, id);
+		buf_add_lit(basic, ":");
+		form_encode(basic,
+		    secret_reveal(provider->client_secret,
+			"client_secret_basic"));
+		return;
+	}
+	form_add(body, "client_id", id);
+	if (flow->client == FLOW_WITH_SECRET)
+		form_add(body, "client_secret",
+		    secret_reveal(provider->client_secret,
+			"client_secret_post"));
+}
+
+enum fault flow_send(struct flow *flow)
+{
+	const struct provider *provider = flow->target.provider;
+	struct buf body = BUF_INIT(FLOW_FORM_MAX_BYTES);
+	struct buf basic = BUF_INIT(FLOW_FORM_MAX_BYTES);
+	struct http_request request = {
+		.method = HTTP_POST_FORM,
+		.url = flow->url,
+		.ca_file = provider->ca_file,
+		.ca_path = provider->ca_path,
+		.proxy = provider->proxy,
+		.patient = flow->patient,
+	};
+	char *host = NULL;
+	enum fault fault;
+
+	buf_add(&body, buf_span(&flow->form));
+	if (flow->scope != NULL)
+		form_add(&body, "scope", span_of(flow->scope));
+	add_client(flow, &body, &basic);
+	fault = buf_fault(&flow->form);
+	if (!fault)
+		fault = buf_fault(&body);
+	if (!fault)
+		fault = buf_fault(&basic);
+	if (!fault)
+		fault = url_host(flow->url, &host);
+	if (!fault) {
+		free(flow->host);
+		flow->host = host;
+		request.body = buf_span(&body);
+		request.basic = basic.p;
+		fault = http_start(flow->target.http, &request, sent, flow,
+		    &flow->exchange);
+	}
+	buf_drop(&basic);
+	buf_drop(&body);
+	return fault;
 }

@@ -8,7 +8,7 @@
  */
 #include "oauth/flow.h"
 
-#include <event2/event.h>
+#include <openssl/crypto.h>
 
 #include "oauth/code.h"
 #include "oauth/flow_impl.h"
@@ -20,15 +20,12 @@
 
 struct flow_code {
 	struct flow flow;
-	flow_event_fn *event; /* the receiver's own */
-	void *ctx;
-	struct redirect *redirect;
+	struct redirect *redirect; /* NULL: what the browser ends at is
+				      pasted */
 	struct secret *verifier;
 	struct secret *state;
-	struct buf uri;	    /* where the browser comes back to */
-	struct buf url;	    /* what it opens */
-	struct event *soon; /* show the URL, or tell failure */
-	struct flow_failure failure;
+	struct buf uri; /* where the browser comes back to */
+	struct buf url; /* what it opens */
 	bool shown;
 	bool used; /* the state has come back */
 };
@@ -38,21 +35,10 @@ static struct flow_code *code_of(struct flow *flow)
 	return (struct flow_code *)(void *)flow;
 }
 
-/* The browser hears of the end before the receiver, who frees the flow. */
-static void code_event(void *ctx, const struct flow_event *event)
+/* Tells the URL first, and after that failure. */
+static void code_woken(struct flow *flow)
 {
-	struct flow_code *code = ctx;
-
-	if (event->kind == FLOW_TOKENS && code->redirect != NULL)
-		redirect_finish(code->redirect, NULL);
-	if (event->kind == FLOW_FAILED && code->redirect != NULL)
-		redirect_finish(code->redirect, event->failure->text);
-	code->event(code->ctx, event);
-}
-
-static void code_soon(evutil_socket_t fd, short what, void *ctx)
-{
-	struct flow_code *code = ctx;
+	struct flow_code *code = code_of(flow);
 	struct flow_event event = {
 		.kind = FLOW_SHOW_URL,
 		.url = code->url.p,
@@ -60,66 +46,64 @@ static void code_soon(evutil_socket_t fd, short what, void *ctx)
 		.left_s = FLOW_CODE_MAX_S,
 	};
 
-	(void)fd;
-	(void)what;
 	if (code->shown) {
-		flow_tell_failed(&code->flow, &code->failure);
+		flow_fail(flow);
 		return;
 	}
 	code->shown = true;
-	flow_tell(&code->flow, &event);
+	flow_tell(flow, &event);
 }
 
-static void code_end(evutil_socket_t fd, short what, void *ctx)
+/* An answer is never told from inside the function that brought it. */
+static void fail_soon(struct flow *flow)
 {
-	struct flow_code *code = ctx;
-	struct flow_failure failure;
+	code_of(flow)->shown = true;
+	(void)!flow_wake(flow, 0);
+}
 
-	(void)fd;
-	(void)what;
-	if (code->flow.exchange != NULL)
-		return; /* its answer decides */
-	flow_failure_say(&failure, ADVICE_LOGIN_NEEDED,
+static void code_late(struct flow *flow)
+{
+	flow_say(flow, ADVICE_LOGIN_NEEDED,
 	    "nobody signed in within %d minutes: start again",
 	    FLOW_CODE_MAX_S / 60);
-	flow_tell_failed(&code->flow, &failure);
+	flow_fail(flow);
 }
 
-static void fail_soon(struct flow_code *code)
+/* The browser hears of the end before the receiver, who frees the flow. */
+static void code_ended(struct flow *flow, const char *failure)
 {
-	code->shown = true;
-	event_active(code->soon, EV_TIMEOUT, 0);
+	if (code_of(flow)->redirect != NULL)
+		redirect_finish(code_of(flow)->redirect, failure);
 }
 
 /*
- * From code to tokens; a failure is told by the event loop.  Where it is not
- * told the scope again, Microsoft gives a token for the first resource that
- * was ever consented to.
+ * From code to tokens.  Where it is not told the scope again, Microsoft gives
+ * a token for the first resource that was ever consented to.
  */
 static void redeem(struct flow_code *code, struct span text)
 {
-	const struct provider *provider = code->flow.target.provider;
-	struct buf form = BUF_INIT(FLOW_FORM_MAX_BYTES);
+	struct flow *flow = &code->flow;
+	const struct provider *provider = flow->target.provider;
+	struct buf *form = flow_token_form(flow, FLOW_WITH_SECRET);
 	enum fault fault;
 
-	form_add(&form, "grant_type", span_of("authorization_code"));
-	form_add(&form, "code", text);
-	form_add(&form, "redirect_uri", buf_span(&code->uri));
+	form_add(form, "grant_type", span_of("authorization_code"));
+	form_add(form, "code", text);
+	form_add(form, "redirect_uri", buf_span(&code->uri));
 	if (provider->family == PROVIDER_MICROSOFT && provider->scope != NULL)
-		form_add(&form, "scope", span_of(provider->scope));
-	form_add(&form, "code_verifier",
+		form_add(form, "scope", span_of(provider->scope));
+	form_add(form, "code_verifier",
 	    secret_reveal(code->verifier, "grant authorization_code"));
-	flow_add_client(&code->flow, FLOW_WITH_SECRET, &form);
-	code->flow.patient = true;
-	fault = flow_post_token(&code->flow, &form);
-	if (fault == FAULT_NONE)
-		return;
-	flow_failure_of(fault, &code->failure);
-	fail_soon(code);
+	flow->patient = true;
+	fault = flow_send(flow);
+	if (fault) {
+		flow_say_fault(flow, fault);
+		fail_soon(flow);
+	}
 }
 
 /* RFC 6749 section 4.1.2.1 */
-static void refuse(struct flow_code *code, struct span word, struct span query)
+static void refuse(struct flow *flow, struct span word, struct span query)
 {
 	struct http_answer answer = {
 		.trouble = HTTP_ANSWERED,
@@ -127,72 +111,58 @@ static void refuse(struct flow_code *code, struct span word, struct span query)
 		.retry_after_s = -1,
 		.sent = query,
 	};
-	const struct reply_asked asked = flow_asked(&code->flow, &answer);
+	const struct reply_asked asked = flow_asked(flow, &answer);
 	struct buf text = BUF_INIT(CODE_URL_MAX_BYTES);
-	struct reply_error error;
 
 	(void)!form_get(query, "error_description", &text);
-	reply_error_of(word, buf_span(&text), &asked, &error);
-	flow_failure_from(&code->flow, &answer, &error, &code->failure);
-	if (strcmp(code->failure.error, "access_denied") == 0)
-		code->failure.class = ADVICE_LOGIN_NEEDED;
+	reply_error_of(word, buf_span(&text), &asked, &flow->error);
+	flow_judge(flow, &answer);
+	if (strcmp(flow->failure.error, "access_denied") == 0)
+		flow->failure.class = ADVICE_LOGIN_NEEDED;
 	buf_drop(&text);
-	fail_soon(code);
+	fail_soon(flow);
 }
 
 static enum fault check_state(const struct flow_code *code, struct span query,
     struct why *why)
 {
+	struct span state = secret_reveal(code->state, "to compare it");
 	struct buf text = BUF_INIT(CODE_MAX_BYTES);
-	struct secret *state = NULL;
-	enum fault fault;
-	bool same;
+	enum fault fault = form_get(query, "state", &text);
+	bool same = fault == FAULT_NONE && text.n == state.n &&
+	    CRYPTO_memcmp(text.p, state.p, state.n) == 0;
 
-	fault = form_get(query, "state", &text);
-	if (fault == FAULT_NONE)
-		fault = secret_new(buf_span(&text), &state);
-	same = fault == FAULT_NONE && secret_equal(state, code->state);
-	secret_free(state);
 	buf_drop(&text);
 	if (same)
 		return FAULT_NONE;
-	if (fault == FAULT_NOMEM)
-		why_set(why, 0, "%s", fault_text(fault));
-	else
-		why_set(why, 0,
-		    fault == FAULT_NOT_FOUND ?
-			"the address has no \"state\", so it is not known to "
-			"be from this sign-in" :
-			"the address is from another sign-in: its \"state\" is "
-			"not this one's");
+	why_set(why, 0, "%s",
+	    fault == FAULT_NOT_FOUND ?
+		"the address has no \"state\", so it is not known to be from "
+		"this sign-in" :
+		"the address is from another sign-in: its \"state\" is not "
+		"this one's");
 	return FAULT_DENIED;
 }
 
 /*
- * Microsoft's issuer has a tenant's number where ours may have its name; a
- * server that says nothing of iss may still send it, but must not be another.
+ * RFC 9207 section 2.4; true when the answer may be used.  Microsoft's issuer
+ * has a tenant's number where ours may have its name; a server that says
+ * nothing of iss may still send it, but must not be another.
  */
-static bool is_issuer_told(const struct provider *provider, enum fault found)
+static bool check_issuer(struct flow *flow, struct span query)
 {
-	return provider->issuer != NULL &&
-	    (provider->returns_iss ||
-		(found != FAULT_NOT_FOUND &&
-		    provider->family != PROVIDER_MICROSOFT));
-}
-
-/* RFC 9207 section 2.4; true when the answer may be used. */
-static bool check_issuer(struct flow_code *code, struct span query)
-{
-	const struct provider *provider = code->flow.target.provider;
+	const struct provider *provider = flow->target.provider;
 	const struct reply_asked asked = { query, provider->client_secret };
 	struct buf text = BUF_INIT(CODE_MAX_BYTES);
 	char plain[120];
-	enum fault fault;
-	bool same;
-
-	fault = form_get(query, "iss", &text);
-	same = !is_issuer_told(provider, fault) ||
+	enum fault fault = form_get(query, "iss", &text);
+	bool is_told = provider->issuer != NULL &&
+	    (provider->returns_iss ||
+		(fault != FAULT_NOT_FOUND &&
+		    provider->family != PROVIDER_MICROSOFT));
+	bool same = !is_told ||
 	    (fault == FAULT_NONE && span_is(buf_span(&text), provider->issuer));
+
 	attr_plain(reply_repeats(&asked, buf_span(&text)) ?
 		span_of(ECHO_HIDDEN) :
 		buf_span(&text),
@@ -200,27 +170,14 @@ static bool check_issuer(struct flow_code *code, struct span query)
 	buf_drop(&text);
 	if (same)
 		return true;
-	flow_failure_say(&code->failure, ADVICE_CONFIG,
-	    "the answer came from %s%.120s%s, not from the issuer '%.120s': it "
+	flow_say(flow, ADVICE_CONFIG,
+	    "the answer came from %s%s%s, not from the issuer '%.120s': it "
 	    "was not used; start again, and check issuer if this stays",
 	    fault == FAULT_NONE ? "'" : "nobody that says who it is",
 	    fault == FAULT_NONE ? plain : "", fault == FAULT_NONE ? "'" : "",
 	    provider->issuer);
-	fail_soon(code);
+	fail_soon(flow);
 	return false;
-}
-
-/* What has the right state, and is used up now. */
-static void accept_answer(struct flow_code *code, struct span query,
-    struct span word, struct span text)
-{
-	code->used = true;
-	if (!check_issuer(code, query))
-		return;
-	if (word.n > 0)
-		refuse(code, word, query);
-	else
-		redeem(code, text);
 }
 
 static enum fault take_query(struct flow_code *code, struct span query,
@@ -228,24 +185,29 @@ static enum fault take_query(struct flow_code *code, struct span query,
 {
 	struct buf text = BUF_INIT(CODE_MAX_BYTES);
 	struct buf word = BUF_INIT(CODE_MAX_BYTES);
-	enum fault fault, found, failed;
+	enum fault fault, found;
+	bool refused;
 
 	if (code->used) {
 		why_set(why, 0, "this sign-in is being finished already");
 		return FAULT_DENIED;
 	}
 	fault = check_state(code, query, why);
-	if (fault != FAULT_NONE)
+	if (fault)
 		return fault;
 	found = form_get(query, "code", &text);
-	failed = form_get(query, "error", &word);
-	if (failed == FAULT_NONE && word.n > 0) {
-		accept_answer(code, query, buf_span(&word), buf_span(&text));
-	} else if (found == FAULT_NONE && text.n > 0) {
-		accept_answer(code, query, (struct span){ NULL, 0 },
-		    buf_span(&text));
+	refused = form_get(query, "error", &word) == FAULT_NONE && word.n > 0;
+	if (refused || (found == FAULT_NONE && text.n > 0)) {
+		/* What has the right state is used up now. */
+		code->used = true;
+		if (check_issuer(&code->flow, query)) {
+			if (refused)
+				refuse(&code->flow, buf_span(&word), query);
+			else
+				redeem(code, buf_span(&text));
+		}
 	} else {
-		why_set(why, 0,
+		why_set(why, 0, "%s",
 		    found == FAULT_NOT_FOUND ?
 			"that address has no \"code\": open the link, sign in, "
 			"and take the address you end at" :
@@ -267,8 +229,6 @@ static void code_drop(struct flow *flow)
 	struct flow_code *code = code_of(flow);
 
 	redirect_free(code->redirect);
-	if (code->soon != NULL)
-		event_free(code->soon);
 	secret_free(code->verifier);
 	secret_free(code->state);
 	buf_drop(&code->url);
@@ -276,7 +236,10 @@ static void code_drop(struct flow *flow)
 }
 
 static const struct flow_grant code_grant = {
-	.answered = flow_tell_tokens,
+	.answered = flow_end,
+	.woken = code_woken,
+	.late = code_late,
+	.ended = code_ended,
 	.drop = code_drop,
 	.signs_in = true,
 };
@@ -293,14 +256,38 @@ enum fault flow_code_paste(struct flow *flow, struct span text, struct why *why)
 		return FAULT_DENIED;
 	}
 	fault = code_read_pasted(text, &pasted, &plain, why);
-	if (fault == FAULT_NONE && pasted == CODE_ADDRESS) {
+	if (!fault && pasted == CODE_ADDRESS) {
 		fault = take_query(code, buf_span(&plain), why);
-	} else if (fault == FAULT_NONE) {
+	} else if (!fault) {
 		code->used = true;
 		redeem(code, buf_span(&plain));
 	}
 	buf_drop(&plain);
 	return fault;
+}
+
+/* Where the browser comes back to: we listen there unless it is elsewhere. */
+static enum fault set_uri(struct flow_code *code, uint16_t port,
+    struct why *why)
+{
+	const struct provider *provider = code->flow.target.provider;
+	const struct redirect_wish visit = {
+		.base = code->flow.target.base,
+		.path = code_path(provider),
+		.port = port,
+		.came = code_came,
+		.ctx = code,
+	};
+	enum fault fault;
+
+	if (provider->redirect_uri != NULL) {
+		buf_add_str(&code->uri, provider->redirect_uri);
+		return buf_fault(&code->uri);
+	}
+	fault = redirect_new(&visit, &code->redirect, why);
+	return fault ? fault :
+		       code_redirect(provider,
+			   redirect_port(code->redirect), &code->uri);
 }
 
 static enum fault make_url(struct flow_code *code,
@@ -313,109 +300,52 @@ static enum fault make_url(struct flow_code *code,
 		.redirect_uri = buf_span(&code->uri),
 		.state = secret_reveal(code->state, "goes through the browser"),
 	};
-	enum fault fault;
-
-	fault = code_challenge(
+	enum fault fault = code_challenge(
 	    secret_reveal(code->verifier, "the challenge of it"), &challenge);
-	if (fault == FAULT_NONE) {
-		fields.challenge = buf_span(&challenge);
+
+	fields.challenge = buf_span(&challenge);
+	if (!fault)
 		fault = code_url(code->flow.target.provider, &fields,
 		    &code->url);
-	}
 	buf_drop(&challenge);
-	return fault;
-}
-
-static enum fault prepare(struct flow_code *code)
-{
-	const struct flow_target *target = &code->flow.target;
-	static const struct timeval limit = { FLOW_CODE_MAX_S, 0 };
-	enum fault fault;
-
-	code->soon = evtimer_new(target->base, code_soon, code);
-	code->flow.end = evtimer_new(target->base, code_end, code);
-	if (code->soon == NULL || code->flow.end == NULL ||
-	    evtimer_add(code->flow.end, &limit) != 0)
-		return FAULT_NOMEM;
-	code->flow.endpoint = "authorization endpoint";
-	fault = url_host(target->provider->authorization_endpoint,
-	    &code->flow.host);
-	if (fault == FAULT_NONE)
-		fault = code_random(&code->verifier);
-	if (fault == FAULT_NONE)
-		fault = code_random(&code->state);
-	return fault;
-}
-
-/* Where the browser comes back to: we listen there unless it is elsewhere. */
-static enum fault set_uri(struct flow_code *code,
-    const struct flow_code_wish *wish, struct why *why)
-{
-	const struct provider *provider = code->flow.target.provider;
-	const struct redirect_wish visit = {
-		.base = code->flow.target.base,
-		.path = code_path(provider),
-		.port = wish->port,
-		.came = code_came,
-		.ctx = code,
-	};
-	enum fault fault;
-
-	if (provider->redirect_uri != NULL) {
-		buf_add_str(&code->uri, provider->redirect_uri);
-		return buf_fault(&code->uri);
-	}
-	fault = redirect_new(&visit, &code->redirect, why);
-	return fault != FAULT_NONE ?
-	    fault :
-	    code_redirect(provider, redirect_port(code->redirect), &code->uri);
-}
-
-static enum fault begin(struct flow_code *code,
-    const struct flow_code_wish *wish, struct why *why)
-{
-	enum fault fault;
-
-	why->text[0] = '\0';
-	fault = prepare(code);
-	if (fault == FAULT_NONE) {
-		fault = set_uri(code, wish, why);
-		if (fault != FAULT_NONE && why->text[0] != '\0')
-			return fault;
-	}
-	if (fault == FAULT_NONE)
-		fault = make_url(code, wish);
-	if (fault == FAULT_NONE)
-		event_active(code->soon, EV_TIMEOUT, 0);
-	else
-		why_set(why, 0, "%s", fault_text(fault));
 	return fault;
 }
 
 enum fault flow_code_start(const struct flow_target *target,
     const struct flow_code_wish *wish, struct flow **flow_out, struct why *why)
 {
+	const char *endpoint = target->provider->authorization_endpoint;
 	struct flow_code *code;
-	struct flow *flow;
+	enum fault fault;
 
-	if (target->provider->authorization_endpoint == NULL) {
+	if (endpoint == NULL) {
 		why_set(why, 0,
 		    "provider '%s' has no authorization_endpoint: add it, or "
 		    "choose another flow, such as 'device'",
 		    target->provider->name);
 		return FAULT_CONFIG_ERROR;
 	}
-	flow = flow_new(sizeof(*code), &code_grant, target);
-	if (flow == NULL) {
-		why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
+	why->text[0] = '\0';
+	code = code_of(flow_new(sizeof(*code), &code_grant, target));
+	if (code == NULL)
 		return FAULT_NOMEM;
-	}
-	code = code_of(flow);
-	code->event = target->event;
-	code->ctx = target->ctx;
-	flow->target.event = code_event;
-	flow->target.ctx = code;
 	buf_init(&code->uri, CODE_URL_MAX_BYTES);
 	buf_init(&code->url, CODE_URL_MAX_BYTES);
-	return flow_started(flow, begin(code, wish, why), flow_out);
+	code->flow.endpoint = "authorization endpoint";
+	fault = url_host(endpoint, &code->flow.host);
+	if (!fault)
+		fault = code_random(&code->verifier);
+	if (!fault)
+		fault = code_random(&code->state);
+	if (!fault)
+		fault = set_uri(code, wish->port, why);
+	if (!fault)
+		fault = make_url(code, wish);
+	if (!fault)
+		fault = flow_limit(&code->flow, FLOW_CODE_MAX_S);
+	if (!fault)
+		fault = flow_wake(&code->flow, 0);
+	if (fault && why->text[0] == '\0')
+		why_set(why, 0, "%s", fault_text(fault));
+	return flow_started(&code->flow, fault, flow_out);
 }

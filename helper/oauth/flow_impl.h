@@ -1,11 +1,11 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * flow_impl - what every grant has, and what it must bring
+ * flow_impl - what every grant has, and the functions that it brings
  *
  * Included by flow*.c only.  A grant's own struct begins with struct flow.
- * After flow_tell_*() of the last event the flow may be gone: each of them
- * is the last thing a function does.
+ * After flow_done() or flow_fail() the flow may be gone: each of them is the
+ * last thing a function does.
  */
 #ifndef MAILTOKEN_OAUTH_FLOW_IMPL_H
 #define MAILTOKEN_OAUTH_FLOW_IMPL_H
@@ -14,17 +14,24 @@
 
 #define FLOW_FORM_MAX_BYTES 131072
 
+/* Called by the event loop; those that are not needed may be NULL. */
 struct flow_grant {
-	/* an answer of the endpoint that was asked last */
+	/* The endpoint that was asked last has answered; what was good in that
+	 * is in token, fault, why and error. */
 	void (*answered)(struct flow *flow, const struct http_answer *answer);
-	/* wipe and free what is the grant's own, not the flow itself; NULL:
-	 * nothing is */
+	void (*woken)(struct flow *flow); /* by flow_wake() */
+	void (*late)(struct flow *flow);  /* the time that flow_limit() gave is
+					     up, and no answer outstanding */
+	/* before the receiver hears the end; failure NULL: it worked */
+	void (*ended)(struct flow *flow, const char *failure);
+	/* wipe and free what is the grant's own, not the flow itself */
 	void (*drop)(struct flow *flow);
 	bool signs_in; /* a person does, so it matters who it was */
 };
 
+/* How the client names itself. */
 enum flow_client {
-	FLOW_NO_CLIENT,
+	FLOW_NO_CLIENT, /* without the provider's extra fields, too */
 	FLOW_WITH_SECRET,
 	FLOW_WITHOUT_SECRET
 };
@@ -33,19 +40,26 @@ struct flow {
 	const struct flow_grant *grant;
 	struct flow_target target;
 	struct http_exchange *exchange;
-	struct reply_token *kept; /* a refresh token in an answer that is of no
-				     use otherwise, or NULL */
-	struct reply_token *signed_in; /* while it is asked who did */
-	bool patient;		       /* see struct http_request */
-	enum flow_client client;       /* how it names itself in the form */
-	bool basic;		       /* the secret goes by HTTP Basic */
-	bool guessed;		       /* ... or not, and nothing told which */
-	const char *url;	       /* what was sent last, and where */
+	struct event *wake;  /* NULL where nobody signs in */
+	struct event *limit; /* of waiting for a person */
+
+	/* What is sent, and may be once more. */
 	struct buf form;
-	const char *endpoint; /* what is asked, in words */
-	char *host;	      /* its host */
-	struct event *end;    /* of waiting for a person, or NULL; no more
-				 after the last event */
+	const char *url;
+	const char *endpoint; /* what is there, in words */
+	char *host;	      /* of url */
+	char *scope;	      /* one more field, or NULL */
+	enum flow_client client;
+	bool basic;   /* the secret goes by HTTP Basic */
+	bool guessed; /* ... or not, and nothing told which */
+	bool patient; /* see struct http_request */
+
+	/* What came back, until the next answer. */
+	struct reply_token token;
+	enum fault fault; /* of that: FAULT_NONE, it can be used */
+	struct why why;
+	struct reply_error error;    /* all empty: no OAuth error */
+	struct flow_failure failure; /* what flow_fail() tells */
 };
 
 /*
@@ -63,92 +77,55 @@ enum fault flow_started(struct flow *flow, enum fault fault,
     struct flow **flow_out) MUST_CHECK;
 
 /*
- * flow_add_client - how the client is to name itself when form is sent (its
- * secret, if it has one and may say it), and the provider's extra fields
+ * flow_form - an empty form, for fields, of what is sent next; flow_send
+ * sends it, with what names the client, and grant.answered follows
+ *
+ * endpoint, url  in: stay the caller's, as long as the flow
+ *
+ * flow_send: the fault of form, url or http_start().
  */
-void flow_add_client(struct flow *flow, enum flow_client client,
-    struct buf *form);
-
-/* flow_is_basic - whether its secret went by HTTP Basic. */
-bool flow_is_basic(const struct flow *flow);
-
-/* flow_send - what flow_post() keeps, with what names the client. */
+struct buf *flow_form(struct flow *flow, enum flow_client client,
+    const char *endpoint, const char *url);
+struct buf *flow_token_form(struct flow *flow, enum flow_client client);
 enum fault flow_send(struct flow *flow) MUST_CHECK;
 
-/* flow_add_extra - the provider's extra fields alone. */
-void flow_add_extra(const struct flow *flow, struct buf *form);
-
 /*
- * flow_post - send form to url, called endpoint in sentences, and take it;
- * grant.answered is called in the end.  flow_post_token: to the token endpoint.
+ * flow_wake, flow_limit - call grant.woken or grant.late after so many seconds;
+ * the former with 0 in the next turn of the loop, and without a fault
  *
- * The fault of form, or of http_start().
+ * FAULT_NOMEM.
  */
-enum fault flow_post(struct flow *flow, const char *endpoint, const char *url,
-    struct buf *form) MUST_CHECK;
-enum fault flow_post_token(struct flow *flow, struct buf *form) MUST_CHECK;
+enum fault flow_wake(struct flow *flow, int64_t after_s) MUST_CHECK;
+enum fault flow_limit(struct flow *flow, int64_t after_s) MUST_CHECK;
 
-/* flow_tell - one event. */
+/* flow_tell - an event that is not the last. */
 void flow_tell(struct flow *flow, const struct flow_event *event);
 
-/* flow_tell_failed - the last event: why, with only that filled in. */
-void flow_tell_failed(struct flow *flow, const struct flow_failure *failure);
-
-/* flow_tell_fault - the last event: a fault of this machine. */
-void flow_tell_fault(struct flow *flow, enum fault fault);
-
-/* flow_tell_tokens - the last event, from the answer of a token endpoint. */
-void flow_tell_tokens(struct flow *flow, const struct http_answer *answer);
-
 /*
- * flow_ask_who - where the tokens of a sign-in do not say who it was, and the
- * issuer's metadata has a userinfo endpoint, ask there; whatever comes of
- * that, FLOW_TOKENS is told in the end (OpenID Connect Core 1.0 section 5.3)
- *
- * token  in/out: taken (all zero then) when true is returned
+ * The last event.  flow_done - token, after its owner is known if that can be
+ * asked; flow_fail - failure, with a new refresh token if there is one;
+ * flow_end - either, as the answer of a token endpoint wants it
  */
-bool flow_ask_who(struct flow *flow, struct reply_token *token);
+void flow_done(struct flow *flow);
+void flow_fail(struct flow *flow);
+void flow_end(struct flow *flow, const struct http_answer *answer);
+
+/* Into failure: flow_judge - what an answer means that cannot be used;
+ * flow_advise - the same with another advice, the provider's own words behind
+ * it; flow_say - what no answer told; flow_say_fault - of this machine. */
+void flow_judge(struct flow *flow, const struct http_answer *answer);
+void flow_advise(struct flow *flow, const char *advice);
+void flow_say(struct flow *flow, enum advice_class class, const char *format,
+    ...) PRINTF_LIKE(3, 4);
+void flow_say_fault(struct flow *flow, enum fault fault);
 
 /* flow_asked - what answer answers; valid as long as answer. */
 struct reply_asked flow_asked(const struct flow *flow,
     const struct http_answer *answer);
 
-/* flow_succeeded - a status of 2xx; flow_has_tokens - and a usable token. */
+/* flow_succeeded - a status of 2xx; flow_is_page - an HTML page stands where
+ * the provider's answer should. */
 bool flow_succeeded(const struct http_answer *answer);
-bool flow_has_tokens(const struct http_answer *answer);
-
-/* flow_is_page - an HTML page stands where the provider's answer should. */
 bool flow_is_page(const struct http_answer *answer);
-
-/* flow_tell_unusable - the last event: 200, but with a body we refuse. */
-void flow_tell_unusable(struct flow *flow, const struct http_answer *answer,
-    enum fault fault, const struct why *why);
-
-/* flow_tell_refused - the last event: flow_failure_from() as it is. */
-void flow_tell_refused(struct flow *flow, const struct http_answer *answer,
-    const struct reply_error *error);
-
-/* flow_refused - whether the answer has an OAuth error; error_out is all
- * empty otherwise. */
-bool flow_refused(const struct flow *flow, const struct http_answer *answer,
-    struct reply_error *error_out);
-
-/* flow_failure_from - what an answer other than success means. */
-void flow_failure_from(const struct flow *flow,
-    const struct http_answer *answer, const struct reply_error *error,
-    struct flow_failure *failure_out);
-
-/* flow_failure_advise - its sentence anew: the advice, and the provider's own
- * words behind it. */
-void flow_failure_advise(const struct flow *flow,
-    const struct reply_error *error, const char *advice,
-    struct flow_failure *failure);
-
-/* flow_failure_of - a fault of this machine. */
-void flow_failure_of(enum fault fault, struct flow_failure *failure_out);
-
-/* flow_failure_say - a failure that no answer told. */
-void flow_failure_say(struct flow_failure *failure_out, enum advice_class class,
-    const char *format, ...) PRINTF_LIKE(3, 4);
 
 #endif

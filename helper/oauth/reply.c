@@ -1,44 +1,56 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The three answers.  Reasons name members, never their values.
+ * The answers: tokens and who signed in, device codes, refusals, pages that
+ * came in their place.  Reasons name members, never their values.
  */
 #include "oauth/reply.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
+#include "oauth/base64url.h"
 #include "oauth/reply_impl.h"
 #include "wire/attr.h"
 #include "wire/echo.h"
+
+#define URI_MAX_BYTES	    2048
+#define USER_CODE_MAX_BYTES 64
+#define WORDS_MAX_BYTES	    200 /* of a description */
+#define IDENTITY_MAX_BYTES  1100
+#define MISNAMED_MAX_BYTES  100
+
+static enum fault odd(struct why *why, const char *name)
+{
+	why_set(why, 0, "its %s is too long or has a byte that cannot be there",
+	    name);
+	return FAULT_GARBLED;
+}
+
+static enum fault missing(struct why *why, const char *what)
+{
+	why_set(why, 0, "it has no %s", what);
+	return FAULT_GARBLED;
+}
+
+static enum fault copy(struct span text, char **out)
+{
+	*out = strdup(text.p);
+	return *out != NULL ? FAULT_NONE : FAULT_NOMEM;
+}
 
 /* A member that must be a token: printable ASCII without blanks. */
 static enum fault take_secret(const json_t *object, const char *name,
     size_t max_bytes, struct secret **secret_out, struct why *why)
 {
 	struct span text;
-	enum fault fault;
+	enum fault fault = reply_string(object, name, &text, why);
 
-	fault = reply_string(object, name, &text, why);
 	if (fault || text.n == 0)
 		return fault;
-	if (!attr_is_token(text, max_bytes)) {
-		why_set(why, 0,
-		    "its %s is too long or has a byte that cannot be there",
-		    name);
-		return FAULT_GARBLED;
-	}
-	return secret_new(text, secret_out);
-}
-
-static bool is_printable(struct span text)
-{
-	size_t i;
-
-	for (i = 0; i < text.n; i++)
-		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
-			return false;
-	return true;
+	return attr_is_token(text, max_bytes) ? secret_new(text, secret_out) :
+						odd(why, name);
 }
 
 /* A member that is shown to people; absent leaves *text_out alone. */
@@ -46,38 +58,121 @@ static enum fault take_text(const json_t *object, const char *name,
     size_t max_bytes, char **text_out, struct why *why)
 {
 	struct span text;
-	enum fault fault;
+	enum fault fault = reply_string(object, name, &text, why);
+	size_t i;
 
-	fault = reply_string(object, name, &text, why);
 	if (fault || text.n == 0)
 		return fault;
-	if (text.n > max_bytes || !is_printable(text)) {
-		why_set(why, 0,
-		    "its %s is too long or has a byte that cannot be there",
-		    name);
-		return FAULT_GARBLED;
+	for (i = 0; i < text.n; i++)
+		if (text.n > max_bytes || text.p[i] < 0x20 || text.p[i] > 0x7e)
+			return odd(why, name);
+	return copy(text, text_out);
+}
+
+static bool has_name(const struct buf *names, struct span name)
+{
+	const char *p = names->p;
+	size_t n;
+
+	for (; names->n > 0 && *p != '\0'; p += n + (p[n] == ' ' ? 1 : 0)) {
+		n = strcspn(p, " ");
+		if (n == name.n && strncasecmp(p, name.p, n) == 0)
+			return true;
 	}
-	*text_out = strdup(text.p);
-	return *text_out != NULL ? FAULT_NONE : FAULT_NOMEM;
+	return false;
 }
 
-static enum fault optional(enum fault fault)
+/* The names in claims; one that is no account's is for a person to look at. */
+static enum fault take_names(const json_t *claims, struct reply_token *token)
 {
-	return fault == FAULT_NOMEM ? fault : FAULT_NONE;
+	static const char *const members[] = { "email", "preferred_username",
+		"upn", "unique_name" };
+	struct buf names = BUF_INIT(IDENTITY_MAX_BYTES);
+	char misnamed[MISNAMED_MAX_BYTES];
+	const json_t *member;
+	struct span name;
+	enum fault fault;
+	size_t i, n = 0;
+
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		member = json_object_get(claims, members[i]);
+		name = reply_text(claims, members[i]);
+		if (member == NULL || json_is_null(member) ||
+		    (name.p != NULL && name.n == 0) || has_name(&names, name))
+			continue;
+		if (attr_is_account(name) && !memchr(name.p, ' ', name.n)) {
+			if (names.n > 0)
+				buf_add_lit(&names, " ");
+			buf_add(&names, name);
+		} else if (n == 0) {
+			n = json_dumpb(member, misnamed, sizeof(misnamed),
+			    JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+		}
+	}
+	if (n > sizeof(misnamed))
+		n = sizeof(misnamed);
+	fault = buf_fault(&names);
+	if (!fault && names.n > 0) {
+		fault = copy(buf_span(&names), &token->identity);
+	} else if (!fault && n > 0) {
+		token->misnamed = strndup(misnamed, n);
+		fault = token->misnamed != NULL ? FAULT_NONE : FAULT_NOMEM;
+	}
+	buf_drop(&names);
+	return fault;
 }
 
-static enum fault check_type(const json_t *object, struct why *why)
+/*
+ * Who an id_token is about; nobody when it cannot be read.  Its signature is
+ * not checked: it came straight from the token endpoint over TLS (OpenID
+ * Connect Core 1.0, section 3.1.3.7), and it is only compared with the
+ * account's name.
+ */
+static enum fault take_identity(const json_t *answer,
+    const struct reply_asked *asked, struct reply_token *token)
 {
-	struct span type;
+	struct buf json = BUF_INIT(REPLY_BODY_MAX_BYTES);
+	struct span part = reply_text(answer, "id_token");
+	json_t *claims = NULL;
+	struct span subject;
 	enum fault fault;
 
-	fault = reply_string(object, "token_type", &type, why);
-	if (fault || type.n == 0)
-		return fault;
-	if (type.n == 6 && strncasecmp(type.p, "bearer", 6) == 0)
+	/* JWT = header "." payload "." signature (RFC 7519 section 3) */
+	if (part.n == 0 || strchr(part.p, '.') == NULL)
 		return FAULT_NONE;
-	why_set(why, 0, "its token_type is not bearer");
-	return FAULT_GARBLED;
+	part.p = strchr(part.p, '.') + 1;
+	part.n = strcspn(part.p, ".");
+	fault = base64url_decode(part, &json);
+	if (!fault)
+		fault = reply_answer(buf_span(&json), asked, &claims, NULL);
+	if (!fault)
+		fault = reply_hush(claims, NULL, answer);
+	if (!fault)
+		fault = take_names(claims, token);
+	subject = reply_text(claims, "sub");
+	if (!fault && subject.n > 0)
+		fault = copy(subject, &token->subject);
+	json_decref(claims);
+	buf_drop(&json);
+	return fault;
+}
+
+void reply_userinfo(struct span body, struct reply_token *token)
+{
+	const struct reply_asked asked = { { NULL, 0 }, token->access_token };
+	struct reply_token found = { 0 };
+	json_t *claims = NULL;
+
+	if (reply_answer(body, &asked, &claims, NULL) == FAULT_NONE &&
+	    (token->subject == NULL ||
+		span_is(reply_text(claims, "sub"), token->subject)) &&
+	    take_names(claims, &found) == FAULT_NONE &&
+	    (found.identity != NULL || found.misnamed != NULL)) {
+		free(token->misnamed);
+		token->identity = found.identity;
+		token->misnamed = found.misnamed;
+	}
+	json_decref(claims);
 }
 
 /* 0: nothing was said, or nothing that makes sense. */
@@ -89,19 +184,6 @@ static int64_t hint_s(const json_t *object, const char *name)
 	return seconds <= REPLY_EXPIRES_IN_MAX_S ? seconds : 0;
 }
 
-static void token_times(const json_t *object, struct reply_token *token)
-{
-	const struct reply_range life = { 1, REPLY_EXPIRES_IN_MAX_S,
-		REPLY_EXPIRES_IN_DEFAULT_S };
-
-	token->refresh_in_s = hint_s(object, "refresh_in");
-	token->refresh_expires_in_s = hint_s(object, "refresh_expires_in");
-	if (token->refresh_expires_in_s == 0)
-		token->refresh_expires_in_s = hint_s(object,
-		    "refresh_token_expires_in");
-	token->expires_in_s = reply_seconds(object, "expires_in", life);
-}
-
 /*
  * The old refresh token may be spent: whatever else is odd, a new one is
  * taken, and taken first.
@@ -109,26 +191,34 @@ static void token_times(const json_t *object, struct reply_token *token)
 static enum fault token_from(const json_t *object,
     const struct reply_asked *asked, struct reply_token *token, struct why *why)
 {
+	const struct reply_range life = { 1, REPLY_EXPIRES_IN_MAX_S,
+		REPLY_EXPIRES_IN_DEFAULT_S };
+	struct span type;
 	enum fault fault;
 
-	fault = optional(take_secret(object, "refresh_token",
-	    REFRESH_TOKEN_MAX_BYTES, &token->refresh_token, NULL));
-	if (!fault)
-		fault = optional(take_text(object, "scope",
-		    REPLY_SCOPE_MAX_BYTES, &token->scope, NULL));
-	if (!fault)
-		fault = reply_identity(object, asked, token);
-	if (!fault)
-		fault = check_type(object, why);
-	token_times(object, token);
+	if (take_secret(object, "refresh_token", REFRESH_TOKEN_MAX_BYTES,
+		&token->refresh_token, NULL) == FAULT_NOMEM ||
+	    take_text(object, "scope", REPLY_SCOPE_MAX_BYTES, &token->scope,
+		NULL) == FAULT_NOMEM ||
+	    take_identity(object, asked, token) == FAULT_NOMEM)
+		return FAULT_NOMEM;
+	token->expires_in_s = reply_seconds(object, "expires_in", life);
+	token->refresh_in_s = hint_s(object, "refresh_in");
+	token->refresh_expires_in_s = hint_s(object, "refresh_expires_in");
+	if (token->refresh_expires_in_s == 0)
+		token->refresh_expires_in_s = hint_s(object,
+		    "refresh_token_expires_in");
+	fault = reply_string(object, "token_type", &type, why);
+	if (!fault && type.n > 0 && strcasecmp(type.p, "bearer") != 0) {
+		why_set(why, 0, "its token_type is not bearer");
+		fault = FAULT_GARBLED;
+	}
 	if (!fault)
 		fault = take_secret(object, "access_token",
 		    ACCESS_TOKEN_MAX_BYTES, &token->access_token, why);
-	if (!fault && token->access_token == NULL) {
-		why_set(why, 0, "it has no access_token");
-		fault = FAULT_GARBLED;
-	}
-	return fault;
+	return !fault && token->access_token == NULL ?
+	    missing(why, "access_token") :
+	    fault;
 }
 
 enum fault reply_token_parse(struct span body, const struct reply_asked *asked,
@@ -147,8 +237,6 @@ enum fault reply_token_parse(struct span body, const struct reply_asked *asked,
 
 void reply_token_drop(struct reply_token *token)
 {
-	if (token == NULL)
-		return;
 	secret_free(token->access_token);
 	secret_free(token->refresh_token);
 	free(token->scope);
@@ -166,7 +254,7 @@ static bool is_shown(const char *uri)
 
 	return strncasecmp(uri, "https://", 8) == 0 &&
 	    strcspn(uri + 8, "/?#%") > 0 &&
-	    attr_is_token(span_of(uri), REPLY_URI_MAX_BYTES) &&
+	    attr_is_token(span_of(uri), URI_MAX_BYTES) &&
 	    memchr(uri, '@', strcspn(uri + 8, "/?#") + 8) == NULL &&
 	    memchr(uri, '\\', n) == NULL;
 }
@@ -175,51 +263,31 @@ static bool is_shown(const char *uri)
 static enum fault take_uri(const json_t *object, const char *name,
     char **uri_out)
 {
-	char *uri = NULL;
-	enum fault fault;
+	struct span uri = reply_text(object, name);
 
-	if (*uri_out != NULL)
-		return FAULT_NONE;
-	fault = optional(
-	    take_text(object, name, REPLY_URI_MAX_BYTES, &uri, NULL));
-	if (uri != NULL && is_shown(uri))
-		*uri_out = uri;
-	else
-		free(uri);
-	return fault;
-}
-
-static void device_times(const json_t *object, struct reply_device *device)
-{
-	const struct reply_range life = { 1, REPLY_EXPIRES_IN_MAX_S,
-		REPLY_DEVICE_EXPIRES_IN_DEFAULT_S };
-	const struct reply_range interval = { 0, REPLY_DEVICE_INTERVAL_MAX_S,
-		REPLY_DEVICE_INTERVAL_DEFAULT_S };
-
-	device->expires_in_s = reply_seconds(object, "expires_in", life);
-	device->interval_s = reply_seconds(object, "interval", interval);
-	if (device->interval_s == 0)
-		device->interval_s = 1;
+	return uri.n > 0 && *uri_out == NULL && is_shown(uri.p) ?
+	    copy(uri, uri_out) :
+	    FAULT_NONE;
 }
 
 static enum fault device_from(const json_t *object, struct reply_device *device,
     struct why *why)
 {
+	const struct reply_range life = { 1, REPLY_EXPIRES_IN_MAX_S,
+		REPLY_DEVICE_EXPIRES_IN_DEFAULT_S };
+	const struct reply_range interval = { 0, REPLY_DEVICE_INTERVAL_MAX_S,
+		REPLY_DEVICE_INTERVAL_DEFAULT_S };
 	enum fault fault;
 
+	device->expires_in_s = reply_seconds(object, "expires_in", life);
+	device->interval_s = reply_seconds(object, "interval", interval);
+	if (device->interval_s == 0)
+		device->interval_s = 1;
 	fault = take_secret(object, "device_code", REFRESH_TOKEN_MAX_BYTES,
 	    &device->device_code, why);
 	if (!fault)
-		fault = take_text(object, "user_code",
-		    REPLY_USER_CODE_MAX_BYTES, &device->user_code, why);
-	if (!fault &&
-	    (device->device_code == NULL || device->user_code == NULL)) {
-		why_set(why, 0, "it has no %s",
-		    device->device_code == NULL ?
-			"device_code" :
-			"user_code that may be shown");
-		fault = FAULT_GARBLED;
-	}
+		fault = take_text(object, "user_code", USER_CODE_MAX_BYTES,
+		    &device->user_code, why);
 	if (!fault)
 		fault = take_uri(object, "verification_uri",
 		    &device->verification_uri);
@@ -229,39 +297,36 @@ static enum fault device_from(const json_t *object, struct reply_device *device,
 	if (!fault)
 		fault = take_uri(object, "verification_uri_complete",
 		    &device->verification_uri_complete);
-	if (!fault && device->verification_uri == NULL) {
-		why_set(why, 0,
-		    "it has no verification_uri with https and without a user "
-		    "name");
-		fault = FAULT_GARBLED;
-	}
-	device_times(object, device);
-	return fault;
+	if (fault)
+		return fault;
+	if (device->device_code == NULL)
+		return missing(why, "device_code");
+	if (device->user_code == NULL)
+		return missing(why, "user_code that may be shown");
+	if (device->verification_uri == NULL)
+		return missing(why,
+		    "verification_uri with https and without a user name");
+	return FAULT_NONE;
 }
 
 enum fault reply_device_parse(struct span body, const struct reply_asked *asked,
     struct reply_device *device_out, struct why *why)
 {
-	struct reply_device device = { 0 };
 	json_t *object = NULL;
 	enum fault fault;
 
+	memset(device_out, 0, sizeof(*device_out));
 	fault = reply_answer(body, asked, &object, why);
 	if (!fault)
-		fault = device_from(object, &device, why);
+		fault = device_from(object, device_out, why);
 	json_decref(object);
-	if (fault) {
-		reply_device_drop(&device);
-		return fault;
-	}
-	*device_out = device;
-	return FAULT_NONE;
+	if (fault)
+		reply_device_drop(device_out);
+	return fault;
 }
 
 void reply_device_drop(struct reply_device *device)
 {
-	if (device == NULL)
-		return;
 	secret_free(device->device_code);
 	free(device->user_code);
 	free(device->verification_uri);
@@ -269,15 +334,70 @@ void reply_device_drop(struct reply_device *device)
 	memset(device, 0, sizeof(*device));
 }
 
-static void plain_member(const json_t *object, const char *name, char *out,
+static bool is_blank(char byte)
+{
+	return (unsigned char)byte <= ' ' || byte == 0x7f;
+}
+
+/* The next word of text, which begins behind it then; empty at the end. */
+static struct span take_word(struct span *text)
+{
+	struct span word;
+
+	for (; text->n > 0 && is_blank(*text->p); text->n--)
+		text->p++;
+	word = (struct span){ text->p, 0 };
+	for (; text->n > 0 && !is_blank(*text->p); text->n--, word.n++)
+		text->p++;
+	return word;
+}
+
+/*
+ * A description may quote what was sent: a long word is left out unless it is
+ * one of small letters, as "client_assertion".
+ */
+static bool may_be_shown(struct span word)
+{
+	static const char small[] = "abcdefghijklmnopqrstuvwxyz_'\".,:;()";
+	size_t i;
+
+	for (i = 1; word.n > 15 && i < word.n; i++)
+		if (strchr(small, word.p[i]) == NULL)
+			return false;
+	return true;
+}
+
+/*
+ * The first words of a text, plain ASCII: any blanks and line ends are one
+ * blank, "..." is what may be a secret or is too much.  Without Microsoft's
+ * other lines, which are members, too.
+ */
+static void say_words(struct span text, char *out, size_t out_bytes)
+{
+	char words[WORDS_MAX_BYTES + 8];
+	struct span word;
+	size_t n = 0;
+
+	while ((word = take_word(&text)).n > 0) {
+		if (span_is(word, "Trace") && text.n > 4 &&
+		    memcmp(text.p, " ID:", 4) == 0)
+			break;
+		if (n > 0)
+			words[n++] = ' ';
+		if (n + word.n > WORDS_MAX_BYTES)
+			text.n = 0;
+		if (n + word.n > WORDS_MAX_BYTES || !may_be_shown(word))
+			word = span_of("...");
+		memcpy(words + n, word.p, word.n);
+		n += word.n;
+	}
+	attr_plain((struct span){ words, n }, out, out_bytes);
+}
+
+static void say_member(const json_t *object, const char *name, char *out,
     size_t out_bytes)
 {
-	const json_t *member = json_object_get(object, name);
-
-	if (json_is_string(member))
-		attr_plain((struct span){ json_string_value(member),
-			       json_string_length(member) },
-		    out, out_bytes);
+	attr_plain(reply_text(object, name), out, out_bytes);
 }
 
 /* A number is short, or no number of an error: it may be a secret. */
@@ -290,64 +410,45 @@ static void add_code(struct reply_error *error, int64_t code)
 /* "AADSTS700082: The refresh token has expired due to inactivity." */
 static void code_of_text(struct reply_error *error)
 {
-	static const char mark[] = "AADSTS";
-	const char *at = strstr(error->description, mark);
-	size_t n;
-	int64_t code;
+	const char *at = strstr(error->description, "AADSTS");
 
-	if (at == NULL)
-		return;
-	at += sizeof(mark) - 1;
-	n = strspn(at, "0123456789");
-	if (attr_number((struct span){ at, n }, 1, INT32_MAX, &code) ==
-	    FAULT_NONE)
-		add_code(error, code);
-}
-
-static void error_codes(const json_t *object, struct reply_error *error)
-{
-	const json_t *list = json_object_get(object, "error_codes");
-	size_t i;
-
-	for (i = 0; i < json_array_size(list); i++)
-		add_code(error, json_integer_value(json_array_get(list, i)));
-	if (error->n_codes == 0)
-		code_of_text(error);
+	if (at != NULL)
+		add_code(error, strtoll(at + strlen("AADSTS"), NULL, 10));
 }
 
 enum fault reply_error_parse(struct span body, const struct reply_asked *asked,
     struct reply_error *error_out)
 {
+	struct reply_error error = { .n_codes = 0 };
+	const json_t *codes;
 	json_t *object = NULL;
-	struct span said;
 	enum fault fault;
+	size_t i;
 
 	memset(error_out, 0, sizeof(*error_out));
 	fault = reply_answer(body, asked, &object, NULL);
-	if (fault)
-		return FAULT_GARBLED;
-	plain_member(object, "error", error_out->error,
-	    sizeof(error_out->error));
-	if (error_out->error[0] == '\0') {
-		json_decref(object);
-		return FAULT_GARBLED;
+	if (!fault && reply_text(object, "error").n > 0) {
+		say_member(object, "error", error.error, sizeof(error.error));
+		say_words(reply_text(object, "error_description"),
+		    error.description, sizeof(error.description));
+		say_member(object,
+		    reply_text(object, "suberror").n > 0 ? "suberror" :
+							   "error_subtype",
+		    error.suberror, sizeof(error.suberror));
+		say_member(object, "correlation_id", error.correlation_id,
+		    sizeof(error.correlation_id));
+		say_member(object, "trace_id", error.trace_id,
+		    sizeof(error.trace_id));
+		codes = json_object_get(object, "error_codes");
+		for (i = 0; i < json_array_size(codes); i++)
+			add_code(&error,
+			    json_integer_value(json_array_get(codes, i)));
+		if (error.n_codes == 0)
+			code_of_text(&error);
+		*error_out = error;
 	}
-	if (reply_string(object, "error_description", &said, NULL) ==
-	    FAULT_NONE)
-		reply_words(said, error_out->description,
-		    sizeof(error_out->description));
-	plain_member(object, "suberror", error_out->suberror,
-	    sizeof(error_out->suberror));
-	if (error_out->suberror[0] == '\0')
-		plain_member(object, "error_subtype", error_out->suberror,
-		    sizeof(error_out->suberror));
-	plain_member(object, "correlation_id", error_out->correlation_id,
-	    sizeof(error_out->correlation_id));
-	plain_member(object, "trace_id", error_out->trace_id,
-	    sizeof(error_out->trace_id));
-	error_codes(object, error_out);
 	json_decref(object);
-	return FAULT_NONE;
+	return error_out->error[0] != '\0' ? FAULT_NONE : FAULT_GARBLED;
 }
 
 void reply_error_of(struct span word, struct span description,
@@ -359,7 +460,50 @@ void reply_error_of(struct span word, struct span description,
 	if (reply_repeats(asked, description))
 		description = span_of(ECHO_HIDDEN);
 	attr_plain(word, error_out->error, sizeof(error_out->error));
-	reply_words(description, error_out->description,
+	say_words(description, error_out->description,
 	    sizeof(error_out->description));
 	code_of_text(error_out);
+}
+
+/* From the next tag of that name on, "<title" or "</title"; empty: none. */
+static struct span find_tag(struct span text, const char *tag)
+{
+	size_t n = strlen(tag);
+
+	for (; text.n >= n; text.p++, text.n--)
+		if (strncasecmp(text.p, tag, n) == 0)
+			return text;
+	return (struct span){ NULL, 0 };
+}
+
+static struct span title_of(struct span page)
+{
+	struct span tag = find_tag(page, "<title"), end;
+	const char *p = tag.n > 0 ? memchr(tag.p, '>', tag.n) : NULL;
+
+	if (p == NULL)
+		return (struct span){ NULL, 0 };
+	tag = (struct span){ p + 1, tag.n - (size_t)(p + 1 - tag.p) };
+	end = find_tag(tag, "</title");
+	return (struct span){ tag.p, end.n > 0 ? tag.n - end.n : 0 };
+}
+
+bool reply_page(struct span body, const struct reply_asked *asked,
+    char title_out[REPLY_TITLE_BYTES])
+{
+	char title[REPLY_TITLE_BYTES - sizeof(" (\"\")")];
+	struct span said, rest = body;
+
+	title_out[0] = '\0';
+	said = take_word(&rest);
+	if (said.n == 0 || said.p[0] != '<')
+		return false;
+	said = title_of(body);
+	if (reply_repeats(asked, said))
+		said = span_of(ECHO_HIDDEN);
+	say_words(said, title, sizeof(title));
+	if (title[0] != '\0')
+		(void)snprintf(title_out, REPLY_TITLE_BYTES, " (\"%s\")",
+		    title);
+	return true;
 }

@@ -1,11 +1,10 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * reply_impl - what the files of reply share among themselves
+ * reply_impl - from bytes to a JSON object (RFC 8259) and its members
  *
- * Included by reply*.c only.  reply_json.c owns the way from bytes to a
- * checked JSON object and its members, reply_hush.c what repeats a secret,
- * reply_identity.c reads id_tokens, reply.c knows the answers.
+ * For files that read answers.  What repeats a secret is gone from an object
+ * that reply_answer() made.
  */
 #ifndef MAILTOKEN_OAUTH_REPLY_IMPL_H
 #define MAILTOKEN_OAUTH_REPLY_IMPL_H
@@ -14,20 +13,14 @@
 
 #include "oauth/reply.h"
 
-#define REPLY_BODY_MAX_BYTES	  262144
-#define REPLY_DEPTH_MAX		  16
-#define REPLY_URI_MAX_BYTES	  2048
-#define REPLY_USER_CODE_MAX_BYTES 64
-#define REPLY_SCOPE_MAX_BYTES	  8192
-#define REPLY_WORDS_MAX_BYTES	  200 /* of a description */
-#define REPLY_IDENTITY_MAX_BYTES  1100
-#define REPLY_MISNAMED_MAX_BYTES  100
+#define REPLY_BODY_MAX_BYTES  262144
+#define REPLY_SCOPE_MAX_BYTES 8192
 
 /*
  * reply_object - body as a JSON object; the caller's, for json_decref()
  *
- * FAULT_GARBLED when it is none, too long or too deep, or has a member
- * twice, why saying which; FAULT_NOMEM.
+ * FAULT_GARBLED when it is none, too long, or has a member twice, why saying
+ * which; FAULT_NOMEM.
  */
 enum fault reply_object(struct span body, json_t **object_out,
     struct why *why) MUST_CHECK;
@@ -53,9 +46,12 @@ enum fault reply_hush(json_t *object, const struct reply_asked *asked,
     const json_t *answer) MUST_CHECK;
 
 /*
- * reply_string - a string member; the empty span when it is absent, null or
- * empty.  FAULT_GARBLED when it is none.  Valid as long as the object.
+ * reply_text - a string member; the empty span when there is none of that
+ * name.  Valid as long as the object.
  */
+struct span reply_text(const json_t *object, const char *name);
+
+/* reply_string - the same; FAULT_GARBLED for what is neither one nor null. */
 enum fault reply_string(const json_t *object, const char *name,
     struct span *text_out, struct why *why) MUST_CHECK;
 
@@ -72,18 +68,5 @@ enum fault reply_number(const json_t *object, const char *name,
 /* reply_seconds - over the maximum it is that, odd or too small the other. */
 int64_t reply_seconds(const json_t *object, const char *name,
     struct reply_range range);
-
-/*
- * reply_words - the first words of a text, plain ASCII: any blanks and line
- * ends are one blank, "..." is what may be a secret or is too much
- */
-void reply_words(struct span text, char *out, size_t out_bytes);
-
-/*
- * reply_identity - identity, subject and misnamed of token from the id_token of
- * answer; none when it cannot be read.  FAULT_NOMEM.
- */
-enum fault reply_identity(const json_t *answer, const struct reply_asked *asked,
-    struct reply_token *token) MUST_CHECK;
 
 #endif

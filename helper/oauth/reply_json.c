@@ -1,8 +1,10 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * JSON bodies (RFC 8259) by jansson, whose memory is wiped before it is
- * freed: each block has its size in front.
+ * JSON bodies by jansson, whose memory is wiped before it is freed: each block
+ * has its size in front.  No secret comes back in a text: what an answer says
+ * is compared with what was sent for it and with the tokens it brings.
+ * jansson's own limit of depth is JSON_PARSER_MAX_DEPTH.
  */
 #include "oauth/reply_impl.h"
 
@@ -10,8 +12,12 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
+#include "oauth/form.h"
 #include "wire/attr.h"
+#include "wire/echo.h"
 
+#define COUNT(list)    (sizeof(list) / sizeof((list)[0]))
+#define SENT_MAX_BYTES 131072
 #define BLOCK_HEAD_BYTES \
 	(sizeof(size_t) > alignof(max_align_t) ? sizeof(size_t) : \
 						 alignof(max_align_t))
@@ -56,81 +62,47 @@ void reply_setup(void)
 	json_set_alloc_funcs(block_new, block_free);
 }
 
-static json_t *load(struct span text, size_t flags, json_error_t *error)
+/* Without error.text: it quotes the body, tokens included. */
+static json_t *load(struct span text, size_t flags,
+    enum json_error_code *code_out)
 {
+	json_error_t error;
 	json_t *read;
 
 	parsing = true;
-	read = json_loadb(text.p, text.n, flags, error);
+	read = json_loadb(text.p, text.n, flags, &error);
 	parsing = false;
+	*code_out = read == NULL ? json_error_code(&error) : json_error_unknown;
+	secret_wipe(&error, sizeof(error));
 	return read;
-}
-
-/* jansson recurses; real answers are two levels deep. */
-static bool is_shallow(struct span body)
-{
-	bool in_string = false;
-	size_t i, depth = 0;
-
-	for (i = 0; i < body.n; i++) {
-		char c = body.p[i];
-
-		if (in_string && c == '\\')
-			i++;
-		else if (c == '"')
-			in_string = !in_string;
-		else if (!in_string && (c == '{' || c == '['))
-			depth++;
-		else if (!in_string && (c == '}' || c == ']') && depth > 0)
-			depth--;
-		if (depth > REPLY_DEPTH_MAX)
-			return false;
-	}
-	return true;
-}
-
-static const char *why_no_json(const json_error_t *error)
-{
-	switch (json_error_code(error)) {
-	case json_error_duplicate_key: return "a member stands twice";
-	case json_error_premature_end_of_input:
-		return "the JSON ends too early";
-	default: return "it is not JSON";
-	}
 }
 
 enum fault reply_object(struct span body, json_t **object_out, struct why *why)
 {
-	json_error_t error;
-	json_t *object;
+	enum json_error_code code = json_error_unknown;
+	const char *text = "it is not JSON";
+	json_t *object = NULL;
 
-	if (body.n == 0) {
-		why_set(why, 0, "it is empty");
-		return FAULT_GARBLED;
-	}
-	if (body.n > REPLY_BODY_MAX_BYTES || !is_shallow(body)) {
-		why_set(why, 0, "it is too long or too deep");
-		return FAULT_GARBLED;
-	}
 	memory_failed = false;
-	object = load(body, JSON_REJECT_DUPLICATES, &error);
-	if (memory_failed) {
-		json_decref(object);
-		return FAULT_NOMEM;
+	if (body.n == 0)
+		text = "it is empty";
+	else if (body.n > REPLY_BODY_MAX_BYTES)
+		text = "it is too long";
+	else
+		object = load(body, JSON_REJECT_DUPLICATES, &code);
+	if (!memory_failed && json_is_object(object)) {
+		*object_out = object;
+		return FAULT_NONE;
 	}
-	if (object == NULL) {
-		/* Not error.text: it quotes the body, tokens included. */
-		why_set(why, 0, "%s", why_no_json(&error));
-		secret_wipe(&error, sizeof(error));
-		return FAULT_GARBLED;
-	}
-	if (!json_is_object(object)) {
-		json_decref(object);
-		why_set(why, 0, "it is no JSON object");
-		return FAULT_GARBLED;
-	}
-	*object_out = object;
-	return FAULT_NONE;
+	if (object != NULL)
+		text = "it is no JSON object";
+	else if (code == json_error_duplicate_key)
+		text = "a member stands twice";
+	else if (code == json_error_premature_end_of_input)
+		text = "the JSON ends too early";
+	json_decref(object);
+	why_set(why, 0, "%s", text);
+	return memory_failed ? FAULT_NOMEM : FAULT_GARBLED;
 }
 
 bool reply_is_whole(struct span body)
@@ -142,10 +114,10 @@ bool reply_is_whole(struct span body)
 	return whole;
 }
 
-/* The bytes before the first of stops that is in no string or bracket. */
-static struct span take_until(struct span *rest, const char *stops)
+/* What stands before the comma or bracket at the end of a member. */
+static struct span take_member(struct span *rest)
 {
-	struct span part = { rest->p, 0 };
+	struct span member = { rest->p, 0 };
 	bool in_string = false;
 	size_t i, depth = 0;
 
@@ -156,19 +128,19 @@ static struct span take_until(struct span *rest, const char *stops)
 			i++;
 		else if (c == '"')
 			in_string = !in_string;
-		else if (in_string || c == '\0')
+		else if (in_string)
 			continue;
-		else if (depth == 0 && strchr(stops, c) != NULL)
+		else if (depth == 0 && (c == ',' || c == '}'))
 			break;
 		else if (c == '{' || c == '[')
 			depth++;
 		else if ((c == '}' || c == ']') && depth > 0)
 			depth--;
 	}
-	part.n = i < rest->n ? i : rest->n;
-	rest->p += part.n;
-	rest->n -= part.n;
-	return part;
+	member.n = i < rest->n ? i : rest->n;
+	rest->p += member.n;
+	rest->n -= member.n;
+	return member;
 }
 
 static void skip(struct span *rest, const char *what)
@@ -194,7 +166,7 @@ static bool is_token(const json_t *value)
 static void add_member(json_t *object, struct span text)
 {
 	struct buf one = BUF_INIT(REPLY_BODY_MAX_BYTES + 2);
-	json_error_t error;
+	enum json_error_code code;
 	json_t *read = NULL, *value;
 	const char *name;
 	void *member;
@@ -202,11 +174,10 @@ static void add_member(json_t *object, struct span text)
 	buf_add_lit(&one, "{");
 	buf_add(&one, text);
 	buf_add_lit(&one, "}");
-	if (buf_fault(&one) == FAULT_NOMEM)
+	if (buf_fault(&one))
 		memory_failed = true;
-	else if (is_shallow(buf_span(&one)))
-		read = load(buf_span(&one), 0, &error);
-	secret_wipe(&error, sizeof(error));
+	else
+		read = load(buf_span(&one), 0, &code);
 	member = json_object_iter(read);
 	name = json_object_iter_key(member);
 	value = json_object_iter_value(member);
@@ -217,64 +188,52 @@ static void add_member(json_t *object, struct span text)
 	buf_drop(&one);
 }
 
-static enum fault begin_answer(struct span *rest, struct why *why)
-{
-	const char *text = NULL;
-
-	if (rest->n >= 3 && memcmp(rest->p, "\357\273\277", 3) == 0) {
-		rest->p += 3;
-		rest->n -= 3;
-	}
-	skip(rest, " \t\r\n");
-	if (rest->n == 0)
-		text = "it is empty";
-	else if (rest->n > REPLY_BODY_MAX_BYTES)
-		text = "it is too long";
-	else if (rest->p[0] == '<')
-		text = "it is an HTML page, as of a proxy or filter";
-	else if (rest->p[0] != '{')
-		text = rest->p[0] == '[' ? "it is no JSON object" :
-					   "it is not JSON";
-	why_set(why, 0, "%s", text != NULL ? text : "");
-	return text != NULL ? FAULT_GARBLED : FAULT_NONE;
-}
-
 enum fault reply_answer(struct span body, const struct reply_asked *asked,
     json_t **object_out, struct why *why)
 {
-	struct span name, value;
+	enum fault fault = FAULT_NOMEM;
+	const char *text = NULL;
 	json_t *object;
-	enum fault fault = begin_answer(&body, why);
 
-	if (fault)
-		return fault;
+	if (body.n >= 3 && memcmp(body.p, "\357\273\277", 3) == 0)
+		body = (struct span){ body.p + 3, body.n - 3 };
+	skip(&body, " \t\r\n");
+	if (body.n == 0)
+		text = "it is empty";
+	else if (body.n > REPLY_BODY_MAX_BYTES)
+		text = "it is too long";
+	else if (body.p[0] == '<')
+		text = "it is an HTML page, as of a proxy or filter";
+	else if (body.p[0] == '[')
+		text = "it is no JSON object";
+	else if (body.p[0] != '{')
+		text = "it is not JSON";
+	if (text != NULL) {
+		why_set(why, 0, "%s", text);
+		return FAULT_GARBLED;
+	}
 	memory_failed = false;
 	object = json_object();
-	body.p++;
-	body.n--;
-	for (;;) {
-		skip(&body, " \t\r\n,");
-		if (object == NULL || body.n == 0 || body.p[0] == '}')
-			break;
-		name = take_until(&body, ":,}");
-		if (body.n == 0 || body.p[0] != ':')
-			continue;
-		body.p++;
-		body.n--;
-		value = take_until(&body, ",}");
-		add_member(object,
-		    (struct span){ name.p,
-			(size_t)(value.p + value.n - name.p) });
-	}
-	fault = memory_failed || object == NULL ?
-	    FAULT_NOMEM :
-	    reply_hush(object, asked, object);
-	if (fault) {
+	body = (struct span){ body.p + 1, body.n - 1 };
+	for (skip(&body, " \t\r\n,");
+	     object != NULL && body.n > 0 && body.p[0] != '}';
+	     skip(&body, " \t\r\n,"))
+		add_member(object, take_member(&body));
+	if (object != NULL && !memory_failed)
+		fault = reply_hush(object, asked, object);
+	if (fault)
 		json_decref(object);
-		return fault;
-	}
-	*object_out = object;
-	return FAULT_NONE;
+	else
+		*object_out = object;
+	return fault;
+}
+
+struct span reply_text(const json_t *object, const char *name)
+{
+	const json_t *member = json_object_get(object, name);
+
+	return (struct span){ json_string_value(member),
+		json_string_length(member) };
 }
 
 enum fault reply_string(const json_t *object, const char *name,
@@ -282,37 +241,27 @@ enum fault reply_string(const json_t *object, const char *name,
 {
 	const json_t *member = json_object_get(object, name);
 
-	if (member == NULL || json_is_null(member)) {
-		*text_out = (struct span){ NULL, 0 };
+	*text_out = reply_text(object, name);
+	if (member == NULL || json_is_null(member) || json_is_string(member))
 		return FAULT_NONE;
-	}
-	if (!json_is_string(member)) {
-		why_set(why, 0, "its %s is no string", name);
-		return FAULT_GARBLED;
-	}
-	*text_out = (struct span){ json_string_value(member),
-		json_string_length(member) };
-	return FAULT_NONE;
+	why_set(why, 0, "its %s is no string", name);
+	return FAULT_GARBLED;
 }
 
 static bool to_number(const json_t *member, int64_t *number_out)
 {
-	double real = 0;
-	char *end;
+	const char *text = json_string_value(member);
+	double real = json_number_value(member);
+	char *end = NULL;
 
 	if (json_is_integer(member)) {
 		*number_out = json_integer_value(member);
 		return true;
 	}
-	if (json_is_string(member)) {
-		real = strtod(json_string_value(member), &end);
-		if (end == json_string_value(member) || *end != '\0')
-			return false;
-	} else if (json_is_real(member)) {
-		real = json_real_value(member);
-	} else {
+	if (text != NULL)
+		real = strtod(text, &end);
+	if (text != NULL ? end == text || *end != '\0' : !json_is_real(member))
 		return false;
-	}
 	if (isnan(real))
 		return false;
 	*number_out = real < -1e15 ? INT64_MIN :
@@ -325,14 +274,11 @@ enum fault reply_number(const json_t *object, const char *name,
     struct reply_range range, int64_t *number_out, struct why *why)
 {
 	const json_t *member = json_object_get(object, name);
-	int64_t number;
+	int64_t number = range.other;
 
-	if (member == NULL || json_is_null(member)) {
-		*number_out = range.other;
-		return FAULT_NONE;
-	}
-	if (!to_number(member, &number) || number < range.min ||
-	    number > range.max) {
+	if (member != NULL && !json_is_null(member) &&
+	    (!to_number(member, &number) || number < range.min ||
+		number > range.max)) {
 		why_set(why, 0, "its %s is no number or out of range", name);
 		return FAULT_GARBLED;
 	}
@@ -349,4 +295,81 @@ int64_t reply_seconds(const json_t *object, const char *name,
 	    number < range.min)
 		return range.other;
 	return number > range.max ? range.max : number;
+}
+
+/* Whether a field of a request repeats; one that cannot be compared does. */
+static bool repeats_field(struct span form, const char *name, struct span text)
+{
+	struct buf value = BUF_INIT(SENT_MAX_BYTES);
+	enum fault fault = form_get(form, name, &value);
+	bool repeats = fault != FAULT_NOT_FOUND &&
+	    (fault != FAULT_NONE || echo_holds(text, buf_span(&value)));
+
+	buf_drop(&value);
+	return repeats;
+}
+
+bool reply_repeats(const struct reply_asked *asked, struct span text)
+{
+	/* RFC 6749, 7009, 7521, 7636, 8628 */
+	static const char *const sent[] = { "refresh_token", "token", "code",
+		"code_verifier", "device_code", "client_secret",
+		"client_assertion", "assertion" };
+	size_t i;
+
+	if (asked == NULL)
+		return false;
+	for (i = 0; i < COUNT(sent); i++)
+		if (repeats_field(asked->form, sent[i], text))
+			return true;
+	return asked->client_secret != NULL &&
+	    echo_holds(text,
+		secret_reveal(asked->client_secret, "to find a copy of it"));
+}
+
+static bool repeats_member(const json_t *answer, struct span text)
+{
+	/* RFC 6749, 7591, 8628; OpenID Connect Core */
+	static const char *const received[] = { "access_token", "refresh_token",
+		"id_token", "device_code", "client_secret",
+		"registration_access_token" };
+	size_t i;
+
+	for (i = 0; i < COUNT(received); i++)
+		if (echo_holds(text, reply_text(answer, received[i])))
+			return true;
+	return false;
+}
+
+enum fault reply_hush(json_t *object, const struct reply_asked *asked,
+    const json_t *answer)
+{
+	/* Members that reach people.  Of the first a note stands for what they
+	 * said; of the others, which have a form or are sent again, their
+	 * absence says more. */
+	static const char *const names[] = { "error", "error_description",
+		"suberror", "error_subtype", "correlation_id", "trace_id",
+		"scope", "user_code", "verification_uri", "verification_url",
+		"verification_uri_complete", "client_id", "email",
+		"preferred_username", "upn", "unique_name" };
+	const size_t n_noted = 6;
+	struct span text;
+	size_t i;
+
+	for (i = 0; i < COUNT(names); i++) {
+		text = reply_text(object, names[i]);
+		/* What is longer is cut or refused. */
+		if (text.n > REPLY_SCOPE_MAX_BYTES)
+			text.n = REPLY_SCOPE_MAX_BYTES;
+		if (text.n == 0 ||
+		    (!reply_repeats(asked, text) &&
+			!repeats_member(answer, text)))
+			continue;
+		if (i >= n_noted)
+			(void)json_object_del(object, names[i]);
+		else if (json_object_set_new(object, names[i],
+			     json_string(ECHO_HIDDEN)) != 0)
+			return FAULT_NOMEM;
+	}
+	return FAULT_NONE;
 }

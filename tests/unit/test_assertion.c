@@ -319,7 +319,7 @@ static void damaged_service_accounts_are_refused_in_words(void **state)
 		{ "{\"type\":7}", "service account" },
 		{ "{\"type\":\"service_account\"}", "client_email" },
 		{ "{\"type\":\"service_account\",\"client_email\":7}",
-		    "no string" },
+		    "client_email" },
 		{ "{\"type\":\"service_account\",\"client_email\":\"a\"}",
 		    "no private_key" },
 		{ "{\"type\":\"service_account\",\"client_email\":\"a\","
