@@ -8,10 +8,10 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "oauth/base64url.h"
 #include "oauth/flow.h"
 #include "oauth/form.h"
 #include "wire/attr.h"
-#include "oauth/base64url.h"
 
 #define CODE_MIN_BYTES 6 /* "no" and "yes" are none */
 

@@ -108,26 +108,17 @@ void flow_free(struct flow *flow)
  * The loop's clock is coarse and was read before its last events; a server
  * calls a poll that comes a moment early too fast.
  */
-static enum fault set_timer(struct flow *flow, struct event *timer,
+enum fault flow_timer(const struct flow *flow, struct event *timer,
     int64_t after_s)
 {
 	struct timeval wait = { (time_t)after_s, LATE_US };
 
+	if (after_s == 0) {
+		event_active(timer, EV_TIMEOUT, 0);
+		return FAULT_NONE;
+	}
 	(void)event_base_update_cache_time(flow->target.base);
 	return evtimer_add(timer, &wait) == 0 ? FAULT_NONE : FAULT_NOMEM;
-}
-
-enum fault flow_wake(struct flow *flow, int64_t after_s)
-{
-	if (after_s > 0)
-		return set_timer(flow, flow->wake, after_s);
-	event_active(flow->wake, EV_TIMEOUT, 0);
-	return FAULT_NONE;
-}
-
-enum fault flow_limit(struct flow *flow, int64_t after_s)
-{
-	return set_timer(flow, flow->limit, after_s);
 }
 
 void flow_tell(struct flow *flow, const struct flow_event *event)
@@ -278,7 +269,7 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 	const struct reply_asked asked = flow_asked(flow, answer);
 	const struct reply_error *error = &flow->error;
 	struct flow_failure *failure = &flow->failure;
-	char advice[256], title[REPLY_TITLE_BYTES];
+	char advice[256];
 	bool is_no_answer = answer->trouble != HTTP_ANSWERED ||
 	    answer->redirect;
 
@@ -292,12 +283,12 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 			answer->text);
 	else if (error->error[0] != '\0')
 		flow_advise(flow, advice);
-	else if (reply_page(answer->body, &asked, title))
+	else if (flow->is_page)
 		flow_say(flow, ADVICE_TRANSIENT,
 		    "the %s %.100s answered with status %ld and an HTML "
 		    "page%s, as of a proxy or filter: it must let this machine "
 		    "through to the provider",
-		    flow->endpoint, flow->host, answer->status, title);
+		    flow->endpoint, flow->host, answer->status, flow->title);
 	else if (flow_succeeded(answer))
 		judge_unusable(flow);
 	else
@@ -332,13 +323,6 @@ bool flow_succeeded(const struct http_answer *answer)
 {
 	return answer->trouble == HTTP_ANSWERED && answer->status >= 200 &&
 	    answer->status <= 299;
-}
-
-bool flow_is_page(const struct http_answer *answer)
-{
-	char title[REPLY_TITLE_BYTES];
-
-	return !answer->redirect && reply_page(answer->body, NULL, title);
 }
 
 struct buf *flow_form(struct flow *flow, enum flow_client client,
@@ -393,6 +377,8 @@ static void sent(void *ctx, const struct http_answer *answer)
 	if (flow->fault && answer->trouble == HTTP_ANSWERED &&
 	    !answer->redirect)
 		(void)!reply_error_parse(answer->body, &asked, &flow->error);
+	flow->is_page = !answer->redirect &&
+	    reply_page(answer->body, &asked, flow->title);
 	flow->token.by_basic = is_basic(flow);
 	if (may_try_other_way(flow, answer)) {
 		flow->guessed = false;

@@ -99,9 +99,10 @@ enum fault flow_device_start(const struct flow_target *target,
  * Shows an URL once; then waits FLOW_CODE_MAX_S for the browser to come to
  * the listener, or for flow_code_paste().
  *
- * FAULT_CONFIG_ERROR without an authorization endpoint, or a port that may
- * not be taken; FAULT_BUSY when the port is in use; FAULT_NOMEM; FAULT_IO;
- * FAULT_INTERNAL; why says what to do.
+ * target's provider has an authorization endpoint (provider_check_flow()).
+ *
+ * FAULT_CONFIG_ERROR for a port that may not be taken; FAULT_BUSY when it is
+ * in use; FAULT_NOMEM; FAULT_IO; FAULT_INTERNAL; why says what to do.
  */
 #define FLOW_CODE_MAX_S 900
 #define FLOW_CODE_PATH	"/callback" /* what is registered: the URI ... */

@@ -58,7 +58,7 @@ static void code_woken(struct flow *flow)
 static void fail_soon(struct flow *flow)
 {
 	code_of(flow)->shown = true;
-	(void)!flow_wake(flow, 0);
+	(void)!flow_timer(flow, flow->wake, 0);
 }
 
 static void code_late(struct flow *flow)
@@ -314,25 +314,18 @@ static enum fault make_url(struct flow_code *code,
 enum fault flow_code_start(const struct flow_target *target,
     const struct flow_code_wish *wish, struct flow **flow_out, struct why *why)
 {
-	const char *endpoint = target->provider->authorization_endpoint;
-	struct flow_code *code;
+	struct flow *flow = flow_new(sizeof(struct flow_code), &code_grant,
+	    target);
+	struct flow_code *code = code_of(flow);
 	enum fault fault;
 
-	if (endpoint == NULL) {
-		why_set(why, 0,
-		    "provider '%s' has no authorization_endpoint: add it, or "
-		    "choose another flow, such as 'device'",
-		    target->provider->name);
-		return FAULT_CONFIG_ERROR;
-	}
-	why->text[0] = '\0';
-	code = code_of(flow_new(sizeof(*code), &code_grant, target));
-	if (code == NULL)
+	if (flow == NULL)
 		return FAULT_NOMEM;
+	why->text[0] = '\0';
 	buf_init(&code->uri, CODE_URL_MAX_BYTES);
 	buf_init(&code->url, CODE_URL_MAX_BYTES);
-	code->flow.endpoint = "authorization endpoint";
-	fault = url_host(endpoint, &code->flow.host);
+	flow->endpoint = "authorization endpoint";
+	fault = url_host(target->provider->authorization_endpoint, &flow->host);
 	if (!fault)
 		fault = code_random(&code->verifier);
 	if (!fault)
@@ -342,10 +335,10 @@ enum fault flow_code_start(const struct flow_target *target,
 	if (!fault)
 		fault = make_url(code, wish);
 	if (!fault)
-		fault = flow_limit(&code->flow, FLOW_CODE_MAX_S);
+		fault = flow_timer(flow, flow->limit, FLOW_CODE_MAX_S);
 	if (!fault)
-		fault = flow_wake(&code->flow, 0);
+		fault = flow_timer(flow, flow->wake, 0);
 	if (fault && why->text[0] == '\0')
 		why_set(why, 0, "%s", fault_text(fault));
-	return flow_started(&code->flow, fault, flow_out);
+	return flow_started(flow, fault, flow_out);
 }

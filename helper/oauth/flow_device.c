@@ -89,7 +89,8 @@ static void poll_again(struct flow *flow, int64_t at_least_s, const char *last)
 	(void)snprintf(device->last, sizeof(device->last), "%s", last);
 	if (event.left_s == 0) {
 		device_late(flow);
-	} else if (flow_wake(flow, wait_s > at_least_s ? wait_s : at_least_s)) {
+	} else if (flow_timer(flow, flow->wake,
+		       wait_s > at_least_s ? wait_s : at_least_s)) {
 		flow_say_fault(flow, FAULT_NOMEM);
 		flow_fail(flow);
 	} else {
@@ -145,7 +146,7 @@ static void poll_answered(struct flow *flow, const struct http_answer *answer)
 		poll_later(flow, answer->text);
 		return;
 	}
-	if (flow_is_page(answer)) {
+	if (flow->is_page) {
 		/* Of a proxy or filter: the provider has not answered. */
 		flow_judge(flow, answer);
 		poll_later(flow, flow->failure.text);
@@ -176,9 +177,11 @@ static void code_answered(struct flow *flow, const struct http_answer *answer)
 		flow->fault = reply_device_parse(answer->body, &asked,
 		    &device->reply, &flow->why);
 	if (!flow->fault)
-		flow->fault = flow_limit(flow, device->reply.expires_in_s);
+		flow->fault = flow_timer(flow, flow->limit,
+		    device->reply.expires_in_s);
 	if (!flow->fault)
-		flow->fault = flow_wake(flow, device->reply.interval_s);
+		flow->fault = flow_timer(flow, flow->wake,
+		    device->reply.interval_s);
 	if (flow->fault) {
 		flow_judge(flow, answer);
 		flow_fail(flow);

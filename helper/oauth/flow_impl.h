@@ -17,11 +17,11 @@
 /* Called by the event loop; those that are not needed may be NULL. */
 struct flow_grant {
 	/* The endpoint that was asked last has answered; what was good in that
-	 * is in token, fault, why and error. */
+	 * is in token ... title. */
 	void (*answered)(struct flow *flow, const struct http_answer *answer);
-	void (*woken)(struct flow *flow); /* by flow_wake() */
-	void (*late)(struct flow *flow);  /* the time that flow_limit() gave is
-					     up, and no answer outstanding */
+	/* a timer; not late while an answer is outstanding */
+	void (*woken)(struct flow *flow);
+	void (*late)(struct flow *flow);
 	/* before the receiver hears the end; failure NULL: it worked */
 	void (*ended)(struct flow *flow, const char *failure);
 	/* wipe and free what is the grant's own, not the flow itself */
@@ -58,8 +58,10 @@ struct flow {
 	struct reply_token token;
 	enum fault fault; /* of that: FAULT_NONE, it can be used */
 	struct why why;
-	struct reply_error error;    /* all empty: no OAuth error */
-	struct flow_failure failure; /* what flow_fail() tells */
+	struct reply_error error;      /* all empty: no OAuth error */
+	bool is_page;		       /* HTML in place of that, ... */
+	char title[REPLY_TITLE_BYTES]; /* ... and its title */
+	struct flow_failure failure;   /* what flow_fail() tells */
 };
 
 /*
@@ -90,13 +92,13 @@ struct buf *flow_token_form(struct flow *flow, enum flow_client client);
 enum fault flow_send(struct flow *flow) MUST_CHECK;
 
 /*
- * flow_wake, flow_limit - call grant.woken or grant.late after so many seconds;
- * the former with 0 in the next turn of the loop, and without a fault
+ * flow_timer - call grant.woken (wake) or grant.late (limit) after so many
+ * seconds; with 0 in the next turn of the loop, and without a fault
  *
  * FAULT_NOMEM.
  */
-enum fault flow_wake(struct flow *flow, int64_t after_s) MUST_CHECK;
-enum fault flow_limit(struct flow *flow, int64_t after_s) MUST_CHECK;
+enum fault flow_timer(const struct flow *flow, struct event *timer,
+    int64_t after_s) MUST_CHECK;
 
 /* flow_tell - an event that is not the last. */
 void flow_tell(struct flow *flow, const struct flow_event *event);
@@ -123,9 +125,7 @@ void flow_say_fault(struct flow *flow, enum fault fault);
 struct reply_asked flow_asked(const struct flow *flow,
     const struct http_answer *answer);
 
-/* flow_succeeded - a status of 2xx; flow_is_page - an HTML page stands where
- * the provider's answer should. */
+/* flow_succeeded - a status of 2xx. */
 bool flow_succeeded(const struct http_answer *answer);
-bool flow_is_page(const struct http_answer *answer);
 
 #endif

@@ -252,7 +252,8 @@ static enum fault apply(struct provider *provider,
 		provider->incomplete = false;
 		provider->returns_iss = provider->returns_iss ||
 		    change->found->returns_iss;
-		provider->secret_way = change->found->secret_way;
+		if (change->found->secret_way != SECRET_WAY_UNKNOWN)
+			provider->secret_way = change->found->secret_way;
 		fault = provider_fill(provider, change->found, why);
 	}
 	if (change->client_id != NULL) {
