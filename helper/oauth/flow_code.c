@@ -285,9 +285,9 @@ static enum fault set_uri(struct flow_code *code, uint16_t port,
 		return buf_fault(&code->uri);
 	}
 	fault = redirect_new(&visit, &code->redirect, why);
-	return fault ? fault :
-		       code_redirect(provider,
-			   redirect_port(code->redirect), &code->uri);
+	return fault ?
+	    fault :
+	    code_redirect(provider, redirect_port(code->redirect), &code->uri);
 }
 
 static enum fault make_url(struct flow_code *code,

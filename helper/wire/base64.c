@@ -8,23 +8,19 @@
 
 static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			       "abcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char for_urls[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			       "abcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* The n (1..3) bytes at p as n + 1 characters. */
-static void encode_group(const unsigned char *p, size_t n, const char *alphabet,
-    char *out)
+static void encode_group(const unsigned char *p, size_t n, char *out)
 {
 	unsigned a = p[0], b = n > 1 ? p[1] : 0, c = n > 2 ? p[2] : 0;
 
-	out[0] = alphabet[a >> 2];
-	out[1] = alphabet[(a & 3) << 4 | b >> 4];
-	out[2] = alphabet[(b & 15) << 2 | c >> 6];
-	out[3] = alphabet[c & 63];
+	out[0] = standard[a >> 2];
+	out[1] = standard[(a & 3) << 4 | b >> 4];
+	out[2] = standard[(b & 15) << 2 | c >> 6];
+	out[3] = standard[c & 63];
 }
 
-static void encode(struct buf *out, struct span bytes, const char *alphabet,
-    bool padded)
+void base64_add(struct buf *out, struct span bytes)
 {
 	const unsigned char *p = (const unsigned char *)bytes.p;
 	char group[4];
@@ -32,22 +28,12 @@ static void encode(struct buf *out, struct span bytes, const char *alphabet,
 
 	for (i = 0; i < bytes.n; i += 3) {
 		n = bytes.n - i < 3 ? bytes.n - i : 3;
-		encode_group(p + i, n, alphabet, group);
+		encode_group(p + i, n, group);
 		buf_add(out, (struct span){ group, n + 1 });
-		if (padded && n < 3)
+		if (n < 3)
 			buf_add(out, (struct span){ "==", 3 - n });
 	}
 	secret_wipe(group, sizeof(group));
-}
-
-void base64_add(struct buf *out, struct span bytes)
-{
-	encode(out, bytes, standard, true);
-}
-
-void base64_add_url(struct buf *out, struct span bytes)
-{
-	encode(out, bytes, for_urls, false);
 }
 
 static int value_of(char c)

@@ -3,7 +3,7 @@
  *
  * base64 - bytes that a list or a token cannot carry as they are
  *
- * RFC 4648 section 4 with padding, section 5 without it.  Only the form that
+ * RFC 4648 section 4, with padding.  Only the form that
  * the encoder makes is read: no blanks, no line ends, no spare bits.  A value
  * in pieces is a name that stands several times in one list; they are joined
  * in order.
@@ -17,9 +17,6 @@
 
 /* base64_add - append bytes with padding; faults stick to out. */
 void base64_add(struct buf *out, struct span bytes);
-
-/* base64_add_url - append them in the alphabet for URLs, without padding. */
-void base64_add_url(struct buf *out, struct span bytes);
 
 /*
  * base64_decode - append the bytes that text stands for (with padding)

@@ -34,18 +34,6 @@ static void check_decode(struct span text, size_t max_bytes)
 	buf_drop(&plain);
 }
 
-static void check_url(struct span bytes)
-{
-	struct buf text = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	size_t i;
-
-	base64_add_url(&text, bytes);
-	FUZZ_CHECK(text.n == (bytes.n * 4 + 2) / 3);
-	for (i = 0; i < text.n; i++)
-		FUZZ_CHECK(strchr("+/=", text.p[i]) == NULL);
-	buf_drop(&text);
-}
-
 static void check_pieces(struct span bytes)
 {
 	struct buf list = BUF_INIT(WIRE_LIST_MAX_BYTES);
@@ -97,7 +85,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	check_decode(text, ENTRY_MAX_BYTES);
 	check_decode(text, n / 4 * 3);
 	check_decode(text, 2);
-	check_url(text);
 	check_pieces(text);
 	check_strange_pieces(text);
 	return 0;

@@ -46,7 +46,7 @@ static void check_copies(struct span text, struct span secret)
 	size_t i;
 
 	check_copy(text, secret, secret);
-	base64_add_url(&copy, secret);
+	base64_add(&copy, secret);
 	/* Not all digits are letters. */
 	if (letters(buf_span(&copy)) == copy.n && copy.n >= 24)
 		check_copy(text, buf_span(&copy), secret);
