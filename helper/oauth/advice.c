@@ -95,12 +95,43 @@ static const char *text_of_numbers(const struct reply_error *error)
 	return text;
 }
 
+/* How an application that signs in for itself does it; NULL: a person does. */
+static const char *app_kind(const struct provider *provider)
+{
+	if (provider->flow == FLOW_SERVICE_ACCOUNT)
+		return "service";
+	if (provider->flow != FLOW_CLIENT_CREDENTIALS)
+		return NULL;
+	return provider->key != NULL	     ? "certificate" :
+	    provider->assertion_file != NULL ? "assertion" :
+					       "secret";
+}
+
+/* Words that mean another thing where nobody signs in. */
+static const char *text_of_app(const struct provider *provider,
+    const struct reply_error *error)
+{
+	const char *kind = app_kind(provider), *more = "";
+	char key[100];
+
+	if (kind == NULL)
+		return NULL;
+	if (provider->flow == FLOW_SERVICE_ACCOUNT)
+		more = strstr(error->description, "short-lived") ? "-clock" :
+		    strstr(error->description, "ignature")	 ? "-key" :
+								   "";
+	(void)snprintf(key, sizeof(key), "%s-%s%s", kind, error->error, more);
+	return sentence(key);
+}
+
 /* What the provider, or what we know of it, makes of the word. */
 static const char *text_of_provider(const struct provider *provider,
     const struct reply_error *error)
 {
-	const char *text;
+	const char *text = text_of_app(provider, error);
 
+	if (text != NULL)
+		return text;
 	if (provider->registered &&
 	    lists("invalid_client unauthorized_client", error->error))
 		return sentence("registered-client");
@@ -138,7 +169,7 @@ void advice_text(const struct provider *provider, long status,
 	const char *text = microsoft ? text_of_numbers(error) : NULL;
 	char link[80] = "";
 
-	if (text == NULL)
+	if (text == NULL && !is_passing(status))
 		text = text_of_provider(provider, error);
 	if (text == NULL) {
 		text = sentence(error->error);

@@ -229,16 +229,6 @@ void flow_say_fault(struct flow *flow, enum fault fault)
 	flow->failure.trouble = HTTP_LOCAL;
 }
 
-void flow_advise(struct flow *flow, const char *advice)
-{
-	char words[320];
-
-	advice_quote(&flow->error, words, sizeof(words));
-	(void)snprintf(flow->failure.text, sizeof(flow->failure.text),
-	    "the %s %.100s refused: %s %s", flow->endpoint, flow->host, advice,
-	    words);
-}
-
 /*
  * Whether the provider may have acted on the request though its answer did
  * not come: a gateway that waited in vain (RFC 9110 sections 15.6.3 and
@@ -269,12 +259,13 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 	const struct reply_asked asked = flow_asked(flow, answer);
 	const struct reply_error *error = &flow->error;
 	struct flow_failure *failure = &flow->failure;
-	char advice[256];
+	char advice[256], words[320];
 	bool is_no_answer = answer->trouble != HTTP_ANSWERED ||
 	    answer->redirect;
 
 	advice_text(flow->target.provider, answer->status, error, advice,
 	    sizeof(advice));
+	advice_quote(error, words, sizeof(words));
 	if (is_no_answer)
 		flow_say(flow, ADVICE_TRANSIENT, "the %s cannot be used: %s",
 		    flow->endpoint,
@@ -282,7 +273,8 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 			ECHO_HIDDEN :
 			answer->text);
 	else if (error->error[0] != '\0')
-		flow_advise(flow, advice);
+		flow_say(flow, ADVICE_TRANSIENT, "the %s %.100s refused: %s %s",
+		    flow->endpoint, flow->host, advice, words);
 	else if (flow->is_page)
 		flow_say(flow, ADVICE_TRANSIENT,
 		    "the %s %.100s answered with status %ld and an HTML "

@@ -75,60 +75,9 @@ enum fault flow_refresh_start(const struct flow_target *target,
 #define CLIENT_JWT	 OAUTH "client-assertion-type:jwt-bearer"
 #define ASSERTION_LIFE_S 300
 
-/* Words of RFC 6749 that mean another thing where nobody signs in. */
-static const struct {
-	enum flow_kind kind;
-	const char *error;
-	const char *said; /* in the description; "": anything */
-	const char *text;
-} app_rows[] = {
-	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", "short-lived",
-	    "the time in the assertion is wrong: set the clock of this machine" },
-	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", "ignature",
-	    "the key of the service account was deleted or replaced: make a "
-	    "new one and put it into service_account_file" },
-	{ FLOW_SERVICE_ACCOUNT, "invalid_grant", "",
-	    "the account is not a user of the organisation, or the clock of "
-	    "this machine is wrong" },
-	{ FLOW_SERVICE_ACCOUNT, "unauthorized_client", "",
-	    "domain-wide delegation is missing: an administrator must allow "
-	    "the service account's numeric client id exactly this scope; that "
-	    "can take a day" },
-	{ FLOW_SERVICE_ACCOUNT, "access_denied", "",
-	    "the scope is not allowed to the service account: an administrator "
-	    "must add it under domain-wide delegation" },
-	{ FLOW_CLIENT_CREDENTIALS, "invalid_grant", "",
-	    "the application is not accepted: check its secret or certificate, "
-	    "and the clock of this machine" },
-};
-
-static const char *app_advice(const struct provider *provider,
-    const struct reply_error *error)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(app_rows) / sizeof(app_rows[0]); i++)
-		if (app_rows[i].kind == provider->flow &&
-		    strcmp(app_rows[i].error, error->error) == 0 &&
-		    strstr(error->description, app_rows[i].said) != NULL)
-			return app_rows[i].text;
-	/* Microsoft's numbers have sentences of their own. */
-	if (error->n_codes > 0 || strcmp(error->error, "invalid_client") != 0)
-		return NULL;
-	if (provider->key != NULL)
-		return "the certificate is not accepted: check client_id, "
-		       "that it is uploaded at the provider, and the clock of "
-		       "this machine";
-	if (provider->assertion_file != NULL)
-		return "the assertion in assertion_file is not accepted: "
-		       "check client_id, whom the provider trusts, and that "
-		       "the file is kept fresh";
-	return NULL;
-}
-
 static void app_answered(struct flow *flow, const struct http_answer *answer)
 {
-	const char *advice = app_advice(flow->target.provider, &flow->error);
+	enum advice_class *class = &flow->failure.class;
 
 	if (flow->error.error[0] == '\0') {
 		flow_end(flow, answer);
@@ -136,13 +85,11 @@ static void app_answered(struct flow *flow, const struct http_answer *answer)
 	}
 	flow_judge(flow, answer);
 	/* A server in trouble may say anything. */
-	if (advice_class(answer->status, "invalid_client") == ADVICE_CONFIG) {
-		if (advice != NULL)
-			flow_advise(flow, advice);
-		if (advice != NULL ||
-		    flow->failure.class == ADVICE_LOGIN_NEEDED)
-			flow->failure.class = ADVICE_CONFIG;
-	}
+	if (*class == ADVICE_LOGIN_NEEDED ||
+	    (strcmp(flow->error.error, "access_denied") == 0 &&
+		advice_class(answer->status, "invalid_client") ==
+		    ADVICE_CONFIG))
+		*class = ADVICE_CONFIG;
 	flow_fail(flow);
 }
 

@@ -112,11 +112,9 @@ void flow_done(struct flow *flow);
 void flow_fail(struct flow *flow);
 void flow_end(struct flow *flow, const struct http_answer *answer);
 
-/* Into failure: flow_judge - what an answer means that cannot be used;
- * flow_advise - the same with another advice, the provider's own words behind
- * it; flow_say - what no answer told; flow_say_fault - of this machine. */
+/* Into failure: flow_judge - what an answer means that cannot be used; flow_say
+ * - what no answer told; flow_say_fault - of this machine. */
 void flow_judge(struct flow *flow, const struct http_answer *answer);
-void flow_advise(struct flow *flow, const char *advice);
 void flow_say(struct flow *flow, enum advice_class class, const char *format,
     ...) PRINTF_LIKE(3, 4);
 void flow_say_fault(struct flow *flow, enum fault fault);

@@ -62,9 +62,7 @@ void reply_setup(void)
 	json_set_alloc_funcs(block_new, block_free);
 }
 
-/* Without error.text: it quotes the body, tokens included. */
-static json_t *load(struct span text, size_t flags,
-    enum json_error_code *code_out)
+static json_t *load(struct span text, size_t flags)
 {
 	json_error_t error;
 	json_t *read;
@@ -72,36 +70,25 @@ static json_t *load(struct span text, size_t flags,
 	parsing = true;
 	read = json_loadb(text.p, text.n, flags, &error);
 	parsing = false;
-	*code_out = read == NULL ? json_error_code(&error) : json_error_unknown;
-	secret_wipe(&error, sizeof(error));
+	secret_wipe(&error, sizeof(error)); /* its text quotes the body */
 	return read;
 }
 
 enum fault reply_object(struct span body, json_t **object_out, struct why *why)
 {
-	enum json_error_code code = json_error_unknown;
-	const char *text = "it is not JSON";
 	json_t *object = NULL;
 
 	memory_failed = false;
-	if (body.n == 0)
-		text = "it is empty";
-	else if (body.n > REPLY_BODY_MAX_BYTES)
-		text = "it is too long";
-	else
-		object = load(body, JSON_REJECT_DUPLICATES, &code);
+	if (body.n <= REPLY_BODY_MAX_BYTES)
+		object = load(body, JSON_REJECT_DUPLICATES);
 	if (!memory_failed && json_is_object(object)) {
 		*object_out = object;
 		return FAULT_NONE;
 	}
-	if (object != NULL)
-		text = "it is no JSON object";
-	else if (code == json_error_duplicate_key)
-		text = "a member stands twice";
-	else if (code == json_error_premature_end_of_input)
-		text = "the JSON ends too early";
 	json_decref(object);
-	why_set(why, 0, "%s", text);
+	why_set(why, 0, "%s",
+	    body.n == 0 ? "it is empty" :
+			  "it is no JSON object, or has a member twice");
 	return memory_failed ? FAULT_NOMEM : FAULT_GARBLED;
 }
 
@@ -166,7 +153,6 @@ static bool is_token(const json_t *value)
 static void add_member(json_t *object, struct span text)
 {
 	struct buf one = BUF_INIT(REPLY_BODY_MAX_BYTES + 2);
-	enum json_error_code code;
 	json_t *read = NULL, *value;
 	const char *name;
 	void *member;
@@ -177,7 +163,7 @@ static void add_member(json_t *object, struct span text)
 	if (buf_fault(&one))
 		memory_failed = true;
 	else
-		read = load(buf_span(&one), 0, &code);
+		read = load(buf_span(&one), 0);
 	member = json_object_iter(read);
 	name = json_object_iter_key(member);
 	value = json_object_iter_value(member);

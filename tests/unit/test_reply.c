@@ -214,24 +214,6 @@ static void what_is_no_object_is_refused(void **state)
 	    "it has no access_token");
 }
 
-static void depth_is_bounded(void **state)
-{
-	struct buf text = BUF_INIT(400000);
-	struct reply_token token;
-	int i;
-
-	(void)state;
-	buf_add_lit(&text, "{\"x\":");
-	for (i = 0; i < 17; i++)
-		buf_add_lit(&text, "[");
-	for (i = 0; i < 17; i++)
-		buf_add_lit(&text, "]");
-	buf_add_lit(&text, "," AT "}");
-	take(text.p, &token);
-	reply_token_drop(&token);
-	buf_drop(&text);
-}
-
 static void brackets_in_strings_are_not_depth(void **state)
 {
 	struct reply_token token;
@@ -588,7 +570,6 @@ int main(void)
 		cmocka_unit_test(tokens_may_be_long_but_not_endless),
 		cmocka_unit_test(other_kinds_of_token_are_refused),
 		cmocka_unit_test(what_is_no_object_is_refused),
-		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(brackets_in_strings_are_not_depth),
 		cmocka_unit_test(an_id_token_tells_who_signed_in),
 		cmocka_unit_test(an_id_token_that_cannot_be_read_tells_nobody),
