@@ -163,7 +163,7 @@ static void who_answered(void *ctx, const struct http_answer *answer)
 
 /* Where the tokens of a sign-in do not say who it was, and the issuer's
  * metadata has a userinfo endpoint (OpenID Connect Core 1.0 section 5.3). */
-void flow_done(struct flow *flow)
+static void ask_who(struct flow *flow)
 {
 	const struct provider *provider = flow->target.provider;
 	struct http_request request = {
@@ -200,7 +200,7 @@ void flow_fail(struct flow *flow)
 void flow_end(struct flow *flow, const struct http_answer *answer)
 {
 	if (flow->fault == FAULT_NONE) {
-		flow_done(flow);
+		ask_who(flow);
 		return;
 	}
 	flow_judge(flow, answer);

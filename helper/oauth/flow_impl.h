@@ -4,7 +4,7 @@
  * flow_impl - what every grant has, and the functions that it brings
  *
  * Included by flow*.c only.  A grant's own struct begins with struct flow.
- * After flow_done() or flow_fail() the flow may be gone: each of them is the
+ * After flow_end() or flow_fail() the flow may be gone: each of them is the
  * last thing a function does.
  */
 #ifndef MAILTOKEN_OAUTH_FLOW_IMPL_H
@@ -100,15 +100,14 @@ enum fault flow_send(struct flow *flow) MUST_CHECK;
 enum fault flow_timer(const struct flow *flow, struct event *timer,
     int64_t after_s) MUST_CHECK;
 
-/* flow_tell - an event that is not the last. */
+/* flow_tell - an event that is not the last, or FLOW_REVOKED. */
 void flow_tell(struct flow *flow, const struct flow_event *event);
 
 /*
- * The last event.  flow_done - token, after its owner is known if that can be
- * asked; flow_fail - failure, with a new refresh token if there is one;
- * flow_end - either, as the answer of a token endpoint wants it
+ * The last event.  flow_fail - failure, with a new refresh token if there is
+ * one; flow_end - as the answer of a token endpoint wants it: tokens, after
+ * their owner is known if that can be asked, or failure
  */
-void flow_done(struct flow *flow);
 void flow_fail(struct flow *flow);
 void flow_end(struct flow *flow, const struct http_answer *answer);
 
