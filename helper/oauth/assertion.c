@@ -28,8 +28,7 @@ struct assertion_key {
 	EVP_PKEY *key; /* OpenSSL wipes it */
 	enum assertion_algorithm algorithm;
 	bool has_certificate;
-	unsigned char digest[32]; /* SHA-256: x5t#S256 of the certificate,
-				     else of the public key */
+	unsigned char digest[32]; /* SHA-256 of the certificate: x5t#S256 */
 	int64_t begins_s;	  /* of the certificate */
 	int64_t ends_s;
 	char *issuer; /* Google's client_email, or NULL */
@@ -68,21 +67,6 @@ const char *assertion_key_issuer(const struct assertion_key *key)
 int64_t assertion_key_ends_s(const struct assertion_key *key)
 {
 	return key->ends_s;
-}
-
-static bool is_same(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-bool assertion_key_same(const struct assertion_key *a,
-    const struct assertion_key *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return a->algorithm == b->algorithm &&
-	    memcmp(a->digest, b->digest, sizeof(a->digest)) == 0 &&
-	    is_same(a->issuer, b->issuer) && is_same(a->id, b->id);
 }
 
 /* OpenSSL would ask at the terminal without a function of ours. */
@@ -211,26 +195,12 @@ enum fault assertion_key_new(const struct assertion_source *source,
 	return finish(key, fault, key_out);
 }
 
-static enum fault digest_public(struct assertion_key *key)
-{
-	unsigned char *der = NULL;
-	unsigned bytes = 0;
-	int n = i2d_PUBKEY(key->key, &der);
-	bool done = n > 0 &&
-	    EVP_Digest(der, (size_t)n, key->digest, &bytes, EVP_sha256(),
-		NULL) == 1;
-
-	OPENSSL_free(der);
-	return done ? FAULT_NONE : FAULT_NOMEM;
-}
-
 static enum fault read_google(const json_t *object, struct assertion_key *key,
     struct why *why)
 {
 	struct span issuer = reply_text(object, "client_email");
 	struct span id = reply_text(object, "private_key_id");
 	struct span pem = reply_text(object, "private_key");
-	enum fault fault;
 
 	if (!span_is(reply_text(object, "type"), "service_account"))
 		return bad(why,
@@ -244,8 +214,7 @@ static enum fault read_google(const json_t *object, struct assertion_key *key,
 	key->id = id.n > 0 ? strdup(id.p) : NULL;
 	if (key->issuer == NULL || (id.n > 0 && key->id == NULL))
 		return FAULT_NOMEM;
-	fault = read_key(pem, NULL, key, why);
-	return fault ? fault : digest_public(key);
+	return read_key(pem, NULL, key, why);
 }
 
 enum fault assertion_key_from_google(struct span json,
