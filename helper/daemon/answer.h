@@ -1,17 +1,33 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * answer - the lists a helper sends; mailtoken-protocol(7)
+ * answer - what the lists of a helper have in common; mailtoken-protocol(7)
  *
- * Each appends one list to a buf.  A list that cannot be written becomes
- * "internal", so that a peer always hears something.
+ * Each verb writes its own between answer_begin() and answer_end(), with
+ * attr_put*() and these.
  */
 #ifndef MAILTOKEN_DAEMON_ANSWER_H
 #define MAILTOKEN_DAEMON_ANSWER_H
 
-#include "daemon/account.h"
-#include "daemon/forget.h"
-#include "daemon/signin.h"
+#include "oauth/provider.h"
+#include "wire/attr.h"
+
+/* answer_begin - a list in out, with its first attribute. */
+void answer_begin(struct attr_writer *writer, struct buf *out, const char *name,
+    const char *value);
+
+/* answer_text - a sentence, foreign bytes escaped; NULL: none. */
+void answer_text(struct attr_writer *writer, const char *name,
+    const char *text);
+
+/* answer_servers - where tokens of an account (in any spelling) may go: to
+ * those of provider, and to more, or NULL.  The end of a long list is cut. */
+void answer_servers(struct attr_writer *writer, const struct provider *provider,
+    const char *account, const char *more);
+
+/* answer_end - a list that cannot be written becomes "internal", so that a
+ * peer always hears something. */
+void answer_end(struct attr_writer *writer);
 
 void answer_ok(struct buf *out);
 
@@ -23,31 +39,5 @@ struct answer_refusal {
 	bool password_as_token;
 };
 void answer_fault(struct buf *out, const struct answer_refusal *refusal);
-
-void answer_token(struct buf *out, const struct account_answer *answer,
-    struct span login);
-void answer_app(struct buf *out, const char *account,
-    const struct provider *provider, const struct account_answer *answer);
-void answer_refreshed(struct buf *out, const char *account,
-    const struct account_answer *answer);
-void answer_due(struct buf *out, const char *account,
-    const struct account_answer *answer);
-struct answer_warnings {
-	const char *const *at;
-	size_t n;
-};
-/* answer_ok_but - the end of an answer that went well, with what is not. */
-void answer_ok_but(struct buf *out, struct answer_warnings warnings);
-void answer_import(struct buf *out, const char *account, const char *provider,
-    struct answer_warnings warnings);
-void answer_export(struct buf *out, const char *account, struct span record);
-void answer_forgotten(struct buf *out, const struct forget_end *end);
-
-/* answer_view - provider NULL: its servers are not known. */
-void answer_view(struct buf *out, const struct account_view *view,
-    const struct provider *provider);
-void answer_watching(struct buf *out);
-void answer_version(struct buf *out, const char *keyring);
-void answer_signin(struct buf *out, const struct signin_event *event);
 
 #endif

@@ -20,6 +20,7 @@
 #define RECEIVE_BYTES  4096
 #define OUT_MAX_BYTES  (64 * 1024 * 1024)
 
+static const char too_long[] = "the request is too long";
 static const char not_taken[] = "the peer did not take its answer";
 
 static void ready(evutil_socket_t fd, short events, void *ctx);
@@ -42,40 +43,35 @@ static void log_request(const struct conn *conn)
 	    "request");
 	if (!line.on)
 		return;
-	if (conn->understood)
-		log_str(&line, "verb", request_verb_word(request->verb));
+	log_str(&line, "verb", request->verb);
 	log_int(&line, "uid", (int64_t)conn->peer.uid);
 	log_int(&line, "pid", (int64_t)conn->peer.pid);
-	if (conn->understood) {
-		log_str(&line, "account", request->folded);
-		log_span(&line, "server", request->server);
-		log_span(&line, "service", request->service);
-		log_span(&line, "mechanism", request->mechanism);
-		log_span(&line, "challenge", request->challenge);
-	}
+	log_str(&line, "account", request->folded);
+	log_span(&line, "server", request->server);
+	log_span(&line, "service", request->service);
+	log_span(&line, "mechanism", request->mechanism);
+	log_span(&line, "challenge", request->challenge);
 	log_str(&line, "outcome",
 	    conn->cancelled ? "cancelled" : fault_word(conn->outcome));
-	log_plain(&line, "note", verbs_note(conn));
+	log_plain(&line, "note", conn->calls->note(conn));
 	log_int(&line, "ms", clock_boot_ms() - conn->started_ms);
 	log_end(&line);
 }
 
 static void close_fd(struct conn *conn)
 {
-	if (conn->event == NULL)
-		return;
-	event_free(conn->event);
-	conn->event = NULL;
-	(void)close(conn->fd);
+	(void)event_del(&conn->event);
+	if (conn->fd >= 0)
+		(void)close(conn->fd);
+	conn->fd = -1;
 }
 
 void conn_free(struct conn *conn)
 {
 	close_fd(conn);
-	verbs_drop(conn);
-	serve_leave(conn->serve, conn);
+	conn->calls->on_drop(conn);
+	conn->gone(conn);
 	buf_drop(&conn->in);
-	buf_drop(&conn->more);
 	buf_drop(&conn->out);
 	peer_drop(&conn->peer);
 	free(conn);
@@ -114,12 +110,12 @@ static void wait_more(struct conn *conn)
 		left_ms = 1;
 	limit.tv_sec = (time_t)(left_ms / 1000);
 	limit.tv_usec = (suseconds_t)(left_ms % 1000 * 1000);
-	(void)event_del(conn->event);
+	(void)event_del(&conn->event);
 	if (events == 0)
 		return;
-	(void)event_assign(conn->event, event_get_base(conn->event), conn->fd,
+	(void)event_assign(&conn->event, event_get_base(&conn->event), conn->fd,
 	    events, ready, conn);
-	(void)event_add(conn->event, timed ? &limit : NULL);
+	(void)event_add(&conn->event, timed ? &limit : NULL);
 }
 
 /* False when the connection is gone. */
@@ -201,19 +197,26 @@ void conn_answer_ok(struct conn *conn)
 	conn_close_after(conn, FAULT_NONE);
 }
 
-static void begin(struct conn *conn, const struct attrs *attrs)
+/* The next slice waits until all of this one has left. */
+static void rest(void *ctx)
 {
-	struct why why;
-	enum fault fault;
+	struct conn *conn = ctx;
 
-	fault = request_read(attrs, &conn->request, &why);
-	if (fault != FAULT_NONE) {
-		conn_refuse(conn, fault, why.text);
-		return;
-	}
-	conn->understood = true;
-	conn->phase = CONN_WORKING;
-	verbs_begin(conn);
+	if (conn->out.n == 0)
+		slices_go_on(&conn->work);
+	else
+		conn_send_later(conn);
+}
+
+void conn_walk(struct conn *conn, bool (*step)(void *ctx),
+    void (*end)(void *ctx))
+{
+	conn->work = (struct slices_work){ .uid = conn->peer.uid,
+		.step = step,
+		.rest = rest,
+		.end = end,
+		.ctx = conn };
+	slices_begin(conn->engine->slices, &conn->work);
 }
 
 static bool wants_list(const struct conn *conn)
@@ -225,40 +228,37 @@ static void got_list(struct conn *conn, struct span list)
 {
 	struct attrs attrs;
 
-	if (attr_parse(list, WIRE_FIRST, &attrs) != FAULT_NONE)
+	if (attr_parse(list, WIRE_FIRST, &attrs)) {
 		conn_refuse(conn, FAULT_BAD_REQUEST,
 		    "the request is not an attribute list of "
 		    "mailtoken-protocol(7)");
-	else if (conn->phase == CONN_DIALOGUE)
-		verbs_continue(conn, &attrs);
-	else
-		begin(conn, &attrs);
+		return;
+	}
+	if (conn->phase == CONN_READING) {
+		conn->list = list;
+		conn->phase = CONN_WORKING;
+	}
+	conn->calls->on_request(conn, &attrs);
 }
 
 /* Every whole list that is here and wanted. */
 static void look(struct conn *conn)
 {
-	while (wants_list(conn)) {
-		bool first = conn->phase == CONN_READING;
-		struct buf *from = first ? &conn->in : &conn->more;
-		struct span list = buf_span(from);
-		size_t length;
+	struct span list;
 
-		if (attr_length(list, &length) != FAULT_NONE) {
-			conn_refuse(conn, FAULT_BAD_REQUEST,
-			    "the request is too long");
+	while (wants_list(conn)) {
+		list = buf_span(&conn->in);
+		if (attr_length(list, &list.n)) {
+			conn_refuse(conn, FAULT_BAD_REQUEST, too_long);
 			return;
 		}
-		if (length == 0)
+		if (list.n == 0)
 			return;
-		list.n = length;
 		got_list(conn, list);
-		if (!first)
-			buf_consume(from, length);
-		else if (conn->phase == CONN_DIALOGUE)
-			buf_add(&conn->more,
-			    (struct span){ from->p + length,
-				from->n - length });
+		if (conn->phase != CONN_DIALOGUE)
+			return;
+		/* Nothing points into it any more. */
+		buf_consume(&conn->in, list.n);
 	}
 }
 
@@ -283,7 +283,6 @@ static void hang_up(struct conn *conn)
  */
 static void receive(struct conn *conn)
 {
-	struct buf *in = conn->phase == CONN_READING ? &conn->in : &conn->more;
 	bool wanted = wants_list(conn);
 	char drop[256];
 	size_t room = sizeof(drop);
@@ -291,27 +290,25 @@ static void receive(struct conn *conn)
 	ssize_t n;
 
 	if (wanted) {
-		p = buf_space(in, RECEIVE_BYTES, &room);
-		if (p == NULL) {
-			conn_refuse(conn, FAULT_BAD_REQUEST,
-			    "the request is too long");
-			return;
-		}
+		room = conn->in.room - conn->in.n - 1;
+		p = buf_space(&conn->in, room > 0 ? room : RECEIVE_BYTES,
+		    &room);
+		conn->grown(conn);
 	}
-	serve_charge(conn->serve, conn);
+	if (p == NULL) {
+		conn_refuse(conn, FAULT_BAD_REQUEST, too_long);
+		return;
+	}
 	n = recv(conn->fd, p, room, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
-		if (conn->phase == CONN_READING && conn->in.n > 0 && n == 0)
-			conn_refuse(conn, FAULT_BAD_REQUEST,
-			    "the request ends before its empty line");
-		else
-			hang_up(conn);
-		return;
-	}
-	if (wanted) {
-		buf_used(in, (size_t)n);
+	if (n == 0 && conn->phase == CONN_READING && conn->in.n > 0) {
+		conn_refuse(conn, FAULT_BAD_REQUEST,
+		    "the request ends before its empty line");
+	} else if (n <= 0) {
+		hang_up(conn);
+	} else if (wanted) {
+		buf_used(&conn->in, (size_t)n);
 		look(conn);
 	}
 }
@@ -352,27 +349,20 @@ static void ready(evutil_socket_t fd, short events, void *ctx)
 	settle(conn);
 }
 
-enum fault conn_new(const struct conn_birth *birth, struct conn **conn_out)
+struct conn *conn_new(struct event_base *base, int fd, const struct peer *peer)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
 	if (conn == NULL)
-		return FAULT_NOMEM;
-	conn->event = event_new(birth->base, birth->fd, EV_READ, ready, conn);
-	if (conn->event == NULL) {
-		free(conn);
-		return FAULT_NOMEM;
-	}
-	conn->serve = birth->serve;
-	conn->host = birth->host;
-	conn->fd = birth->fd;
-	conn->peer = birth->peer;
+		return NULL;
+	(void)event_assign(&conn->event, base, fd, EV_READ, ready, conn);
+	conn->fd = fd;
+	conn->peer = *peer;
 	conn->started_ms = clock_boot_ms();
 	buf_init(&conn->in, WIRE_LIST_MAX_BYTES + 1);
-	buf_init(&conn->more, WIRE_LIST_MAX_BYTES + 1);
+	buf_lend(&conn->in, conn->first, sizeof(conn->first));
 	buf_init(&conn->out, OUT_MAX_BYTES);
-	*conn_out = conn;
-	return FAULT_NONE;
+	return conn;
 }
 
 void conn_start(struct conn *conn)

@@ -4,23 +4,22 @@
  * conn - one connection: read a request, answer, close
  *
  * Owns the descriptor, the buffers and the deadlines; serve.c has the list of
- * connections, the verbs_*.c know what a request means.  Whatever a peer does
- * ends its connection at worst.
+ * connections, the verbs_*.c know what a request means: both are told by
+ * function pointers.  Whatever a peer does ends its connection at worst.
  */
 #ifndef MAILTOKEN_DAEMON_CONN_H
 #define MAILTOKEN_DAEMON_CONN_H
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 
-#include "daemon/account.h"
-#include "daemon/forget.h"
+#include "daemon/engine.h"
 #include "daemon/peer.h"
 #include "daemon/request.h"
-#include "daemon/serve.h"
-#include "daemon/signin.h"
 #include "daemon/slices.h"
 
-#define CONN_NOTE_BYTES 160
+#define CONN_FIRST_BYTES 1000 /* enough for all but records */
+#define CONN_NOTE_BYTES	 160
 
 enum conn_phase {
 	CONN_READING,	/* the request is not whole yet */
@@ -30,33 +29,73 @@ enum conn_phase {
 	CONN_CLOSING	/* the answer goes out, then the end */
 };
 
-struct answer_refusal;
+struct account;
 struct accounts_place;
+struct answer_refusal;
+struct conn;
 struct conn_due;
+struct forget;
+struct serve;
+struct signin;
+struct waiter;
+
+/* What connections need of the rest of the helper. */
+struct serve_host {
+	void *ctx;
+
+	/* The working engine; or FAULT_CONFIG_ERROR, and why says what is
+	 * wrong with the configuration or the keyring; or FAULT_TRY_LATER when
+	 * that may pass.  look: for files that have changed. */
+	enum fault (*engine)(void *ctx, bool look, struct engine **engine_out,
+	    struct why *why);
+
+	/* One whom the configuration may not know asks. */
+	void (*stranger)(void *ctx, const struct peer *peer);
+
+	/* Read the configuration anew; appends the whole answer to out and
+	 * returns what it says. */
+	enum fault (*reload)(void *ctx, struct buf *out);
+};
+
+/* Who acts on what peers say. */
+struct conn_calls {
+	/* The request, in CONN_WORKING; or the next list of a dialogue.  out
+	 * gets answers, and conn_close_after() is called with the last. */
+	void (*on_request)(struct conn *conn, const struct attrs *attrs);
+
+	/* The peer is gone, or the helper stops: let go of all. */
+	void (*on_drop)(struct conn *conn);
+
+	/* What the log says besides; after the answer was sent and the
+	 * connection closed, so that a peer cannot tell from the time it
+	 * takes. */
+	const char *(*note)(const struct conn *conn);
+};
 
 struct conn {
-	struct serve *serve;
+	const struct conn_calls *calls;
 	const struct serve_host *host;
-	int fd;
 	struct peer peer;
+	struct event event;
+	int fd; /* -1: closed */
 	enum conn_phase phase;
-	bool understood; /* request is filled in */
-	bool deaf;	 /* the peer sends no more */
-	bool inside;	 /* a callback of it is on the stack */
-	bool cancelled;	 /* the peer left before the end of it */
-	bool trusted;	 /* it may do what it asked for */
-	bool stranger;	 /* its user stands in no list */
-	bool hidden;	 /* it is not told whether there is a record */
-	struct event *event;
+	bool deaf;	/* the peer sends no more */
+	bool inside;	/* a callback of it is on the stack */
+	bool cancelled; /* the peer left before the end of it */
+	bool trusted;	/* it may do what it asked for */
+	bool stranger;	/* its user stands in no list */
+	bool hidden;	/* it is not told whether there is a record */
 	int64_t started_ms;
 	int64_t unsent_ms; /* since when bytes wait to leave; 0: none do */
-	struct buf in;	   /* the request, whose spans point into it */
-	struct buf more;   /* what came after it, in a dialogue */
+	char first[CONN_FIRST_BYTES]; /* lent to in */
+	struct buf in;		      /* the request; then more of a dialogue */
+	struct span list; /* the request, whose spans point into it */
 	struct buf out;
 	struct request request;
 	enum fault outcome;
 	char note[CONN_NOTE_BYTES]; /* for the log: why, more exactly */
 
+	/* Of verbs_*.c. */
 	struct engine *engine;
 	struct waiter *waiter;
 	struct signin *signin;
@@ -70,31 +109,23 @@ struct conn {
 	size_t n_blocks;       /* ... as far as they are done */
 	struct account *app;   /* for watch: of this one's; NULL: of any */
 
+	/* Of serve.c, with what it is told. */
+	struct serve *serve;
+	void (*grown)(struct conn *conn); /* in has: others may be freed */
+	void (*gone)(struct conn *conn);  /* it is about to be freed */
 	struct conn *next;
 	struct conn *prev;
 };
 
-/*
- * conn_new - fd and what peer holds become its own; nothing is read before
- * conn_start()
- *
- * FAULT_NOMEM.
- */
-struct conn_birth {
-	struct serve *serve;
-	const struct serve_host *host;
-	struct event_base *base;
-	int fd;
-	struct peer peer;
-};
-enum fault conn_new(const struct conn_birth *birth,
-    struct conn **conn_out) MUST_CHECK;
+/* conn_new - fd becomes its own, what peer holds too; the caller sets what is
+ * serve.c's, then nothing is read before conn_start().  NULL: no memory. */
+struct conn *conn_new(struct event_base *base, int fd, const struct peer *peer);
 
 /* conn_start - read what is here already, at the beginning or later; the
  * connection may be gone then. */
 void conn_start(struct conn *conn);
 
-/* conn_free - lets go of all it waits for; leaves the list of serve.c. */
+/* conn_free - lets go of all it waits for. */
 void conn_free(struct conn *conn);
 
 /* conn_note - for the log; copied. */
@@ -115,18 +146,9 @@ void conn_answer_ok(struct conn *conn);
  * never frees the connection, so it may be called from inside others' lists. */
 void conn_send_later(struct conn *conn);
 
-/* verbs.c: act on a request that is whole; out gets answers, and
- * conn_close_after() is called with the last. */
-void verbs_begin(struct conn *conn);
-
-/* verbs.c: a further list of a dialogue. */
-void verbs_continue(struct conn *conn, const struct attrs *attrs);
-
-/* verbs.c: what the log says besides; after the answer was sent and the
- * connection closed, so that a peer cannot tell from the time it takes. */
-const char *verbs_note(const struct conn *conn);
-
-/* verbs.c: the peer is gone, or the helper stops: let go of all. */
-void verbs_drop(struct conn *conn);
+/* conn_walk - step, which appends to out and takes conn for ctx, is done a
+ * slice a time while the peer takes the answer; then end. */
+void conn_walk(struct conn *conn, bool (*step)(void *ctx),
+    void (*end)(void *ctx));
 
 #endif

@@ -12,25 +12,19 @@
 #include "oauth/provider.h"
 #include "wire/attr.h"
 
-enum request_verb {
-	REQUEST_TOKEN,
-	REQUEST_REJECTED,
-	REQUEST_SIGN_IN,
-	REQUEST_FORGET,
-	REQUEST_STATUS,
-	REQUEST_WATCH,
-	REQUEST_REFRESH,
-	REQUEST_IMPORT,
-	REQUEST_EXPORT,
-	REQUEST_REKEY,
-	REQUEST_RELOAD,
-	REQUEST_VERSION
+/* What a verb is asked about. */
+enum request_needs {
+	NEEDS_NOTHING, /* an account is not looked at */
+	MAY_HAVE_ACCOUNT,
+	NEEDS_ACCOUNT,
+	NEEDS_SERIAL,  /* ... of an account's token */
+	ACCOUNT_OR_DUE /* one of the two */
 };
 
 #define REQUEST_PROTOCOLS_BYTES 40
 
 struct request {
-	enum request_verb verb;
+	const char *verb;    /* its word; NULL: it was not understood */
 	struct span account; /* empty: none was named */
 	char folded[ACCOUNT_MAX_BYTES + 1];
 	struct span server;
@@ -54,13 +48,12 @@ struct request {
 };
 
 /*
- * request_read - FAULT_BAD_REQUEST with one sentence in why for anything
- * mailtoken-protocol(7) does not allow
+ * request_read - all but verb, which is NULL then
+ *
+ * FAULT_BAD_REQUEST with one sentence in why for anything
+ * mailtoken-protocol(7) does not allow; *request_out is of no use then.
  */
-enum fault request_read(const struct attrs *attrs, struct request *request_out,
-    struct why *why) MUST_CHECK;
-
-/* request_verb_word - for the log. */
-const char *request_verb_word(enum request_verb verb);
+enum fault request_read(const struct attrs *attrs, enum request_needs needs,
+    struct request *request_out, struct why *why) MUST_CHECK;
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/supervise.h"
+#include "daemon/verbs.h"
 #include "wire/peerio.h"
 
 #define LOCK_WAIT_MS  35000
@@ -232,7 +233,7 @@ static enum fault make(struct running *running)
 	if (fault != FAULT_NONE)
 		return fault;
 	host = keeper_host(running->keeper);
-	return serve_new(running->base, options->listeners, &host,
+	return serve_new(running->base, options->listeners, &host, &verbs_calls,
 	    &running->serve);
 }
 

@@ -7,13 +7,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/answer.h"
-#include "daemon/conn.h"
 #include "wire/ids.h"
 
 #define PER_UID_MAX	    32
@@ -24,61 +22,45 @@
 #define STRANGERS_MAX_BYTES (1024 * 1024) /* of their unfinished requests */
 #define STRANGERS_LOG_MS    60000
 
-struct uid_count {
-	uid_t uid;
-	unsigned n;
-	struct uid_count *next;
-};
-
 struct serve {
 	struct event_base *base;
 	struct serve_host host;
-	struct event *accepts[LISTEN_MAX];
+	const struct conn_calls *calls;
+	struct event accepts[LISTEN_MAX];
 	size_t n_accepts;
-	struct event *resume;
+	struct event resume;
 	bool full;
 	bool stopped;
-	struct conn *first;
+	struct conn *first; /* the newest first */
 	size_t n_conns;
 	size_t n_conns_max;
-	int64_t last_ms; /* when the last connection came */
-	struct uid_count *counts;
-	struct conn *strangers[STRANGERS_MAX]; /* the oldest first */
-	size_t n_strangers;
-	int64_t n_let_go; /* of them, not logged yet */
+	int64_t last_ms;  /* when the last connection came */
+	int64_t n_let_go; /* strangers, not logged yet */
 	int64_t said_ms;  /* when that was logged */
 };
 
-static struct uid_count *count_of(struct serve *serve, uid_t uid)
+struct census {
+	size_t of_uid;
+	size_t strangers;
+	size_t strangers_bytes;
+	struct conn *oldest; /* stranger */
+};
+
+static struct census count(const struct serve *serve, uid_t uid)
 {
-	struct uid_count *count;
+	struct census census = { .oldest = NULL };
+	struct conn *conn;
 
-	for (count = serve->counts; count != NULL; count = count->next)
-		if (count->uid == uid)
-			return count;
-	count = calloc(1, sizeof(*count));
-	if (count == NULL)
-		return NULL;
-	count->uid = uid;
-	count->next = serve->counts;
-	serve->counts = count;
-	return count;
-}
-
-static void uncount(struct serve *serve, uid_t uid)
-{
-	struct uid_count **at, *gone;
-
-	for (at = &serve->counts; *at != NULL; at = &(*at)->next) {
-		if ((*at)->uid != uid)
+	for (conn = serve->first; conn != NULL; conn = conn->next) {
+		if (conn->peer.uid == uid)
+			census.of_uid++;
+		if (!conn->stranger)
 			continue;
-		if (--(*at)->n == 0) {
-			gone = *at;
-			*at = gone->next;
-			free(gone);
-		}
-		return;
+		census.strangers++;
+		census.strangers_bytes += conn->in.room - CONN_FIRST_BYTES;
+		census.oldest = conn;
 	}
+	return census;
 }
 
 static void set_accepting(struct serve *serve, bool on)
@@ -87,31 +69,17 @@ static void set_accepting(struct serve *serve, bool on)
 
 	for (i = 0; i < serve->n_accepts; i++) {
 		if (on)
-			(void)event_add(serve->accepts[i], NULL);
+			(void)event_add(&serve->accepts[i], NULL);
 		else
-			(void)event_del(serve->accepts[i]);
+			(void)event_del(&serve->accepts[i]);
 	}
 	serve->full = !on;
 }
 
-static void forget_stranger(struct serve *serve, const struct conn *conn)
+static void left(struct conn *conn)
 {
-	size_t i;
+	struct serve *serve = conn->serve;
 
-	for (i = 0; i < serve->n_strangers; i++)
-		if (serve->strangers[i] == conn)
-			break;
-	if (i == serve->n_strangers)
-		return;
-	serve->n_strangers--;
-	memmove(&serve->strangers[i], &serve->strangers[i + 1],
-	    (serve->n_strangers - i) * sizeof(serve->strangers[0]));
-}
-
-void serve_leave(struct serve *serve, const struct conn *conn)
-{
-	if (conn->stranger)
-		forget_stranger(serve, conn);
 	if (conn->prev != NULL)
 		conn->prev->next = conn->next;
 	else
@@ -119,7 +87,6 @@ void serve_leave(struct serve *serve, const struct conn *conn)
 	if (conn->next != NULL)
 		conn->next->prev = conn->prev;
 	serve->n_conns--;
-	uncount(serve, conn->peer.uid);
 	if (serve->full && !serve->stopped)
 		set_accepting(serve, true);
 }
@@ -141,15 +108,14 @@ static void say_let_go(struct serve *serve, uid_t uid)
 
 /* The oldest goes first, so that one who is quick is still answered.  It is
  * told so where that can be sent at once. */
-static void let_go_oldest(struct serve *serve)
+static void let_go(struct conn *oldest)
 {
 	static const struct answer_refusal refusal = { .fault = FAULT_BUSY,
 		.text = "the helper has too many connections of users that no "
 			"allow or admin names: try again",
 		.retry_after_s = 1 };
-	struct conn *oldest = serve->strangers[0];
 
-	say_let_go(serve, oldest->peer.uid);
+	say_let_go(oldest->serve, oldest->peer.uid);
 	if (oldest->out.n == 0) {
 		answer_fault(&oldest->out, &refusal);
 		(void)send(oldest->fd, oldest->out.p, oldest->out.n,
@@ -158,19 +124,17 @@ static void let_go_oldest(struct serve *serve)
 	conn_free(oldest);
 }
 
-void serve_charge(struct serve *serve, const struct conn *conn)
+/* conn, which goes on, holds more of an unfinished request. */
+static void grown(struct conn *conn)
 {
-	size_t bytes, i;
+	struct census census;
 
-	if (!conn->stranger)
-		return;
-	for (;;) {
-		for (bytes = 0, i = 0; i < serve->n_strangers; i++)
-			bytes += serve->strangers[i]->in.room +
-			    serve->strangers[i]->more.room;
-		if (bytes <= STRANGERS_MAX_BYTES || serve->strangers[0] == conn)
+	while (conn->stranger) {
+		census = count(conn->serve, conn->peer.uid);
+		if (census.strangers_bytes <= STRANGERS_MAX_BYTES ||
+		    census.oldest == conn)
 			return;
-		let_go_oldest(serve);
+		let_go(census.oldest);
 	}
 }
 
@@ -197,46 +161,43 @@ static bool is_full(const struct serve *serve, const struct conn *conn)
  * have connections of their own. */
 static const char *place(struct serve *serve, struct conn *conn)
 {
-	struct uid_count *count = count_of(serve, conn->peer.uid);
+	struct census census;
 
-	if (count == NULL)
-		return "the helper is out of memory: try again";
-	count->n++;
 	conn->stranger = !stands_in_a_list(serve, &conn->peer);
-	if (conn->stranger) {
-		if (serve->n_strangers == STRANGERS_MAX)
-			let_go_oldest(serve);
-		serve->strangers[serve->n_strangers++] = conn;
-	} else {
-		conn->trusted = true;
+	conn->trusted = !conn->stranger;
+	census = count(serve, conn->peer.uid);
+	if (conn->stranger ? census.strangers > STRANGERS_MAX :
+			     census.strangers > 0 && is_full(serve, conn)) {
+		let_go(census.oldest);
+		census = count(serve, conn->peer.uid);
 	}
-	if (conn->trusted && is_full(serve, conn) && serve->n_strangers > 0)
-		let_go_oldest(serve);
 	if (is_full(serve, conn))
 		return "the helper has too many connections open: try again";
-	if (count->n > (conn->stranger ? PER_UID_MAX : PER_UID_ALLOWED_MAX))
+	if (census.of_uid >
+	    (conn->stranger ? PER_UID_MAX : PER_UID_ALLOWED_MAX))
 		return "this uid has too many connections open: close some";
 	return NULL;
 }
 
 static void greet(struct serve *serve, int fd)
 {
-	struct conn_birth birth = {
-		.serve = serve,
-		.host = &serve->host,
-		.base = serve->base,
-		.fd = fd,
-	};
 	const char *refusal;
-	struct conn *conn;
+	struct peer peer = { .groups = NULL };
+	struct conn *conn = NULL;
 	struct why why;
 
-	if (peer_read(fd, &birth.peer, &why) != FAULT_NONE ||
-	    conn_new(&birth, &conn) != FAULT_NONE) {
-		peer_drop(&birth.peer);
+	if (peer_read(fd, &peer, &why) == FAULT_NONE)
+		conn = conn_new(serve->base, fd, &peer);
+	if (conn == NULL) {
+		peer_drop(&peer);
 		(void)close(fd);
 		return;
 	}
+	conn->serve = serve;
+	conn->host = &serve->host;
+	conn->calls = serve->calls;
+	conn->grown = grown;
+	conn->gone = left;
 	conn->next = serve->first;
 	if (conn->next != NULL)
 		conn->next->prev = conn;
@@ -260,20 +221,13 @@ static void resume(evutil_socket_t fd, short events, void *ctx)
 		set_accepting(serve, true);
 }
 
-static void pause_accepting(struct serve *serve)
-{
-	static const struct timeval wait = { 0, 100000 };
-
-	set_accepting(serve, false);
-	(void)evtimer_add(serve->resume, &wait);
-}
-
 /*
  * One at a time: what happened on other connections before, an end above
  * all, is then seen before the next request.
  */
 static void acceptable(evutil_socket_t listener, short events, void *ctx)
 {
+	static const struct timeval pause = { 0, 100000 };
 	struct serve *serve = ctx;
 	int fd;
 
@@ -289,71 +243,65 @@ static void acceptable(evutil_socket_t listener, short events, void *ctx)
 		log_event(LOG_LEVEL_ERROR, "accept",
 		    "cannot accept connections for the moment (errno %d)",
 		    errno);
-		pause_accepting(serve);
+		set_accepting(serve, false);
+		(void)event_add(&serve->resume, &pause);
 	}
 }
 
 enum fault serve_new(struct event_base *base, const struct listeners *listeners,
-    const struct serve_host *host, struct serve **serve_out)
+    const struct serve_host *host, const struct conn_calls *calls,
+    struct serve **serve_out)
 {
 	struct serve *serve = calloc(1, sizeof(*serve));
 	struct rlimit fds;
-	size_t i;
+	int fd;
 
 	if (serve == NULL)
 		return FAULT_NOMEM;
 	serve->base = base;
 	serve->host = *host;
+	serve->calls = calls;
 	serve->last_ms = clock_boot_ms();
 	serve->n_conns_max = PER_UID_ALLOWED_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &fds) == 0 &&
 	    fds.rlim_cur > 2 * RESERVED_FDS)
 		serve->n_conns_max = (size_t)fds.rlim_cur - RESERVED_FDS;
-	serve->resume = evtimer_new(base, resume, serve);
-	if (serve->resume == NULL)
-		goto fail;
-	for (i = 0; i < listeners->n; i++) {
-		(void)evutil_make_socket_nonblocking(listeners->at[i].fd);
-		serve->accepts[i] = event_new(base, listeners->at[i].fd,
-		    EV_READ | EV_PERSIST, acceptable, serve);
-		if (serve->accepts[i] == NULL)
-			goto fail;
-		serve->n_accepts++;
+	(void)evtimer_assign(&serve->resume, base, resume, serve);
+	while (serve->n_accepts < listeners->n) {
+		fd = listeners->at[serve->n_accepts].fd;
+		(void)evutil_make_socket_nonblocking(fd);
+		(void)event_assign(&serve->accepts[serve->n_accepts++], base,
+		    fd, EV_READ | EV_PERSIST, acceptable, serve);
 	}
 	set_accepting(serve, true);
 	*serve_out = serve;
 	return FAULT_NONE;
-fail:
-	serve_free(serve);
-	return FAULT_NOMEM;
+}
+
+/* Those in a phase of the set are told why. */
+static void end_all(struct serve *serve, unsigned phases, const char *text)
+{
+	struct conn *conn, *next;
+
+	for (conn = serve->first; conn != NULL; conn = next) {
+		next = conn->next;
+		if (phases & 1U << conn->phase)
+			conn_refuse(conn, FAULT_TRY_LATER, text);
+	}
 }
 
 void serve_stop(struct serve *serve)
 {
-	struct conn *conn, *next;
-
 	serve->stopped = true;
 	set_accepting(serve, false);
-	for (conn = serve->first; conn != NULL; conn = next) {
-		next = conn->next;
-		if (conn->phase == CONN_STREAMING ||
-		    conn->phase == CONN_DIALOGUE)
-			conn_refuse(conn, FAULT_TRY_LATER,
-			    "the helper is stopping");
-	}
+	end_all(serve, 1U << CONN_STREAMING | 1U << CONN_DIALOGUE,
+	    "the helper is stopping");
 }
 
 void serve_give_up(struct serve *serve)
 {
-	struct conn *conn, *next;
-
-	for (conn = serve->first; conn != NULL; conn = next) {
-		next = conn->next;
-		if (conn->phase == CONN_WORKING)
-			conn_refuse(conn, FAULT_TRY_LATER,
-			    "the helper is stopping, and the provider has not "
-			    "answered yet");
-	}
+	end_all(serve, 1U << CONN_WORKING,
+	    "the helper is stopping, and the provider has not answered yet");
 }
 
 bool serve_is_idle(const struct serve *serve)
@@ -368,16 +316,12 @@ int64_t serve_quiet_ms(const struct serve *serve)
 
 void serve_free(struct serve *serve)
 {
-	size_t i;
-
 	if (serve == NULL)
 		return;
 	serve->stopped = true;
 	while (serve->first != NULL)
 		conn_free(serve->first);
-	for (i = 0; i < serve->n_accepts; i++)
-		event_free(serve->accepts[i]);
-	if (serve->resume != NULL)
-		event_free(serve->resume);
+	set_accepting(serve, false);
+	(void)event_del(&serve->resume);
 	free(serve);
 }

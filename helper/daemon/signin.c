@@ -13,11 +13,15 @@
 
 void signin_end(struct signin *signin, enum fault fault, const char *text)
 {
-	struct signin_event event = { .kind = SIGNIN_DONE,
-		.fault = fault,
-		.text = text != NULL ? text : fault_text(fault) };
+	struct signin_hearer *hearer = &signin->hearer;
+	struct attr_writer writer;
 
-	signin->fn(signin->ctx, &event);
+	answer_begin(&writer, hearer->out, ATTR_EVENT, EVENT_DONE);
+	attr_put_str(&writer, ATTR_RESULT, fault_word(fault));
+	answer_text(&writer, ATTR_TEXT,
+	    text != NULL ? text : fault_text(fault));
+	answer_end(&writer);
+	hearer->ended(hearer->ctx, fault);
 }
 
 static void too_long(evutil_socket_t fd, short events, void *ctx)
@@ -28,11 +32,17 @@ static void too_long(evutil_socket_t fd, short events, void *ctx)
 	    "nobody signed in within 15 minutes: start again");
 }
 
-void signin_ask(struct signin *signin, const struct signin_event *question,
-    answered_fn *answered)
+void signin_ask(struct signin *signin, const struct signin_question *question)
 {
-	signin->answered = answered;
-	signin->fn(signin->ctx, question);
+	struct attr_writer writer;
+
+	signin->answered = question->answered;
+	answer_begin(&writer, signin->hearer.out, ATTR_EVENT, EVENT_ASK);
+	attr_put_str(&writer, ATTR_QUESTION, question->word);
+	answer_text(&writer, ATTR_IDENTITY, question->identity);
+	answer_text(&writer, ATTR_TEXT, question->text);
+	answer_end(&writer);
+	signin->hearer.told(signin->hearer.ctx);
 }
 
 void signin_answer(struct signin *signin, struct span answer)
@@ -45,11 +55,11 @@ static void address_answered(struct signin *signin, struct span answer);
 
 static void ask_for_address(struct signin *signin, const char *text)
 {
-	struct signin_event event = { .kind = SIGNIN_ASK,
-		.question = QUESTION_PASTE_URL,
-		.text = text };
+	const struct signin_question question = { .word = QUESTION_PASTE_URL,
+		.text = text,
+		.answered = address_answered };
 
-	signin_ask(signin, &event, address_answered);
+	signin_ask(signin, &question);
 }
 
 static void address_answered(struct signin *signin, struct span answer)
@@ -140,25 +150,47 @@ static bool go_on_with_new_client(struct signin *signin,
 	return true;
 }
 
+static void tell_device(struct attr_writer *writer,
+    const struct reply_device *device)
+{
+	attr_put_str(writer, ATTR_USER_CODE, device->user_code);
+	attr_put_str(writer, ATTR_VERIFICATION_URI, device->verification_uri);
+	if (device->verification_uri_complete != NULL)
+		attr_put_str(writer, ATTR_VERIFICATION_URI_COMPLETE,
+		    device->verification_uri_complete);
+}
+
+/* What to do, where and until when; with which provider and how, and why so. */
+static void tell(struct signin *signin, const char *word,
+    const struct flow_event *event)
+{
+	struct attr_writer writer;
+
+	answer_begin(&writer, signin->hearer.out, ATTR_EVENT, word);
+	if (event->kind == FLOW_SHOW_CODE) {
+		tell_device(&writer, event->device);
+	} else if (event->kind == FLOW_SHOW_URL) {
+		attr_put_str(&writer, ATTR_URL, event->url);
+		attr_put_str(&writer, ATTR_REDIRECT_URI, event->redirect_uri);
+	}
+	attr_put_int(&writer, ATTR_EXPIRES_IN, event->left_s);
+	if (event->kind != FLOW_WAITING) {
+		attr_put_str(&writer, ATTR_PROVIDER, signin->provider->name);
+		attr_put_str(&writer, ATTR_FLOW, flow_kind_word(signin->kind));
+		answer_text(&writer, ATTR_TEXT, signin->reason);
+	}
+	answer_end(&writer);
+	signin->hearer.told(signin->hearer.ctx);
+}
+
 static void happened(void *ctx, const struct flow_event *event)
 {
 	struct signin *signin = ctx;
-	struct signin_event told = { .device = event->device,
-		.url = event->url,
-		.redirect_uri = event->redirect_uri,
-		.left_s = event->left_s,
-		.provider = signin->provider,
-		.flow = signin->kind,
-		.text = signin->reason };
 
 	switch (event->kind) {
-	case FLOW_SHOW_CODE:
-		told.kind = SIGNIN_SHOW_CODE;
-		signin->fn(signin->ctx, &told);
-		break;
+	case FLOW_SHOW_CODE: tell(signin, EVENT_SHOW_CODE, event); break;
 	case FLOW_SHOW_URL:
-		told.kind = SIGNIN_SHOW_URL;
-		signin->fn(signin->ctx, &told);
+		tell(signin, EVENT_SHOW_URL, event);
 		ask_for_address(signin,
 		    signin->provider->redirect_uri != NULL ?
 			"paste the address that the browser ended at, also "
@@ -166,10 +198,7 @@ static void happened(void *ctx, const struct flow_event *event)
 			"where the browser is not on this computer, paste the "
 			"address that it ended at");
 		break;
-	case FLOW_WAITING:
-		told.kind = SIGNIN_WAITING;
-		signin->fn(signin->ctx, &told);
-		break;
+	case FLOW_WAITING: tell(signin, EVENT_WAITING, event); break;
 	case FLOW_REVOKED: break; /* ends no sign-in */
 	case FLOW_TOKENS: signin_keep(signin, event->token); break;
 	case FLOW_FAILED:
@@ -194,7 +223,7 @@ static void look_who_left(const struct engine *engine)
 
 	for (at = engine->signins; at != NULL; at = next) {
 		next = at->next;
-		at->look(at->ctx);
+		at->hearer.look(at->hearer.ctx);
 	}
 }
 
@@ -433,15 +462,15 @@ static void provider_answered(struct signin *signin, struct span answer)
 
 static void ask_for_provider(struct signin *signin)
 {
-	struct signin_event event = { .kind = SIGNIN_ASK,
-		.question = QUESTION_PROVIDER };
+	struct signin_question question = { .word = QUESTION_PROVIDER,
+		.answered = provider_answered };
 	char text[400];
 
 	(void)snprintf(text, sizeof(text),
 	    "%s: sign in there (provider '%.100s')?", signin->choice.reason,
 	    signin->provider->name);
-	event.text = text;
-	signin_ask(signin, &event, provider_answered);
+	question.text = text;
+	signin_ask(signin, &question);
 }
 
 static void begin(evutil_socket_t fd, short events, void *ctx)
@@ -497,10 +526,10 @@ static enum fault fill(struct signin *signin, const struct request *request)
 	return FAULT_NONE;
 }
 
-enum fault signin_start(struct engine *engine, const struct signin_wish *wish,
-    struct signin **signin_out, struct why *why)
+enum fault signin_start(struct engine *engine, const struct request *request,
+    const struct signin_hearer *hearer, struct signin **signin_out,
+    struct why *why)
 {
-	const struct request *request = wish->request;
 	struct choice choice = { .provider = NULL };
 	struct signin *signin;
 	enum fault fault;
@@ -522,9 +551,7 @@ enum fault signin_start(struct engine *engine, const struct signin_wish *wish,
 	signin->provider = choice.provider;
 	signin->chosen = provider_share(choice.provider);
 	signin->choice = choice;
-	signin->fn = wish->event;
-	signin->look = wish->look;
-	signin->ctx = wish->ctx;
+	signin->hearer = *hearer;
 	signin->next = engine->signins;
 	engine->signins = signin;
 	fault = fill(signin, request);

@@ -14,63 +14,41 @@
 #include "daemon/request.h"
 #include "oauth/flow.h"
 
-#define SIGNIN_MAX	8
-#define SIGNIN_MAX_S	900
-#define SIGNIN_WARNINGS 4
+#define SIGNIN_MAX   8
+#define SIGNIN_MAX_S 900
 
 struct signin;
 
-enum signin_event_kind {
-	SIGNIN_SHOW_CODE,
-	SIGNIN_SHOW_URL,
-	SIGNIN_WAITING,
-	SIGNIN_ASK,  /* signin_answer() is expected, or may come */
-	SIGNIN_DONE, /* the end, good or bad */
-};
+/* Who is told; called from the loop only. */
+struct signin_hearer {
+	struct buf *out; /* gets a list an event, mailtoken-protocol(7) */
 
-struct signin_event {
-	enum signin_event_kind kind;
-	const struct reply_device *device; /* SHOW_CODE */
-	const char *url;		   /* SHOW_URL */
-	const char *redirect_uri;	   /* SHOW_URL */
-	int64_t left_s;			   /* SHOW_CODE, SHOW_URL, WAITING */
-	const char *question;		   /* ASK */
-	const char *identity;		   /* ASK, DONE; may be NULL */
-	const char *text; /* SHOW_*: why so; ASK; DONE unless it is ok */
-	enum fault fault; /* DONE */
-	const struct entry *entry;	       /* DONE and ok */
-	const struct provider *provider;       /* SHOW_*; DONE and ok */
-	enum flow_kind flow;		       /* SHOW_* */
-	const char *warnings[SIGNIN_WARNINGS]; /* DONE and ok; NULL: none */
-};
+	/* out has one more. */
+	void (*told)(void *ctx);
 
-typedef void signin_event_fn(void *ctx, const struct signin_event *event);
+	/* ... which is the last: now signin_free() is to be called. */
+	void (*ended)(void *ctx, enum fault fault);
 
-/* Reads what has come from who waits for it; the sign-in may be gone then. */
-typedef void signin_look_fn(void *ctx);
-
-struct signin_wish {
-	const struct request *request; /* not kept */
-	signin_event_fn *event;
-	signin_look_fn *look;
-	void *ctx; /* of event and look */
+	/* Read what has come from who waits; the sign-in may be gone then. */
+	void (*look)(void *ctx);
+	void *ctx;
 };
 
 /*
- * signin_start - event is called from the loop only; after SIGNIN_DONE the
- * receiver calls signin_free()
+ * signin_start - request is not kept, hearer is copied
  *
  * FAULT_BUSY, FAULT_CONFIG_ERROR, FAULT_BAD_REQUEST, FAULT_NOMEM,
  * FAULT_INTERNAL; why says what to do.
  */
-enum fault signin_start(struct engine *engine, const struct signin_wish *wish,
-    struct signin **signin_out, struct why *why) MUST_CHECK;
+enum fault signin_start(struct engine *engine, const struct request *request,
+    const struct signin_hearer *hearer, struct signin **signin_out,
+    struct why *why) MUST_CHECK;
 
 /*
- * signin_answer - to SIGNIN_ASK: "yes" or no to QUESTION_OTHER_USER, then
- * SIGNIN_DONE follows, from inside; an address or a code to
- * QUESTION_PASTE_URL, then SIGNIN_ASK follows, from inside, if it is none,
- * and "no" does nothing
+ * signin_answer - to a question: "yes" or no to QUESTION_OTHER_USER, then
+ * ended() follows, from inside; an address or a code to QUESTION_PASTE_URL,
+ * then the question follows again, from inside, if it is none, and "no" does
+ * nothing
  */
 void signin_answer(struct signin *signin, struct span answer);
 

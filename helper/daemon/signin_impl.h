@@ -8,6 +8,7 @@
 
 #include <event2/event.h>
 
+#include "daemon/answer.h"
 #include "daemon/choose.h"
 #include "daemon/grant.h"
 #include "daemon/signin.h"
@@ -40,16 +41,20 @@ struct signin {
 	char serial[GRANT_SERIAL_BYTES + 1];
 	struct entry *entry;   /* until it is kept */
 	answered_fn *answered; /* of the open question; NULL: none is */
-	signin_event_fn *fn;
-	signin_look_fn *look;
-	void *ctx;
+	struct signin_hearer hearer;
 	struct signin *next;
 };
 
 /* signin.c; text NULL: the fault's own.  The sign-in may be gone afterwards. */
 void signin_end(struct signin *signin, enum fault fault, const char *text);
-void signin_ask(struct signin *signin, const struct signin_event *question,
-    answered_fn *answered);
+
+struct signin_question {
+	const char *word;     /* QUESTION_... */
+	const char *identity; /* NULL: none */
+	const char *text;
+	answered_fn *answered;
+};
+void signin_ask(struct signin *signin, const struct signin_question *question);
 
 /* signin_keep.c: the tokens are here; what is taken of them is set NULL. */
 void signin_keep(struct signin *signin, struct reply_token *token);

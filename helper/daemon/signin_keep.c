@@ -29,14 +29,35 @@ static bool is_named(const char *identity, const char *name)
 	return false;
 }
 
+/* The record is kept: with what, and what is not as it should be. */
+static void tell(struct signin *signin, const struct entry *entry,
+    const char *const warnings[], size_t n)
+{
+	struct signin_hearer *hearer = &signin->hearer;
+	struct attr_writer writer;
+	size_t i;
+
+	answer_begin(&writer, hearer->out, ATTR_EVENT, EVENT_DONE);
+	attr_put_str(&writer, ATTR_RESULT, RESULT_OK);
+	attr_put_str(&writer, ATTR_ACCOUNT, entry->account);
+	attr_put_str(&writer, ATTR_PROVIDER, signin->provider->name);
+	answer_servers(&writer, signin->provider, entry->account,
+	    entry->servers);
+	answer_text(&writer, ATTR_IDENTITY, entry->identity);
+	for (i = 0; i < n; i++)
+		answer_text(&writer, ATTR_WARNING, warnings[i]);
+	answer_end(&writer);
+	hearer->ended(hearer->ctx, FAULT_NONE);
+}
+
 static void commit(struct signin *signin)
 {
-	struct signin_event event = { .kind = SIGNIN_DONE };
 	struct entry *entry = signin->entry;
 	struct account *account;
 	struct why why = { .err = 0, .text = "" };
 	const struct config *config = signin->engine->config;
 	char scope[SAID_BYTES], choice[SAID_BYTES] = "";
+	const char *warnings[4];
 	size_t n = 0;
 
 	if (accounts_make(signin->engine->accounts, signin->folded, &account) !=
@@ -52,19 +73,15 @@ static void commit(struct signin *signin)
 		grant_say_choice(entry, config, signin->protocols, choice,
 		    sizeof(choice));
 	if (account_adopt(account, entry, &why) != FAULT_NONE)
-		event.warnings[n++] = why.text;
+		warnings[n++] = why.text;
 	if (scope[0] != '\0')
-		event.warnings[n++] = scope;
+		warnings[n++] = scope;
 	if (choice[0] != '\0')
-		event.warnings[n++] = choice;
+		warnings[n++] = choice;
 	if (entry->identity == NULL)
-		event.warnings[n++] =
-		    "the provider does not say who signed in: "
-		    "make sure that it was the right user";
-	event.entry = account_entry(account);
-	event.identity = entry->identity;
-	event.provider = signin->provider;
-	signin->fn(signin->ctx, &event);
+		warnings[n++] = "the provider does not say who signed in: "
+				"make sure that it was the right user";
+	tell(signin, entry, warnings, n);
 }
 
 static void other_user_answered(struct signin *signin, struct span answer)
@@ -80,9 +97,11 @@ static void other_user_answered(struct signin *signin, struct span answer)
 /* misnamed: no name that could be compared; NULL: somebody else's. */
 static void ask_whether(struct signin *signin, const char *misnamed)
 {
-	struct signin_event event = { .kind = SIGNIN_ASK,
-		.question = QUESTION_OTHER_USER };
 	char who[256], text[768];
+	const struct signin_question question = { .word = QUESTION_OTHER_USER,
+		.identity = who,
+		.text = text,
+		.answered = other_user_answered };
 
 	attr_plain_rest(misnamed != NULL ? misnamed : signin->entry->identity,
 	    who, sizeof(who));
@@ -92,9 +111,7 @@ static void ask_whether(struct signin *signin, const char *misnamed)
 		"whether it was %s; keep this?" :
 		"%s signed in, not %s; keep this?",
 	    who, signin->account);
-	event.identity = who;
-	event.text = text;
-	signin_ask(signin, &event, other_user_answered);
+	signin_ask(signin, &question);
 }
 
 /* What the configuration does not know. */

@@ -1,277 +1,162 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Who may use which verb: the one decision about access is the table here;
- * "not yours" and "does not exist" are the same bytes.
+ * The verbs there are: what each needs, who may use it, and what does it.
  */
 #include "daemon/verbs.h"
 
-#include <stdio.h>
+#include <unistd.h>
 
-#include "daemon/accounts.h"
-#include "daemon/answer.h"
-#include "wire/ids.h"
+#include "daemon/forget.h"
+#include "daemon/signin.h"
 
-/* A server that any provider knows: a password that is a token may go there. */
-static bool is_known_server(const struct conn *conn)
-{
-	const struct config *config = conn->engine->config;
-	size_t i;
-
-	for (i = 0; i < config->n_providers; i++)
-		if (provider_serves(config->providers[i],
-			span_of(conn->request.folded), NULL,
-			conn->request.server))
-			return true;
-	return false;
-}
-
-/* The same bytes for both cases and for all accounts. */
-static void say_unknown(const struct conn *conn, char text[TEXT_MAX_BYTES])
-{
-	struct ids_text user;
-
-	if (peer_is_root(&conn->peer)) {
-		(void)snprintf(text, TEXT_MAX_BYTES, "not signed in");
-	} else if (conn->peer.overflow) {
-		(void)snprintf(text, TEXT_MAX_BYTES,
-		    "not signed in, or not allowed for users of another user "
-		    "namespace");
-	} else {
-		user = ids_user(conn->peer.uid);
-		(void)snprintf(text, TEXT_MAX_BYTES,
-		    "not signed in, or not allowed for %s, whom an admin lets "
-		    "in with the line \"allow %s\" in %s",
-		    user.text, strchr(user.text, ' ') + 1,
-		    conn->engine->config_path);
-	}
-}
-
-void verbs_refuse_unknown(struct conn *conn, bool allowed)
-{
-	char text[TEXT_MAX_BYTES];
-	struct answer_refusal refusal = { .fault = FAULT_UNKNOWN_ACCOUNT,
-		.text = text,
-		.retry_after_s = -1 };
-
-	say_unknown(conn, text);
-	refusal.password_as_token = conn->request.verb == REQUEST_TOKEN &&
-	    conn->engine->config->password_as_token && is_known_server(conn);
-	conn->hidden = !allowed;
-	conn_note(conn, allowed ? "no record" : "not allowed");
-	conn_answer_fault(conn, &refusal);
-}
-
-const char *verbs_mailbox(const struct conn *conn)
-{
-	const struct config_account *block;
-
-	block = config_account(conn->engine->config, conn->request.folded);
-	return block != NULL && block->token_of != NULL ? block->token_of :
-							  conn->request.folded;
-}
-
-static bool is_known(const struct conn *conn, const char *mailbox)
-{
-	return accounts_app(conn->engine->config, mailbox) != NULL ||
-	    accounts_knows(conn->engine->accounts, mailbox);
-}
-
-const char *verbs_note(const struct conn *conn)
-{
-	return conn->hidden && !is_known(conn, verbs_mailbox(conn)) ?
-	    "no record, and not allowed" :
-	    conn->note;
-}
-
-/* The next slice waits until all of this one has left. */
-static void rest(void *ctx)
-{
-	struct conn *conn = ctx;
-
-	if (conn->out.n == 0)
-		slices_go_on(&conn->work);
-	else
-		conn_send_later(conn);
-}
-
-void verbs_walk(struct conn *conn, bool (*step)(void *ctx),
-    void (*end)(void *ctx))
-{
-	conn->place = accounts_first(conn->engine->accounts);
-	conn->work = (struct slices_work){ .uid = conn->peer.uid,
-		.step = step,
-		.rest = rest,
-		.end = end,
-		.ctx = conn };
-	slices_begin(conn->engine->slices, &conn->work);
-}
-
-static void do_reload(struct conn *conn)
+static void reload(struct conn *conn)
 {
 	const struct serve_host *host = conn->host;
 
 	conn_close_after(conn, host->reload(host->ctx, &conn->out));
 }
 
-static void do_version(struct conn *conn)
+static void version(struct conn *conn)
 {
-	bool admin = peer_is_root(&conn->peer) ||
-	    (conn->engine != NULL &&
-		config_is_admin(conn->engine->config, &conn->peer));
+	struct attr_writer writer;
 
-	answer_version(&conn->out,
-	    admin && conn->engine != NULL ?
-		keyring_path(conn->engine->keyring) :
-		NULL);
+	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
+	attr_put_str(&writer, ATTR_VERSION, MAILTOKEN_VERSION);
+	attr_put_str(&writer, ATTR_PROTOCOL, WIRE_VERSION);
+	if (conn->engine != NULL && access_allows(conn, RIGHT_ADMIN)) {
+		answer_text(&writer, ATTR_KEYRING,
+		    keyring_path(conn->engine->keyring));
+		attr_put_int(&writer, ATTR_PID, (int64_t)getpid());
+	}
+	answer_end(&writer);
 	conn_close_after(conn, FAULT_NONE);
 }
 
-/* Who may. */
-enum right {
-	RIGHT_ANYBODY,
-	RIGHT_ACCOUNT,
-	RIGHT_ADMIN,
-	RIGHT_ROOT
-};
-
-static const struct verb_rule {
+static const struct verb {
+	const char *word;
+	enum request_needs needs;
 	enum right right;
+	bool block; /* what the configuration says of the account counts */
 	void (*act)(struct conn *conn);
-} rules[] = {
-	[REQUEST_TOKEN] = { RIGHT_ACCOUNT, verbs_token },
-	[REQUEST_REJECTED] = { RIGHT_ACCOUNT, verbs_rejected },
-	[REQUEST_SIGN_IN] = { RIGHT_ADMIN, verbs_sign_in },
-	[REQUEST_FORGET] = { RIGHT_ADMIN, verbs_forget },
-	[REQUEST_STATUS] = { RIGHT_ANYBODY, verbs_status },
-	[REQUEST_WATCH] = { RIGHT_ANYBODY, verbs_watch },
-	[REQUEST_REFRESH] = { RIGHT_ADMIN, verbs_refresh },
-	[REQUEST_IMPORT] = { RIGHT_ADMIN, verbs_import },
-	[REQUEST_EXPORT] = { RIGHT_ROOT, verbs_export },
-	[REQUEST_REKEY] = { RIGHT_ROOT, verbs_rekey },
-	[REQUEST_RELOAD] = { RIGHT_ADMIN, do_reload },
-	[REQUEST_VERSION] = { RIGHT_ANYBODY, do_version },
+} verbs[] = {
+	{ VERB_TOKEN, NEEDS_ACCOUNT, RIGHT_ACCOUNT, true, verbs_token },
+	{ VERB_REJECTED, NEEDS_SERIAL, RIGHT_ACCOUNT, false, verbs_rejected },
+	{ VERB_SIGN_IN, NEEDS_ACCOUNT, RIGHT_ADMIN, true, verbs_sign_in },
+	{ VERB_FORGET, NEEDS_ACCOUNT, RIGHT_ADMIN, false, verbs_forget },
+	{ VERB_STATUS, MAY_HAVE_ACCOUNT, RIGHT_ANYBODY, false, verbs_status },
+	{ VERB_WATCH, MAY_HAVE_ACCOUNT, RIGHT_ANYBODY, false, verbs_watch },
+	{ VERB_REFRESH, ACCOUNT_OR_DUE, RIGHT_ADMIN, true, verbs_refresh },
+	{ VERB_IMPORT, MAY_HAVE_ACCOUNT, RIGHT_ADMIN, false, verbs_import },
+	{ VERB_EXPORT, MAY_HAVE_ACCOUNT, RIGHT_ROOT, false, verbs_export },
+	{ VERB_REKEY, NEEDS_ACCOUNT, RIGHT_ROOT, false, verbs_rekey },
+	{ VERB_RELOAD, NEEDS_NOTHING, RIGHT_ADMIN, false, reload },
+	{ VERB_VERSION, NEEDS_NOTHING, RIGHT_ANYBODY, false, version },
 };
 
-static void refuse_denied(struct conn *conn)
+static const struct verb *find_verb(struct span word)
 {
-	if (conn->peer.overflow)
-		conn_refuse(conn, FAULT_DENIED,
-		    "the kernel does not tell this helper who you are: it runs "
-		    "in a user namespace that does not map your uid");
-	else if (rules[conn->request.verb].right == RIGHT_ROOT)
-		conn_refuse(conn, FAULT_DENIED,
-		    "only root and the helper's own user may export or rekey "
-		    "grants");
-	else
-		conn_refuse(conn, FAULT_DENIED,
-		    "only root, the helper's own user and those whom 'admin' "
-		    "names in its configuration may do that");
-}
+	size_t i;
 
-static bool may(const struct conn *conn, enum right right)
-{
-	const struct config *config = conn->engine->config;
-
-	switch (right) {
-	case RIGHT_ANYBODY: return true;
-	case RIGHT_ACCOUNT:
-		return peer_is_root(&conn->peer) ||
-		    config_allows(config, conn->request.folded, &conn->peer);
-	case RIGHT_ADMIN:
-		return peer_is_root(&conn->peer) ||
-		    config_is_admin(config, &conn->peer);
-	case RIGHT_ROOT: return peer_is_root(&conn->peer);
-	}
-	return false;
-}
-
-/* What has no end of its own is not begun by a helper that stops. */
-static void act(struct conn *conn, const struct verb_rule *rule)
-{
-	if (conn->engine != NULL && conn->engine->stopping &&
-	    (rule->act == verbs_sign_in || rule->act == verbs_watch))
-		conn_refuse(conn, FAULT_TRY_LATER, "the helper is stopping");
-	else
-		rule->act(conn);
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (span_is(word, verbs[i].word))
+			return &verbs[i];
+	return NULL;
 }
 
 /* What the configuration says of the account, or of the one that lends its
  * token, cannot be understood. */
 static const char *bad_account(const struct conn *conn)
 {
-	const struct config *config;
-	const char *text;
+	const struct config *config = conn->engine->config;
+	const char *text = NULL;
 
-	if (conn->engine == NULL || conn->request.account.n == 0 ||
-	    (conn->request.verb != REQUEST_TOKEN &&
-		conn->request.verb != REQUEST_REFRESH &&
-		conn->request.verb != REQUEST_SIGN_IN))
-		return NULL;
-	config = conn->engine->config;
-	text = config_bad_account(config, conn->request.folded);
-	return text != NULL ? text :
-			      config_bad_account(config, verbs_mailbox(conn));
+	if (conn->request.account.n > 0)
+		text = config_bad_account(config, conn->request.folded);
+	if (text == NULL && conn->request.account.n > 0)
+		text = config_bad_account(config, access_mailbox(conn));
+	return text;
 }
 
-void verbs_begin(struct conn *conn)
+static void act(struct conn *conn, const struct verb *verb)
+{
+	const char *text = verb->block ? bad_account(conn) : NULL;
+
+	conn->trusted = verb->right != RIGHT_ANYBODY;
+	if (text != NULL)
+		conn_refuse(conn, FAULT_CONFIG_ERROR, text);
+	/* What has no end of its own is not begun by a helper that stops. */
+	else if (conn->engine != NULL && conn->engine->stopping &&
+	    (verb->act == verbs_sign_in || verb->act == verbs_watch))
+		conn_refuse(conn, FAULT_TRY_LATER, "the helper is stopping");
+	else
+		verb->act(conn);
+}
+
+static void begin(struct conn *conn, const struct verb *verb)
 {
 	const struct serve_host *host = conn->host;
-	const struct verb_rule *rule = &rules[conn->request.verb];
+	/* Says itself what it finds, also where nothing works. */
+	bool reloads = verb->act == reload && peer_is_root(&conn->peer);
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
-	bool allowed;
 
-	/* A reload says itself what it finds. */
-	fault = host->engine(host->ctx,
-	    conn->request.verb != REQUEST_RELOAD || !peer_is_root(&conn->peer),
-	    &conn->engine, &why);
+	fault = host->engine(host->ctx, !reloads, &conn->engine, &why);
 	if (conn->engine != NULL)
 		host->stranger(host->ctx, &conn->peer);
-	if (conn->request.verb == REQUEST_VERSION) {
-		do_version(conn);
+	if (verb->act == version) {
+		version(conn);
+	} else if (conn->peer.overflow) {
+		access_refuse(conn, verb->right);
+	} else if (conn->engine == NULL && !reloads) {
+		conn_refuse(conn, fault, why.text);
+	} else if (access_allows(conn, verb->right)) {
+		act(conn, verb);
+	} else {
+		conn->trusted = false;
+		if (verb->right == RIGHT_ACCOUNT)
+			access_refuse_unknown(conn, false);
+		else
+			access_refuse(conn, verb->right);
+	}
+}
+
+static void on_request(struct conn *conn, const struct attrs *attrs)
+{
+	const struct verb *verb;
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault = FAULT_BAD_REQUEST;
+
+	if (conn->phase == CONN_DIALOGUE) {
+		if (conn->signin != NULL && attr_has(attrs, ATTR_ANSWER))
+			signin_answer(conn->signin,
+			    attr_get(attrs, ATTR_ANSWER));
 		return;
 	}
-	if (conn->peer.overflow) {
-		refuse_denied(conn);
-		return;
-	}
-	if (conn->engine == NULL &&
-	    !(conn->request.verb == REQUEST_RELOAD &&
-		peer_is_root(&conn->peer))) {
+	verb = find_verb(attr_get(attrs, ATTR_VERB));
+	if (verb == NULL)
+		why_set(&why, 0,
+		    "this helper (version %s) does not know that verb",
+		    MAILTOKEN_VERSION);
+	else
+		fault = request_read(attrs, verb->needs, &conn->request, &why);
+	if (fault != FAULT_NONE) {
 		conn_refuse(conn, fault, why.text);
 		return;
 	}
-	allowed = conn->engine == NULL || may(conn, rule->right);
-	conn->trusted = allowed && rule->right != RIGHT_ANYBODY;
-	if (allowed && bad_account(conn) != NULL)
-		conn_refuse(conn, FAULT_CONFIG_ERROR, bad_account(conn));
-	else if (allowed)
-		act(conn, rule);
-	else if (rule->right == RIGHT_ACCOUNT)
-		verbs_refuse_unknown(conn, false);
-	else
-		refuse_denied(conn);
+	conn->request.verb = verb->word;
+	begin(conn, verb);
 }
 
-void verbs_continue(struct conn *conn, const struct attrs *attrs)
-{
-	if (conn->signin != NULL && attr_has(attrs, ATTR_ANSWER))
-		signin_answer(conn->signin, attr_get(attrs, ATTR_ANSWER));
-}
-
-void verbs_drop(struct conn *conn)
+static void on_drop(struct conn *conn)
 {
 	struct conn **at;
 
 	slices_drop(&conn->work);
 	config_release(conn->blocks);
-	conn->blocks = NULL;
 	verbs_unwait(conn);
 	signin_free(conn->signin);
-	conn->signin = NULL;
 	forget_free(conn->forget);
-	conn->forget = NULL;
 	if (conn->engine == NULL)
 		return;
 	for (at = &conn->engine->watchers; *at != NULL;
@@ -282,3 +167,5 @@ void verbs_drop(struct conn *conn)
 		}
 	}
 }
+
+const struct conn_calls verbs_calls = { on_request, on_drop, access_note };

@@ -3,19 +3,40 @@
  *
  * Grants that come and go: sign-in and forget.
  */
+#include <stdio.h>
+
 #include "daemon/accounts.h"
-#include "daemon/answer.h"
-#include "daemon/asking.h"
+#include "daemon/forget.h"
+#include "daemon/signin.h"
 #include "daemon/verbs.h"
 
 static void app_answered(void *ctx, const struct account_answer *answer)
 {
 	struct conn *conn = ctx;
 	const char *mailbox = conn->request.folded;
+	const struct provider *provider; /* NULL: gone meanwhile */
+	struct attr_writer writer;
+	char text[500];
 
 	conn->waiter = NULL;
-	answer_app(&conn->out, mailbox,
-	    accounts_app(conn->engine->config, mailbox), answer);
+	provider = accounts_app(conn->engine->config, mailbox);
+	answer_begin(&writer, &conn->out, ATTR_EVENT, EVENT_DONE);
+	attr_put_str(&writer, ATTR_RESULT, fault_word(answer->fault));
+	if (answer->fault != FAULT_NONE) {
+		answer_text(&writer, ATTR_TEXT, answer->text);
+	} else if (provider != NULL) {
+		attr_put_str(&writer, ATTR_ACCOUNT, mailbox);
+		attr_put_str(&writer, ATTR_PROVIDER, provider->name);
+		attr_put_str(&writer, ATTR_FLOW,
+		    flow_kind_word(provider->flow));
+		answer_servers(&writer, provider, mailbox, NULL);
+		(void)snprintf(text, sizeof(text),
+		    "%.254s needs no sign-in: the application of provider "
+		    "'%.64s' signs in for itself, and that works",
+		    mailbox, provider->name);
+		answer_text(&writer, ATTR_TEXT, text);
+	}
+	answer_end(&writer);
 	conn_close_after(conn, answer->fault);
 }
 
@@ -28,15 +49,8 @@ static void try_app(struct conn *conn)
 		.fn = app_answered,
 		.ctx = conn,
 	};
-	struct account *account;
-	enum fault fault;
 
-	fault = accounts_for(conn->engine->accounts, question.mailbox,
-	    &account);
-	if (fault != FAULT_NONE)
-		conn_refuse(conn, fault, NULL);
-	else
-		asking_ask(account, &question, &conn->waiter);
+	verbs_ask(conn, &question);
 }
 
 static bool somebody_has_to(const struct conn *conn)
@@ -50,15 +64,14 @@ static bool somebody_has_to(const struct conn *conn)
 		!span_is(request->provider, provider->name));
 }
 
-static void signin_happened(void *ctx, const struct signin_event *event)
+static void told(void *ctx)
 {
-	struct conn *conn = ctx;
+	conn_send_later(ctx);
+}
 
-	answer_signin(&conn->out, event);
-	if (event->kind == SIGNIN_DONE)
-		conn_close_after(conn, event->fault);
-	else
-		conn_send_later(conn);
+static void ended(void *ctx, enum fault fault)
+{
+	conn_close_after(ctx, fault);
 }
 
 static void look(void *ctx)
@@ -68,12 +81,14 @@ static void look(void *ctx)
 
 void verbs_sign_in(struct conn *conn)
 {
-	const struct signin_wish wish = {
-		.request = &conn->request,
-		.event = signin_happened,
+	const struct signin_hearer hearer = {
+		.out = &conn->out,
+		.told = told,
+		.ended = ended,
 		.look = look,
 		.ctx = conn,
 	};
+	struct request kept = { .verb = conn->request.verb };
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
 
@@ -81,22 +96,37 @@ void verbs_sign_in(struct conn *conn)
 		try_app(conn);
 		return;
 	}
-	fault = signin_start(conn->engine, &wish, &conn->signin, &why);
-	if (fault != FAULT_NONE)
+	fault = signin_start(conn->engine, &conn->request, &hearer,
+	    &conn->signin, &why);
+	if (fault != FAULT_NONE) {
 		conn_refuse(conn, fault, why.text);
-	else
-		conn->phase = CONN_DIALOGUE;
+		return;
+	}
+	/* The answers to its questions take the place of the list. */
+	memcpy(kept.folded, conn->request.folded, sizeof(kept.folded));
+	conn->request = kept;
+	conn->phase = CONN_DIALOGUE;
 }
 
 static void forgotten(void *ctx, const struct forget_end *end)
 {
+	static const char *const words[] = {
+		[FORGET_REVOKED] = "yes",
+		[FORGET_NOT_REVOKED] = "no",
+		[FORGET_UNSUPPORTED] = "unsupported",
+	};
+	struct attr_writer writer;
 	struct conn *conn = ctx;
 
 	if (end->fault != FAULT_NONE) {
 		conn_refuse(conn, end->fault, end->text);
 		return;
 	}
-	answer_forgotten(&conn->out, end);
+	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
+	attr_put_str(&writer, ATTR_DELETED, end->deleted ? "yes" : "no");
+	attr_put_str(&writer, ATTR_REVOKED, words[end->revoked]);
+	answer_text(&writer, ATTR_TEXT, end->text);
+	answer_end(&writer);
 	conn_close_after(conn, FAULT_NONE);
 }
 

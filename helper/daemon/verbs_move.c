@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "daemon/accounts.h"
-#include "daemon/answer.h"
 #include "daemon/import.h"
 #include "daemon/outcome.h"
 #include "daemon/verbs.h"
@@ -28,14 +27,11 @@ static enum fault read_record(const struct conn *conn, struct entry **entry_out,
 		.servers = conn->request.servers,
 		.now_s = clock_wall_s(),
 	};
-	struct span bytes = buf_span(&conn->in);
 	struct attrs attrs;
 	enum fault fault;
 
 	why_set(why, 0, "data is missing, or not in base64");
-	fault = attr_length(bytes, &bytes.n);
-	if (fault == FAULT_NONE)
-		fault = attr_parse(bytes, WIRE_FIRST, &attrs);
+	fault = attr_parse(conn->list, WIRE_FIRST, &attrs);
 	if (fault == FAULT_NONE)
 		fault = base64_get(&attrs, ATTR_DATA, &data);
 	if (fault == FAULT_NONE && attr_has(&attrs, ATTR_DEFAULTS))
@@ -97,8 +93,7 @@ void verbs_import(struct conn *conn)
 	struct entry *entry = NULL;
 	struct account *account;
 	struct why assumed = { .err = 0, .text = "" }, unsaved, unknown;
-	const char *warnings[4];
-	size_t n = 0;
+	struct attr_writer writer;
 	enum fault fault;
 
 	fault = read_record(conn, &entry, &assumed);
@@ -114,20 +109,21 @@ void verbs_import(struct conn *conn)
 		conn_refuse(conn, fault, assumed.text);
 		return;
 	}
+	answer_begin(&writer, &conn->out, ATTR_ACCOUNT, entry->account);
+	answer_text(&writer, ATTR_PROVIDER, entry->provider);
 	if (assumed.text[0] != '\0')
-		warnings[n++] = assumed.text;
+		answer_text(&writer, ATTR_WARNING, assumed.text);
 	if (account_adopt(account, entry, &unsaved) != FAULT_NONE)
-		warnings[n++] = unsaved.text;
+		answer_text(&writer, ATTR_WARNING, unsaved.text);
 	if (grant_provider(conn->engine->config, entry, &provider, &unknown) !=
 	    FAULT_NONE)
-		warnings[n++] = unknown.text;
+		answer_text(&writer, ATTR_WARNING, unknown.text);
 	provider_release(provider);
 	if (!can_open(entry->ca_file) || !can_open(entry->ca_path))
-		warnings[n++] =
+		answer_text(&writer, ATTR_WARNING,
 		    "the helper cannot open the CA file that it names: give "
-		    "its provider a block with ca_file in the configuration";
-	answer_import(&conn->out, entry->account, entry->provider,
-	    (struct answer_warnings){ warnings, n });
+		    "its provider a block with ca_file in the configuration");
+	answer_end(&writer);
 	conn_answer_ok(conn);
 }
 
@@ -135,12 +131,15 @@ static bool name_next(void *ctx)
 {
 	struct conn *conn = ctx;
 	struct account *account = accounts_next(&conn->place);
+	struct attr_writer writer;
 
-	if (account != NULL && account->record.exists &&
-	    !account->record.in_memory)
-		answer_export(&conn->out, account->name,
-		    (struct span){ NULL, 0 });
-	return account != NULL;
+	if (account == NULL)
+		return false;
+	if (account->record.exists && !account->record.in_memory) {
+		answer_begin(&writer, &conn->out, ATTR_ACCOUNT, account->name);
+		answer_end(&writer);
+	}
+	return true;
 }
 
 static void all_named(void *ctx)
@@ -166,11 +165,13 @@ void verbs_export(struct conn *conn)
 {
 	struct buf record = BUF_INIT(ENTRY_MAX_BYTES);
 	struct why why = { .err = 0, .text = "" };
+	struct attr_writer writer;
 	struct account *account;
 	enum fault fault;
 
 	if (conn->request.account.n == 0) {
-		verbs_walk(conn, name_next, all_named);
+		conn->place = accounts_first(conn->engine->accounts);
+		conn_walk(conn, name_next, all_named);
 		return;
 	}
 	account = find(conn);
@@ -179,8 +180,11 @@ void verbs_export(struct conn *conn)
 	fault = account_read(account, &why);
 	if (fault == FAULT_NONE)
 		fault = entry_encode(account_entry(account), &record);
-	if (fault == FAULT_NONE)
-		answer_export(&conn->out, account->name, buf_span(&record));
+	if (fault == FAULT_NONE) {
+		answer_begin(&writer, &conn->out, ATTR_ACCOUNT, account->name);
+		base64_put(&writer, ATTR_DATA, buf_span(&record));
+		answer_end(&writer);
+	}
 	buf_drop(&record);
 	/* Else one backup would keep all records in memory. */
 	account_rest(account);

@@ -7,21 +7,52 @@
 #include <stdio.h>
 
 #include "daemon/accounts.h"
-#include "daemon/answer.h"
 #include "daemon/grant.h"
 #include "daemon/verbs.h"
 
 /* What the peer asked for and may know of; name is folded. */
 static bool is_shown(const struct conn *conn, const char *name)
 {
-	const struct config *config = conn->engine->config;
+	return (conn->request.account.n == 0 ||
+		   strcmp(conn->request.folded, name) == 0) &&
+	    access_sees(conn, name);
+}
 
-	if (conn->request.account.n > 0 &&
-	    strcmp(conn->request.folded, name) != 0)
-		return false;
-	return peer_is_root(&conn->peer) ||
-	    config_is_admin(config, &conn->peer) ||
-	    config_allows(config, name, &conn->peer);
+static void put_time(struct attr_writer *writer, const char *name,
+    int64_t time_s)
+{
+	if (time_s > 0)
+		attr_put_int(writer, name, time_s);
+}
+
+/* provider NULL: its servers are not known. */
+static void tell(struct conn *conn, const struct account_view *view,
+    const struct provider *provider)
+{
+	char untried[ACCOUNT_MAX_BYTES + 120];
+	const char *text = view->text;
+	struct attr_writer writer;
+
+	answer_begin(&writer, &conn->out, ATTR_ACCOUNT, view->account);
+	if (view->provider != NULL)
+		attr_put_str(&writer, ATTR_PROVIDER, view->provider);
+	attr_put_str(&writer, ATTR_STATE, account_state_word(view->state));
+	if (provider != NULL)
+		answer_servers(&writer, provider, view->account, view->servers);
+	put_time(&writer, ATTR_EXPIRES, view->expires_s);
+	put_time(&writer, ATTR_REFRESHED, view->refreshed_s);
+	put_time(&writer, ATTR_GRANT_EXPIRES, view->grant_expires_s);
+	put_time(&writer, ATTR_NEXT_TRY, view->next_try_s);
+	attr_put_str(&writer, ATTR_UNSAVED, view->unsaved ? "yes" : "no");
+	if (text == NULL && view->untried) {
+		(void)snprintf(untried, sizeof(untried),
+		    "imported, and not renewed yet: whether the grant works "
+		    "shows when you run: mailtoken refresh %s",
+		    view->account);
+		text = untried;
+	}
+	answer_text(&writer, ATTR_TEXT, text);
+	answer_end(&writer);
 }
 
 static void show(struct conn *conn, struct account *account)
@@ -46,7 +77,7 @@ static void show(struct conn *conn, struct account *account)
 	    grant_provider(conn->engine->config, account_entry(account),
 		&provider, &why) != FAULT_NONE)
 		provider = NULL;
-	answer_view(&conn->out, &view, provider);
+	tell(conn, &view, provider);
 	provider_release(provider);
 	/* Else one status would keep all records in memory. */
 	if (conn->phase != CONN_STREAMING)
@@ -79,17 +110,24 @@ static void show_app(struct conn *conn, const char *mailbox)
 	view.account = mailbox;
 	view.provider = provider->name;
 	view.servers = block->servers;
-	answer_view(&conn->out, &view, provider);
+	tell(conn, &view, provider);
 }
 
-/* Of the blocks with a name, those of the application that has changed. */
-static bool show_next_app(void *ctx)
+/* Records, then blocks with a name: those of the application that has changed,
+ * if one has. */
+static bool show_next(void *ctx)
 {
 	struct conn *conn = ctx;
+	struct account *account = accounts_next(&conn->place);
 	const char *mailbox;
 
-	if (conn->phase != CONN_STREAMING ||
-	    conn->n_blocks == conn->blocks->n_accounts)
+	if (conn->phase == CONN_CLOSING)
+		return false;
+	if (account != NULL) {
+		show(conn, account);
+		return true;
+	}
+	if (conn->n_blocks == conn->blocks->n_accounts)
 		return false;
 	mailbox = conn->blocks->accounts[conn->n_blocks++].name;
 	if (mailbox[0] != '*' &&
@@ -117,47 +155,28 @@ static void show_apps(struct conn *conn, struct account *account)
 	config_release(conn->blocks);
 	conn->blocks = config_share(conn->engine->config);
 	conn->n_blocks = 0;
-	verbs_walk(conn, show_next_app, end_apps);
+	conn_walk(conn, show_next, end_apps);
 }
 
 /* What is wrong with the configuration, for who can mend it. */
 static void end_status(void *ctx)
 {
 	struct conn *conn = ctx;
-	const struct config *config = conn->engine->config;
-	const char *warnings[CONFIG_NOTES_MAX + 1];
-	struct answer_warnings all = { warnings, 0 };
+	const struct engine *engine = conn->engine;
+	struct attr_writer writer;
 	size_t i;
 
-	if (!config_is_admin(config, &conn->peer)) {
-		conn_answer_ok(conn);
-		return;
+	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
+	if (access_allows(conn, RIGHT_ADMIN)) {
+		if (engine->config_trouble[0] != '\0')
+			answer_text(&writer, ATTR_WARNING,
+			    engine->config_trouble);
+		for (i = 0; i < engine->config->n_notes; i++)
+			answer_text(&writer, ATTR_WARNING,
+			    engine->config->notes[i]);
 	}
-	if (conn->engine->config_trouble[0] != '\0')
-		warnings[all.n++] = conn->engine->config_trouble;
-	for (i = 0; i < config->n_notes; i++)
-		warnings[all.n++] = config->notes[i];
-	answer_ok_but(&conn->out, all);
+	answer_end(&writer);
 	conn_close_after(conn, FAULT_NONE);
-}
-
-/* Records, then blocks with a name. */
-static bool show_next(void *ctx)
-{
-	struct conn *conn = ctx;
-	struct account *account = accounts_next(&conn->place);
-	const char *mailbox;
-
-	if (account != NULL) {
-		show(conn, account);
-		return true;
-	}
-	if (conn->n_blocks == conn->blocks->n_accounts)
-		return false;
-	mailbox = conn->blocks->accounts[conn->n_blocks++].name;
-	if (mailbox[0] != '*')
-		show_app(conn, mailbox);
-	return true;
 }
 
 /* A configuration that comes meanwhile has other blocks. */
@@ -168,7 +187,8 @@ static void show_all(struct conn *conn)
 		return;
 	}
 	conn->blocks = config_share(conn->engine->config);
-	verbs_walk(conn, show_next, end_status);
+	conn->place = accounts_first(conn->engine->accounts);
+	conn_walk(conn, show_next, end_status);
 }
 
 void verbs_status(struct conn *conn)
@@ -181,14 +201,14 @@ void verbs_status(struct conn *conn)
 		return;
 	}
 	if (!is_shown(conn, name)) {
-		verbs_refuse_unknown(conn, false);
+		access_refuse_unknown(conn, false);
 		return;
 	} else if (accounts_app(conn->engine->config, name) != NULL) {
 		show_app(conn, name);
 	} else {
 		account = accounts_find(conn->engine->accounts, name);
 		if (account == NULL) {
-			verbs_refuse_unknown(conn, true);
+			access_refuse_unknown(conn, true);
 			return;
 		}
 		show(conn, account);
@@ -214,10 +234,12 @@ static void changed(struct engine *engine, struct account *account)
 void verbs_watch(struct conn *conn)
 {
 	struct engine *engine = conn->engine;
+	struct attr_writer writer;
 
 	conn->next_watcher = engine->watchers;
 	engine->watchers = conn;
 	engine->changed = changed;
 	conn->phase = CONN_STREAMING;
-	answer_watching(&conn->out);
+	answer_begin(&writer, &conn->out, ATTR_EVENT, EVENT_WATCHING);
+	answer_end(&writer);
 }

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 
 #include "daemon/accounts.h"
-#include "daemon/answer.h"
-#include "daemon/asking.h"
 #include "daemon/outcome.h"
 #include "daemon/verbs.h"
 #include "wire/echo.h"
@@ -42,6 +40,24 @@ static struct span login_of(const struct conn *conn)
 						       conn->request.account;
 }
 
+void verbs_ask(struct conn *conn, const struct account_question *question)
+{
+	struct account *account;
+	enum fault fault;
+
+	fault = accounts_for(conn->engine->accounts, question->mailbox,
+	    &account);
+	if (fault == FAULT_NONE)
+		asking_ask(account, question, &conn->waiter);
+	else if (fault != FAULT_NOT_FOUND)
+		conn_refuse(conn, fault, NULL);
+	else if (question->force)
+		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
+		    "there is no such account; sign it in first");
+	else
+		access_refuse_unknown(conn, true);
+}
+
 static void answer_failure(struct conn *conn,
     const struct account_answer *answer)
 {
@@ -55,14 +71,22 @@ static void answer_failure(struct conn *conn,
 static void token_came(void *ctx, const struct account_answer *answer)
 {
 	struct conn *conn = ctx;
+	const struct entry *entry;
+	struct attr_writer writer;
 
 	conn->waiter = NULL;
 	if (answer->fault == FAULT_UNKNOWN_ACCOUNT) {
-		verbs_refuse_unknown(conn, true);
+		access_refuse_unknown(conn, true);
 	} else if (answer->fault != FAULT_NONE) {
 		answer_failure(conn, answer);
 	} else {
-		answer_token(&conn->out, answer, login_of(conn));
+		entry = answer->entry;
+		answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
+		attr_put(&writer, ATTR_LOGIN, login_of(conn));
+		attr_put_secret(&writer, ATTR_TOKEN, entry->access_token);
+		attr_put_int(&writer, ATTR_EXPIRES, entry->expires_s);
+		attr_put_str(&writer, ATTR_SERIAL, entry->serial);
+		answer_end(&writer);
 		conn_close_after(conn, FAULT_NONE);
 	}
 }
@@ -72,22 +96,13 @@ void verbs_token(struct conn *conn)
 	struct account_question question = {
 		.server = conn->request.server,
 		.service = conn->request.service,
-		.mailbox = verbs_mailbox(conn),
+		.mailbox = access_mailbox(conn),
 		.min_validity_s = conn->request.min_validity_s,
 		.fn = token_came,
 		.ctx = conn,
 	};
-	struct account *account;
-	enum fault fault;
 
-	fault = accounts_for(conn->engine->accounts, question.mailbox,
-	    &account);
-	if (fault == FAULT_NOT_FOUND)
-		verbs_refuse_unknown(conn, true);
-	else if (fault != FAULT_NONE)
-		conn_refuse(conn, fault, NULL);
-	else
-		asking_ask(account, &question, &conn->waiter);
+	verbs_ask(conn, &question);
 }
 
 /* Who reports it should have looked whether it repeats the token; of one that
@@ -112,9 +127,9 @@ void verbs_rejected(struct conn *conn)
 {
 	struct account *account;
 
-	if (accounts_for(conn->engine->accounts, verbs_mailbox(conn),
+	if (accounts_for(conn->engine->accounts, access_mailbox(conn),
 		&account) != FAULT_NONE) {
-		verbs_refuse_unknown(conn, true);
+		access_refuse_unknown(conn, true);
 		return;
 	}
 	account_rejected(account, conn->request.serial, conn->request.server,
@@ -123,8 +138,22 @@ void verbs_rejected(struct conn *conn)
 	conn_answer_ok(conn);
 }
 
+static void end_renewed(struct attr_writer *writer,
+    const struct account_answer *answer)
+{
+	if (answer->fault != FAULT_NONE) {
+		answer_text(writer, ATTR_TEXT, answer->text);
+	} else {
+		attr_put_int(writer, ATTR_EXPIRES, answer->entry->expires_s);
+		if (answer->unsaved)
+			attr_put_str(writer, ATTR_UNSAVED, "yes");
+	}
+	answer_end(writer);
+}
+
 static void refreshed(void *ctx, const struct account_answer *answer)
 {
+	struct attr_writer writer;
 	struct conn *conn = ctx;
 
 	conn->waiter = NULL;
@@ -132,8 +161,21 @@ static void refreshed(void *ctx, const struct account_answer *answer)
 		answer_failure(conn, answer);
 		return;
 	}
-	answer_refreshed(&conn->out, conn->request.folded, answer);
+	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
+	attr_put_str(&writer, ATTR_ACCOUNT, conn->request.folded);
+	end_renewed(&writer, answer);
 	conn_close_after(conn, FAULT_NONE);
+}
+
+/* One of all that are due. */
+static void tell(struct conn *conn, const char *account,
+    const struct account_answer *answer)
+{
+	struct attr_writer writer;
+
+	answer_begin(&writer, &conn->out, ATTR_ACCOUNT, account);
+	attr_put_str(&writer, ATTR_OUTCOME, fault_word(answer->fault));
+	end_renewed(&writer, answer);
 }
 
 static void due_done(void *ctx)
@@ -151,7 +193,7 @@ static void due_refreshed(void *ctx, const struct account_answer *answer)
 	struct conn_due *due = ctx;
 
 	due->waiter = NULL;
-	answer_due(&due->conn->out, due->account->name, answer);
+	tell(due->conn, due->account->name, answer);
 	due_done(due->conn);
 }
 
@@ -166,7 +208,7 @@ static void refresh_if_due(struct conn *conn, struct account *account)
 		return;
 	due = calloc(1, sizeof(*due));
 	if (due == NULL) {
-		answer_due(&conn->out, account->name,
+		tell(conn, account->name,
 		    &(struct account_answer){ .fault = FAULT_NOMEM,
 			.text = fault_text(FAULT_NOMEM) });
 		return;
@@ -196,24 +238,15 @@ void verbs_refresh(struct conn *conn)
 		.ctx = conn,
 		.mailbox = conn->request.folded,
 		.force = true };
-	struct account *account;
-	enum fault fault;
 
-	if (conn->request.due) {
-		/* Some are done before: the end counts as one more. */
-		conn->dues_left = 1;
-		verbs_walk(conn, refresh_next, due_done);
+	if (!conn->request.due) {
+		verbs_ask(conn, &question);
 		return;
 	}
-	fault = accounts_for(conn->engine->accounts, conn->request.folded,
-	    &account);
-	if (fault == FAULT_NOT_FOUND)
-		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
-		    "there is no such account; sign it in first");
-	else if (fault != FAULT_NONE)
-		conn_refuse(conn, fault, NULL);
-	else
-		asking_ask(account, &question, &conn->waiter);
+	/* Some are done before: the end counts as one more. */
+	conn->dues_left = 1;
+	conn->place = accounts_first(conn->engine->accounts);
+	conn_walk(conn, refresh_next, due_done);
 }
 
 void verbs_unwait(struct conn *conn)

@@ -19,12 +19,25 @@ void buf_init(struct buf *buf, size_t max_bytes)
 	*buf = (struct buf)BUF_INIT(max_bytes);
 }
 
+void buf_lend(struct buf *buf, char *storage, size_t bytes)
+{
+	buf->p = buf->lent = storage;
+	buf->room = bytes;
+}
+
+/* Bytes behind n may have been in use, too. */
+static void wipe_out(struct buf *buf)
+{
+	secret_wipe(buf->p, buf->room);
+	if (buf->p != buf->lent)
+		free(buf->p);
+}
+
 void buf_drop(struct buf *buf)
 {
 	if (buf == NULL)
 		return;
-	secret_wipe(buf->p, buf->room);
-	free(buf->p);
+	wipe_out(buf);
 	buf_init(buf, buf->max_bytes);
 }
 
@@ -45,8 +58,7 @@ static void buf_grow(struct buf *buf, size_t n)
 	}
 	if (buf->n > 0)
 		memcpy(p, buf->p, buf->n);
-	secret_wipe(buf->p, buf->room);
-	free(buf->p);
+	wipe_out(buf);
 	buf->p = p;
 	buf->room = room;
 }

@@ -20,15 +20,20 @@ struct buf {
 	size_t room;	  /* bytes allocated */
 	size_t max_bytes; /* n never exceeds it */
 	enum fault fault;
+	char *lent; /* by buf_lend(); p may be it */
 };
 
 #define BUF_INIT(max) \
 	{ \
-		NULL, 0, 0, (max), FAULT_NONE \
+		NULL, 0, 0, (max), FAULT_NONE, NULL \
 	}
 
 /* buf_init - the same at run time. */
 void buf_init(struct buf *buf, size_t max_bytes);
+
+/* buf_lend - an empty buf begins in the caller's bytes, which are to outlive
+ * it: while they are enough nothing is allocated. */
+void buf_lend(struct buf *buf, char *storage, size_t bytes);
 
 /* buf_drop - wipe, free, and be as after buf_init(); NULL is allowed. */
 void buf_drop(struct buf *buf);

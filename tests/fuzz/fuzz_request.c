@@ -12,7 +12,6 @@ const char fuzz_name[] = "request";
 
 static void check_request(const struct request *request)
 {
-	FUZZ_CHECK(request_verb_word(request->verb)[0] != '\0');
 	FUZZ_CHECK(strlen(request->folded) == request->account.n);
 	FUZZ_CHECK(request->account.n == 0 ||
 	    attr_is_account(span_of(request->folded)));
@@ -22,24 +21,31 @@ static void check_request(const struct request *request)
 	FUZZ_CHECK(request->challenge.n <= CHALLENGE_MAX_BYTES);
 	FUZZ_CHECK(request->serial.n <= SERIAL_MAX_BYTES);
 	FUZZ_CHECK(request->min_validity_s >= 0);
-	FUZZ_CHECK(request->verb != REQUEST_TOKEN || request->account.n > 0);
+}
+
+static void check(const struct attrs *attrs, enum request_needs needs)
+{
+	struct why why = { 0, "" };
+	struct request request;
+	enum fault fault = request_read(attrs, needs, &request, &why);
+
+	if (fault == FAULT_NONE) {
+		check_request(&request);
+		FUZZ_CHECK(needs != NEEDS_ACCOUNT || request.account.n > 0);
+		return;
+	}
+	FUZZ_CHECK(fault == FAULT_BAD_REQUEST);
+	FUZZ_CHECK(why.text[0] != '\0' && fuzz_is_printable(why.text));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	struct why why = { 0, "" };
-	struct request request;
 	struct attrs attrs;
-	enum fault fault;
+	int needs;
 
 	if (attr_parse(fuzz_span(bytes, n), WIRE_FIRST, &attrs) != FAULT_NONE)
 		return 0;
-	fault = request_read(&attrs, &request, &why);
-	if (fault == FAULT_NONE) {
-		check_request(&request);
-		return 0;
-	}
-	FUZZ_CHECK(fault == FAULT_BAD_REQUEST);
-	FUZZ_CHECK(why.text[0] != '\0' && fuzz_is_printable(why.text));
+	for (needs = NEEDS_NOTHING; needs <= ACCOUNT_OR_DUE; needs++)
+		check(&attrs, (enum request_needs)needs);
 	return 0;
 }

@@ -162,6 +162,27 @@ static enum fault grow(void *ctx)
 	return fault;
 }
 
+static void lent_bytes_are_used_first_and_wiped(void **state)
+{
+	char storage[16] = "";
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 100);
+	buf_lend(&buf, storage, sizeof(storage));
+	buf_add_str(&buf, "0123456789-long");
+	assert_ptr_equal(buf.p, storage);
+	buf_add_str(&buf, "er");
+	assert_ptr_not_equal(buf.p, storage);
+	assert_span(buf_span(&buf), "0123456789-longer");
+	assert_int_equal(storage[0], '\0');
+	buf_drop(&buf);
+	buf_lend(&buf, storage, sizeof(storage));
+	buf_add_str(&buf, "abc");
+	buf_drop(&buf);
+	assert_int_equal(storage[0], '\0');
+}
+
 static void no_memory_sticks(void **state)
 {
 	(void)state;
@@ -179,6 +200,7 @@ int main(void)
 		cmocka_unit_test(freed_memory_holds_no_bytes),
 		cmocka_unit_test(the_watch_itself_sees),
 		cmocka_unit_test(consumed_bytes_are_wiped),
+		cmocka_unit_test(lent_bytes_are_used_first_and_wiped),
 		cmocka_unit_test(no_memory_sticks),
 	};
 
