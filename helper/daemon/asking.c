@@ -30,19 +30,25 @@ static void waiter_free(struct waiter *waiter)
 	free(waiter);
 }
 
-void asking_leave(struct waiter *waiter)
+void asking_leave(struct account *account, const void *ctx)
 {
-	struct waiter **at = &waiter->account->waiters;
+	struct waiter **at = &account->waiters, *waiter;
 
-	while (*at != waiter)
-		at = &(*at)->next;
-	*at = waiter->next;
-	waiter_free(waiter);
+	while (*at != NULL) {
+		waiter = *at;
+		if (waiter->question.ctx != ctx) {
+			at = &waiter->next;
+			continue;
+		}
+		*at = waiter->next;
+		waiter_free(waiter);
+	}
 }
 
 static void waited_long(evutil_socket_t fd, short events, void *ctx)
 {
 	struct waiter *waiter = ctx;
+	struct account *account = waiter->account;
 	struct account_question question = waiter->question;
 	struct account_answer answer = {
 		.fault = FAULT_TIMEOUT,
@@ -53,15 +59,15 @@ static void waited_long(evutil_socket_t fd, short events, void *ctx)
 
 	(void)fd;
 	(void)events;
-	if (waiter->account->refresh.place == REFRESH_QUEUED)
+	if (account->refresh.place == REFRESH_QUEUED)
 		answer = (struct account_answer){
 			.fault = FAULT_TRY_LATER,
 			.text = "the helper is busy with other exchanges, and "
 				"this one has not had its turn yet",
 			.retry_after_s = TURN_RETRY_S,
 		};
-	asking_leave(waiter);
-	question.fn(question.ctx, &answer);
+	asking_leave(account, question.ctx);
+	question.fn(question.ctx, account, &answer);
 }
 
 static bool set_limit(struct waiter *waiter)
@@ -87,7 +93,7 @@ static bool set_limit(struct waiter *waiter)
 }
 
 static enum fault add_waiter(struct account *account,
-    const struct account_question *question, struct waiter **waiter_out)
+    const struct account_question *question)
 {
 	struct waiter *waiter = calloc(1, sizeof(*waiter));
 
@@ -104,7 +110,6 @@ static enum fault add_waiter(struct account *account,
 	}
 	waiter->next = account->waiters;
 	account->waiters = waiter;
-	*waiter_out = waiter;
 	return FAULT_NONE;
 }
 
@@ -202,7 +207,7 @@ static enum plan_verdict decide(struct account *account,
 }
 
 void asking_ask(struct account *account,
-    const struct account_question *question, struct waiter **waiter_out)
+    const struct account_question *question)
 {
 	bool was_idle = !account_is_in_use(account);
 	struct account_answer answer = { .fault = FAULT_INTERNAL,
@@ -211,20 +216,17 @@ void asking_ask(struct account *account,
 	struct why why = { .err = 0, .text = "" };
 	enum plan_verdict verdict;
 
-	*waiter_out = NULL;
 	if (!question->force)
 		account->record.asked_s = clock_wall_s();
 	account_keep_up(account);
 	verdict = decide(account, question, &why, &answer);
 	if (verdict == PLAN_WAIT &&
-	    add_waiter(account, question, waiter_out) == FAULT_NONE) {
+	    add_waiter(account, question) == FAULT_NONE) {
+		/* One that cannot even start answers at once. */
 		refresh_want(&account->refresh, !question->renewal);
-		/* One that could not even start has answered already. */
-		if (account->waiters == NULL)
-			*waiter_out = NULL;
 		return;
 	}
-	question->fn(question->ctx, &answer);
+	question->fn(question->ctx, account, &answer);
 	if (verdict == PLAN_SERVE_AND_RENEW)
 		refresh_want(&account->refresh, false);
 	else if (verdict == PLAN_SERVE && was_idle)
@@ -258,7 +260,7 @@ void asking_answer(struct account *account, const struct account_answer *answer,
 			account->waiters = waiter;
 			continue;
 		}
-		waiter->question.fn(waiter->question.ctx, &own);
+		waiter->question.fn(waiter->question.ctx, account, &own);
 		waiter_free(waiter);
 	}
 }

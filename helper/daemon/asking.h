@@ -13,7 +13,8 @@
 
 #include "daemon/account.h"
 
-typedef void account_answer_fn(void *ctx, const struct account_answer *answer);
+typedef void account_answer_fn(void *ctx, struct account *account,
+    const struct account_answer *answer);
 
 /* server and service must stay until fn is called; empty: not said. */
 struct account_question {
@@ -28,15 +29,11 @@ struct account_question {
 	void *ctx;
 };
 
-/*
- * asking_ask - for the access token
- *
- * waiter_out  out: NULL when fn was called already; else for asking_leave()
- *             should the asker go away: fn is not called then
- */
+/* asking_ask - for the access token; fn is called once, now or later.
+ * asking_leave - the asker goes away: fn is not called any more for ctx. */
 void asking_ask(struct account *account,
-    const struct account_question *question, struct waiter **waiter_out);
-void asking_leave(struct waiter *waiter);
+    const struct account_question *question);
+void asking_leave(struct account *account, const void *ctx);
 
 /*
  * asking_answer - all who wait get answer; with NULL each his own, and who

@@ -77,45 +77,32 @@ void conn_free(struct conn *conn)
 	free(conn);
 }
 
-static int64_t request_left_ms(const struct conn *conn)
-{
-	return REQUEST_MAX_MS - (clock_boot_ms() - conn->started_ms);
-}
-
-/* From the oldest byte that waits: an answer starts anew with every byte that
- * is taken, a watch with an empty buffer only. */
-static int64_t send_left_ms(const struct conn *conn)
-{
-	return SEND_MAX_MS - (clock_boot_ms() - conn->unsent_ms);
-}
-
-/* Sets the events to wait for, and the time. */
+/* Sets the events to wait for, and the time: an answer has it anew with every
+ * byte that is taken, a watch with an empty buffer only. */
 static void wait_more(struct conn *conn)
 {
-	bool timed = conn->phase == CONN_READING;
-	int64_t left_ms = timed ? request_left_ms(conn) : SEND_MAX_MS;
 	short events = 0;
 	struct timeval limit;
+	int64_t left_ms;
 
 	if (!conn->deaf && conn->phase != CONN_CLOSING)
 		events |= EV_READ;
 	if (conn->out.n > 0) {
 		events |= EV_WRITE;
-		timed = true;
-		if (conn->unsent_ms == 0)
-			conn->unsent_ms = clock_boot_ms();
-		left_ms = send_left_ms(conn);
+		if (conn->until_ms == 0)
+			conn->until_ms = clock_boot_ms() + SEND_MAX_MS;
 	}
+	(void)event_del(&conn->event);
+	if (events == 0)
+		return;
+	left_ms = conn->until_ms - clock_boot_ms();
 	if (left_ms < 1)
 		left_ms = 1;
 	limit.tv_sec = (time_t)(left_ms / 1000);
 	limit.tv_usec = (suseconds_t)(left_ms % 1000 * 1000);
-	(void)event_del(&conn->event);
-	if (events == 0)
-		return;
 	(void)event_assign(&conn->event, event_get_base(&conn->event), conn->fd,
 	    events, ready, conn);
-	(void)event_add(&conn->event, timed ? &limit : NULL);
+	(void)event_add(&conn->event, conn->until_ms > 0 ? &limit : NULL);
 }
 
 /* False when the connection is gone. */
@@ -134,7 +121,7 @@ static bool send_out(struct conn *conn)
 			return false;
 		buf_consume(&conn->out, (size_t)n);
 		if (conn->out.n == 0 || conn->phase != CONN_STREAMING)
-			conn->unsent_ms = 0;
+			conn->until_ms = 0;
 	}
 	return true;
 }
@@ -163,6 +150,8 @@ static void settle(struct conn *conn)
 void conn_close_after(struct conn *conn, enum fault outcome)
 {
 	conn->outcome = outcome;
+	if (conn->phase == CONN_READING)
+		conn->until_ms = 0;
 	conn->phase = CONN_CLOSING;
 	settle(conn);
 }
@@ -237,6 +226,7 @@ static void got_list(struct conn *conn, struct span list)
 	if (conn->phase == CONN_READING) {
 		conn->list = list;
 		conn->phase = CONN_WORKING;
+		conn->until_ms = 0;
 	}
 	conn->calls->on_request(conn, &attrs);
 }
@@ -313,38 +303,30 @@ static void receive(struct conn *conn)
 	}
 }
 
-static bool is_late(const struct conn *conn, short events)
-{
-	return conn->phase == CONN_READING &&
-	    ((events & EV_TIMEOUT) || request_left_ms(conn) <= 0);
-}
-
-/* Tried once more: it may be the helper that was late. */
-static bool takes_nothing(struct conn *conn)
-{
-	return conn->out.n > 0 && conn->unsent_ms != 0 &&
-	    send_left_ms(conn) <= 0 &&
-	    (!send_out(conn) || conn->unsent_ms != 0);
-}
-
 static void ready(evutil_socket_t fd, short events, void *ctx)
 {
 	struct conn *conn = ctx;
+	bool late = conn->until_ms > 0 && clock_boot_ms() >= conn->until_ms;
 
 	(void)fd;
 	conn->inside = true;
-	/* One that does not read is let go, a watcher too. */
-	if (conn->phase != CONN_READING && takes_nothing(conn)) {
-		buf_drop(&conn->out);
-		conn_note(conn, not_taken);
-		conn->phase = CONN_CLOSING;
-	}
-	/* Even at the end of its time: it may be the helper that was late. */
-	if ((events & EV_READ) || conn->phase == CONN_READING)
+	/* Late or not, all is tried: it may be the helper that was late. */
+	if (conn->phase == CONN_READING) {
 		receive(conn);
-	if (is_late(conn, events))
-		conn_refuse(conn, FAULT_TIMEOUT,
-		    "no whole request came within 2 seconds");
+		if (conn->phase == CONN_READING &&
+		    (late || (events & EV_TIMEOUT)))
+			conn_refuse(conn, FAULT_TIMEOUT,
+			    "no whole request came within 2 seconds");
+	} else {
+		/* One that does not read is let go, a watcher too. */
+		if (late && (!send_out(conn) || conn->until_ms > 0)) {
+			buf_drop(&conn->out);
+			conn_note(conn, not_taken);
+			conn->phase = CONN_CLOSING;
+		}
+		if (events & EV_READ)
+			receive(conn);
+	}
 	conn->inside = false;
 	settle(conn);
 }
@@ -359,6 +341,7 @@ struct conn *conn_new(struct event_base *base, int fd, const struct peer *peer)
 	conn->fd = fd;
 	conn->peer = *peer;
 	conn->started_ms = clock_boot_ms();
+	conn->until_ms = conn->started_ms + REQUEST_MAX_MS;
 	buf_init(&conn->in, WIRE_LIST_MAX_BYTES + 1);
 	buf_lend(&conn->in, conn->first, sizeof(conn->first));
 	buf_init(&conn->out, OUT_MAX_BYTES);

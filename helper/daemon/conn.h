@@ -33,11 +33,9 @@ struct account;
 struct accounts_place;
 struct answer_refusal;
 struct conn;
-struct conn_due;
 struct forget;
 struct serve;
 struct signin;
-struct waiter;
 
 /* What connections need of the rest of the helper. */
 struct serve_host {
@@ -86,7 +84,8 @@ struct conn {
 	bool stranger;	/* its user stands in no list */
 	bool hidden;	/* it is not told whether there is a record */
 	int64_t started_ms;
-	int64_t unsent_ms; /* since when bytes wait to leave; 0: none do */
+	int64_t until_ms; /* to have sent its request, or taken more of the
+				answer; 0: it need not do anything */
 	char first[CONN_FIRST_BYTES]; /* lent to in */
 	struct buf in;		      /* the request; then more of a dialogue */
 	struct span list; /* the request, whose spans point into it */
@@ -97,13 +96,12 @@ struct conn {
 
 	/* Of verbs_*.c. */
 	struct engine *engine;
-	struct waiter *waiter;
+	struct account *asked; /* which has not answered yet */
 	struct signin *signin;
 	struct forget *forget;
 	struct conn *next_watcher; /* of the engine's */
-	struct conn_due *dues;	   /* refresh of all that is due */
-	size_t dues_left;
-	struct slices_work work; /* over all accounts ... */
+	size_t dues_left;	   /* of a refresh of all that are due */
+	struct slices_work work;   /* over all accounts ... */
 	struct accounts_place *place;
 	struct config *blocks; /* ... then these, for status */
 	size_t n_blocks;       /* ... as far as they are done */

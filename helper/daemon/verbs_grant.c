@@ -10,7 +10,8 @@
 #include "daemon/signin.h"
 #include "daemon/verbs.h"
 
-static void app_answered(void *ctx, const struct account_answer *answer)
+static void app_answered(void *ctx, struct account *account,
+    const struct account_answer *answer)
 {
 	struct conn *conn = ctx;
 	const char *mailbox = conn->request.folded;
@@ -18,7 +19,8 @@ static void app_answered(void *ctx, const struct account_answer *answer)
 	struct attr_writer writer;
 	char text[500];
 
-	conn->waiter = NULL;
+	(void)account;
+	conn->asked = NULL;
 	provider = accounts_app(conn->engine->config, mailbox);
 	answer_begin(&writer, &conn->out, ATTR_EVENT, EVENT_DONE);
 	attr_put_str(&writer, ATTR_RESULT, fault_word(answer->fault));

@@ -3,19 +3,10 @@
  *
  * Questions to an account: its token, and renewing it.
  */
-#include <stdlib.h>
-
 #include "daemon/accounts.h"
 #include "daemon/outcome.h"
 #include "daemon/verbs.h"
 #include "wire/echo.h"
-
-struct conn_due {
-	struct conn *conn;
-	struct account *account;
-	struct waiter *waiter;
-	struct conn_due *next;
-};
 
 /* What goes into user=: a block's or a record's login, else as asked for. */
 static struct span login_of(const struct conn *conn)
@@ -47,15 +38,17 @@ void verbs_ask(struct conn *conn, const struct account_question *question)
 
 	fault = accounts_for(conn->engine->accounts, question->mailbox,
 	    &account);
-	if (fault == FAULT_NONE)
-		asking_ask(account, question, &conn->waiter);
-	else if (fault != FAULT_NOT_FOUND)
+	if (fault == FAULT_NONE) {
+		conn->asked = account;
+		asking_ask(account, question);
+	} else if (fault != FAULT_NOT_FOUND) {
 		conn_refuse(conn, fault, NULL);
-	else if (question->force)
+	} else if (question->force) {
 		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
 		    "there is no such account; sign it in first");
-	else
+	} else {
 		access_refuse_unknown(conn, true);
+	}
 }
 
 static void answer_failure(struct conn *conn,
@@ -68,13 +61,15 @@ static void answer_failure(struct conn *conn,
 	conn_answer_fault(conn, &refusal);
 }
 
-static void token_came(void *ctx, const struct account_answer *answer)
+static void token_came(void *ctx, struct account *account,
+    const struct account_answer *answer)
 {
 	struct conn *conn = ctx;
 	const struct entry *entry;
 	struct attr_writer writer;
 
-	conn->waiter = NULL;
+	(void)account;
+	conn->asked = NULL;
 	if (answer->fault == FAULT_UNKNOWN_ACCOUNT) {
 		access_refuse_unknown(conn, true);
 	} else if (answer->fault != FAULT_NONE) {
@@ -151,12 +146,14 @@ static void end_renewed(struct attr_writer *writer,
 	answer_end(writer);
 }
 
-static void refreshed(void *ctx, const struct account_answer *answer)
+static void refreshed(void *ctx, struct account *account,
+    const struct account_answer *answer)
 {
 	struct attr_writer writer;
 	struct conn *conn = ctx;
 
-	conn->waiter = NULL;
+	(void)account;
+	conn->asked = NULL;
 	if (answer->fault != FAULT_NONE) {
 		answer_failure(conn, answer);
 		return;
@@ -165,17 +162,6 @@ static void refreshed(void *ctx, const struct account_answer *answer)
 	attr_put_str(&writer, ATTR_ACCOUNT, conn->request.folded);
 	end_renewed(&writer, answer);
 	conn_close_after(conn, FAULT_NONE);
-}
-
-/* One of all that are due. */
-static void tell(struct conn *conn, const char *account,
-    const struct account_answer *answer)
-{
-	struct attr_writer writer;
-
-	answer_begin(&writer, &conn->out, ATTR_ACCOUNT, account);
-	attr_put_str(&writer, ATTR_OUTCOME, fault_word(answer->fault));
-	end_renewed(&writer, answer);
 }
 
 static void due_done(void *ctx)
@@ -188,47 +174,31 @@ static void due_done(void *ctx)
 		conn_answer_ok(conn);
 }
 
-static void due_refreshed(void *ctx, const struct account_answer *answer)
+static void due_refreshed(void *ctx, struct account *account,
+    const struct account_answer *answer)
 {
-	struct conn_due *due = ctx;
+	struct attr_writer writer;
+	struct conn *conn = ctx;
 
-	due->waiter = NULL;
-	tell(due->conn, due->account->name, answer);
-	due_done(due->conn);
-}
-
-static void refresh_if_due(struct conn *conn, struct account *account)
-{
-	struct account_question question = { .fn = due_refreshed,
-		.force = true,
-		.renewal = true };
-	struct conn_due *due;
-
-	if (!account_is_due(account))
-		return;
-	due = calloc(1, sizeof(*due));
-	if (due == NULL) {
-		tell(conn, account->name,
-		    &(struct account_answer){ .fault = FAULT_NOMEM,
-			.text = fault_text(FAULT_NOMEM) });
-		return;
-	}
-	due->conn = conn;
-	due->account = account;
-	due->next = conn->dues;
-	conn->dues = due;
-	conn->dues_left++;
-	question.ctx = due;
-	asking_ask(account, &question, &due->waiter);
+	answer_begin(&writer, &conn->out, ATTR_ACCOUNT, account->name);
+	attr_put_str(&writer, ATTR_OUTCOME, fault_word(answer->fault));
+	end_renewed(&writer, answer);
+	due_done(conn);
 }
 
 static bool refresh_next(void *ctx)
 {
 	struct conn *conn = ctx;
 	struct account *account = accounts_next(&conn->place);
+	const struct account_question question = { .fn = due_refreshed,
+		.ctx = conn,
+		.force = true,
+		.renewal = true };
 
-	if (account != NULL)
-		refresh_if_due(conn, account);
+	if (account != NULL && account_is_due(account)) {
+		conn->dues_left++;
+		asking_ask(account, &question);
+	}
 	return account != NULL;
 }
 
@@ -251,16 +221,14 @@ void verbs_refresh(struct conn *conn)
 
 void verbs_unwait(struct conn *conn)
 {
-	struct conn_due *due, *next;
+	struct accounts_place *place;
+	struct account *account;
 
-	if (conn->waiter != NULL)
-		asking_leave(conn->waiter);
-	conn->waiter = NULL;
-	for (due = conn->dues; due != NULL; due = next) {
-		next = due->next;
-		if (due->waiter != NULL)
-			asking_leave(due->waiter);
-		free(due);
-	}
-	conn->dues = NULL;
+	if (conn->asked != NULL)
+		asking_leave(conn->asked, conn);
+	if (conn->dues_left == 0)
+		return;
+	place = accounts_first(conn->engine->accounts);
+	while ((account = accounts_next(&place)) != NULL)
+		asking_leave(account, conn);
 }
