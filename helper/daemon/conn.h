@@ -34,29 +34,15 @@ struct accounts_place;
 struct answer_refusal;
 struct conn;
 struct forget;
+struct keeper;
 struct serve;
 struct signin;
 
-/* What connections need of the rest of the helper. */
-struct serve_host {
-	void *ctx;
-
-	/* The working engine; or FAULT_CONFIG_ERROR, and why says what is
-	 * wrong with the configuration or the keyring; or FAULT_TRY_LATER when
-	 * that may pass.  look: for files that have changed. */
-	enum fault (*engine)(void *ctx, bool look, struct engine **engine_out,
-	    struct why *why);
-
-	/* One whom the configuration may not know asks. */
-	void (*stranger)(void *ctx, const struct peer *peer);
-
-	/* Read the configuration anew; appends the whole answer to out and
-	 * returns what it says. */
-	enum fault (*reload)(void *ctx, struct buf *out);
-};
-
 /* Who acts on what peers say. */
 struct conn_calls {
+	/* Whether a peer stands in any list, before it has said a word. */
+	bool (*is_known)(struct keeper *keeper, const struct peer *peer);
+
 	/* The request, in CONN_WORKING; or the next list of a dialogue.  out
 	 * gets answers, and conn_close_after() is called with the last. */
 	void (*on_request)(struct conn *conn, const struct attrs *attrs);
@@ -72,7 +58,7 @@ struct conn_calls {
 
 struct conn {
 	const struct conn_calls *calls;
-	const struct serve_host *host;
+	struct keeper *keeper;
 	struct peer peer;
 	struct event event;
 	int fd; /* -1: closed */

@@ -389,10 +389,9 @@ static void try(struct keeper *keeper, bool anyway, struct buf *out)
 	config_release(old);
 }
 
-static enum fault host_engine(void *ctx, bool look, struct engine **engine_out,
-    struct why *why)
+enum fault keeper_engine(struct keeper *keeper, bool look,
+    struct engine **engine_out, struct why *why)
 {
-	struct keeper *keeper = ctx;
 	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES); /* for the log */
 
 	if (look && !keeper->engine.stopping &&
@@ -409,9 +408,8 @@ static enum fault host_engine(void *ctx, bool look, struct engine **engine_out,
 }
 
 /* Names that were not there when the file was read may be there by now. */
-static void host_stranger(void *ctx, const struct peer *peer)
+void keeper_stranger(struct keeper *keeper, const struct peer *peer)
 {
-	struct keeper *keeper = ctx;
 	struct config *config;
 
 	if (keeper->config->n_missing == 0 || keeper->engine.stopping ||
@@ -428,9 +426,8 @@ static void host_stranger(void *ctx, const struct peer *peer)
 		config_release(config);
 }
 
-static enum fault reload_into(void *ctx, struct buf *out)
+enum fault keeper_reload_into(struct keeper *keeper, struct buf *out)
 {
-	struct keeper *keeper = ctx;
 	struct answer_refusal refusal = { .fault = FAULT_CONFIG_ERROR,
 		.text = keeper->trouble,
 		.retry_after_s = -1 };
@@ -451,14 +448,8 @@ void keeper_reload(struct keeper *keeper)
 {
 	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES);
 
-	(void)reload_into(keeper, &out); /* it has logged how it went */
+	(void)keeper_reload_into(keeper, &out); /* it has logged how it went */
 	buf_drop(&out);
-}
-
-struct serve_host keeper_host(struct keeper *keeper)
-{
-	return (struct serve_host){ keeper, host_engine, host_stranger,
-		reload_into };
 }
 
 void keeper_stop(struct keeper *keeper)

@@ -12,7 +12,7 @@
 #define MAILTOKEN_DAEMON_KEEPER_H
 
 #include "daemon/engine.h"
-#include "daemon/serve.h"
+#include "daemon/listen.h"
 
 struct keeper;
 
@@ -40,11 +40,24 @@ enum fault keeper_start(struct keeper *keeper, struct why *why) MUST_CHECK;
 /* keeper_trouble - why it cannot work; NULL: it can. */
 const char *keeper_trouble(const struct keeper *keeper);
 
-/* keeper_host - what connections need. */
-struct serve_host keeper_host(struct keeper *keeper);
+/*
+ * keeper_engine - the working one; or FAULT_CONFIG_ERROR, and why says what is
+ * wrong with the configuration or the keyring; or FAULT_TRY_LATER when that
+ * may pass
+ *
+ * look  in: for files that have changed
+ */
+enum fault keeper_engine(struct keeper *keeper, bool look,
+    struct engine **engine_out, struct why *why) MUST_CHECK;
 
-/* keeper_reload - for SIGHUP: the result is logged. */
+/* keeper_stranger - one whom the configuration may not know asks; there has
+ * been one. */
+void keeper_stranger(struct keeper *keeper, const struct peer *peer);
+
+/* keeper_reload - for SIGHUP: the result is logged.  keeper_reload_into - and
+ * the whole answer appended to out, too; returns what it says. */
 void keeper_reload(struct keeper *keeper);
+enum fault keeper_reload_into(struct keeper *keeper, struct buf *out);
 
 /* keeper_stop - start no more refreshes; those in flight go on. */
 void keeper_stop(struct keeper *keeper);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/clock.h"
+#include "daemon/serve.h"
 #include "daemon/supervise.h"
 #include "daemon/verbs.h"
 #include "wire/peerio.h"
@@ -219,7 +220,6 @@ static int run(struct running *running, int ready_fd)
 static enum fault make(struct running *running)
 {
 	struct keeper_options *options = &running->options;
-	struct serve_host host;
 	enum fault fault;
 
 	running->base = options->base = event_base_new();
@@ -232,9 +232,8 @@ static enum fault make(struct running *running)
 	fault = keeper_new(options, &running->keeper);
 	if (fault != FAULT_NONE)
 		return fault;
-	host = keeper_host(running->keeper);
-	return serve_new(running->base, options->listeners, &host, &verbs_calls,
-	    &running->serve);
+	return serve_new(running->base, options->listeners, running->keeper,
+	    &verbs_calls, &running->serve);
 }
 
 int run_helper(const struct keeper_options *options, int ready_fd)

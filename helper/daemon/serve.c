@@ -24,7 +24,7 @@
 
 struct serve {
 	struct event_base *base;
-	struct serve_host host;
+	struct keeper *keeper;
 	const struct conn_calls *calls;
 	struct event accepts[LISTEN_MAX];
 	size_t n_accepts;
@@ -138,18 +138,6 @@ static void grown(struct conn *conn)
 	}
 }
 
-static bool stands_in_a_list(const struct serve *serve, const struct peer *peer)
-{
-	struct engine *engine;
-	struct why why;
-
-	if (peer_is_root(peer))
-		return true;
-	return serve->host.engine(serve->host.ctx, false, &engine, &why) ==
-	    FAULT_NONE &&
-	    config_is_known(engine->config, peer);
-}
-
 static bool is_full(const struct serve *serve, const struct conn *conn)
 {
 	return !peer_is_root(&conn->peer) &&
@@ -163,7 +151,7 @@ static const char *place(struct serve *serve, struct conn *conn)
 {
 	struct census census;
 
-	conn->stranger = !stands_in_a_list(serve, &conn->peer);
+	conn->stranger = !serve->calls->is_known(serve->keeper, &conn->peer);
 	conn->trusted = !conn->stranger;
 	census = count(serve, conn->peer.uid);
 	if (conn->stranger ? census.strangers > STRANGERS_MAX :
@@ -194,7 +182,7 @@ static void greet(struct serve *serve, int fd)
 		return;
 	}
 	conn->serve = serve;
-	conn->host = &serve->host;
+	conn->keeper = serve->keeper;
 	conn->calls = serve->calls;
 	conn->grown = grown;
 	conn->gone = left;
@@ -249,7 +237,7 @@ static void acceptable(evutil_socket_t listener, short events, void *ctx)
 }
 
 enum fault serve_new(struct event_base *base, const struct listeners *listeners,
-    const struct serve_host *host, const struct conn_calls *calls,
+    struct keeper *keeper, const struct conn_calls *calls,
     struct serve **serve_out)
 {
 	struct serve *serve = calloc(1, sizeof(*serve));
@@ -259,7 +247,7 @@ enum fault serve_new(struct event_base *base, const struct listeners *listeners,
 	if (serve == NULL)
 		return FAULT_NOMEM;
 	serve->base = base;
-	serve->host = *host;
+	serve->keeper = keeper;
 	serve->calls = calls;
 	serve->last_ms = clock_boot_ms();
 	serve->n_conns_max = PER_UID_ALLOWED_MAX;

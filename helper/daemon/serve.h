@@ -13,9 +13,9 @@
 
 struct serve;
 
-/* serve_new - starts to accept; calls must stay.  FAULT_NOMEM. */
+/* serve_new - starts to accept; keeper and calls must stay.  FAULT_NOMEM. */
 enum fault serve_new(struct event_base *base, const struct listeners *listeners,
-    const struct serve_host *host, const struct conn_calls *calls,
+    struct keeper *keeper, const struct conn_calls *calls,
     struct serve **serve_out) MUST_CHECK;
 
 /* serve_stop - accept no more; end sign-ins and watches; what was asked is

@@ -8,13 +8,12 @@
 #include <unistd.h>
 
 #include "daemon/forget.h"
+#include "daemon/keeper.h"
 #include "daemon/signin.h"
 
 static void reload(struct conn *conn)
 {
-	const struct serve_host *host = conn->host;
-
-	conn_close_after(conn, host->reload(host->ctx, &conn->out));
+	conn_close_after(conn, keeper_reload_into(conn->keeper, &conn->out));
 }
 
 static void version(struct conn *conn)
@@ -95,15 +94,14 @@ static void act(struct conn *conn, const struct verb *verb)
 
 static void begin(struct conn *conn, const struct verb *verb)
 {
-	const struct serve_host *host = conn->host;
 	/* Says itself what it finds, also where nothing works. */
 	bool reloads = verb->act == reload && peer_is_root(&conn->peer);
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
 
-	fault = host->engine(host->ctx, !reloads, &conn->engine, &why);
+	fault = keeper_engine(conn->keeper, !reloads, &conn->engine, &why);
 	if (conn->engine != NULL)
-		host->stranger(host->ctx, &conn->peer);
+		keeper_stranger(conn->keeper, &conn->peer);
 	if (verb->act == version) {
 		version(conn);
 	} else if (conn->peer.overflow) {
@@ -119,6 +117,16 @@ static void begin(struct conn *conn, const struct verb *verb)
 		else
 			access_refuse(conn, verb->right);
 	}
+}
+
+static bool is_known(struct keeper *keeper, const struct peer *peer)
+{
+	struct engine *engine;
+	struct why why;
+
+	return peer_is_root(peer) ||
+	    (keeper_engine(keeper, false, &engine, &why) == FAULT_NONE &&
+		config_is_known(engine->config, peer));
 }
 
 static void on_request(struct conn *conn, const struct attrs *attrs)
@@ -168,4 +176,5 @@ static void on_drop(struct conn *conn)
 	}
 }
 
-const struct conn_calls verbs_calls = { on_request, on_drop, access_note };
+const struct conn_calls verbs_calls = { is_known, on_request, on_drop,
+	access_note };
