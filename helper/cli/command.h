@@ -1,30 +1,15 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * command - what stands on the command line, and what its exit status says
+ * command - what stands on the command line
  */
 #ifndef MAILTOKEN_CLI_COMMAND_H
 #define MAILTOKEN_CLI_COMMAND_H
 
+#include "cli/screen.h"
 #include "wire/address.h"
-#include "wire/attr.h"
 
 #define COMMAND_LIST_MAX 32
-
-/* mailtoken(1), EXIT STATUS */
-enum outcome {
-	OUTCOME_DONE = 0,
-	OUTCOME_NO = 1,
-	OUTCOME_USAGE = 2,
-	OUTCOME_LATER = 75, /* EX_TEMPFAIL */
-	OUTCOME_DENIED = 77 /* EX_NOPERM */
-};
-
-/* outcome_of - the exit status of a fault: the only such map. */
-enum outcome outcome_of(enum fault fault);
-
-/* outcome_worse - the worse of two: no before later before done. */
-enum outcome outcome_worse(enum outcome a, enum outcome b);
 
 enum command_helper {
 	COMMAND_OWN, /* this user's */

@@ -17,8 +17,6 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "cli/command.h"
-
 #define ANSWER_MAX_BYTES ((size_t)1 << 30) /* a hundred thousand accounts */
 #define LINE_MAX_BYTES	 (4 * WIRE_LIST_MAX_BYTES)
 
@@ -203,6 +201,44 @@ static int write_all(int fd, struct span bytes)
 		}
 	}
 	return 0;
+}
+
+enum outcome outcome_of(enum fault fault)
+{
+	switch (fault) {
+	case FAULT_NONE: return OUTCOME_DONE;
+	case FAULT_TRY_LATER:
+	case FAULT_BUSY:
+	case FAULT_TIMEOUT:
+	case FAULT_INTERNAL:
+	case FAULT_NO_HELPER:
+	case FAULT_NOMEM: return OUTCOME_LATER;
+	case FAULT_DENIED: return OUTCOME_DENIED;
+	case FAULT_BAD_REQUEST:
+	case FAULT_GRAMMAR:
+	case FAULT_TOO_BIG: return OUTCOME_USAGE;
+	case FAULT_LOGIN_NEEDED:
+	case FAULT_UNKNOWN_ACCOUNT:
+	case FAULT_WRONG_SERVER:
+	case FAULT_CONFIG_ERROR:
+	case FAULT_UNTRUSTED:
+	case FAULT_GARBLED:
+	case FAULT_IO:
+	case FAULT_UNSAFE:
+	case FAULT_NOT_FOUND:
+	case FAULT_LOCKED:
+	case FAULT_READ_ONLY: return OUTCOME_NO;
+	}
+	return OUTCOME_NO;
+}
+
+enum outcome outcome_worse(enum outcome a, enum outcome b)
+{
+	if (a == OUTCOME_DONE)
+		return b;
+	if (b == OUTCOME_DONE || a == b)
+		return a;
+	return OUTCOME_NO;
 }
 
 void screen_flush(void)

@@ -1,7 +1,8 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * screen - the two channels: the answer on stdout, all else on stderr
+ * screen - the two channels: the answer on stdout, all else on stderr; and
+ * what the exit status says
  *
  * Whatever a stranger may have chosen is made harmless: control, invisible
  * and direction-changing characters and what is no UTF-8 become '?'.  Lines
@@ -12,6 +13,21 @@
 #define MAILTOKEN_CLI_SCREEN_H
 
 #include "wire/attr.h"
+
+/* mailtoken(1), EXIT STATUS */
+enum outcome {
+	OUTCOME_DONE = 0,
+	OUTCOME_NO = 1,
+	OUTCOME_USAGE = 2,
+	OUTCOME_LATER = 75, /* EX_TEMPFAIL */
+	OUTCOME_DENIED = 77 /* EX_NOPERM */
+};
+
+/* outcome_of - the exit status of a fault: the only such map. */
+enum outcome outcome_of(enum fault fault);
+
+/* outcome_worse - the worse of two: no before later before done. */
+enum outcome outcome_worse(enum outcome a, enum outcome b);
 
 /* A span for "%.*s". */
 #define SPAN(s) (int)(s).n, (s).n > 0 ? (s).p : ""

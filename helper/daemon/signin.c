@@ -11,38 +11,12 @@
 
 #include "daemon/accounts.h"
 
-void signin_end(struct signin *signin, enum fault fault, const char *text)
-{
-	struct signin_hearer *hearer = &signin->hearer;
-	struct attr_writer writer;
-
-	answer_begin(&writer, hearer->out, ATTR_EVENT, EVENT_DONE);
-	attr_put_str(&writer, ATTR_RESULT, fault_word(fault));
-	answer_text(&writer, ATTR_TEXT,
-	    text != NULL ? text : fault_text(fault));
-	answer_end(&writer);
-	hearer->ended(hearer->ctx, fault);
-}
-
 static void too_long(evutil_socket_t fd, short events, void *ctx)
 {
 	(void)fd;
 	(void)events;
 	signin_end(ctx, FAULT_TIMEOUT,
 	    "nobody signed in within 15 minutes: start again");
-}
-
-void signin_ask(struct signin *signin, const struct signin_question *question)
-{
-	struct attr_writer writer;
-
-	signin->answered = question->answered;
-	answer_begin(&writer, signin->hearer.out, ATTR_EVENT, EVENT_ASK);
-	attr_put_str(&writer, ATTR_QUESTION, question->word);
-	answer_text(&writer, ATTR_IDENTITY, question->identity);
-	answer_text(&writer, ATTR_TEXT, question->text);
-	answer_end(&writer);
-	signin->hearer.told(signin->hearer.ctx);
 }
 
 void signin_answer(struct signin *signin, struct span answer)

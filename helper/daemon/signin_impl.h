@@ -45,7 +45,7 @@ struct signin {
 	struct signin *next;
 };
 
-/* signin.c; text NULL: the fault's own.  The sign-in may be gone afterwards. */
+/* Text NULL: the fault's own.  The sign-in may be gone afterwards. */
 void signin_end(struct signin *signin, enum fault fault, const char *text);
 
 struct signin_question {
@@ -56,7 +56,7 @@ struct signin_question {
 };
 void signin_ask(struct signin *signin, const struct signin_question *question);
 
-/* signin_keep.c: the tokens are here; what is taken of them is set NULL. */
+/* The tokens are here; what is taken of them is set NULL. */
 void signin_keep(struct signin *signin, struct reply_token *token);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The end of a sign-in: who signed in, and the record that comes of it.
+ * What a sign-in asks; its end: who signed in, and the record that comes of
+ * it.
  */
 #include "daemon/signin_impl.h"
 
@@ -12,6 +13,32 @@
 #include "daemon/outcome.h"
 
 #define SAID_BYTES 800
+
+void signin_end(struct signin *signin, enum fault fault, const char *text)
+{
+	struct signin_hearer *hearer = &signin->hearer;
+	struct attr_writer writer;
+
+	answer_begin(&writer, hearer->out, ATTR_EVENT, EVENT_DONE);
+	attr_put_str(&writer, ATTR_RESULT, fault_word(fault));
+	answer_text(&writer, ATTR_TEXT,
+	    text != NULL ? text : fault_text(fault));
+	answer_end(&writer);
+	hearer->ended(hearer->ctx, fault);
+}
+
+void signin_ask(struct signin *signin, const struct signin_question *question)
+{
+	struct attr_writer writer;
+
+	signin->answered = question->answered;
+	answer_begin(&writer, signin->hearer.out, ATTR_EVENT, EVENT_ASK);
+	attr_put_str(&writer, ATTR_QUESTION, question->word);
+	answer_text(&writer, ATTR_IDENTITY, question->identity);
+	answer_text(&writer, ATTR_TEXT, question->text);
+	answer_end(&writer);
+	signin->hearer.told(signin->hearer.ctx);
+}
 
 /* Whether name is one of the blank-separated names of identity. */
 static bool is_named(const char *identity, const char *name)

@@ -276,7 +276,7 @@ static struct http_exchange *find_broken(const struct http *http)
 	return exchange;
 }
 
-void http_reap(struct http *http, CURLMcode code)
+static void reap(struct http *http, CURLMcode code)
 {
 	struct http_exchange *exchange;
 	CURLMsg *message;
@@ -327,6 +327,7 @@ enum fault http_new(struct event_base *base, struct http **http_out)
 		return FAULT_NOMEM;
 	}
 	http->base = base;
+	http->reap = reap;
 	http->timer = evtimer_new(base, http_timer_event, http);
 	http->starter = evtimer_new(base, http_start_event, http);
 	http->multi = curl_multi_init();

@@ -21,6 +21,8 @@ struct http {
 	struct event *timer;   /* curl's */
 	struct event *starter; /* active while exchanges are to be begun */
 	struct http_exchange *first;
+	/* After curl worked: delivers what is finished. */
+	void (*reap)(struct http *http, CURLMcode code);
 	struct timeval turn; /* of the event loop, in which curl worked */
 	struct timeval began;
 	bool in_doubt; /* the last verification failed */
@@ -52,9 +54,6 @@ int http_timer_cb(CURLM *multi, long timeout_ms, void *http);
 /* http_timer_event, http_start_event - the events of timer and starter. */
 void http_timer_event(evutil_socket_t fd, short what, void *http);
 void http_start_event(evutil_socket_t fd, short what, void *http);
-
-/* http_reap - after curl worked: deliver what is finished. */
-void http_reap(struct http *http, CURLMcode code);
 
 /* http_answer_make - what came of it, in numbers and in one sentence. */
 void http_answer_make(const struct http_exchange *exchange, CURLcode code,

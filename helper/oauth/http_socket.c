@@ -38,7 +38,7 @@ static void work(struct http *http, curl_socket_t fd, int bits)
 {
 	int running;
 
-	http_reap(http,
+	http->reap(http,
 	    curl_multi_socket_action(http->multi, fd, bits, &running));
 }
 
