@@ -146,6 +146,28 @@ def test_a_function_that_nothing_calls_is_found(tree, tmp_path):
     assert "planted_used " not in done.stdout
 
 
+def test_files_that_call_each_other_in_a_circle_are_found(tree, tmp_path):
+    """Two files of an archive: each takes a function of the other."""
+    room = tmp_path / "helper/wire"
+    room.mkdir(parents=True)
+    for one, other in (("sun", "moon"), ("moon", "sun"), ("sky", "sun")):
+        path = room / f"{one}.c"
+        path.write_text(f"int {other}(void);\nint {one}(void)\n"
+                        f"{{\n\treturn {other}();\n}}\n")
+        subprocess.run(["gcc", "-c", "-o", room / f"{one}.o", path],
+                       check=True)
+    subprocess.run(["ar", "rc", room / "libwire.a",
+                    *(room / f"{n}.o" for n in ("sun", "moon", "sky"))],
+                   check=True)
+    done = subprocess.run(
+        [sys.executable, str(tree / "tests/rules/circles")],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "MAILTOKEN_BUILD": str(tmp_path)})
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == \
+        "helper/wire: moon, sun call each other in a circle\n"
+
+
 def unlisted(tmp_path, flaky, log):
     """What tests/run says of a log: the tests that may not fail."""
     where = tmp_path / "src" / "tests"
