@@ -103,6 +103,10 @@ enum fault config_fill(struct config_reading *reading)
 
 static void say(const struct config_reading *reading,
     const struct config_line *line, const char *format, va_list args,
+    struct why *why) PRINTF_LIKE(3, 0);
+
+static void say(const struct config_reading *reading,
+    const struct config_line *line, const char *format, va_list args,
     struct why *why)
 {
 	char text[WHY_MAX_BYTES];

@@ -204,7 +204,7 @@ void log_start(struct log_line *line, enum log_level level, const char *event)
 
 void log_end(struct log_line *line)
 {
-	if (line->n == 0 || sink_write(line->level, line->text, line->n))
+	if (line->n == 0 || sink_write((int)line->level, line->text, line->n))
 		return;
 	sink.stalled = true;
 	sink.dropped++;

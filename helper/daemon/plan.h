@@ -56,7 +56,7 @@ struct standing {
 	enum account_state state;
 	char *text;	 /* why it is not active, or NULL; owned */
 	int64_t since_s; /* when that state began; unix seconds */
-	enum {
+	enum plan_gate {
 		GATE_SOFT, /* a reload opens it, and an admin's refresh */
 		GATE_TOLD, /* ... such an admin: the provider said how long */
 		GATE_SPENT /* nothing: the refresh token may be spent */

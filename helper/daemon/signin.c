@@ -81,6 +81,7 @@ static void say_anew(struct signin *signin, const char *anew)
 static bool go_on_with_browser(struct signin *signin,
     const struct flow_failure *failure)
 {
+	struct flow *over = signin->flow; /* which has the failure */
 	struct why why = { .err = 0, .text = "" };
 	char text[100];
 
@@ -91,7 +92,6 @@ static bool go_on_with_browser(struct signin *signin,
 	log_event(LOG_LEVEL_WARNING, "sign-in",
 	    "%s: %s; going on with the browser flow", signin->folded,
 	    failure->text);
-	flow_free(signin->flow);
 	signin->flow = NULL;
 	signin->kind = FLOW_BROWSER;
 	(void)snprintf(text, sizeof(text),
@@ -100,6 +100,7 @@ static bool go_on_with_browser(struct signin *signin,
 	say_choice(signin, text);
 	if (start_flow(signin, &why) != FAULT_NONE)
 		signin_end(signin, FAULT_CONFIG_ERROR, failure->text);
+	flow_free(over);
 	return true;
 }
 

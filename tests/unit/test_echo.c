@@ -86,8 +86,8 @@ static void other_texts_are_shown(void **state)
 		"",
 		"E",
 		"EwB4A8l6BAA",
-		"AADSTS70008: The provided authorization code or refresh "
-		"token has expired due to inactivity. Send a new one.",
+		("AADSTS70008: The provided authorization code or refresh "
+		 "token has expired due to inactivity. Send a new one."),
 		"{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"mail\"}",
 		"%",
 		"%4",

@@ -212,7 +212,7 @@ static void verdicts(void **state)
 	static const struct {
 		enum account_state state;
 		int64_t gate_in_ms; /* from then on */
-		int gate;
+		enum plan_gate gate;
 		int64_t age_s;
 		struct plan_question question;
 		enum plan_verdict verdict;
