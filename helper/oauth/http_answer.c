@@ -54,7 +54,8 @@ static void answered(const struct http_exchange *exchange,
 	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
 	(void)curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after_s);
 	(void)curl_easy_getinfo(easy, CURLINFO_HTTPAUTH_AVAIL, &schemes);
-	if (retry_after_s > 0)
+	/* What no clock can reach is not said. */
+	if (retry_after_s > 0 && retry_after_s <= INT32_MAX)
 		answer->retry_after_s = retry_after_s;
 	answer->wants_basic = (schemes & (long)CURLAUTH_BASIC) != 0;
 	answer->body = buf_span(&exchange->body);

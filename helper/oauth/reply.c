@@ -82,17 +82,27 @@ static bool has_name(const struct buf *names, struct span name)
 	return false;
 }
 
+/* As much as there is room for: json_dumpb() leaves gaps in what is cut. */
+static int add_cut(const char *p, size_t n, void *ctx)
+{
+	struct buf *out = ctx;
+	size_t room = out->max_bytes - out->n;
+
+	buf_add(out, (struct span){ p, n < room ? n : room });
+	return 0;
+}
+
 /* The names in claims; one that is no account's is for a person to look at. */
 static enum fault take_names(const json_t *claims, struct reply_token *token)
 {
 	static const char *const members[] = { "email", "preferred_username",
 		"upn", "unique_name" };
 	struct buf names = BUF_INIT(IDENTITY_MAX_BYTES);
-	char misnamed[MISNAMED_MAX_BYTES];
+	struct buf misnamed = BUF_INIT(MISNAMED_MAX_BYTES);
 	const json_t *member;
 	struct span name;
 	enum fault fault;
-	size_t i, n = 0;
+	size_t i;
 
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		member = json_object_get(claims, members[i]);
@@ -104,20 +114,19 @@ static enum fault take_names(const json_t *claims, struct reply_token *token)
 			if (names.n > 0)
 				buf_add_lit(&names, " ");
 			buf_add(&names, name);
-		} else if (n == 0) {
-			n = json_dumpb(member, misnamed, sizeof(misnamed),
+		} else if (misnamed.n == 0) {
+			(void)json_dump_callback(member, add_cut, &misnamed,
 			    JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 		}
 	}
-	if (n > sizeof(misnamed))
-		n = sizeof(misnamed);
 	fault = buf_fault(&names);
-	if (!fault && names.n > 0) {
+	if (!fault)
+		fault = buf_fault(&misnamed);
+	if (!fault && names.n > 0)
 		fault = copy(buf_span(&names), &token->identity);
-	} else if (!fault && n > 0) {
-		token->misnamed = strndup(misnamed, n);
-		fault = token->misnamed != NULL ? FAULT_NONE : FAULT_NOMEM;
-	}
+	else if (!fault && misnamed.n > 0)
+		fault = copy(buf_span(&misnamed), &token->misnamed);
+	buf_drop(&misnamed);
 	buf_drop(&names);
 	return fault;
 }

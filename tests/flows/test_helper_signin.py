@@ -202,6 +202,8 @@ def test_other_user_is_asked_about_and_no_stores_nothing(helper):
     ({"email": "Jo Example"}, '"Jo Example"'),
     ({"email": [JO], "upn": "x" * 255}, f'["{JO}"]'),
     ({"email": None, "preferred_username": True}, "true"),
+    ({"email": "Jo " + "x" * 150}, '"Jo ' + "x" * 96),
+    ({"email": "x" * 300}, '"' + "x" * 99),
 ])
 def test_a_name_that_cannot_be_compared_is_asked_about(helper, claims, shown):
     helper.start()
