@@ -87,10 +87,10 @@ static bool may_begin(const struct refreshes *all,
 	for (i = 0; i < all->n; i++)
 		same += all->running[i]->host == refresh->host;
 	return all->n < REFRESH_MAX &&
-	    same < (all->hosts ? REFRESH_SHARE_MAX : REFRESH_MAX);
+	    (!all->hosts || same < REFRESH_MAX - all->n);
 }
 
-/* The first whose host has not had its half; NULL: none. */
+/* The first whose host leaves room for others; NULL: none. */
 static struct refresh *next_of(struct refreshes *all)
 {
 	struct refresh *head, *refresh;

@@ -5,9 +5,9 @@
  *
  * At most 32 exchanges with providers run at once.  Two queues, each first
  * come, first served: who waits for mail goes before renewals, always.  Where
- * accounts of more than one token host are known, none of these has more than
- * half: one that hangs must not keep the others from theirs.  A turn lasts
- * from an exchange's beginning to its end.
+ * accounts of more than one token host are known, none of these begins one
+ * when it has as many as are free: those that hang must not keep the others
+ * from theirs.  A turn lasts from an exchange's beginning to its end.
  */
 #ifndef MAILTOKEN_DAEMON_REFRESH_H
 #define MAILTOKEN_DAEMON_REFRESH_H
@@ -16,8 +16,7 @@
 #include "daemon/record.h"
 #include "oauth/flow.h"
 
-#define REFRESH_MAX	  32
-#define REFRESH_SHARE_MAX (REFRESH_MAX / 2)
+#define REFRESH_MAX 32
 
 struct refreshes; /* all of a helper, and the queues */
 

@@ -2,6 +2,8 @@
 """Who waits for mail is not kept from it by renewals, nor by the provider of
 somebody else."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from bed import wait_for
@@ -80,45 +82,64 @@ def test_who_waits_for_a_turn_is_told_so(clocked, idp):
 
 @pytest.fixture
 def hanging(authority_directory):
-    """A second provider, which never answers."""
-    with Idp(authority_directory, interval=1) as provider:
-        with provider.holding("token"):
-            yield provider
+    """Two more providers, which never answer."""
+    with ExitStack() as stack:
+        providers = [stack.enter_context(Idp(authority_directory, interval=1))
+                     for _ in range(2)]
+        for provider in providers:
+            stack.enter_context(provider.holding("token"))
+        yield providers
 
 
 def seed_hanging(helper, hanging, n):
-    """n accounts of it, whose tokens have lapsed."""
-    helper.configure(f"""provider hanging
-    token_endpoint {hanging.url}/token
-    device_authorization_endpoint {hanging.url}/device
+    """n accounts of each, whose tokens have lapsed: their names."""
+    helper.configure("".join(f"""provider hanging{at}
+    token_endpoint {one.url}/token
+    device_authorization_endpoint {one.url}/device
     client_id mail-app
     scope mail offline_access
     servers localhost
     ca_file {helper.path("ca.pem")}
-""")
-    for i in range(n):
-        name = f"h{i}@example.org"
-        helper.seed(name, age=4000, seeded=hanging.seed(name),
-                    provider="hanging",
-                    token_host=f"localhost:{hanging.port}",
-                    token_endpoint=f"{hanging.url}/token")
+""" for at, one in enumerate(hanging)))
+    names = []
+    for at, one in enumerate(hanging):
+        for i in range(n):
+            names.append(f"h{at}.{i}@example.org")
+            helper.seed(names[-1], age=4000, seeded=one.seed(names[-1]),
+                        provider=f"hanging{at}",
+                        token_host=f"localhost:{one.port}",
+                        token_endpoint=f"{one.url}/token")
+    return names
 
 
 @pytest.mark.parametrize("verb", ["token", "refresh"])
 def test_a_provider_that_hangs_keeps_nobody_else_from_his(helper, idp,
                                                           hanging, verb):
     helper.seed(age=4000)
-    seed_hanging(helper, hanging, 150)
+    names = seed_hanging(helper, hanging[:1], 150)
     helper.start()
-    lines = [helper.connect().send("token", server="localhost",
-                                   account=f"h{i}@example.org")
-             for i in range(150)]
-    hanging.wait_request("token", 16)
+    lines = [helper.connect().send("token", server="localhost", account=name)
+             for name in names]
+    hanging[0].wait_request("token", 16)
     assert helper.ask("version")["result"] == "ok"      # all are accepted
-    assert len(hanging.requests) == 16
+    assert len(hanging[0].requests) == 16
     answer = helper.ask(verb, account=JO,
                         **({"server": "localhost"} if verb == "token" else {}))
     assert answer["result"] == "ok"
     wait_for(lambda: helper.status()["state"] == "active")
+    for line in lines:
+        line.close()
+
+
+def test_two_providers_that_hang_leave_room_for_a_third(helper, hanging):
+    helper.seed(age=4000)
+    names = seed_hanging(helper, hanging, 40)
+    helper.start()
+    lines = [helper.connect().send("token", server="localhost", account=name)
+             for name in names]
+    hanging[0].wait_request("token", 16)
+    hanging[1].wait_request("token", 8)
+    assert helper.ask("version")["result"] == "ok"      # all are accepted
+    assert helper.token()["result"] == "ok"
     for line in lines:
         line.close()
