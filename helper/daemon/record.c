@@ -60,12 +60,13 @@ void record_no_room(struct record *record)
 	record->room = NULL;
 }
 
-static enum fault store(struct record *record, struct why *why)
+/* For what an exchange has brought, or that it has brought nothing. */
+static struct keyring_stage *take_room(struct record *record)
 {
 	struct keyring_stage *room = record->room;
 
-	record->room = NULL; /* used up in any case */
-	return keyring_save(record->engine->keyring, record->entry, room, why);
+	record->room = NULL;
+	return room;
 }
 
 static void try_again(evutil_socket_t fd, short events, void *ctx)
@@ -98,14 +99,16 @@ static void save_later(struct record *record)
 		(void)evtimer_add(record->timer, &delay);
 }
 
-void record_save(struct record *record)
+/* room: used up in any case. */
+static void save(struct record *record, struct keyring_stage *room)
 {
 	struct why why = { .err = 0, .text = "" };
 
 	if (record->in_memory)
 		return;
 	record->entry->asked_s = record->asked_s;
-	if (store(record, &why) != FAULT_NONE) {
+	if (keyring_save(record->engine->keyring, record->entry, room, &why) !=
+	    FAULT_NONE) {
 		/* At every try: it must not be overlooked. */
 		log_event(LOG_LEVEL_ERROR, "unsaved",
 		    "%s: the newest record is in memory only, because %s; make "
@@ -125,6 +128,11 @@ void record_save(struct record *record)
 		(void)evtimer_del(record->timer);
 }
 
+void record_save(struct record *record)
+{
+	save(record, NULL);
+}
+
 void record_note(struct record *record, const char *text)
 {
 	struct why why = { .err = 0, .text = "" };
@@ -132,7 +140,8 @@ void record_note(struct record *record, const char *text)
 	if (record->in_memory)
 		return;
 	if (entry_set(&record->entry->text, span_of(text)) != FAULT_NONE ||
-	    store(record, &why) != FAULT_NONE)
+	    keyring_save(record->engine->keyring, record->entry,
+		take_room(record), &why) != FAULT_NONE)
 		log_event(LOG_LEVEL_WARNING, "unsaved",
 		    "%s: its state could not be stored, because %s",
 		    record->name, why.text);
@@ -158,7 +167,7 @@ void record_take(struct record *record, struct entry *next)
 	next->not_before_s = 0;
 	record->entry = next;
 	entry_free(old);
-	record_save(record);
+	save(record, take_room(record));
 }
 
 enum fault record_rekey(struct record *record, struct why *why)

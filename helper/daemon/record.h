@@ -52,16 +52,17 @@ bool record_room(struct record *record, bool despite_read_only,
 void record_no_room(struct record *record);
 
 /*
- * record_save - put entry on disk, into the room that was made; when that
+ * record_save - put entry on disk, and leave the room that was made; when it
  * fails it is `unsaved`, and tried again after 1 s doubling to a minute
  */
 void record_save(struct record *record);
 
-/* record_note - the same for what is no new grant, with text: a failure is
- * logged and nothing more. */
+/* record_note - at the end of an exchange that brought no grant, with text,
+ * into the room that was made: a failure is logged and nothing more. */
 void record_note(struct record *record, const char *text);
 
-/* record_take - next, which is taken, is the entry from now on, and saved. */
+/* record_take - next, which is taken, is the entry from now on, and saved
+ * into the room that was made. */
 void record_take(struct record *record, struct entry *next);
 
 /* record_rekey - save it with the keyring's key, though it be a plain one

@@ -145,3 +145,21 @@ def test_a_stop_waits_for_the_disk(helper, idp):
     assert helper.wait() == 0
     assert "event=lost" not in helper.log()
     assert helper.record()["refresh-token"] == idp.current_refresh(JO)
+
+
+def test_room_stays_for_the_answer_that_it_was_made_for(disk, helper, idp):
+    """What else is stored meanwhile does not use it up."""
+    helper.seed(age=4000)
+    small = disk(SMALL["blocks"])
+    helper.start(before=small.enter)
+    with idp.holding("token"):
+        asked = helper.connect().send("token", account=JO, server="localhost")
+        idp.wait_request("token")
+        old = helper.record()
+        helper.ask("rejected", account=JO, serial=old["serial"],
+                   server="localhost", service="smtp")
+        assert helper.record()["rejected-serial"] == old["serial"]
+        small.fill()
+    assert asked.next()["result"] == "ok"
+    assert helper.status()["unsaved"] == "no"
+    assert helper.record()["refresh-token"] == idp.current_refresh(JO)
