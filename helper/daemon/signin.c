@@ -118,6 +118,7 @@ static bool go_on_with_new_client(struct signin *signin,
 	    signin->folded, failure->text);
 	flow_free(signin->flow);
 	signin->flow = NULL;
+	signin->answered = NULL; /* what is pasted now was for that one */
 	provider_release(signin->provider);
 	signin->provider = provider_share(signin->chosen);
 	signin->anew = "the server does not accept the earlier registration";

@@ -304,3 +304,23 @@ def test_91_a_refused_client_is_registered_anew_once_a_sign_in(issuer, idp):
               error="invalid_client")
     assert issuer.ask("sign-in", account=JO)["result"] == "config-error"
     assert len(registered(idp)) == 2
+
+
+def test_what_is_pasted_while_a_client_is_registered_anew_harms_nobody(
+        issuer, idp):
+    issuer.start()
+    line, url, _ = begin_browser(issuer, flow="browser")
+    assert visit(idp.browse(url)).status == 200
+    with line:
+        assert done(line)["result"] == "ok"
+    idp.fault("token", "http_error", status=401, error="invalid_client")
+    idp.fault("register", "delay", seconds=2)
+    line, url, _ = begin_browser(issuer, flow="browser")
+    with line:
+        line.send(answer=idp.browse(url))
+        idp.wait_request("register", 2)
+        line.send(answer="a code that comes too late")
+        shown = line.until(lambda a: a.get("event") == "show-url")
+        assert "registered anew" in shown["text"]
+        assert visit(idp.browse(shown["url"])).status == 200
+        assert done(line)["result"] == "ok"
