@@ -92,16 +92,36 @@ static void act(struct conn *conn, const struct verb *verb)
 		verb->act(conn);
 }
 
+/* In the configuration in force: no file is looked at. */
+static bool stands_in(struct keeper *keeper, const struct peer *peer,
+    bool (*list)(const struct config *config, const struct peer *peer))
+{
+	struct engine *engine;
+	struct why why;
+
+	return peer_is_root(peer) ||
+	    (keeper_engine(keeper, false, &engine, &why) == FAULT_NONE &&
+		list(engine->config, peer));
+}
+
+static bool is_known(struct keeper *keeper, const struct peer *peer)
+{
+	return stands_in(keeper, peer, config_is_known);
+}
+
 static void begin(struct conn *conn, const struct verb *verb)
 {
 	/* Says itself what it finds, also where nothing works. */
-	bool reloads = verb->act == reload && peer_is_root(&conn->peer);
+	bool reloads = verb->act == reload &&
+	    stands_in(conn->keeper, &conn->peer, config_is_admin);
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
 
 	fault = keeper_engine(conn->keeper, !reloads, &conn->engine, &why);
 	if (conn->engine != NULL)
 		keeper_stranger(conn->keeper, &conn->peer);
+	/* Who was let in just now does not make room for strangers. */
+	conn->stranger = !is_known(conn->keeper, &conn->peer);
 	if (verb->act == version) {
 		version(conn);
 	} else if (conn->peer.overflow) {
@@ -117,16 +137,6 @@ static void begin(struct conn *conn, const struct verb *verb)
 		else
 			access_refuse(conn, verb->right);
 	}
-}
-
-static bool is_known(struct keeper *keeper, const struct peer *peer)
-{
-	struct engine *engine;
-	struct why why;
-
-	return peer_is_root(peer) ||
-	    (keeper_engine(keeper, false, &engine, &why) == FAULT_NONE &&
-		config_is_known(engine->config, peer));
 }
 
 static void on_request(struct conn *conn, const struct attrs *attrs)

@@ -570,6 +570,14 @@ def test_reload_says_what_changed_and_what_needs_a_restart(helper):
     assert answer.all("needs-restart") == ["listen"]
 
 
+def test_reload_tells_an_admin_the_same(root, clocked):
+    clocked.configure("admin 4801")
+    clocked.start()
+    clocked.configure("admin 4801\nrenew_idle 9d")
+    clocked.clock.both(2)       # so that any request looks at the file
+    assert clocked.ask("reload", 4801).all("changed") == ["renew_idle"]
+
+
 def test_reload_changes_servers_at_once(helper):
     helper.seed(age=10)
     helper.start()

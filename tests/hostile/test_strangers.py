@@ -140,6 +140,21 @@ def test_strangers_make_room_for_those_who_are_let_in(small_helper):
             line.close()
 
 
+def test_who_was_let_in_a_moment_ago_is_no_stranger(open_helper, idp):
+    open_helper.configure(f"admin {FRIEND + 1}")
+    open_helper.clock.both(2)   # so that the next request looks at the file
+    line = connect(open_helper.socket, uid=FRIEND + 1)
+    line.send("sign-in", account=JO)
+    code = line.next()["user-code"]
+    lines = crowd(open_helper, 4, FIRST)
+    idp.approve(code, JO)
+    try:
+        assert line.until(lambda a: a["event"] == "done")["result"] == "ok"
+    finally:
+        for line in [line, *lines]:
+            line.close()
+
+
 def test_root_has_connections_of_its_own(small_helper):
     helper = small_helper(before=["prlimit", "--nofile=300:300"])
     # Watches stay; those over what is for others are refused.
