@@ -20,10 +20,25 @@
 #define SASL_XOAUTH2_CONF "/etc/sasl-xoauth2.conf"
 #define STDIN		  "standard input"
 
-typedef enum outcome one_fn(struct command *command, const char *account);
+/* What becomes of a record. */
+struct deed {
+	const char *verb, *done;
+	talk_fn *each;
+};
+
+static enum outcome do_one(struct command *command, const struct deed *deed,
+    const char *account)
+{
+	struct talk talk;
+
+	talk_begin(&talk, command, deed->verb, account);
+	talk.subject = account;
+	talk.done = deed->done;
+	return talk_run(&talk, deed->each, NULL);
+}
 
 /* Of those that are named, or all. */
-static enum outcome with_each(struct command *command, one_fn *act)
+static enum outcome do_each(struct command *command, const struct deed *deed)
 {
 	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
 	enum outcome all = OUTCOME_DONE, one = OUTCOME_DONE;
@@ -38,28 +53,21 @@ static enum outcome with_each(struct command *command, one_fn *act)
 	}
 	for (at = 0; one != OUTCOME_LATER && at < names.n;
 	     at += strlen(names.p + at) + 1) {
-		one = act(command, names.p + at);
+		one = do_one(command, deed, names.p + at);
 		all = outcome_worse(all, one);
 	}
 	for (at = 0; at < command->n_words; at++)
-		all = outcome_worse(all, act(command, command->words[at]));
+		all = outcome_worse(all,
+		    do_one(command, deed, command->words[at]));
 	buf_drop(&names);
 	return all;
 }
 
-static enum outcome rekey_one(struct command *command, const char *account)
-{
-	struct talk talk;
-
-	talk_begin(&talk, command, VERB_REKEY, account);
-	talk.subject = account;
-	talk.done = "sealed";
-	return talk_run(&talk, NULL, NULL);
-}
-
 enum outcome rekey_run(struct command *command)
 {
-	return with_each(command, rekey_one);
+	const struct deed seal = { VERB_REKEY, "sealed", NULL };
+
+	return do_each(command, &seal);
 }
 
 static enum fault add_record(struct talk *talk)
@@ -71,18 +79,10 @@ static enum fault add_record(struct talk *talk)
 	return fault;
 }
 
-static enum outcome export_one(struct command *command, const char *account)
-{
-	struct talk talk;
-
-	talk_begin(&talk, command, VERB_EXPORT, account);
-	talk.subject = account;
-	talk.done = "exported";
-	return talk_run(&talk, add_record, NULL);
-}
-
 enum outcome export_run(struct command *command)
 {
+	const struct deed export = { VERB_EXPORT, "exported", add_record };
+
 	if (screen.terminal) {
 		screen_say("this would show refresh tokens: give standard "
 			   "output to a file or, better, to a program that "
@@ -90,7 +90,7 @@ enum outcome export_run(struct command *command)
 		return OUTCOME_USAGE;
 	}
 	command_no_core();
-	return with_each(command, export_one);
+	return do_each(command, &export);
 }
 
 struct import {

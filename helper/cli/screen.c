@@ -125,20 +125,29 @@ void screen_cut(struct span text, size_t columns)
 		screen_add(" ");
 }
 
+/* By way of a buf, which wipes: a line may have a code of a sign-in. */
 PRINTF_LIKE(2, 0)
 static void add_text(struct buf *out, const char *format, va_list args)
 {
 	bool line = strlen(format) > 0 && format[strlen(format) - 1] == '\n';
-	char *text;
-	int n = vasprintf(&text, format, args);
+	struct buf text = BUF_INIT(LINE_MAX_BYTES);
+	size_t room = 0;
+	va_list again;
+	char *p;
+	int n;
 
-	if (n < 0) {
-		out->fault = FAULT_NOMEM;
-		return;
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	p = buf_space(&text, n < 0 ? SIZE_MAX : (size_t)n, &room);
+	if (p == NULL || n < 0 || room < (size_t)n) {
+		out->fault = p == NULL ? buf_fault(&text) : FAULT_TOO_BIG;
+	} else {
+		(void)vsnprintf(p, room + 1, format, args);
+		screen_plain(out, (struct span){ p, (size_t)n - line });
+		buf_add_str(out, line ? "\n" : "");
 	}
-	screen_plain(out, (struct span){ text, (size_t)n - line });
-	buf_add_str(out, line ? "\n" : "");
-	free(text);
+	buf_drop(&text);
 }
 
 void screen_add(const char *text)

@@ -137,9 +137,8 @@ void signin_ask(struct signin *signin, const struct attrs *event)
 {
 	struct span text;
 
-	signin_clear(signin);
-	signin->reads = true;
 	if (event != NULL) {
+		signin_clear(signin);
 		text = attr_get(event, ATTR_TEXT);
 		signin->below = SIGNIN_PROMPT;
 		if (text.n > 0)
@@ -147,8 +146,9 @@ void signin_ask(struct signin *signin, const struct attrs *event)
 			    toupper((unsigned char)text.p[0]), (int)text.n - 1,
 			    text.p + 1);
 		screen_print("Paste the address you ended at: ");
+		screen_flush();
 	}
-	screen_flush();
+	signin->reads = true;
 }
 
 void signin_clear(struct signin *signin)

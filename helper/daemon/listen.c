@@ -208,6 +208,7 @@ static enum fault check_folder(int fd, const char *folder, uid_t owner,
     struct why *why)
 {
 	struct stat st;
+	bool shared;
 
 	if (fstat(fd, &st) != 0) {
 		why_set(why, errno, "%s", folder);
@@ -227,12 +228,17 @@ static enum fault check_folder(int fd, const char *folder, uid_t owner,
 			    folder);
 		return FAULT_UNSAFE;
 	}
-	/* Clients refuse such a folder: anybody could put a socket there. */
+	/* Clients refuse such a folder: anybody could put a socket there.
+	 * Such as /tmp is meant to be so. */
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		shared = (st.st_mode & S_ISVTX) != 0;
 		why_set(why, 0,
 		    "group or others may write to the folder %s of the socket: "
-		    "chmod go-w %s",
-		    folder, folder);
+		    "%s%s%s",
+		    folder, shared ? "listen on " : "chmod go-w ", folder,
+		    shared ?
+			"/mailtoken/socket, whose folder the helper makes" :
+			"");
 		return FAULT_UNSAFE;
 	}
 	return FAULT_NONE;

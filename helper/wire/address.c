@@ -201,6 +201,7 @@ enum fault address_owner(const struct address *address, uid_t *owner_out,
 	char dir[ADDRESS_SOCKET_MAX_BYTES];
 	struct stat st;
 	char *slash;
+	bool shared;
 	int err;
 
 	memcpy(dir, address->path, sizeof(dir));
@@ -214,8 +215,13 @@ enum fault address_owner(const struct address *address, uid_t *owner_out,
 		return err == ENOENT ? FAULT_NOT_FOUND : FAULT_IO;
 	}
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		why_set(why, 0,
-		    "group or others may write to %s: chmod go-w %s", dir, dir);
+		/* Such as /tmp, which is meant to be so. */
+		shared = (st.st_mode & S_ISVTX) != 0;
+		why_set(why, 0, "group or others may write to %s: %s%s", dir,
+		    shared ? "name a socket in a folder that only its owner "
+			     "may write to" :
+			     "chmod go-w ",
+		    shared ? "" : dir);
 		return FAULT_UNTRUSTED;
 	}
 	if (address->own && st.st_uid != 0 && st.st_uid != geteuid()) {

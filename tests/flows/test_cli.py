@@ -143,6 +143,16 @@ def test_a_directory_that_others_may_write_is_not_asked(mailtoken, helper,
     assert len(helper.requests) == 0
 
 
+def test_a_shared_directory_is_not_to_be_changed(mailtoken, helper, place):
+    """Such as /tmp."""
+    os.chmod(os.path.dirname(place), 0o1777)
+    run = mailtoken("token", "a@b")
+    assert run.returncode == 1 and "chmod" not in run.stderr
+    assert "name a socket in a folder that only its owner may write to; " \
+        "nothing was sent" in run.stderr
+    assert len(helper.requests) == 0
+
+
 @pytest.mark.parametrize("args", [
     [], ["nonsense"], ["status", "--nonsense"], ["login"],
     ["login", "a", "b"], ["login", "a\nb"], ["login", "a", "--server", "x y"],

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from bed import DEADLINE_S, wait_for
-from bed_cli import DONE, Conversation, environment
+from bed_cli import DONE, Command, Conversation, environment
 
 ALICE = "alice@contoso.com"
 URL = "https://login.example.com/authorize?state=abc&code_challenge=def"
@@ -120,6 +120,24 @@ def test_the_browser_may_come_back_while_the_prompt_is_there(mailtoken, place):
     assert status == 0
     assert PROMPT.decode() in shown
     assert "is signed in" in shown
+
+
+def test_the_time_left_is_shown_where_nothing_can_be_typed(program, place,
+                                                           tmp_path):
+    script = tmp_path / "mailtoken"
+    script.write_text(f'#!/bin/sh\nexec {program} "$@" </dev/null\n')
+    script.chmod(0o755)
+
+    def turn(talk):
+        talk.send(SHOW_URL, ASK, {"event": "waiting", "expires-in": "600"},
+                  DONE)
+
+    helper = Conversation(place, turn)
+    status, shown = Command(str(script), place).on_terminal(
+        "login", ALICE, TERM="xterm")
+    helper.end()
+    assert status == 0 and PROMPT.decode() not in shown
+    assert "10:00 left" in shown
 
 
 def test_what_is_wrong_with_an_address_is_shown_with_a_new_prompt(

@@ -21,6 +21,7 @@ from bed_helper import SCOPE
 from helper_line import takes_connections
 from test_choose import names   # noqa: F401  pylint: disable=unused-import
 
+ANN = "ann@example.org"
 JO = "jo@example.org"
 
 
@@ -409,22 +410,27 @@ def test_a_new_bad_block_leaves_the_good_file_in_force(helper):
     assert helper.token("ann@example.org")["login"] == "x"
 
 
+def stopped(helper):
+    """What Ann is told, who alone has no token."""
+    helper.seed(age=10)
+    helper.seed(ANN, age=10)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    answer = helper.token(ANN)
+    assert answer["result"] == "config-error"
+    return answer["text"]
+
+
 @pytest.mark.parametrize("line, what", (
     ("provder test", "did you mean 'provider'?"), ("login", "needs a name"),
     ("servers a\n    servers b", "a second time"), ('login "x', "quote"),
     ("provider = test", "without =")))
 def test_a_line_that_is_none_stops_its_block_and_not_the_rest(helper, line,
                                                               what):
-    ann = "ann@example.org"
-    helper.configure(f"account {ann}\n    {line}\n    allow root\n"
+    helper.configure(f"account {ANN}\n    {line}\n    allow root\n"
                      "provider other\n    preset google\n"
                      "    client_id a\n    client_secret b\n")
-    helper.seed(age=10)
-    helper.seed(ann, age=10)
-    helper.start()
-    assert helper.token()["result"] == "ok"
-    answer = helper.token(ann)
-    assert answer["result"] == "config-error" and what in answer["text"]
+    assert what in stopped(helper)
     answer = helper.ask("sign-in", account=JO, provider="other")
     assert answer["result"] == "config-error"
     assert "did you mean 'client_secret_file'?" in answer["text"]
@@ -434,16 +440,9 @@ def test_a_line_that_is_none_stops_its_block_and_not_the_rest(helper, line,
 
 
 def test_a_second_block_of_an_account_stops_that_account(helper):
-    ann = "ann@example.org"
-    helper.configure(f"account {ann}\n    login x\n"
+    helper.configure(f"account {ANN}\n    login x\n"
                      "account Ann@example.org\n    login y\n")
-    helper.seed(age=10)
-    helper.seed(ann, age=10)
-    helper.start()
-    assert helper.token()["result"] == "ok"
-    answer = helper.token(ann)
-    assert answer["result"] == "config-error"
-    assert "a second block" in answer["text"]
+    assert "a second block" in stopped(helper)
 
 
 def test_check_tells_every_bad_block(helper):

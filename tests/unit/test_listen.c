@@ -211,6 +211,11 @@ static void a_folder_that_others_can_write_is_refused(void **state)
 	assert_int_equal(bind_path(), FAULT_UNSAFE);
 	assert_non_null(strstr(why.text, "chmod go-w"));
 	assert_int_equal(access(path, F_OK), -1);
+	/* Such as /tmp, whose mode is to stay. */
+	assert_int_equal(chmod(folder, 01777), 0);
+	assert_int_equal(bind_path(), FAULT_UNSAFE);
+	assert_null(strstr(why.text, "chmod"));
+	assert_non_null(strstr(why.text, "/mailtoken/socket, whose folder"));
 }
 
 static void bad_paths_are_refused(void **state)
