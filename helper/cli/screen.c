@@ -281,6 +281,7 @@ bool screen_confirm(const char *format, ...)
 		c = getchar();
 	if (first == EOF)
 		screen_add("\n");
+	screen_flush(); /* before what is said next */
 	return first == 'y' || first == 'Y';
 }
 

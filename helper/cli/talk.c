@@ -117,8 +117,11 @@ enum fault talk_open(struct talk *talk)
 	enum fault fault = end_request(talk);
 
 	/* Once: a helper that restarts must not become another one. */
-	if (fault == FAULT_NONE && talk->command->address.path[0] == '\0')
+	if (fault == FAULT_NONE && talk->command->address.path[0] == '\0') {
 		fault = start_choose(talk->command, &talk->why);
+		if (fault != FAULT_NONE) /* nor may the next be the system's */
+			talk->command->address.path[0] = '\0';
+	}
 	if (fault == FAULT_NONE)
 		fault = dial_or_start(talk);
 	return fault != FAULT_NONE ? fault : send_request(talk);

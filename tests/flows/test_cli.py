@@ -542,6 +542,15 @@ def test_a_long_reply_answers_one_question(mailtoken, place):
     assert got == 1
 
 
+def test_no_reply_at_all_leaves_the_question_its_line(mailtoken, helper):
+    """^D."""
+    helper.add("garbage", bytes=lists(*ACCOUNTS, {"result": "ok"}).hex())
+    status, shown = mailtoken.on_terminal("logout", "--all", typed=b"\x04",
+                                          until=b"[y/N] ")
+    assert status == 1
+    assert "[y/N] \r\nmailtoken: nothing was signed out\r\n" in shown
+
+
 def test_an_unknown_event_is_passed_over(mailtoken, helper):
     answer(helper, {"event": "sings", "text": "la"}, DONE)
     status, shown = mailtoken.on_terminal("login", "alice@contoso.com")

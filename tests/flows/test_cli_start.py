@@ -267,3 +267,21 @@ def test_a_path_that_is_none_is_told(program, path, said):
         [program, "--socket", path, "status"], env=environment(),
         capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert run.returncode == 2 and said in run.stderr
+
+
+@pytest.mark.parametrize("args,env", [
+    (["--socket", "relative"], {}), (["--user"], {}),
+    ([], {"MAILTOKEN_SOCKET": "relative"})])
+def test_what_cannot_be_asked_is_not_asked_of_the_system(program, tmp_path,
+                                                         args, env):
+    """Not for the second of several, either."""
+    for name in ("a@b", "c@d"):
+        (tmp_path / name).write_text("{}")
+    run = subprocess.run(
+        ["env", "-u", "HOME", "-u", "XDG_RUNTIME_DIR", "-u", "XDG_STATE_HOME",
+         "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+         program, *args, "rekey", "a@b", "c@d"], env=environment(**env),
+        capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    first, second = run.stderr.splitlines()
+    assert first == second
+    assert paths.configured("system_socket") not in first
