@@ -169,16 +169,14 @@ void advice_text(const struct provider *provider, long status,
 	const char *text = microsoft ? text_of_numbers(error) : NULL;
 	char link[80] = "";
 
+	if (text == NULL && microsoft)
+		(void)snprintf(link, sizeof(link),
+		    ": see https://login.microsoftonline.com/error?code=%lld",
+		    (long long)error->codes[0]);
 	if (text == NULL && !is_passing(status))
 		text = text_of_provider(provider, error);
-	if (text == NULL) {
+	if (text == NULL)
 		text = sentence(error->error);
-		if (microsoft)
-			(void)snprintf(link, sizeof(link),
-			    ": see https://login.microsoftonline.com/"
-			    "error?code=%lld",
-			    (long long)error->codes[0]);
-	}
 	if (text == NULL)
 		text = error->error[0] == '\0' ?
 		    text_of_status(status) :

@@ -10,7 +10,8 @@
  * with 401 that it did not accept the client has looked at nothing else (RFC
  * 6749 sections 3.2.1 and 5.2) and so has spent neither code nor refresh
  * token: what was sent may be sent the other way, once, and the record
- * remembers which way it was.  Without such an answer nothing is sent again.
+ * remembers which way it was.  Without such an answer nothing is sent again,
+ * but a refresh whose scope is refused (flow_grants.c).
  */
 #include "oauth/flow.h"
 
@@ -363,9 +364,12 @@ static void sent(void *ctx, const struct http_answer *answer)
 	memset(&flow->error, 0, sizeof(flow->error));
 	flow->why.text[0] = '\0';
 	flow->fault = FAULT_GARBLED;
-	if (flow_succeeded(answer))
+	if (flow_succeeded(answer) || answer->trouble != HTTP_ANSWERED)
 		flow->fault = reply_token_parse(answer->body, &asked,
 		    &flow->token, &flow->why);
+	/* Of one that is not whole a new refresh token counts, no more. */
+	if (answer->trouble != HTTP_ANSWERED)
+		flow->fault = FAULT_GARBLED;
 	if (flow->fault && answer->trouble == HTTP_ANSWERED &&
 	    !answer->redirect)
 		(void)!reply_error_parse(answer->body, &asked, &flow->error);

@@ -53,7 +53,8 @@ struct http_request {
 struct http_answer {
 	enum http_trouble trouble;
 	long status;	       /* 0 unless HTTP_ANSWERED */
-	struct span body;      /* until the callback returns */
+	struct span body;      /* until the callback returns; unless
+				  HTTP_ANSWERED what came of one with 2xx */
 	bool reached;	       /* the request may have arrived */
 	struct span sent;      /* the request's, likewise */
 	int64_t retry_after_s; /* from now on; -1: not said */

@@ -156,8 +156,12 @@ static void failed(const struct http_exchange *exchange, CURLcode code,
 {
 	enum fault body = buf_fault(&exchange->body);
 	struct why why = { 0, "" };
-	long os = 0;
+	long os = 0, status = 0;
 
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE,
+	    &status);
+	if (status >= 200 && status <= 299)
+		answer->body = buf_span(&exchange->body);
 	if (body == FAULT_NOMEM)
 		code = CURLE_OUT_OF_MEMORY;
 	answer->trouble = body == FAULT_TOO_BIG ? HTTP_TOO_BIG :

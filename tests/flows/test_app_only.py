@@ -342,6 +342,14 @@ def test_certificate_of_another_application_is_a_config_error(bed, keys):
     assert "certificate is not accepted" in answer["text"]
 
 
+def test_a_number_that_is_not_known_leads_to_microsofts_page(bed, keys):
+    with_certificate(bed, keys).start()
+    bed.idp.fault("token", "aadsts", number=7999999, error="invalid_client")
+    text = bed.token()["text"]
+    assert "certificate is not accepted" in text
+    assert "login.microsoftonline.com/error?code=7999999" in text
+
+
 def test_expired_certificate_says_so_and_asks_nobody(bed, keys):
     cert, key = keys.certificate("old", days=0)
     bed.idp.add_client(APP, certificate=cert)

@@ -140,6 +140,32 @@ def test_an_answer_may_be_compressed(helper, idp):
     assert request.headers["accept-encoding"] == "identity"
 
 
+def test_a_new_refresh_token_outlives_an_answer_that_is_not_whole(clocked,
+                                                                  idp):
+    """Cut off behind it, or longer than anybody reads."""
+    plain = idp.answer
+
+    def padded(request):
+        data = plain(request).data
+        return Answer(data={"refresh_token": data["refresh_token"], **data,
+                            "x": "x" * padding})
+
+    idp.answer = padded
+    clocked.seed(age=4000)
+    clocked.start()
+    for padding, fault in ((5000, "cut_half"), (300000, None)):
+        before = idp.current_refresh(JO)
+        if fault is not None:
+            idp.fault("token", fault)
+        assert clocked.token()["result"] == "try-later"
+        assert idp.current_refresh(JO) != before
+        assert clocked.record()["refresh-token"] == idp.current_refresh(JO)
+        clocked.clock.boot(60000)
+    padding = 0
+    assert clocked.token()["result"] == "ok"
+    assert idp.counts["refresh_reuse"] == 0
+
+
 def test_a_new_refresh_token_outlives_an_answer_without_a_token(clocked, idp):
     def look(account):
         answer = clocked.token(account)
