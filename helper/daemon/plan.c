@@ -70,7 +70,7 @@ void standing_back_off(struct standing *standing, const char *text,
 	standing->failures++;
 	standing->gate_ms = now->boot_ms + delay_s * 1000 -
 	    random % (delay_s * 200);
-	if (retry_after_s > delay_s) {
+	if (now->boot_ms + retry_after_s * 1000 > standing->gate_ms) {
 		standing->gate = GATE_TOLD;
 		standing->gate_ms = now->boot_ms + retry_after_s * 1000;
 	}

@@ -313,6 +313,11 @@ static void a_delay_doubles_up_to_a_quarter_of_an_hour(void **state)
 	standing_back_off(&standing, "no answer", -1, 999, &start);
 	assert_int_equal(standing.gate_ms - start.boot_ms, 4001);
 	standing_set(&standing, ACCOUNT_ACTIVE, NULL, &start);
+	/* Whatever the random part takes away. */
+	standing_back_off(&standing, "slow down", 5, 999, &start);
+	assert_int_equal(standing.gate_ms - start.boot_ms, 5000);
+	assert_int_equal(standing.gate, GATE_TOLD);
+	standing_set(&standing, ACCOUNT_ACTIVE, NULL, &start);
 }
 
 int main(void)
