@@ -98,7 +98,9 @@ static void judge(struct account *account)
 		standing->gate_ms = PLAN_NEVER;
 	} else if (entry->refresh_token == NULL && !account->record.in_memory) {
 		standing_set(standing, ACCOUNT_LOGIN_NEEDED,
-		    "there is no refresh token: sign in again", &now);
+		    "there is no refresh token: sign in again with 'mailtoken "
+		    "login'",
+		    &now);
 		standing->gate_ms = PLAN_NEVER;
 	} else if (spent_s > 0 && spent_s <= PLAN_RETRY_AFTER_MAX_S) {
 		/* Maybe by an earlier helper; if it is longer than that, the

@@ -262,7 +262,8 @@ enum fault account_forget(struct account *account, struct why *why)
 
 void account_revoked(struct account *account)
 {
-	static const char text[] = "its grant was ended: sign in again";
+	static const char text[] =
+	    "its grant was ended: sign in again with 'mailtoken login'";
 	struct entry *entry;
 
 	(void)account_entry(account);

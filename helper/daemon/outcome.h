@@ -9,7 +9,7 @@
 
 #include "daemon/account.h"
 
-/* outcome_happened - of its refresh; for account_new(). */
+/* outcome_happened - of its refresh; for refresh.event. */
 enum fault outcome_happened(void *ctx, const struct refresh_event *event);
 
 /* account_rejected - a mail server's service refused the token of that serial;

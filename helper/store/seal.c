@@ -116,7 +116,7 @@ void seal_key_free(struct seal_key *key)
 	free(key);
 }
 
-/* Room for n bytes in an empty buf, or NULL with its fault set. */
+/* Room for n bytes more, or NULL with the fault of buf set. */
 static unsigned char *room_for(struct buf *buf, size_t n)
 {
 	size_t got = 0;
