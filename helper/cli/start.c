@@ -23,7 +23,7 @@
 #define DESCRIPTORS_MAX	   1024 /* that a starter may have left open */
 
 /* The link is an argument of the shell, never a part of what it reads. */
-#define OPEN_LINK "b=${BROWSER:-xdg-open}; exec ${b%%:*} \"$1\""
+#define OPEN_LINK "exec ${BROWSER%%:*} \"$1\""
 
 static bool is_there(const char *path)
 {
@@ -150,7 +150,7 @@ static int spawn(pid_t *pid_out, char *const *argv, int words)
 	    POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
 		POSIX_SPAWN_SETSIGMASK);
 	if (err == 0)
-		err = posix_spawn(pid_out, argv[0], &files, &attr, argv,
+		err = posix_spawnp(pid_out, argv[0], &files, &attr, argv,
 		    environ);
 	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&files);
@@ -233,12 +233,18 @@ bool start_helper(struct why *why)
 bool start_browser(char *link, struct why *why)
 {
 	char shell[] = "/bin/sh", option[] = "-c", text[] = OPEN_LINK,
-	     name[] = "sh";
-	char *const argv[] = { shell, option, text, name, link, NULL };
+	     name[] = "sh", open[] = "xdg-open";
+	char *const by_shell[] = { shell, option, text, name, link, NULL };
+	char *const by_desktop[] = { open, link, NULL };
+	const char *named = getenv("BROWSER");
+	char *const *argv = named != NULL && named[0] != '\0' ? by_shell :
+								by_desktop;
 	pid_t pid;
 	int err = spawn(&pid, argv, -1);
 
 	if (err != 0)
-		why_set(why, err, "starting a browser");
+		why_set(why, err,
+		    "open the link yourself, or let BROWSER name a program: %s",
+		    argv[0]);
 	return err == 0;
 }

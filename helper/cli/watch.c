@@ -50,8 +50,8 @@ static void add_pair(const struct attrs *list, const char *name, bool quoted)
 	screen_add(quoted ? "\"" : "");
 }
 
-/* With the state in its environment; waited for. */
-static void run_command(const char *exec, const struct attrs *list)
+/* In the child: setenv() keeps every value that ever was. */
+static bool export_state(const struct attrs *list)
 {
 	static const char *const pairs[][2] = {
 		{ ATTR_ACCOUNT, "MAILTOKEN_ACCOUNT" },
@@ -60,8 +60,7 @@ static void run_command(const char *exec, const struct attrs *list)
 		{ ATTR_PROVIDER, "MAILTOKEN_PROVIDER" },
 	};
 	struct buf value = BUF_INIT(VALUE_MAX_BYTES);
-	int status = 0, bad = 0;
-	pid_t pid = -1, got;
+	int bad = 0;
 	size_t i;
 
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -69,10 +68,18 @@ static void run_command(const char *exec, const struct attrs *list)
 		bad |= setenv(pairs[i][1], value.p != NULL ? value.p : "", 1);
 		buf_drop(&value);
 	}
-	if (bad == 0)
-		pid = fork();
+	return bad == 0;
+}
+
+/* With the state in its environment; waited for. */
+static void run_command(const char *exec, const struct attrs *list)
+{
+	pid_t pid = fork(), got;
+	int status = 0;
+
 	if (pid == 0) {
-		(void)execl("/bin/sh", "sh", "-c", exec, (char *)NULL);
+		if (export_state(list))
+			(void)execl("/bin/sh", "sh", "-c", exec, (char *)NULL);
 		_exit(126);
 	}
 	if (pid < 0) {

@@ -542,6 +542,26 @@ def test_a_long_reply_answers_one_question(mailtoken, place):
     assert got == 1
 
 
+def test_what_a_watch_tells_is_not_kept(mailtoken, place):
+    """Nor what a command was given, however many there were."""
+    def turn(talk):
+        talk.watching(*[{"account": "a@b", "state": "backoff",
+                         "text": f"{i:03}" + "x" * 60000} for i in range(99)])
+
+    helper = Conversation(place, turn)
+    with mailtoken.start("watch", "--exec",
+                         "grep VmData /proc/$PPID/status") as watch:
+        sizes = []
+        while len(sizes) < 99:
+            line = watch.stdout.readline()
+            assert line != ""
+            if line.startswith("VmData"):
+                sizes.append(int(line.split()[1]))
+        watch.kill()
+    assert sizes[-1] < sizes[0] + 2000
+    helper.end()
+
+
 def test_no_reply_at_all_leaves_the_question_its_line(mailtoken, helper):
     """^D."""
     helper.add("garbage", bytes=lists(*ACCOUNTS, {"result": "ok"}).hex())

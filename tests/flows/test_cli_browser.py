@@ -196,6 +196,20 @@ def test_browser_opens_the_link_with_what_the_user_named(
     assert opened.read_text() == f"1:{URL}\n"
 
 
+def test_a_browser_that_is_not_there_is_told(mailtoken, place, tmp_path):
+    helper = Conversation(place, taking())
+    run = subprocess.run(
+        mailtoken.argv("login", ALICE, "--browser"), check=False,
+        capture_output=True, text=True, timeout=DEADLINE_S,
+        stdin=subprocess.DEVNULL,
+        env=environment(BROWSER="", PATH=str(tmp_path)))
+    helper.end()
+    assert run.returncode == 0
+    assert run.stderr == (
+        "mailtoken: open the link yourself, or let BROWSER name a program: "
+        "xdg-open: No such file or directory\n")
+
+
 def test_browser_opens_nothing_that_is_no_https_link(
         mailtoken, place, tmp_path):
     script = tmp_path / "my-browser"
