@@ -137,6 +137,15 @@ void account_resume(struct account *account)
 	judge(account);
 }
 
+/* It may be another that somebody put there while it was at rest. */
+static bool is_known(const struct account *account)
+{
+	const struct entry *entry = account->record.entry;
+
+	return entry->refresh_token != NULL &&
+	    entry->refreshed_s == account->refreshed_s;
+}
+
 static enum fault wake(struct account *account, struct why *why)
 {
 	struct standing *standing = &account->standing;
@@ -156,7 +165,7 @@ static enum fault wake(struct account *account, struct why *why)
 	} else if (fault != FAULT_NONE) {
 		standing_set(standing, ACCOUNT_CONFIG_ERROR, why->text, &now);
 		standing->renew_ms = now.boot_ms + PLAN_RETRY_MS;
-	} else if (was_unread) {
+	} else if (was_unread || !is_known(account)) {
 		account_resume(account);
 	}
 	return fault;

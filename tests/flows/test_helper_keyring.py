@@ -236,6 +236,29 @@ def test_state_in_a_mended_file_counts(helper, idp):
                                                  "sign in again")
 
 
+def test_a_record_that_is_replaced_at_rest_counts_as_it_is(helper, idp):
+    helper.seed(age=4000)
+    helper.start()
+    new = helper.seed(age=10)
+    assert helper.token()["token"] == new.access_token
+    assert helper.status()["state"] == "active"
+    assert helper.refreshes() == 0
+
+
+def test_a_record_that_loses_its_refresh_token_at_rest_is_no_end(helper):
+    helper.seed(age=4000)
+    helper.start()
+    path = os.path.join(helper.keyring, JO)
+    with open(path, encoding="ascii") as file:
+        kept = [line for line in file if not line.startswith("refresh-tok")]
+    helper.write_record(JO, "".join(kept))
+    answer = helper.token()
+    assert answer["result"] == "login-needed"
+    assert "mailtoken login" in answer["text"]
+    assert helper.ask("refresh", account=JO)["result"] == "login-needed"
+    assert helper.stop() == 0
+
+
 def test_unusable_file_is_told_at_the_start(helper):
     path = helper.write_record(JO, "mailtoken-entry=1\n")
     helper.start()
