@@ -3,19 +3,18 @@
  *
  * The listener and its visitors.  A visitor reads, is answered once, and is
  * then read out until it closes, so that the page is not lost by a reset; a
- * timer ends whoever takes longer.  The newest is first in the list.
+ * timer ends whoever takes longer.
  */
 #include "oauth/redirect.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
+#include <event2/listener.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "oauth/redirect_http.h"
-#include "wire/secret.h"
 
 #define FULL_WAIT_S 1
 #define FAMILIES    2  /* 127.0.0.1 and ::1, never another one */
@@ -23,10 +22,10 @@
 
 struct visitor {
 	struct redirect *redirect;
-	struct visitor *next;
-	int fd;
-	struct event *ready;
-	struct event *limit;
+	int fd; /* -1: nobody */
+	unsigned number;
+	struct event ready;
+	struct event limit;
 	struct buf in;
 	bool answered;
 };
@@ -34,34 +33,22 @@ struct visitor {
 struct redirect {
 	struct redirect_wish wish;
 	uint16_t port;
-	int fds[FAMILIES];
-	struct event *listening[FAMILIES];
-	struct event *full; /* when to accept again */
-	struct visitor *first;
+	struct evconnlistener *doors[FAMILIES];
+	struct event *full;    /* when to accept again */
 	struct visitor *waits; /* for the end of the sign-in */
-	size_t n_visitors;
+	unsigned n_came;
+	struct visitor visitors[REDIRECT_VISITORS_MAX];
 };
 
-static void visitor_free(struct visitor *visitor)
+static void visitor_close(struct visitor *visitor)
 {
-	struct redirect *redirect = visitor->redirect;
-	struct visitor **at = &redirect->first;
-
-	while (*at != NULL && *at != visitor)
-		at = &(*at)->next;
-	if (*at == visitor) {
-		*at = visitor->next;
-		redirect->n_visitors--;
-	}
-	if (redirect->waits == visitor)
-		redirect->waits = NULL;
-	if (visitor->ready != NULL)
-		event_free(visitor->ready);
-	if (visitor->limit != NULL)
-		event_free(visitor->limit);
+	if (visitor->redirect->waits == visitor)
+		visitor->redirect->waits = NULL;
+	(void)event_del(&visitor->ready);
+	(void)event_del(&visitor->limit);
 	(void)close(visitor->fd);
+	visitor->fd = -1;
 	buf_drop(&visitor->in);
-	free(visitor);
 }
 
 /* A page fits into the buffer of a fresh socket; a peer that made it smaller
@@ -79,136 +66,124 @@ static void answer(struct visitor *visitor, enum redirect_page page,
 	(void)shutdown(visitor->fd, SHUT_WR);
 }
 
-static void answer_came(struct visitor *visitor, struct span query)
+static void understand(struct visitor *visitor)
 {
 	struct redirect *redirect = visitor->redirect;
+	struct span query = { NULL, 0 };
 	struct why why = { .err = 0, .text = "" };
+	enum redirect_page page;
 
-	if (redirect->wish.came(redirect->wish.ctx, query, &why)) {
+	page = redirect_request_read(buf_span(&visitor->in),
+	    redirect->wish.path, redirect->port, &query);
+	if (page == REDIRECT_PAGE_NONE)
+		return;
+	if (page != REDIRECT_PAGE_QUERY) {
+		answer(visitor, page, NULL);
+	} else if (redirect->wish.came(redirect->wish.ctx, query, &why)) {
 		redirect->waits = visitor;
 		buf_drop(&visitor->in);
 		/* How long the exchange takes is the exchange's matter. */
-		(void)evtimer_del(visitor->limit);
+		(void)event_del(&visitor->limit);
 	} else {
 		answer(visitor, REDIRECT_PAGE_LEFT, why.text);
 	}
 }
 
-static void look(struct visitor *visitor)
+/* What nobody reads, as a second request that may hold a code, too, is
+ * discarded by the kernel: tcp(7). */
+static ssize_t read_out(int fd)
 {
-	struct span query = { NULL, 0 };
-	enum redirect_page page;
-
-	page = redirect_request_read(buf_span(&visitor->in),
-	    visitor->redirect->wish.path, visitor->redirect->port, &query);
-	if (page == REDIRECT_PAGE_QUERY)
-		answer_came(visitor, query);
-	else if (page != REDIRECT_PAGE_NONE)
-		answer(visitor, page, NULL);
+	return recv(fd, NULL, REDIRECT_REQUEST_MAX_BYTES,
+	    MSG_DONTWAIT | MSG_TRUNC);
 }
 
 static void visitor_ready(evutil_socket_t fd, short what, void *ctx)
 {
 	struct visitor *visitor = ctx;
 	bool wanted = !visitor->answered && visitor->redirect->waits != visitor;
-	char drop[2048];
-	size_t room = sizeof(drop);
-	char *p = drop;
+	size_t room = 0;
+	char *p = NULL;
 	ssize_t n;
 
 	(void)what;
-	if (wanted) {
+	if (wanted)
 		p = buf_space(&visitor->in, 1024, &room);
-		if (p == NULL) {
-			visitor_free(visitor);
-			return;
-		}
-	}
-	n = recv(fd, p, room, MSG_DONTWAIT);
+	n = p != NULL ? recv(fd, p, room, MSG_DONTWAIT) : read_out(fd);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
-		visitor_free(visitor);
-		return;
+	if (n <= 0 || (wanted && p == NULL)) {
+		visitor_close(visitor);
+	} else if (wanted) {
+		buf_used(&visitor->in, (size_t)n);
+		understand(visitor);
 	}
-	if (!wanted) {
-		/* A second request on the connection may hold a code, too. */
-		secret_wipe(drop, sizeof(drop));
-		return;
-	}
-	buf_used(&visitor->in, (size_t)n);
-	look(visitor);
 }
 
 static void visitor_late(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
 	(void)what;
-	visitor_free(ctx);
+	visitor_close(ctx);
 }
 
-/* Room for one more: the oldest goes, unless it waits for the end. */
-static void make_room(struct redirect *redirect)
-{
-	struct visitor *at, *oldest = NULL;
-
-	if (redirect->n_visitors < REDIRECT_VISITORS_MAX)
-		return;
-	for (at = redirect->first; at != NULL; at = at->next)
-		if (at != redirect->waits)
-			oldest = at;
-	if (oldest != NULL)
-		visitor_free(oldest);
-}
-
-static void greet(struct redirect *redirect, int fd)
+static bool limit_visit(struct visitor *visitor)
 {
 	static const struct timeval limit = { REDIRECT_VISIT_MAX_S, 0 };
-	struct visitor *visitor = calloc(1, sizeof(*visitor));
 
-	if (visitor == NULL) {
-		(void)close(fd);
-		return;
-	}
-	make_room(redirect);
-	visitor->redirect = redirect;
-	visitor->fd = fd;
-	buf_init(&visitor->in, REDIRECT_REQUEST_MAX_BYTES + 1);
-	visitor->ready = event_new(redirect->wish.base, fd,
-	    EV_READ | EV_PERSIST, visitor_ready, visitor);
-	visitor->limit = evtimer_new(redirect->wish.base, visitor_late,
-	    visitor);
-	visitor->next = redirect->first;
-	redirect->first = visitor;
-	redirect->n_visitors++;
-	if (visitor->ready == NULL || visitor->limit == NULL ||
-	    event_add(visitor->ready, NULL) != 0 ||
-	    evtimer_add(visitor->limit, &limit) != 0)
-		visitor_free(visitor);
+	return evtimer_add(&visitor->limit, &limit) == 0;
 }
 
-static void knock(evutil_socket_t fd, short what, void *ctx)
+/* Where nobody is, or the oldest goes, unless it waits for the end. */
+static struct visitor *make_room(struct redirect *redirect)
+{
+	struct visitor *at, *oldest = NULL;
+	size_t i;
+
+	for (i = 0; i < REDIRECT_VISITORS_MAX; i++) {
+		at = &redirect->visitors[i];
+		if (at->fd < 0)
+			return at;
+		if (at != redirect->waits &&
+		    (oldest == NULL || at->number < oldest->number))
+			oldest = at;
+	}
+	visitor_close(oldest);
+	return oldest;
+}
+
+static void knock(struct evconnlistener *door, evutil_socket_t fd,
+    struct sockaddr *peer, int peer_bytes, void *ctx)
+{
+	struct redirect *redirect = ctx;
+	struct event_base *base = redirect->wish.base;
+	struct visitor *visitor = make_room(redirect);
+
+	(void)door;
+	(void)peer;
+	(void)peer_bytes;
+	visitor->fd = fd;
+	visitor->number = redirect->n_came++;
+	visitor->answered = false;
+	(void)event_assign(&visitor->ready, base, fd, EV_READ | EV_PERSIST,
+	    visitor_ready, visitor);
+	(void)evtimer_assign(&visitor->limit, base, visitor_late, visitor);
+	if (event_add(&visitor->ready, NULL) != 0 || !limit_visit(visitor))
+		visitor_close(visitor);
+}
+
+/* No descriptors: not again at once, and for ever. */
+static void full(struct evconnlistener *door, void *ctx)
 {
 	static const struct timeval wait = { FULL_WAIT_S, 0 };
 	struct redirect *redirect = ctx;
 	size_t i;
-	int peer;
 
-	(void)what;
-	peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (peer >= 0) {
-		greet(redirect, peer);
-		return;
-	}
-	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS &&
-	    errno != ENOMEM)
-		return;
-	/* No descriptors: not again at once, and for ever. */
+	(void)door;
 	if (evtimer_add(redirect->full, &wait) != 0)
 		return;
 	for (i = 0; i < FAMILIES; i++)
-		if (redirect->listening[i] != NULL)
-			(void)event_del(redirect->listening[i]);
+		if (redirect->doors[i] != NULL)
+			(void)evconnlistener_disable(redirect->doors[i]);
 }
 
 static void again(evutil_socket_t fd, short what, void *ctx)
@@ -219,73 +194,60 @@ static void again(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	for (i = 0; i < FAMILIES; i++)
-		if (redirect->listening[i] != NULL)
-			(void)event_add(redirect->listening[i], NULL);
+		if (redirect->doors[i] != NULL)
+			(void)evconnlistener_enable(redirect->doors[i]);
 }
 
-/* Listen in one family; 0 or an errno.  A port of 0 becomes the real one. */
-static int open_one(size_t family, uint16_t *port, int *fd_out)
+/* Listen in one family; 0 or an errno.  A fixed port must not wait for the
+ * last sign-in's connections. */
+static int open_one(struct redirect *redirect, size_t family)
 {
 	struct sockaddr_storage address;
 	struct sockaddr_in *four = (struct sockaddr_in *)(void *)&address;
-	int fd, err = 0, one = 1, bytes = sizeof(address);
+	struct evconnlistener *door;
+	int bytes = sizeof(address);
 	socklen_t n = sizeof(address);
 
 	if (evutil_parse_sockaddr_port(family == 0 ? "127.0.0.1" : "::1",
 		(struct sockaddr *)&address, &bytes) != 0)
 		return EAFNOSUPPORT;
 	/* It stands in the same place in both. */
-	four->sin_port = htons(*port);
-	fd = socket(address.ss_family,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
+	four->sin_port = htons(redirect->port);
+	errno = ENOMEM;
+	door = evconnlistener_new_bind(redirect->wish.base, knock, redirect,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+	    REDIRECT_VISITORS_MAX, (struct sockaddr *)&address, bytes);
+	if (door == NULL)
 		return errno;
-	/* A fixed port must not wait for the last sign-in's connections. */
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-	    (family == 1 &&
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) !=
-		    0) ||
-	    bind(fd, (struct sockaddr *)&address, (socklen_t)bytes) != 0 ||
-	    listen(fd, REDIRECT_VISITORS_MAX) != 0)
-		err = errno;
-	if (err == 0 && *port == 0) {
-		if (getsockname(fd, (struct sockaddr *)&address, &n) != 0)
-			err = errno;
-		*port = ntohs(four->sin_port);
-	}
-	if (err != 0)
-		(void)close(fd);
-	else
-		*fd_out = fd;
-	return err;
-}
-
-/* A machine without IPv6. */
-static bool is_absent(int err)
-{
-	return err == EAFNOSUPPORT || err == EADDRNOTAVAIL ||
-	    err == EPROTONOSUPPORT;
+	redirect->doors[family] = door;
+	evconnlistener_set_error_cb(door, full);
+	if (getsockname(evconnlistener_get_fd(door),
+		(struct sockaddr *)&address, &n) != 0)
+		return errno;
+	redirect->port = ntohs(four->sin_port);
+	return 0;
 }
 
 /*
  * Both or none: where the browser is sent to localhost it may go to ::1, and
- * then nobody else may listen there.
+ * then nobody else may listen there.  A machine may have no IPv6.
  */
-static int open_both(uint16_t wanted, int fds[FAMILIES], uint16_t *port_out)
+static int open_both(struct redirect *redirect)
 {
-	int err = 0, tries;
+	int err = EADDRINUSE, tries;
 
-	for (tries = 0; tries < TRIES_MAX; tries++) {
-		*port_out = wanted;
-		err = open_one(0, port_out, &fds[0]);
+	for (tries = 0; err == EADDRINUSE && tries < TRIES_MAX; tries++) {
+		redirect->port = redirect->wish.port;
+		err = open_one(redirect, 0);
 		if (err != 0)
 			return err;
-		err = open_one(1, port_out, &fds[1]);
-		if (err == 0 || is_absent(err))
+		err = open_one(redirect, 1);
+		if (err == 0 || err == EAFNOSUPPORT || err == EADDRNOTAVAIL ||
+		    err == EPROTONOSUPPORT)
 			return 0;
-		(void)close(fds[0]);
-		fds[0] = -1;
-		if (err != EADDRINUSE || wanted != 0)
+		evconnlistener_free(redirect->doors[0]);
+		redirect->doors[0] = NULL;
+		if (redirect->wish.port != 0)
 			return err;
 	}
 	return err;
@@ -294,73 +256,58 @@ static int open_both(uint16_t wanted, int fds[FAMILIES], uint16_t *port_out)
 /* The faults of redirect_new(). */
 static enum fault open_port(struct redirect *redirect, struct why *why)
 {
-	uint16_t port = redirect->wish.port;
-	int err = open_both(port, redirect->fds, &redirect->port);
+	unsigned port = redirect->wish.port;
+	int err = open_both(redirect);
 
 	if (err == 0)
 		return FAULT_NONE;
+	if (err == ENOMEM)
+		return FAULT_NOMEM;
 	if (err == EADDRINUSE && port != 0) {
 		why_set(why, 0,
 		    "port %u of this computer is in use, so the browser cannot "
 		    "come back: wait for the other sign-in, or write another "
 		    "redirect_port",
-		    (unsigned)port);
+		    port);
 		return FAULT_BUSY;
 	}
 	if (err == EACCES && port != 0) {
 		why_set(why, 0,
 		    "the helper may not listen on port %u: write a "
 		    "redirect_port above 1023",
-		    (unsigned)port);
+		    port);
 		return FAULT_CONFIG_ERROR;
 	}
 	why_set(why, err, "listening for the browser on 127.0.0.1");
 	return FAULT_IO;
 }
 
-static enum fault listen_all(struct redirect *redirect)
-{
-	size_t i;
-
-	redirect->full = evtimer_new(redirect->wish.base, again, redirect);
-	if (redirect->full == NULL)
-		return FAULT_NOMEM;
-	for (i = 0; i < FAMILIES; i++) {
-		if (redirect->fds[i] < 0)
-			continue;
-		redirect->listening[i] = event_new(redirect->wish.base,
-		    redirect->fds[i], EV_READ | EV_PERSIST, knock, redirect);
-		if (redirect->listening[i] == NULL ||
-		    event_add(redirect->listening[i], NULL) != 0)
-			return FAULT_NOMEM;
-	}
-	return FAULT_NONE;
-}
-
 enum fault redirect_new(const struct redirect_wish *wish,
     struct redirect **redirect_out, struct why *why)
 {
 	struct redirect *redirect = calloc(1, sizeof(*redirect));
-	enum fault fault;
+	enum fault fault = FAULT_NOMEM;
+	size_t i;
 
-	if (redirect == NULL) {
-		why_set(why, 0, "%s", fault_text(FAULT_NOMEM));
-		return FAULT_NOMEM;
+	if (redirect != NULL) {
+		redirect->wish = *wish;
+		for (i = 0; i < REDIRECT_VISITORS_MAX; i++) {
+			redirect->visitors[i].redirect = redirect;
+			redirect->visitors[i].fd = -1;
+			buf_init(&redirect->visitors[i].in,
+			    REDIRECT_REQUEST_MAX_BYTES + 1);
+		}
+		redirect->full = evtimer_new(wish->base, again, redirect);
+		if (redirect->full != NULL)
+			fault = open_port(redirect, why);
 	}
-	redirect->wish = *wish;
-	redirect->fds[0] = redirect->fds[1] = -1;
-	fault = open_port(redirect, why);
-	if (fault == FAULT_NONE) {
-		fault = listen_all(redirect);
-		if (fault != FAULT_NONE)
-			why_set(why, 0, "%s", fault_text(fault));
-	}
-	if (fault != FAULT_NONE) {
+	if (fault == FAULT_NOMEM)
+		why_set(why, 0, "%s", fault_text(fault));
+	if (fault)
 		redirect_free(redirect);
-		return fault;
-	}
-	*redirect_out = redirect;
-	return FAULT_NONE;
+	else
+		*redirect_out = redirect;
+	return fault;
 }
 
 uint16_t redirect_port(const struct redirect *redirect)
@@ -370,45 +317,38 @@ uint16_t redirect_port(const struct redirect *redirect)
 
 void redirect_finish(struct redirect *redirect, const char *reason)
 {
-	static const struct timeval limit = { REDIRECT_VISIT_MAX_S, 0 };
 	struct visitor *visitor = redirect->waits;
 
 	if (visitor == NULL)
 		return;
 	redirect->waits = NULL;
-	(void)evtimer_add(visitor->limit, &limit);
+	(void)limit_visit(visitor);
 	answer(visitor,
 	    reason == NULL ? REDIRECT_PAGE_SIGNED_IN : REDIRECT_PAGE_FAILED,
 	    reason);
 }
 
-/* What a browser has sent already would turn the close into a reset. */
-static void read_out(int fd)
-{
-	char drop[2048];
-
-	while (recv(fd, drop, sizeof(drop), MSG_DONTWAIT) > 0)
-		;
-	secret_wipe(drop, sizeof(drop));
-}
-
 void redirect_free(struct redirect *redirect)
 {
+	struct visitor *visitor;
 	size_t i;
 
 	if (redirect == NULL)
 		return;
 	redirect_finish(redirect, "the sign-in was ended in the terminal");
-	while (redirect->first != NULL) {
-		read_out(redirect->first->fd);
-		visitor_free(redirect->first);
+	for (i = 0; i < REDIRECT_VISITORS_MAX; i++) {
+		visitor = &redirect->visitors[i];
+		if (visitor->fd < 0)
+			continue;
+		/* What a browser has sent already would turn the close into a
+		 * reset. */
+		while (read_out(visitor->fd) > 0)
+			;
+		visitor_close(visitor);
 	}
-	for (i = 0; i < FAMILIES; i++) {
-		if (redirect->listening[i] != NULL)
-			event_free(redirect->listening[i]);
-		if (redirect->fds[i] >= 0)
-			(void)close(redirect->fds[i]);
-	}
+	for (i = 0; i < FAMILIES; i++)
+		if (redirect->doors[i] != NULL)
+			evconnlistener_free(redirect->doors[i]);
 	if (redirect->full != NULL)
 		event_free(redirect->full);
 	free(redirect);

@@ -3,12 +3,12 @@
  *
  * Requests and pages of the loopback listener.
  */
-#include "oauth/redirect_http.h"
+#include "oauth/redirect.h"
 
 #include <stdio.h>
 #include <strings.h>
 
-#include "oauth/redirect.h"
+#include "wire/attr.h"
 
 static const char style[] =
     "body{margin:0;min-height:100vh;display:flex;align-items:center;"
@@ -60,45 +60,6 @@ static const struct page {
 	    "cookies." },
 };
 
-static bool has_end(struct span bytes)
-{
-	size_t i, line = 0;
-
-	for (i = 0; i < bytes.n; i++) {
-		if (bytes.p[i] == '\n') {
-			if (line == 0)
-				return true;
-			line = 0;
-		} else if (bytes.p[i] != '\r') {
-			line++;
-		}
-	}
-	return false;
-}
-
-/* The bytes up to the next blank, which is taken too. */
-static struct span next_word(struct span *line)
-{
-	const char *blank = line->n > 0 ? memchr(line->p, ' ', line->n) : NULL;
-	struct span word = { line->p,
-		blank != NULL ? (size_t)(blank - line->p) : line->n };
-	size_t taken = word.n + (blank != NULL ? 1 : 0);
-
-	line->p += taken;
-	line->n -= taken;
-	return word;
-}
-
-static bool is_target(struct span target)
-{
-	size_t i;
-
-	for (i = 0; i < target.n; i++)
-		if (target.p[i] <= 0x20 || target.p[i] > 0x7e)
-			return false;
-	return target.n > 0 && target.p[0] == '/';
-}
-
 static bool is_method(struct span method)
 {
 	size_t i;
@@ -109,30 +70,36 @@ static bool is_method(struct span method)
 	return method.n > 0;
 }
 
+/* The bytes up to the next blank, which is taken too. */
+static struct span next_word(const char **line)
+{
+	struct span word = { *line, strcspn(*line, " \n") };
+
+	*line += word.n + (word.p[word.n] == ' ' ? 1 : 0);
+	return word;
+}
+
 /* request-line = method SP request-target SP HTTP-version */
-static enum redirect_page read_line(struct span line, const char *path,
+static enum redirect_page read_line(const char *line, const char *path,
     struct span *query_out)
 {
-	struct span method = next_word(&line);
-	struct span target = next_word(&line);
-	const char *mark;
+	struct span method = next_word(&line), target = next_word(&line);
 	size_t n;
 
-	if (line.n > 0 && line.p[line.n - 1] == '\r')
-		line.n--;
-	if (!is_method(method) || !is_target(target) ||
-	    (!span_is(line, "HTTP/1.1") && !span_is(line, "HTTP/1.0")))
+	if (!is_method(method) || target.p[0] != '/' ||
+	    !attr_is_token(target, REDIRECT_LINE_MAX_BYTES) ||
+	    strncmp(line, "HTTP/1.", 7) != 0 ||
+	    (line[7] != '0' && line[7] != '1') ||
+	    line[8 + strspn(line + 8, "\r")] != '\n')
 		return REDIRECT_PAGE_GARBAGE;
 	if (span_is(method, "HEAD"))
 		return REDIRECT_PAGE_HEAD;
 	if (!span_is(method, "GET"))
 		return REDIRECT_PAGE_METHOD;
-	mark = memchr(target.p, '?', target.n);
-	n = mark != NULL ? (size_t)(mark - target.p) : target.n;
-	if (mark == NULL || !span_is((struct span){ target.p, n }, path))
+	n = strcspn(target.p, "? ");
+	if (target.p[n] != '?' || !span_is((struct span){ target.p, n }, path))
 		return REDIRECT_PAGE_ELSEWHERE;
-	query_out->p = mark + 1;
-	query_out->n = target.n - n - 1;
+	*query_out = (struct span){ target.p + n + 1, target.n - n - 1 };
 	return REDIRECT_PAGE_QUERY;
 }
 
@@ -155,66 +122,46 @@ static bool is_here(struct span host, uint16_t port)
 	return false;
 }
 
-static bool is_blank(char c)
+/* One Host among the lines, and that is ours (RFC 9112 section 3.2: none or
+ * two are an error). */
+static bool is_for_us(const char *lines, uint16_t port)
 {
-	return c == ' ' || c == '\t' || c == '\r';
-}
+	static const char name[] = "\nhost:";
+	const char *host = strcasestr(lines, name);
+	size_t n;
 
-/* One Host among the lines of the header, and that is ours (RFC 9112 section
- * 3.2: none or two are an error). */
-static bool is_for_us(struct span bytes, uint16_t port)
-{
-	static const char name[] = "host:";
-	struct span line;
-	bool ours = false;
-	const char *end;
-	unsigned n = 0;
-
-	while ((end = memchr(bytes.p, '\n', bytes.n)) != NULL) {
-		line = (struct span){ bytes.p, (size_t)(end - bytes.p) };
-		bytes.p += line.n + 1;
-		bytes.n -= line.n + 1;
-		if (line.n < sizeof(name) - 1 ||
-		    strncasecmp(line.p, name, sizeof(name) - 1) != 0)
-			continue;
-		line.p += sizeof(name) - 1;
-		line.n -= sizeof(name) - 1;
-		while (line.n > 0 && is_blank(line.p[0])) {
-			line.p++;
-			line.n--;
-		}
-		while (line.n > 0 && is_blank(line.p[line.n - 1]))
-			line.n--;
-		ours = is_here(line, port);
-		n++;
-	}
-	return ours && n == 1;
+	if (host == NULL || strcasestr(host + 1, name) != NULL)
+		return false;
+	host += strlen(name);
+	host += strspn(host, " \t\r");
+	for (n = strcspn(host, "\n"); n > 0; n--)
+		if (strchr(" \t\r", host[n - 1]) == NULL)
+			break;
+	return is_here((struct span){ host, n }, port);
 }
 
 enum redirect_page redirect_request_read(struct span bytes, const char *path,
     uint16_t port, struct span *query_out)
 {
 	enum redirect_page page;
-	const char *end;
-	size_t n;
 
 	if (bytes.n == 0)
 		return REDIRECT_PAGE_NONE;
 	/* TLS, say, never sends a line. */
-	if (!is_method((struct span){ bytes.p, 1 }))
+	if (!is_method((struct span){ bytes.p, 1 }) ||
+	    memchr(bytes.p, '\0', bytes.n) != NULL)
 		return REDIRECT_PAGE_GARBAGE;
-	end = memchr(bytes.p, '\n', bytes.n);
-	n = end != NULL ? (size_t)(end - bytes.p) : bytes.n;
-	if (n > REDIRECT_LINE_MAX_BYTES)
+	if (strcspn(bytes.p, "\n") > REDIRECT_LINE_MAX_BYTES)
 		return REDIRECT_PAGE_LONG;
-	if (end != NULL && has_end(bytes)) {
-		page = read_line((struct span){ bytes.p, n }, path, query_out);
-		return page == REDIRECT_PAGE_GARBAGE || is_for_us(bytes, port) ?
-		    page :
-		    REDIRECT_PAGE_HOST;
-	}
-	return bytes.n < REDIRECT_REQUEST_MAX_BYTES ? REDIRECT_PAGE_NONE :
-						      REDIRECT_PAGE_LONG;
+	if (strstr(bytes.p, "\n\r\n") == NULL &&
+	    strstr(bytes.p, "\n\n") == NULL)
+		return bytes.n < REDIRECT_REQUEST_MAX_BYTES ?
+		    REDIRECT_PAGE_NONE :
+		    REDIRECT_PAGE_LONG;
+	page = read_line(bytes.p, path, query_out);
+	return page == REDIRECT_PAGE_GARBAGE || is_for_us(bytes.p, port) ?
+	    page :
+	    REDIRECT_PAGE_HOST;
 }
 
 /* For a place between two tags. */

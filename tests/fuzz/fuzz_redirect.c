@@ -4,14 +4,13 @@
  * What comes to the loopback listener, and what a person pastes: a query is
  * part of the request, a code is a token, and every page says how long it is.
  */
-#include "oauth/redirect_http.h"
+#include "oauth/redirect.h"
 
 #include <stdlib.h>
 
 #include "fuzz.h"
 #include "oauth/form.h"
 #include "oauth/code.h"
-#include "oauth/redirect.h"
 #include "wire/attr.h"
 
 const char fuzz_name[] = "redirect";
@@ -51,18 +50,22 @@ static void show(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct span text = fuzz_span(bytes, n), query;
+	struct buf request = BUF_INIT(SIZE_MAX / 2);
 	struct buf pasted = BUF_INIT(CODE_PASTED_MAX_BYTES);
 	enum code_pasted kind;
 	struct why why;
 	char plain[512];
 
-	if (redirect_request_read(text, "/callback", 1, &query) ==
-	    REDIRECT_PAGE_QUERY) {
-		FUZZ_CHECK(query.p > text.p);
-		FUZZ_CHECK(query.p + query.n < text.p + text.n);
+	buf_add(&request, text);
+	if (n > 0 &&
+	    redirect_request_read(buf_span(&request), "/callback", 1, &query) ==
+		REDIRECT_PAGE_QUERY) {
+		FUZZ_CHECK(query.p > request.p);
+		FUZZ_CHECK(query.p + query.n < request.p + request.n);
 		FUZZ_CHECK(query.n <= REDIRECT_LINE_MAX_BYTES);
 		look_up(query);
 	}
+	buf_drop(&request);
 	look_up(text);
 	if (code_read_pasted(text, &kind, &pasted, &why) == FAULT_NONE) {
 		FUZZ_CHECK(pasted.n <= text.n);

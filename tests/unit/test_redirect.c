@@ -16,7 +16,6 @@
 
 #include "failing_malloc.h"
 #include "oauth/redirect.h"
-#include "oauth/redirect_http.h"
 
 #define ROUNDS_MAX 2000 /* of the loop, before a test is given up */
 
@@ -382,29 +381,30 @@ static void requests_are_told_apart(void **state)
 
 static void requests_have_limits(void **state)
 {
-	static char bytes[REDIRECT_REQUEST_MAX_BYTES];
+	static char bytes[REDIRECT_REQUEST_MAX_BYTES + 1];
+	static const struct {
+		size_t n, line; /* where the line ends; 0: it does not */
+		enum redirect_page page;
+	} rows[] = {
+		{ REDIRECT_LINE_MAX_BYTES, 0, REDIRECT_PAGE_NONE },
+		{ REDIRECT_LINE_MAX_BYTES + 1, 0, REDIRECT_PAGE_LONG },
+		{ REDIRECT_REQUEST_MAX_BYTES - 1, 100, REDIRECT_PAGE_NONE },
+		{ REDIRECT_REQUEST_MAX_BYTES, 100, REDIRECT_PAGE_LONG },
+	};
 	struct span query;
+	size_t i;
 
 	(void)state;
-	memset(bytes, 'G', sizeof(bytes));
-	assert_int_equal(redirect_request_read(
-			     (struct span){ bytes, REDIRECT_LINE_MAX_BYTES },
-			     "/", 7, &query),
-	    REDIRECT_PAGE_NONE);
-	assert_int_equal(
-	    redirect_request_read(
-		(struct span){ bytes, REDIRECT_LINE_MAX_BYTES + 1 }, "/", 7,
-		&query),
-	    REDIRECT_PAGE_LONG);
-	bytes[100] = '\n';
-	assert_int_equal(
-	    redirect_request_read((struct span){ bytes, sizeof(bytes) - 1 },
-		"/", 7, &query),
-	    REDIRECT_PAGE_NONE);
-	assert_int_equal(
-	    redirect_request_read((struct span){ bytes, sizeof(bytes) }, "/", 7,
-		&query),
-	    REDIRECT_PAGE_LONG);
+	for (i = 0; i < COUNT(rows); i++) {
+		memset(bytes, 'G', rows[i].n);
+		bytes[rows[i].n] = '\0';
+		if (rows[i].line > 0)
+			bytes[rows[i].line] = '\n';
+		assert_int_equal(
+		    redirect_request_read((struct span){ bytes, rows[i].n },
+			"/", 7, &query),
+		    rows[i].page);
+	}
 }
 
 #define with_listener(test) \
