@@ -21,7 +21,8 @@ static void fold(char *name)
 /* An account, "*@domain", or "*". */
 static bool is_pattern(const char *name)
 {
-	if (!attr_is_account(span_of(name)))
+	/* Postfix writes a domain like that. */
+	if (!attr_is_account(span_of(name)) || name[0] == '@')
 		return false;
 	if (name[0] != '*')
 		return strchr(name, '*') == NULL;
@@ -122,11 +123,14 @@ enum fault config_add_account(struct config_reading *reading)
 	struct config_account *account = &config->accounts[config->n_accounts];
 	const struct config_line *allow = config_find(reading, "allow");
 	char *title = reading->head->values[0];
+	bool is_name = is_pattern(title);
 	enum fault fault = FAULT_NONE;
 
 	reading->account = account;
 	fold(title);
-	if (config_put(&account->name, title))
+	/* Whom it was to shut out nobody knows: all that no other block names
+	 * wait for its cure. */
+	if (config_put(&account->name, is_name ? title : "*"))
 		return FAULT_NOMEM;
 	config->n_accounts++;
 	account->head = (size_t)(reading->head - reading->lines);
@@ -134,7 +138,7 @@ enum fault config_add_account(struct config_reading *reading)
 	account->has_allow = allow != NULL;
 	if (allow != NULL)
 		fault = config_names(reading, allow, &account->allow);
-	if (fault == FAULT_NONE && !is_pattern(title))
+	if (fault == FAULT_NONE && !is_name)
 		fault = config_bad(reading, reading->head,
 		    "an account block needs a name of 1 to %d bytes of UTF-8, "
 		    "*@domain or *; write account me@example.com",
@@ -168,14 +172,20 @@ static enum fault check_token_of(const struct config_reading *reading)
 static enum fault check_double(const struct config_reading *reading,
     struct config_account *first)
 {
+	struct config_account *second = reading->account;
 	const struct config_line *line = &reading->lines[first->head];
-	enum fault fault = config_bad(reading, reading->head,
-	    "a second block for account '%s' (first: %s:%d; letters' case does "
-	    "not matter); keep one of the two",
-	    first->name, reading->files[line->file].path, line->line);
+	enum fault fault = FAULT_NONE;
 
-	return config_put(&first->trouble, reading->why->text) ? FAULT_NOMEM :
-								 fault;
+	if (first->trouble == NULL && second->trouble == NULL)
+		fault = config_bad(reading, reading->head,
+		    "a second block for account '%s' (first: %s:%d; letters' "
+		    "case does not matter); keep one of the two",
+		    first->name, reading->files[line->file].path, line->line);
+	if (config_put(&second->trouble, first->trouble) ||
+	    config_put(&first->trouble,
+		fault == FAULT_NONE ? second->trouble : reading->why->text))
+		return FAULT_NOMEM;
+	return fault;
 }
 
 static int by_name(const void *a, const void *b)

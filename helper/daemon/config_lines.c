@@ -113,7 +113,7 @@ static const struct config_key *find_key(const struct parser *p,
 	return key->word != NULL ? key : NULL;
 }
 
-static enum fault refuse_keyword(const struct parser *p, const char *word)
+static enum fault refuse_keyword(struct parser *p, const char *word)
 {
 	enum config_kind kind = p->line.kind;
 	const struct config_key *key = p->reading->keys[kind];
@@ -123,10 +123,12 @@ static enum fault refuse_keyword(const struct parser *p, const char *word)
 
 	if (strchr(word, '=') != NULL || strcmp(word, "//") == 0)
 		return refuse_old(p);
-	if (kind != CONFIG_TOP && find_key(p, CONFIG_TOP, word) != NULL)
+	if (kind != CONFIG_TOP && find_key(p, CONFIG_TOP, word) != NULL) {
+		p->line.head = 0; /* the block is not what lacks it */
 		return refuse(p,
 		    "this keyword is a general one; begin its line at the "
 		    "margin");
+	}
 	if (kind == CONFIG_TOP &&
 	    (find_key(p, CONFIG_PROVIDER, word) != NULL ||
 		find_key(p, CONFIG_ACCOUNT, word) != NULL))

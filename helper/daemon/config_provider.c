@@ -134,6 +134,18 @@ static bool has_control(struct span bytes)
 	return false;
 }
 
+/* By blanks or quotes, those of typesetters, too: who pasted it. */
+static bool is_wrapped(struct span text)
+{
+	char first = text.p[0], last = text.p[text.n - 1];
+
+	return first == ' ' || last == ' ' ||
+	    (first == last && (first == '"' || first == '\'')) ||
+	    (text.n > 2 &&
+		(memcmp(text.p, "\xe2\x80", 2) == 0 ||
+		    memcmp(text.p, "\xc2\xa0", 2) == 0));
+}
+
 /* The same of a file of one line.  What an editor may have put there is said,
  * and no part of the secret. */
 static enum fault read_line(struct config_reading *reading,
@@ -162,6 +174,12 @@ static enum fault read_line(struct config_reading *reading,
 		    "%s has more than one line; keep the secret alone: a line "
 		    "end after it and nothing else",
 		    file);
+	else if (is_wrapped(buf_span(&bytes)))
+		why_set(&why, 0,
+		    "%s has blanks or quotes around the secret; take them "
+		    "away: LC_ALL=C sed -i "
+		    "'s/^[^!#-&(-~]*//;s/[^!#-&(-~]*$//' %s",
+		    file, file);
 	else if (provider_is_placeholder(buf_span(&bytes)))
 		why_set(&why, 0,
 		    "%s still has the placeholder of a sample: write the real "
@@ -345,6 +363,24 @@ const struct config_key config_provider_keys[] = {
 	{ NULL, CONFIG_ONE, NULL },
 };
 
+/* Which of two counts nobody knows: whether there was a good one, that is none
+ * any more. */
+static bool take_back(struct config *config, const char *name)
+{
+	struct provider *provider = config_provider(config, name);
+	size_t i = 0;
+
+	if (provider == NULL)
+		return false;
+	while (config->providers[i] != provider)
+		i++;
+	config->n_providers--;
+	memmove(&config->providers[i], &config->providers[i + 1],
+	    (config->n_providers - i) * sizeof(struct provider *));
+	provider_release(provider);
+	return true;
+}
+
 static enum fault make(struct config_reading *reading)
 {
 	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
@@ -359,7 +395,8 @@ static enum fault make(struct config_reading *reading)
 		    "a provider's name has 1 to %d letters, digits, '.', '_' "
 		    "and '-'; write provider microsoft",
 		    NAME_MAX_BYTES);
-	if (config_provider(reading->config, title) != NULL)
+	if (take_back(reading->config, title) ||
+	    config_bad_provider(reading->config, title) != NULL)
 		return config_bad(reading, reading->head,
 		    "a second block for provider '%s'; keep one of the two",
 		    title);

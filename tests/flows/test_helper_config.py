@@ -445,6 +445,76 @@ def test_a_second_block_of_an_account_stops_that_account(helper):
     assert "a second block" in stopped(helper)
 
 
+@pytest.mark.parametrize("name", [
+    "*example.org", "@example.org", "*.example.org", "jo@*", "**", "*@",
+    "*example.org\n    allow root\naccount *"])
+def test_a_block_whose_name_is_none_lets_nobody_in(helper, root, name):
+    """Whom it was to shut out nobody knows."""
+    assert root is None
+    helper.configure(f"allow daemon\naccount {ANN}\n    provider test\n"
+                     f"account {name}\n    allow root\n")
+    line = 1 + Path(helper.config).read_text().split(
+        f"\naccount {name[:4]}")[0].count("\n") + 1
+    for account in (ANN, JO):
+        helper.seed(account, age=10)
+    helper.start()
+    uid = pwd.getpwnam("daemon").pw_uid
+    assert helper.token(ANN, uid=uid)["result"] == "ok"
+    assert "token" not in helper.token(uid=uid)
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert f"{helper.config}:{line}: " in answer["text"]
+    assert "*@domain" in answer["text"]
+    helper.configure("allow daemon\naccount *@example.org\n"
+                     "    allow root\n")
+    wait_for(lambda: helper.token()["result"] == "ok")
+    assert helper.token(uid=uid)["result"] == "unknown-account"
+
+
+@pytest.mark.parametrize("words", [
+    "include {}", "account *@example.org\n        allow root"])
+def test_what_is_general_and_indented_stops_all(helper, words):
+    """It may be what shuts somebody out."""
+    part = helper.path("part.conf")
+    write_file(part, "account *@example.org\n    allow root\n")
+    helper.configure(f"allow daemon\naccount {ANN}\n    provider test\n"
+                     f"    {words.format(part)}\n")
+    helper.seed(age=10)
+    helper.start()
+    answer = helper.token(uid=pwd.getpwnam("daemon").pw_uid)
+    assert answer["result"] == "config-error"
+    assert "begin its line at the margin" in answer["text"]
+
+
+@pytest.mark.parametrize("bad", [0, 1, None])
+def test_two_blocks_of_a_provider_stop_its_accounts(helper, bad):
+    """Which of the two counts nobody knows."""
+    helper.configure()
+    text = Path(helper.config).read_text()
+    both = [text, text]
+    if bad is not None:
+        both[bad] += "    flow loud\n"
+    write_file(helper.config, "".join(both))
+    helper.seed(age=10)
+    helper.start()
+    answer = helper.token()
+    assert answer["result"] == "config-error"
+    assert f"{helper.config}:" in answer["text"]
+
+
+@pytest.mark.parametrize("allow", ['""', "@", '"daemon'])
+def test_a_list_that_cannot_be_lets_nobody_in(helper, allow):
+    helper.configure(f"allow {allow}\n")
+    helper.seed(age=10)
+    helper.start()
+    assert helper.token()["result"] == "config-error"
+    helper.configure(f"allow daemon\naccount {JO}\n    allow {allow}\n")
+    line = Path(helper.config).read_text().count("\n") - 1
+    wait_for(lambda: f"{helper.config}:{line}: " in helper.token()["text"])
+    answer = helper.token(uid=pwd.getpwnam("daemon").pw_uid)
+    assert answer["result"] in ("config-error", "unknown-account")
+
+
 def test_check_tells_every_bad_block(helper):
     secret = helper.path("no-such-secret")
     helper.configure(BAD_BLOCKS.format(secret=secret))
@@ -471,6 +541,46 @@ def test_what_an_editor_left_in_a_secret_file_is_said(helper, content, says):
     helper.launch()
     assert helper.wait() == 1
     assert says in helper.log() and secret in helper.log()
+
+
+def checked(helper):
+    """How --check ends, and what it says."""
+    helper.options = ["--check"]
+    run = subprocess.run(helper.argv(), capture_output=True, text=True,
+                         timeout=DEADLINE_S, check=False)
+    return run.returncode, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("content", [
+    '"{}"\n', "'{}'", " {}\n", "{} \r\n", ' "{}" ', "\u201c{}\u201d\n",
+    "\u00a0{}"])
+def test_what_stands_around_a_secret_is_said_with_the_cure(helper, content):
+    secret = with_secret(helper)
+    write_file(secret, content.format(helper.idp.client_secret), 0o600)
+    helper._give(secret)
+    line = 1 + Path(helper.config).read_text().split("client_secret_file"
+                                                     )[0].count("\n")
+    status, said = checked(helper)
+    assert status == 1 and "blanks or quotes around" in said
+    assert f"{helper.config}:{line}: " in said
+    assert helper.idp.client_secret not in said
+    cure = re.search(r"take them away: (.*)$", said, re.M)[1]
+    subprocess.run(["sh", "-c", cure], check=True)
+    assert checked(helper)[0] == 0
+    helper.options = []
+    helper.start()
+    assert helper.token()["result"] == "ok"
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_line_end_behind_a_secret_is_none_of_it(helper, end):
+    secret = with_secret(helper)
+    write_file(secret, helper.idp.client_secret + end, 0o600)
+    helper._give(secret)
+    assert checked(helper)[0] == 0
+    helper.options = []
+    helper.start()
+    assert helper.token()["result"] == "ok"
 
 
 @pytest.mark.parametrize("key", ["client_secret_file", "keyring_key"])
