@@ -13,6 +13,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 TREE = ("helper", "plugin", "tests/rules", "tests/unit", "tests/plugin")
+FILES = (".clang-format", "README", "configure.ac", "packaging/quickstart")
 
 BODY = "void planted_x(char *a, struct why *why)\n{\n\t%s\n}\n"
 TALL = ("int planted_tall(void)\n{\n" + "\tplanted();\n" * 61
@@ -66,6 +67,8 @@ PLANTED = [
     ("docs", "helper/man/mailtoken.1", ".It Fl Fl brand-new\n"),
     ("docs", "helper/man/mailtokend.8", ".It Fl Fl brand-new\n"),
     ("docs", "helper/man/mailtoken.conf.5", ".It Ic brand_new Ar x\n"),
+    ("docs", "configure.ac", "PKG_CHECK_MODULES([X], [brand-new >= 1])\n"),
+    ("docs", "helper/oauth/form.c", '/* "the package brand-new" */\n'),
     ("words", "helper/wire/buf.c", "/* see bug" + " 123 */\n"),
     ("words", "helper/wire/buf.c", "/* TO" + "DO: more */\n"),
     ("words", "helper/wire/buf.c", "/* as in /wo" + "rk/main */\n"),
@@ -84,7 +87,9 @@ PLANTED = [
 def tree(tmp_path_factory):
     """A copy of what the rules read."""
     top = tmp_path_factory.mktemp("tree")
-    shutil.copy(TOP / ".clang-format", top)
+    (top / "packaging").mkdir()
+    for name in FILES:
+        shutil.copy(TOP / name, top / name)
     for part in TREE:
         shutil.copytree(TOP / part, top / part, ignore=(
             shutil.ignore_patterns("*.o", "*.lo", "*.log", "*.trs", ".libs",
