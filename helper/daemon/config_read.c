@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "daemon/config_impl.h"
-#include "store/keydir.h"
+#include "store/keyring.h"
 #include "wire/address.h"
 #include "wire/attr.h"
 
@@ -207,7 +207,7 @@ static enum fault fill_top(struct config_reading *reading)
 	}
 	if (config_put(&config->keyring, keyring))
 		return FAULT_NOMEM;
-	if (keydir_exposed(config->keyring, &why))
+	if (keyring_exposed(config->keyring, &why))
 		return config_note(reading, line != NULL ? line : reading->head,
 		    "%s", why.text);
 	return FAULT_NONE;

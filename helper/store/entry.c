@@ -7,16 +7,24 @@
  */
 #include "store/entry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define CLIENT_SECRET_MAX_BYTES 4096
 #define NUMBER_MAX		INT64_C(253402300799) /* the year 9999 */
+#define NUMBER_BYTES		24
 
 enum kind {
 	KIND_STRING,
 	KIND_SECRET,
 	KIND_NUMBER,
 	KIND_STATE
+};
+
+static const char *const state_words[] = {
+	[ENTRY_ACTIVE] = "active",
+	[ENTRY_LOGIN_NEEDED] = "login-needed",
+	[ENTRY_CONFIG_ERROR] = "config-error",
 };
 
 struct field {
@@ -67,6 +75,13 @@ static bool is_client_secret(struct span text)
 	return true;
 }
 
+static bool is_number(struct span text)
+{
+	int64_t number;
+
+	return attr_number(text, 0, NUMBER_MAX, &number) == FAULT_NONE;
+}
+
 #define STRING(name, member, is_legal) \
 	{ \
 		name, KIND_STRING, offsetof(struct entry, member), is_legal \
@@ -77,7 +92,7 @@ static bool is_client_secret(struct span text)
 	}
 #define NUMBER(name, member) \
 	{ \
-		name, KIND_NUMBER, offsetof(struct entry, member), NULL \
+		name, KIND_NUMBER, offsetof(struct entry, member), is_number \
 	}
 
 static const struct field fields[] = {
@@ -189,25 +204,18 @@ enum fault entry_set(char **slot, struct span text)
 static enum fault copy_field(const struct entry *from,
     const struct field *field, struct entry *to)
 {
-	switch (field->kind) {
-	case KIND_STRING: {
-		char *const *string = look(from, field);
+	const void *value = look(from, field);
+	struct secret *const *secret = value;
 
-		return entry_set(slot(to, field), span_of(*string));
-	}
-	case KIND_SECRET: {
-		struct secret *const *secret = look(from, field);
-
-		if (*secret == NULL)
-			return FAULT_NONE;
-		return secret_copy(*secret, slot(to, field));
-	}
-	case KIND_NUMBER:
-		memcpy(slot(to, field), look(from, field), sizeof(int64_t));
-		return FAULT_NONE;
-	case KIND_STATE: to->state = from->state; return FAULT_NONE;
-	}
-	return FAULT_INTERNAL;
+	if (field->kind == KIND_STRING)
+		return entry_set(slot(to, field),
+		    span_of(*(char *const *)value));
+	if (field->kind == KIND_SECRET)
+		return *secret == NULL ? FAULT_NONE :
+					 secret_copy(*secret, slot(to, field));
+	memcpy(slot(to, field), value,
+	    field->kind == KIND_NUMBER ? sizeof(int64_t) : sizeof(to->state));
+	return FAULT_NONE;
 }
 
 enum fault entry_copy(const struct entry *entry, struct entry **entry_out)
@@ -229,69 +237,51 @@ enum fault entry_copy(const struct entry *entry, struct entry **entry_out)
 	return FAULT_NONE;
 }
 
-static void put_text(struct attr_writer *writer, const struct field *field,
-    struct span text)
+/* What it is in a list; p is NULL for what is left out. */
+static struct span text_of(const struct entry *entry, const struct field *field,
+    char digits[NUMBER_BYTES])
 {
-	if (field->is_legal != NULL && !field->is_legal(text) &&
-	    writer->buf->fault == FAULT_NONE)
-		writer->buf->fault = FAULT_GRAMMAR;
-	attr_put(writer, field->name, text);
-}
+	const void *value = look(entry, field);
+	struct secret *const *secret = value;
+	const int64_t *number = value;
 
-static void put_number(struct attr_writer *writer, const struct field *field,
-    int64_t number)
-{
-	if (number == 0)
-		return;
-	if ((number < 0 || number > NUMBER_MAX) &&
-	    writer->buf->fault == FAULT_NONE)
-		writer->buf->fault = FAULT_GRAMMAR;
-	attr_put_int(writer, field->name, number);
-}
-
-static void put_field(struct attr_writer *writer, const struct entry *entry,
-    const struct field *field)
-{
 	switch (field->kind) {
-	case KIND_STRING: {
-		char *const *string = look(entry, field);
-
-		if (*string != NULL)
-			put_text(writer, field, span_of(*string));
-		return;
+	case KIND_STRING: return span_of(*(char *const *)value);
+	case KIND_SECRET:
+		if (*secret == NULL)
+			break;
+		return secret_reveal(*secret, "kept in the keyring");
+	case KIND_NUMBER:
+		if (*number == 0)
+			break;
+		(void)snprintf(digits, NUMBER_BYTES, "%lld",
+		    (long long)*number);
+		return span_of(digits);
+	case KIND_STATE: return span_of(state_words[entry->state]);
 	}
-	case KIND_SECRET: {
-		struct secret *const *secret = look(entry, field);
-
-		if (*secret != NULL)
-			put_text(writer, field,
-			    secret_reveal(*secret, "kept in the keyring"));
-		return;
-	}
-	case KIND_NUMBER: {
-		const int64_t *number = look(entry, field);
-
-		put_number(writer, field, *number);
-		return;
-	}
-	case KIND_STATE:
-		attr_put_str(writer, field->name,
-		    entry_state_word(entry->state));
-		return;
-	}
+	return span_of(NULL);
 }
 
 enum fault entry_encode(const struct entry *entry, struct buf *buf)
 {
 	struct attr_writer writer;
+	char digits[NUMBER_BYTES];
+	struct span text;
 	enum fault fault;
 	size_t i;
 
 	if (entry->account == NULL || entry->provider == NULL)
 		return FAULT_GRAMMAR;
 	attr_begin(&writer, buf, WIRE_FIRST_ENTRY);
-	for (i = 0; i < FIELDS; i++)
-		put_field(&writer, entry, &fields[i]);
+	for (i = 0; i < FIELDS; i++) {
+		text = text_of(entry, &fields[i], digits);
+		if (text.p == NULL)
+			continue;
+		if (fields[i].is_legal != NULL && !fields[i].is_legal(text) &&
+		    buf->fault == FAULT_NONE)
+			buf->fault = FAULT_GRAMMAR;
+		attr_put(&writer, fields[i].name, text);
+	}
 	fault = attr_end(&writer);
 	if (fault == FAULT_NONE && buf->n - writer.start > ENTRY_MAX_BYTES) {
 		secret_wipe(buf->p + writer.start, buf->n - writer.start);
@@ -299,6 +289,19 @@ enum fault entry_encode(const struct entry *entry, struct buf *buf)
 		buf->fault = fault = FAULT_TOO_BIG;
 	}
 	return fault;
+}
+
+static enum fault take_state(struct span word, enum entry_state *state_out)
+{
+	unsigned state;
+
+	for (state = ENTRY_ACTIVE; state <= ENTRY_CONFIG_ERROR; state++) {
+		if (span_is(word, state_words[state])) {
+			*state_out = (enum entry_state)state;
+			return FAULT_NONE;
+		}
+	}
+	return FAULT_GRAMMAR;
 }
 
 static enum fault take_field(const struct attrs *attrs,
@@ -315,7 +318,7 @@ static enum fault take_field(const struct attrs *attrs,
 	case KIND_SECRET: return secret_new(text, slot(entry, field));
 	case KIND_NUMBER:
 		return attr_number(text, 0, NUMBER_MAX, slot(entry, field));
-	case KIND_STATE: return entry_state_from_word(text, &entry->state);
+	case KIND_STATE: return take_state(text, &entry->state);
 	}
 	return FAULT_INTERNAL;
 }
@@ -347,28 +350,4 @@ enum fault entry_decode(struct span list, struct entry **entry_out)
 out:
 	entry_free(entry);
 	return fault;
-}
-
-static const char *const state_words[] = {
-	[ENTRY_ACTIVE] = "active",
-	[ENTRY_LOGIN_NEEDED] = "login-needed",
-	[ENTRY_CONFIG_ERROR] = "config-error",
-};
-
-const char *entry_state_word(enum entry_state state)
-{
-	return state_words[state];
-}
-
-enum fault entry_state_from_word(struct span word, enum entry_state *state_out)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(state_words) / sizeof(state_words[0]); i++) {
-		if (span_is(word, state_words[i])) {
-			*state_out = (enum entry_state)i;
-			return FAULT_NONE;
-		}
-	}
-	return FAULT_GRAMMAR;
 }

@@ -102,9 +102,4 @@ enum fault entry_encode(const struct entry *entry, struct buf *buf) MUST_CHECK;
  */
 enum fault entry_decode(struct span list, struct entry **entry_out) MUST_CHECK;
 
-/* entry_state_word, entry_state_from_word - "active", "login-needed", ... */
-const char *entry_state_word(enum entry_state state);
-enum fault entry_state_from_word(struct span word,
-    enum entry_state *state_out) MUST_CHECK;
-
 #endif

@@ -1,20 +1,17 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * One descriptor a step: what is made is made below the directory that was
- * looked at, not below whatever has its name by then.
+ * Opening the directory of a keyring, once: owner, mode and type are those of
+ * the very descriptor that is used from then on.
  */
-#include "store/keydir.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/keyring_impl.h"
 #include "store/safefile.h"
-#include "wire/attr.h"
 #include "wire/ids.h"
 
 #define PATH_MAX_BYTES 1024 /* with the NUL */
@@ -30,19 +27,12 @@ static bool may_be_made_below(const struct stat *st)
 	    (st->st_uid == 0 && (st->st_mode & S_IWOTH) == 0);
 }
 
-/* Where a walk stands. */
-struct walk {
-	const char *path; /* to the keyring, all of it */
-	int fd;
-	struct why *why;
-};
-
-static enum fault check(const struct walk *walk, const struct stat *st)
+static enum fault check(const char *path, const struct stat *st,
+    struct why *why)
 {
 	char shown[SHOWN_BYTES];
-	struct why *why = walk->why;
 
-	attr_plain(span_of(walk->path), shown, sizeof(shown));
+	attr_plain(span_of(path), shown, sizeof(shown));
 	if (S_ISLNK(st->st_mode))
 		why_set(why, 0,
 		    "the keyring is a symbolic link, name its target or: rm %s",
@@ -50,7 +40,7 @@ static enum fault check(const struct walk *walk, const struct stat *st)
 	else if (!S_ISDIR(st->st_mode))
 		why_set(why, 0, "the keyring is not a directory: rm %s", shown);
 	else if (st->st_uid != geteuid() && may_be_made_below(st) &&
-	    access(walk->path, W_OK) == 0)
+	    access(path, W_OK) == 0)
 		why_set(why, 0,
 		    "the keyring belongs to %s: name %s/keyring instead, "
 		    "which the helper makes",
@@ -67,126 +57,113 @@ static enum fault check(const struct walk *walk, const struct stat *st)
 	return FAULT_UNSAFE;
 }
 
-static enum fault cannot(const struct walk *walk, int err)
+static enum fault cannot(const char *path, int err, struct why *why)
 {
 	char shown[SHOWN_BYTES];
 
-	attr_plain(span_of(walk->path), shown, sizeof(shown));
-	why_set(walk->why, err, "%s", shown);
+	attr_plain(span_of(path), shown, sizeof(shown));
+	why_set(why, err, "%s", shown);
 	return FAULT_IO;
 }
 
-/* A new directory lasts when its parent has been written. */
-static int sync_parent(int parent)
+/* A new directory lasts when its parent has been written; 0 or an errno. */
+static int make_below(int parent, const char *name)
 {
-	int fd, err = 0;
+	struct stat st;
 
-	fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	if (fstat(parent, &st) != 0)
 		return errno;
-	if (fsync(fd) != 0 && errno != EINVAL)
-		err = errno;
-	(void)close(fd);
+	if (!may_be_made_below(&st))
+		return EACCES;
+	if (mkdirat(parent, name, 0700) != 0)
+		return errno == EEXIST ? 0 : errno;
+	return fsync(parent) == 0 || errno == EINVAL ? 0 : errno;
+}
+
+/* With what is missing above it; path is changed on the way and whole again
+ * behind it.  0 or an errno. */
+static int make(char *path)
+{
+	char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	const char *parent = slash != NULL ? path : ".";
+	int fd, err;
+
+	while (slash > path && slash[-1] == '/')
+		slash--;
+	if (slash == path)
+		parent = "/";
+	else if (slash != NULL)
+		*slash = '\0';
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = fd < 0 ? errno : 0;
+	if (err == ENOENT && parent == path && (err = make(path)) == 0) {
+		fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		err = fd < 0 ? errno : 0;
+	}
+	if (fd >= 0) {
+		err = make_below(fd, name);
+		(void)close(fd);
+	}
+	if (slash != NULL)
+		*slash = '/';
 	return err;
 }
 
-static enum fault make(const struct walk *walk, const char *name)
+static enum fault make_missing(const char *path, char *parts, struct why *why)
 {
 	char shown[SHOWN_BYTES];
-	struct stat st;
-	int err;
+	int err = make(parts);
 
-	if (fstat(walk->fd, &st) != 0)
-		return cannot(walk, errno);
-	err = EACCES;
-	if (may_be_made_below(&st))
-		err = mkdirat(walk->fd, name, 0700) == 0 ? 0 : errno;
-	if (err == EACCES) {
-		attr_plain(span_of(walk->path), shown, sizeof(shown));
-		why_set(walk->why, 0,
-		    "the keyring is missing and its parent is not ours: name "
-		    "one that %s may write to, or, as root: install -d -m 700 "
-		    "-o %s %s",
-		    ids_user(geteuid()).text, ids_owner(geteuid()).text, shown);
-		return FAULT_UNSAFE;
-	}
 	if (err == 0)
-		err = sync_parent(walk->fd);
-	return err == 0 || err == EEXIST ? FAULT_NONE : cannot(walk, err);
-}
-
-/* To what lies below, which is made where it is missing. */
-static enum fault step(struct walk *walk, const char *name, int flags)
-{
-	enum fault fault;
-	struct stat st;
-	int fd;
-
-	flags |= O_DIRECTORY | O_CLOEXEC;
-	fd = openat(walk->fd, name, flags);
-	if (fd < 0 && errno == ENOENT &&
-	    fstatat(walk->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-		fault = make(walk, name);
-		if (fault != FAULT_NONE)
-			return fault;
-		fd = openat(walk->fd, name, flags | O_NOFOLLOW);
-	}
-	if (fd < 0)
-		return cannot(walk, errno);
-	(void)close(walk->fd);
-	walk->fd = fd;
-	return FAULT_NONE;
-}
-
-static enum fault step_into(struct walk *walk, const char *name)
-{
-	enum fault fault;
-	struct stat st;
-
-	fault = step(walk, name, O_RDONLY | O_NOFOLLOW);
-	if (fault == FAULT_IO &&
-	    fstatat(walk->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    check(walk, &st) != FAULT_NONE)
-		return FAULT_UNSAFE;
-	if (fault != FAULT_NONE)
-		return fault;
-	if (fstat(walk->fd, &st) != 0)
-		return cannot(walk, errno);
-	fault = check(walk, &st);
-	if (fault == FAULT_UNSAFE && st.st_uid == geteuid() &&
-	    !safefile_keeps_modes(walk->fd))
-		safefile_say_modeless(walk->path, walk->why);
-	return fault;
+		return FAULT_NONE;
+	if (err != EACCES)
+		return cannot(path, err, why);
+	attr_plain(span_of(path), shown, sizeof(shown));
+	why_set(why, 0,
+	    "the keyring is missing and its parent is not ours: name one that "
+	    "%s may write to, or, as root: install -d -m 700 -o %s %s",
+	    ids_user(geteuid()).text, ids_owner(geteuid()).text, shown);
+	return FAULT_UNSAFE;
 }
 
 enum fault keydir_open(const char *path, int *fd_out, struct why *why)
 {
-	struct walk walk = { .path = path, .why = why };
-	char parts[PATH_MAX_BYTES], *part, *slash;
-	enum fault fault = FAULT_NONE;
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	char parts[PATH_MAX_BYTES];
+	enum fault fault;
+	struct stat st;
 	size_t n = strlen(path);
+	int fd, err;
 
 	if (n == 0 || n >= sizeof(parts))
-		return cannot(&walk, n == 0 ? ENOENT : ENAMETOOLONG);
+		return cannot(path, n == 0 ? ENOENT : ENAMETOOLONG, why);
 	memcpy(parts, path, n + 1);
 	while (n > 1 && parts[n - 1] == '/')
 		parts[--n] = '\0';
-	walk.fd = open(parts[0] == '/' ? "/" : ".",
-	    O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (walk.fd < 0)
-		return cannot(&walk, errno);
-	for (part = parts + strspn(parts, "/");
-	     fault == FAULT_NONE && (slash = strchr(part, '/')) != NULL;
-	     part = slash + 1 + strspn(slash + 1, "/")) {
-		*slash = '\0';
-		fault = step(&walk, part, O_PATH);
+	fd = open(parts, flags);
+	if (fd < 0 && errno == ENOENT) {
+		fault = make_missing(path, parts, why);
+		if (fault != FAULT_NONE)
+			return fault;
+		fd = open(parts, flags);
 	}
+	if (fd < 0) {
+		err = errno;
+		if (lstat(parts, &st) == 0 &&
+		    check(path, &st, why) != FAULT_NONE)
+			return FAULT_UNSAFE;
+		return cannot(path, err, why);
+	}
+	fault = fstat(fd, &st) == 0 ? check(path, &st, why) :
+				      cannot(path, errno, why);
+	if (fault == FAULT_UNSAFE && st.st_uid == geteuid() &&
+	    !safefile_keeps_modes(fd))
+		safefile_say_modeless(path, why);
 	if (fault == FAULT_NONE)
-		fault = step_into(&walk, *part != '\0' ? part : ".");
-	if (fault == FAULT_NONE)
-		*fd_out = walk.fd;
+		*fd_out = fd;
 	else
-		(void)close(walk.fd);
+		(void)close(fd);
 	return fault;
 }
 
@@ -239,20 +216,18 @@ static bool is_way_exposed(const char *path, const char *keyring,
 	char folder[PATH_MAX_BYTES];
 	size_t n;
 
-	for (n = 0; path[n] != '\0' && n < sizeof(folder) - 1; n++) {
-		folder[n] = path[n];
-		folder[n + 1] = '\0';
-		if (path[n] == '/' && n > 0)
-			folder[n] = '\0';
-		if (path[n] == '/' && is_exposed(folder, keyring, why))
+	for (n = 1; path[n - 1] != '\0' && n < sizeof(folder); n++) {
+		memcpy(folder, path, n);
+		folder[n] = '\0';
+		if ((path[n] == '/' || (n == 1 && path[0] == '/')) &&
+		    is_exposed(folder, keyring, why))
 			return true;
-		folder[n] = path[n];
 	}
 	return false;
 }
 
 /* As it is written, and where links lead. */
-bool keydir_exposed(const char *path, struct why *why)
+bool keyring_exposed(const char *path, struct why *why)
 {
 	char parts[PATH_MAX_BYTES];
 	char *real, *slash;

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "store/keydir.h"
 #include "store/safefile.h"
 #include "store/seal.h"
 
@@ -43,7 +42,7 @@ enum fault keyring_open(const char *path, struct keyring **keyring_out,
 	if (keyring == NULL)
 		return no_memory(why);
 	keyring->dirfd = -1;
-	keyring->lock.fd = -1;
+	keyring->lock = -1;
 	keyring->path = strdup(path);
 	fault = keyring->path != NULL ?
 	    keydir_open(path, &keyring->dirfd, why) :
@@ -60,24 +59,12 @@ void keyring_close(struct keyring *keyring)
 {
 	if (keyring == NULL)
 		return;
-	lock_drop(&keyring->lock);
+	if (keyring->lock >= 0)
+		(void)close(keyring->lock);
 	if (keyring->dirfd >= 0)
 		(void)close(keyring->dirfd);
 	free(keyring->path);
 	free(keyring);
-}
-
-enum fault keyring_lock(struct keyring *keyring, struct why *why)
-{
-	if (keyring->lock.fd >= 0)
-		return FAULT_NONE;
-	return lock_take(keyring->dirfd, keyring->path, &keyring->lock, why);
-}
-
-void keyring_listens(const struct keyring *keyring, const char *const *sockets,
-    size_t n)
-{
-	lock_name(&keyring->lock, sockets, n);
 }
 
 const char *keyring_path(const struct keyring *keyring)
@@ -132,20 +119,11 @@ static void explain(const struct keyring *keyring, const char *leaf,
 		why_set(why, 0, "larger than %d bytes, so not ours: rm %s",
 		    ENTRY_MAX_BYTES, path);
 		break;
+	case FAULT_IO:
+		why_set(why, why->err, "the record %s cannot be read", path);
+		break;
 	default: why_set(why, 0, "%s: %s", fault_text(fault), path); break;
 	}
-}
-
-/* Whatever the call was; why may be NULL. */
-static void explain_unread(const struct keyring *keyring, const char *leaf,
-    struct why *why)
-{
-	char path[SAFEFILE_SHOWN_BYTES];
-
-	if (why == NULL)
-		return;
-	safefile_shown(keyring->path, leaf, path);
-	why_set(why, why->err, "the record %s cannot be read", path);
 }
 
 static enum fault open_record(const struct keyring *keyring, const char *folded,
@@ -193,7 +171,7 @@ enum fault record_read(const struct keyring *keyring, struct span account,
 		fault = safefile_read(keyring->dirfd, keyring->path, leaf,
 		    &record->bytes, why);
 	if (fault == FAULT_IO)
-		explain_unread(keyring, leaf, why);
+		explain(keyring, leaf, fault, why);
 	if (fault != FAULT_NONE)
 		return fault;
 	fault = open_record(keyring, folded, record);
@@ -266,30 +244,20 @@ static enum fault make_stage(struct keyring *keyring, struct span account,
 		fault = safefile_make(keyring->dirfd,
 		    bytes > 0 ? (off_t)bytes : size + STAGE_MORE_BYTES,
 		    &stage->tmp, why);
-	if (fault != FAULT_NONE) {
+	if (fault == FAULT_NONE && bytes == 0)
+		fault = safefile_random(stage->nonce, sizeof(stage->nonce),
+		    why);
+	if (fault == FAULT_NONE)
+		*stage_out = stage;
+	else
 		keyring_stage_free(stage);
-		return fault;
-	}
-	*stage_out = stage;
-	return FAULT_NONE;
+	return fault;
 }
 
 enum fault keyring_stage_new(struct keyring *keyring, struct span account,
     struct keyring_stage **stage_out, struct why *why)
 {
-	struct keyring_stage *stage = NULL;
-	enum fault fault;
-
-	fault = make_stage(keyring, account, 0, &stage, why);
-	if (fault == FAULT_NONE)
-		fault = safefile_random(stage->nonce, sizeof(stage->nonce),
-		    why);
-	if (fault != FAULT_NONE) {
-		keyring_stage_free(stage);
-		return fault;
-	}
-	*stage_out = stage;
-	return FAULT_NONE;
+	return make_stage(keyring, account, 0, stage_out, why);
 }
 
 void keyring_stage_free(struct keyring_stage *stage)
@@ -457,7 +425,7 @@ void keyring_sweep(struct keyring *keyring)
 	struct stat st;
 	size_t at;
 
-	if (keyring->lock.fd < 0 || keyring->lock.is_shared ||
+	if (keyring->lock < 0 || keyring->shares_lock ||
 	    read_names(keyring, &names, NULL) != FAULT_NONE)
 		goto out;
 	for (at = 0; at < names.n; at += strlen(names.p + at) + 1) {

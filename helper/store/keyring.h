@@ -58,6 +58,14 @@ enum fault keyring_unleaf(const char *leaf, char *out) MUST_CHECK;
 enum fault keyring_open(const char *path, struct keyring **keyring_out,
     struct why *why) MUST_CHECK;
 
+/*
+ * keyring_exposed - whether somebody else than root and the effective uid may
+ * put another folder in the place of one on the way to path
+ *
+ * why  out: which folder, and the command that mends it
+ */
+bool keyring_exposed(const char *path, struct why *why) MUST_CHECK;
+
 /* keyring_close - release the lock, close, free; NULL is allowed. */
 void keyring_close(struct keyring *keyring);
 

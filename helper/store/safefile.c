@@ -396,21 +396,17 @@ enum fault safefile_make(int dirfd, off_t size, struct safefile_tmp *tmp_out,
 	fault = make_file(dirfd, &tmp, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	if (fchmod(tmp.fd, 0600) != 0) {
+	if (fchmod(tmp.fd, 0600) != 0)
 		fault = failed(errno, "fchmod", why);
-		goto out;
-	}
-	err = size > 0 ? reserve(tmp.fd, size) : 0;
+	err = fault == FAULT_NONE && size > 0 ? reserve(tmp.fd, size) : 0;
 	if (err != 0) {
 		why_set(why, err, "cannot reserve %lld bytes", (long long)size);
 		fault = FAULT_IO;
-		goto out;
 	}
-	*tmp_out = tmp;
-	tmp.fd = -1;
-	fault = FAULT_NONE;
-out:
-	safefile_abandon(dirfd, &tmp);
+	if (fault == FAULT_NONE)
+		*tmp_out = tmp;
+	else
+		safefile_abandon(dirfd, &tmp);
 	return fault;
 }
 
@@ -445,28 +441,20 @@ static enum fault finish(struct safefile_tmp *tmp, struct span bytes,
 enum fault safefile_put(int dirfd, struct safefile_tmp *tmp, const char *leaf,
     struct span bytes, struct why *why)
 {
-	char name[sizeof(tmp->leaf)];
-	enum fault fault;
+	enum fault fault = finish(tmp, bytes, why);
 
-	memcpy(name, tmp->leaf, sizeof(name));
-	fault = finish(tmp, bytes, why);
-	if (fault == FAULT_NONE && renameat(dirfd, name, dirfd, leaf) != 0)
+	if (fault == FAULT_NONE && renameat(dirfd, tmp->leaf, dirfd, leaf) != 0)
 		fault = failed(errno, "rename", why);
-	if (fault != FAULT_NONE) {
-		(void)unlinkat(dirfd, name, 0);
+	if (fault == FAULT_NONE)
 		tmp->leaf[0] = '\0';
-		safefile_abandon(dirfd, tmp);
-		return fault;
-	}
-	tmp->leaf[0] = '\0';
-	return sync_dir(dirfd, why);
+	safefile_abandon(dirfd, tmp);
+	return fault != FAULT_NONE ? fault : sync_dir(dirfd, why);
 }
 
 void safefile_abandon(int dirfd, struct safefile_tmp *tmp)
 {
-	if (tmp->fd < 0)
-		return;
-	(void)close(tmp->fd);
+	if (tmp->fd >= 0)
+		(void)close(tmp->fd);
 	tmp->fd = -1;
 	if (tmp->leaf[0] != '\0')
 		(void)unlinkat(dirfd, tmp->leaf, 0);
@@ -477,15 +465,13 @@ enum fault safefile_remove(int dirfd, const char *leaf, struct why *why)
 {
 	struct stat st;
 
-	if (unlinkat(dirfd, leaf, 0) != 0) {
-		/* A read-only mount says that before it looks for the name. */
-		if (errno == EROFS &&
-		    fstatat(dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			errno = EROFS;
-		if (errno != ENOENT)
-			return failed(errno, "unlink", why);
-		why_set(why, ENOENT, "unlink");
-		return FAULT_NOT_FOUND;
-	}
-	return sync_dir(dirfd, why);
+	if (unlinkat(dirfd, leaf, 0) == 0)
+		return sync_dir(dirfd, why);
+	/* A read-only mount says that before it looks for the name. */
+	if (errno != ENOENT &&
+	    (errno != EROFS ||
+		fstatat(dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0))
+		return failed(errno, "unlink", why);
+	why_set(why, ENOENT, "unlink");
+	return FAULT_NOT_FOUND;
 }

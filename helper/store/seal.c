@@ -25,30 +25,24 @@ struct seal_key {
 	char id[2 * ID_BYTES + 1];
 };
 
-static enum fault key_from_bytes(struct span file, unsigned char *key)
+static enum fault key_from_bytes(struct buf *file, unsigned char *key)
 {
-	size_t i;
+	size_t n = file->n, got;
 
-	if (file.n == KEY_BYTES) {
-		memcpy(key, file.p, KEY_BYTES);
+	if (n == KEY_BYTES) {
+		memcpy(key, file->p, KEY_BYTES);
 		return FAULT_NONE;
 	}
-	if (file.n > 0 && file.p[file.n - 1] == '\n') {
-		file.n--;
-		if (file.n > 0 && file.p[file.n - 1] == '\r')
-			file.n--;
-	}
-	if (file.n != (size_t)2 * KEY_BYTES)
+	if (n > 0 && file->p[n - 1] == '\n')
+		n -= n > 1 && file->p[n - 2] == '\r' ? 2 : 1;
+	if (n != (size_t)2 * KEY_BYTES)
 		return FAULT_GRAMMAR;
-	for (i = 0; i < KEY_BYTES; i++) {
-		int high = OPENSSL_hexchar2int((unsigned char)file.p[2 * i]);
-		int low = OPENSSL_hexchar2int((unsigned char)file.p[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return FAULT_GRAMMAR;
-		key[i] = (unsigned char)(high << 4 | low);
-	}
-	return FAULT_NONE;
+	file->p[n] = '\0';
+	return OPENSSL_hexstr2buf_ex(key, KEY_BYTES, &got, file->p, '\0') ==
+		    1 &&
+		got == KEY_BYTES ?
+	    FAULT_NONE :
+	    FAULT_GRAMMAR;
 }
 
 static enum fault name_key(struct seal_key *key, struct why *why)
@@ -86,7 +80,7 @@ enum fault seal_key_read(const char *path, struct seal_key **key_out,
 	}
 	fault = safefile_read_outside(path, KEY_FILE_MAX, &file, why);
 	if (fault == FAULT_NONE)
-		fault = key_from_bytes(buf_span(&file), key->key);
+		fault = key_from_bytes(&file, key->key);
 	if (fault == FAULT_TOO_BIG || fault == FAULT_GRAMMAR) {
 		attr_plain(span_of(path), shown, sizeof(shown));
 		why_set(why, 0,
@@ -129,57 +123,41 @@ static unsigned char *room_for(struct buf *buf, size_t n)
 	return (unsigned char *)p;
 }
 
-static bool encrypt(EVP_CIPHER_CTX *ctx, struct span account, struct span plain,
+struct pass {
+	const struct seal_key *key;
+	const unsigned char *nonce;
+	struct span account;
+	unsigned char *tag; /* behind the ciphertext */
+	int seals;	    /* else it opens */
+};
+
+/* One pass of the cipher; FAULT_INTERNAL: OpenSSL or the tag says no. */
+static enum fault run_cipher(const struct pass *pass, struct span in,
     unsigned char *out)
 {
-	int n;
-
-	return EVP_EncryptUpdate(ctx, NULL, &n,
-		   (const unsigned char *)account.p, (int)account.n) == 1 &&
-	    EVP_EncryptUpdate(ctx, out, &n, (const unsigned char *)plain.p,
-		(int)plain.n) == 1 &&
-	    n == (int)plain.n && EVP_EncryptFinal_ex(ctx, out + n, &n) == 1 &&
-	    n == 0 &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES,
-		out + plain.n) == 1;
-}
-
-static bool decrypt(EVP_CIPHER_CTX *ctx, struct span account, struct span raw,
-    unsigned char *out)
-{
-	int n, plain = (int)raw.n - TAG_BYTES;
-	unsigned char tag[TAG_BYTES];
-
-	memcpy(tag, raw.p + plain, sizeof(tag));
-	return EVP_DecryptUpdate(ctx, NULL, &n,
-		   (const unsigned char *)account.p, (int)account.n) == 1 &&
-	    EVP_DecryptUpdate(ctx, out, &n, (const unsigned char *)raw.p,
-		plain) == 1 &&
-	    n == plain &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) ==
-	    1 &&
-	    EVP_DecryptFinal_ex(ctx, out + plain, &n) == 1 && n == 0;
-}
-
-static enum fault seal_bytes(const struct seal_key *key, struct span account,
-    struct span plain, const unsigned char *nonce, struct buf *raw)
-{
-	unsigned char *p = room_for(raw, plain.n + TAG_BYTES);
-	EVP_CIPHER_CTX *ctx;
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int n, more;
 	bool done;
 
-	if (p == NULL)
-		return buf_fault(raw);
-	ctx = EVP_CIPHER_CTX_new();
-	done = ctx != NULL &&
-	    EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key, nonce) ==
-		1 &&
-	    encrypt(ctx, account, plain, p);
+	if (ctx == NULL)
+		return FAULT_NOMEM;
+	done = EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, pass->key->key,
+		   pass->nonce, pass->seals) == 1 &&
+	    EVP_CipherUpdate(ctx, NULL, &n,
+		(const unsigned char *)pass->account.p,
+		(int)pass->account.n) == 1 &&
+	    EVP_CipherUpdate(ctx, out, &n, (const unsigned char *)in.p,
+		(int)in.n) == 1 &&
+	    n == (int)in.n &&
+	    (pass->seals ||
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES,
+		    pass->tag) == 1) &&
+	    EVP_CipherFinal_ex(ctx, out + n, &more) == 1 && more == 0 &&
+	    (!pass->seals ||
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES,
+		    pass->tag) == 1);
 	EVP_CIPHER_CTX_free(ctx);
-	if (!done)
-		return FAULT_INTERNAL;
-	buf_used(raw, plain.n + TAG_BYTES);
-	return FAULT_NONE;
+	return done ? FAULT_NONE : FAULT_INTERNAL;
 }
 
 /* RFC 4648 section 4, a line a piece; faults stick to the writer's buf. */
@@ -235,15 +213,22 @@ enum fault seal_entry(const struct seal_key *key,
 {
 	struct buf raw = BUF_INIT(RAW_MAX_BYTES);
 	struct span nonce_span = { (const char *)nonce, SEAL_NONCE_BYTES };
+	struct pass pass = { key, nonce, account, NULL, 1 };
 	struct attr_writer writer;
+	unsigned char *p;
 	enum fault fault;
 
 	if (plain.n > ENTRY_MAX_BYTES)
 		return FAULT_TOO_BIG;
 	if (!attr_is_account(account))
 		return FAULT_GRAMMAR;
-	fault = seal_bytes(key, account, plain, nonce, &raw);
+	p = room_for(&raw, plain.n + TAG_BYTES);
+	if (p == NULL)
+		return buf_fault(&raw);
+	pass.tag = p + plain.n;
+	fault = run_cipher(&pass, plain, p);
 	if (fault == FAULT_NONE) {
+		buf_used(&raw, plain.n + TAG_BYTES);
 		attr_begin(&writer, out, WIRE_FIRST_ENTRY);
 		attr_put(&writer, ATTR_ACCOUNT, account);
 		attr_put_str(&writer, "key-id", key->id);
@@ -255,52 +240,15 @@ enum fault seal_entry(const struct seal_key *key,
 	return fault;
 }
 
-/* Whatever cannot be decoded is damage; only memory may lack. */
-static enum fault read_sealed(const struct attrs *sealed, struct buf *nonce,
-    struct buf *raw)
-{
-	enum fault fault;
-
-	fault = get_base64(sealed, "nonce", nonce);
-	if (fault == FAULT_NONE)
-		fault = get_base64(sealed, "sealed", raw);
-	if (fault == FAULT_NOMEM)
-		return fault;
-	return fault != FAULT_NONE || nonce->n != SEAL_NONCE_BYTES ||
-		raw->n < TAG_BYTES ?
-	    FAULT_GRAMMAR :
-	    FAULT_NONE;
-}
-
-static enum fault unseal_bytes(const struct seal_key *key, struct span account,
-    struct span nonce, struct span raw, struct buf *plain)
-{
-	unsigned char *p = room_for(plain, raw.n);
-	EVP_CIPHER_CTX *ctx;
-	bool done;
-
-	if (p == NULL)
-		return buf_fault(plain);
-	ctx = EVP_CIPHER_CTX_new();
-	if (ctx == NULL)
-		return FAULT_NOMEM;
-	done = EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key,
-		   (const unsigned char *)nonce.p) == 1 &&
-	    decrypt(ctx, account, raw, p);
-	EVP_CIPHER_CTX_free(ctx);
-	if (!done)
-		return FAULT_GRAMMAR;
-	buf_used(plain, raw.n - TAG_BYTES);
-	return FAULT_NONE;
-}
-
+/* Whatever cannot be decoded or opened is damage; only memory may lack. */
 enum fault unseal_entry(const struct seal_key *key, struct span account,
     const struct attrs *sealed, struct buf *out)
 {
 	struct buf raw = BUF_INIT(RAW_MAX_BYTES + 3);
-	struct buf plain = BUF_INIT(RAW_MAX_BYTES);
 	struct buf nonce = BUF_INIT(SEAL_NONCE_BYTES);
-	struct span whose = attr_get(sealed, ATTR_ACCOUNT);
+	struct span whose = attr_get(sealed, ATTR_ACCOUNT), cipher;
+	struct pass pass = { key, NULL, account, NULL, 0 };
+	unsigned char *p = NULL;
 	enum fault fault;
 
 	if (whose.n != account.n || whose.n == 0 ||
@@ -308,16 +256,27 @@ enum fault unseal_entry(const struct seal_key *key, struct span account,
 		return FAULT_GRAMMAR;
 	if (key == NULL || !attr_is(sealed, "key-id", key->id))
 		return FAULT_CONFIG_ERROR;
-	fault = read_sealed(sealed, &nonce, &raw);
+	fault = get_base64(sealed, "nonce", &nonce);
 	if (fault == FAULT_NONE)
-		fault = unseal_bytes(key, account, buf_span(&nonce),
-		    buf_span(&raw), &plain);
+		fault = get_base64(sealed, "sealed", &raw);
+	if (fault == FAULT_NONE &&
+	    (nonce.n != SEAL_NONCE_BYTES || raw.n < TAG_BYTES))
+		fault = FAULT_GRAMMAR;
 	if (fault == FAULT_NONE) {
-		buf_add(out, buf_span(&plain));
+		cipher.p = raw.p;
+		cipher.n = raw.n - TAG_BYTES;
+		p = room_for(out, cipher.n);
 		fault = buf_fault(out);
 	}
+	if (fault == FAULT_NONE) {
+		pass.nonce = (const unsigned char *)nonce.p;
+		pass.tag = (unsigned char *)raw.p + cipher.n;
+		fault = run_cipher(&pass, cipher, p);
+	}
+	if (fault == FAULT_NONE)
+		buf_used(out, cipher.n);
 	buf_drop(&nonce);
-	buf_drop(&plain);
 	buf_drop(&raw);
-	return fault;
+	return fault == FAULT_NONE || fault == FAULT_NOMEM ? fault :
+							     FAULT_GRAMMAR;
 }

@@ -81,16 +81,18 @@ static enum fault mark_write(int dirfd, const struct seal_key *key,
 /* Records that a pass over the keyring meets. */
 struct pass {
 	struct keyring *keyring;
+	bool seals; /* the plain ones; else it counts */
 	size_t n_plain, n_sealed;
 	enum fault fault; /* of the first that could not be read or saved */
 	struct why *why;
 };
 
-static void count(void *ctx, const char *account, const struct why *unused)
+static void take_record(void *ctx, const char *account,
+    const struct why *unused)
 {
-	struct pass *pass = ctx;
 	struct record record = { .is_sealed = false };
-	struct why why;
+	struct why why = { .err = 0, .text = "" };
+	struct pass *pass = ctx;
 	enum fault fault;
 
 	(void)unused;
@@ -98,28 +100,15 @@ static void count(void *ctx, const char *account, const struct why *unused)
 		return;
 	fault = record_read(pass->keyring, span_of(account), &record, &why);
 	pass->n_sealed += record.is_sealed;
-	pass->n_plain += fault == FAULT_NONE && !record.is_sealed;
-	record_drop(&record);
-}
-
-static void seal_plain(void *ctx, const char *account, const struct why *unused)
-{
-	struct pass *pass = ctx;
-	struct record record = { .is_sealed = false };
-	struct why why = { .err = 0, .text = "" };
-	enum fault fault;
-
-	(void)unused;
-	if (account == NULL)
-		return;
-	fault = record_read(pass->keyring, span_of(account), &record, &why);
 	if (fault == FAULT_NONE && !record.is_sealed) {
-		fault = keyring_save(pass->keyring, record.entry, NULL, &why);
 		pass->n_plain++;
+		if (pass->seals)
+			fault = keyring_save(pass->keyring, record.entry, NULL,
+			    &why);
 	} else if (fault != FAULT_IO && fault != FAULT_NOMEM) {
 		fault = FAULT_NONE; /* it will be refused by its name */
 	}
-	if (fault != FAULT_NONE && pass->fault == FAULT_NONE) {
+	if (fault != FAULT_NONE && pass->seals && pass->fault == FAULT_NONE) {
 		pass->fault = fault;
 		*pass->why = why;
 	}
@@ -144,21 +133,21 @@ enum fault keyring_take_over(struct keyring *keyring, size_t *n_out,
 		return fault;
 	keyring->takes_plain = true;
 	if (mark == MARK_NONE)
-		fault = keyring_list(keyring, count, &pass, why);
-	if (fault == FAULT_NONE && pass.n_sealed == 0 && pass.n_plain > 0)
+		fault = keyring_list(keyring, take_record, &pass, why);
+	pass.seals = pass.n_sealed == 0;
+	if (fault == FAULT_NONE && pass.seals && pass.n_plain > 0)
 		fault = mark_write(keyring->dirfd, keyring->key, MARK_BEGUN,
 		    why);
-	if (fault == FAULT_NONE && pass.n_sealed == 0) {
-		pass.n_plain = 0;
-		fault = keyring_list(keyring, seal_plain, &pass, why);
-	}
+	pass.n_plain = 0;
+	if (fault == FAULT_NONE && pass.seals)
+		fault = keyring_list(keyring, take_record, &pass, why);
 	if (fault == FAULT_NONE)
 		fault = pass.fault;
-	keyring->takes_plain = fault != FAULT_NONE && pass.n_sealed == 0;
+	keyring->takes_plain = fault != FAULT_NONE && pass.seals;
 	if (fault == FAULT_NONE)
 		fault = mark_write(keyring->dirfd, keyring->key, MARK_SEALED,
 		    why);
-	*n_out = pass.n_sealed == 0 ? pass.n_plain : 0;
+	*n_out = pass.n_plain;
 	return fault;
 }
 

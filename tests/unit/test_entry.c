@@ -400,28 +400,6 @@ static void set_replaces_and_clears(void **state)
 	entry_free(entry);
 }
 
-static void states_have_their_words(void **state)
-{
-	static const char *const words[] = {
-		"active",
-		"login-needed",
-		"config-error",
-	};
-	enum entry_state got;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(words); i++) {
-		assert_string_equal(entry_state_word((enum entry_state)i),
-		    words[i]);
-		assert_int_equal(entry_state_from_word(span_of(words[i]), &got),
-		    FAULT_NONE);
-		assert_int_equal(got, i);
-	}
-	assert_int_equal(entry_state_from_word(span_of("x"), &got),
-	    FAULT_GRAMMAR);
-}
-
 static void freed_memory_holds_no_token(void **state)
 {
 	static const char list[] = MIN
@@ -500,7 +478,6 @@ int main(void)
 		cmocka_unit_test(a_record_may_have_96000_bytes),
 		cmocka_unit_test(a_copy_is_deep_and_whole),
 		cmocka_unit_test(set_replaces_and_clears),
-		cmocka_unit_test(states_have_their_words),
 		cmocka_unit_test(freed_memory_holds_no_token),
 		cmocka_unit_test(no_memory_is_a_fault_at_every_step),
 	};

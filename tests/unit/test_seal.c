@@ -418,7 +418,7 @@ static enum fault key_step(void *ctx)
 
 static void no_memory_is_a_fault_at_every_step(void **state)
 {
-	assert_true(failing_malloc_each(seal_step, *state) > 5);
+	assert_true(failing_malloc_each(seal_step, *state) > 3);
 	assert_int_equal(failing_malloc_each(key_step, *state), 2);
 }
 
