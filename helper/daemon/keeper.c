@@ -23,6 +23,9 @@
 #define LOOK_MS	 1000
 #define NAMES_MS 60000
 
+/* So that with all notes they are fewer than the lines of a list. */
+#define CHANGES_MAX 24
+
 struct keeper {
 	struct keeper_options options;
 	struct config *config; /* NULL: never had a good one */
@@ -63,6 +66,7 @@ static void tell(struct keeper *keeper, const char *text)
 struct differences {
 	struct attr_writer writer;
 	struct log_line line;
+	size_t n;
 };
 
 static void differs(void *ctx, const char *what, bool restart)
@@ -71,8 +75,9 @@ static void differs(void *ctx, const char *what, bool restart)
 	char plain[256];
 
 	attr_plain(span_of(what), plain, sizeof(plain));
-	attr_put_str(&found->writer,
-	    restart ? ATTR_NEEDS_RESTART : ATTR_CHANGED, plain);
+	if (restart || found->n++ < CHANGES_MAX)
+		attr_put_str(&found->writer,
+		    restart ? ATTR_NEEDS_RESTART : ATTR_CHANGED, plain);
 	log_str(&found->line, restart ? "needs-restart" : "changed", plain);
 }
 
@@ -80,7 +85,7 @@ static void differs(void *ctx, const char *what, bool restart)
 static void tell_changes(const struct config *old, const struct config *config,
     bool mended, struct buf *out)
 {
-	struct differences found;
+	struct differences found = { .n = 0 };
 	char plain[WHY_MAX_BYTES];
 	size_t i;
 
@@ -96,10 +101,12 @@ static void tell_changes(const struct config *old, const struct config *config,
 	}
 	if (old != NULL)
 		config_compare(old, config, differs, &found);
-	if (attr_end(&found.writer) != FAULT_NONE) {
-		out->fault = FAULT_NONE;
-		answer_ok(out);
+	if (found.n > CHANGES_MAX) {
+		(void)snprintf(plain, sizeof(plain), "%zu more",
+		    found.n - CHANGES_MAX);
+		attr_put_str(&found.writer, ATTR_CHANGED, plain);
 	}
+	answer_end(&found.writer);
 	log_end(&found.line);
 }
 

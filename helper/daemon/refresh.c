@@ -265,7 +265,8 @@ static enum fault read_assertion(const struct provider *provider,
 		    "there",
 		    provider->assertion_file);
 	else if (fault == FAULT_NONE &&
-	    !attr_is_token(buf_span(&bytes), ASSERTION_MAX_BYTES))
+	    (bytes.p[0] == '"' || /* JSON has not been taken off */
+		!attr_is_token(buf_span(&bytes), ASSERTION_MAX_BYTES)))
 		why_set(&reason, 0, "what stands in %s is no assertion",
 		    provider->assertion_file);
 	else if (fault == FAULT_NONE)

@@ -400,7 +400,8 @@ def test_service_account_without_delegation_is_named(bed, keys):
 
 
 @pytest.mark.parametrize("text, says", (
-    ("", "is empty"), ("two words", "is no assertion")))
+    ("", "is empty"), ("two words", "is no assertion"),
+    ('"e30.e30.AA"', "is no assertion")))
 def test_assertion_file_with_no_assertion(bed, text, says):
     with_assertion(bed)
     put_secret(bed, "assertion", text)

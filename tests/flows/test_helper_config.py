@@ -679,6 +679,19 @@ def test_reload_says_what_changed_and_what_needs_a_restart(helper):
     assert answer.all("needs-restart") == ["listen"]
 
 
+def test_reload_of_more_than_an_answer_holds_says_how_many(helper):
+    accounts = "".join(f"account a{i}@example.org\n    allow none{i}\n"
+                       for i in range(99))
+    helper.start()
+    helper.configure(accounts + "listen /elsewhere")
+    answer = helper.ask("reload")
+    assert answer["result"] == "ok"
+    assert answer.all("needs-restart") == ["listen"]
+    changed = answer.all("changed")
+    assert len(changed) == 25 and changed[-1] == "75 more"
+    assert len(answer.all("warning")) == 32
+
+
 def test_reload_tells_an_admin_the_same(root, clocked):
     clocked.configure("admin 4801")
     clocked.start()

@@ -596,5 +596,6 @@ def test_backup_of_a_sealed_keyring_is_plain_and_fits(bed):
     assert bed.status()["state"] == "active"
     out = mailtoken(bed, "export", JO).stdout
     assert b"refresh-token=" + b"r" * 16000 in out
+    mailtoken(bed, "import", "mailtoken", data=out, status=1)
     mailtoken(bed, "import", "mailtoken", "--replace", data=out)
     assert "sealed" in bed.record()

@@ -53,3 +53,18 @@ def test_a_mapped_user_is_served_and_others_are_not(root, helper):
         answer = ask(helper.socket, verb, OTHER, account=JO,
                      server="localhost")
         assert answer["result"] in ("denied", "unknown-account"), answer
+
+
+def test_what_cannot_be_known_of_a_map_lets_nobody_in(root, helper):
+    """Without /proc any namespace looks alike."""
+    helper.configure("allow 65534 4712")
+    helper.seed(JO)
+    helper.start(before=("unshare", "-m", "sh", "-c",
+                         "mount -t tmpfs none /proc; exec \"$@\"", "sh"))
+    assert helper.user.pw_uid == OWN
+    for verb in ("export", "token"):
+        answer = ask(helper.socket, verb, OWN, account=JO,
+                     server="localhost")
+        assert answer["result"] in ("denied", "unknown-account"), answer
+    assert helper.token(uid=OTHER)["result"] == "ok"
+    assert "does not map all users" in helper.log()
