@@ -71,6 +71,7 @@ void account_free(struct account *account)
 	if (account->timer != NULL)
 		event_free(account->timer);
 	record_free(&account->record);
+	provider_release(account->provider);
 	free(account->refused);
 	free(account->standing.text);
 	free(account->said);
@@ -85,14 +86,11 @@ static void judge(struct account *account)
 {
 	const struct entry *entry = account->record.entry;
 	struct standing *standing = &account->standing;
-	struct provider *provider = NULL;
 	struct why why = { .err = 0, .text = "" };
-	struct now now = engine_now();
+	struct now now = clock_now();
 	int64_t spent_s = entry->not_before_s - now.wall_s;
-	enum fault fault;
+	enum fault fault = account_ready(account, &why);
 
-	fault = grant_provider(account->engine->config, entry, &provider, &why);
-	provider_release(provider);
 	if (fault == FAULT_CONFIG_ERROR) {
 		standing_set(standing, ACCOUNT_CONFIG_ERROR, why.text, &now);
 		standing->gate_ms = PLAN_NEVER;
@@ -122,7 +120,7 @@ void account_resume(struct account *account)
 {
 	const struct entry *entry = account->record.entry;
 	struct life *life = &account->standing.life;
-	struct now now = engine_now();
+	struct now now = clock_now();
 
 	*life = (struct life){ .received_s = entry->refreshed_s,
 		.expires_s = entry->expires_s,
@@ -130,6 +128,7 @@ void account_resume(struct account *account)
 		.refresh_in_s = entry->refresh_in_s };
 	life_begin(life, &now);
 	account->refreshed_s = entry->refreshed_s;
+	account->ready = 0;
 	if (account->record.asked_s == 0)
 		account->record.asked_s = entry->asked_s;
 	refresh_know(&account->refresh);
@@ -150,7 +149,7 @@ static enum fault wake(struct account *account, struct why *why)
 {
 	struct standing *standing = &account->standing;
 	bool was_unread = account->record.unread || !account->record.exists;
-	struct now now = engine_now();
+	struct now now = clock_now();
 	enum fault fault;
 
 	if (account->record.entry != NULL)
@@ -182,6 +181,20 @@ enum fault account_read(struct account *account, struct why *why)
 	}
 }
 
+enum fault account_ready(struct account *account, struct why *why)
+{
+	enum fault fault = account_read(account, why);
+
+	if (fault != FAULT_NONE || account->ready == account->engine->edition)
+		return fault;
+	provider_release(account->provider);
+	account->provider = NULL;
+	fault = grant_provider(account->engine->config, account->record.entry,
+	    &account->provider, why);
+	account->ready = fault == FAULT_NONE ? account->engine->edition : 0;
+	return fault;
+}
+
 const struct entry *account_entry(struct account *account)
 {
 	struct why why = { .err = 0, .text = "" };
@@ -211,9 +224,9 @@ static struct plan_use use_of(const struct account *account)
 	return use;
 }
 
-bool account_is_in_use(const struct account *account)
+static bool is_in_use(const struct account *account)
 {
-	struct now now = engine_now();
+	struct now now = clock_now();
 
 	return plan_is_in_use(account->record.asked_s, &now);
 }
@@ -221,7 +234,7 @@ bool account_is_in_use(const struct account *account)
 bool account_is_due(const struct account *account)
 {
 	const struct plan_use use = use_of(account);
-	struct now now = engine_now();
+	struct now now = clock_now();
 
 	return account->record.exists && !account->record.unread &&
 	    account->standing.state != ACCOUNT_LOGIN_NEEDED &&
@@ -231,14 +244,16 @@ bool account_is_due(const struct account *account)
 void account_rest(struct account *account)
 {
 	if (account->refresh.place == REFRESH_IDLE &&
-	    account->waiters == NULL && !account_is_in_use(account))
+	    account->waiters == NULL && !is_in_use(account))
 		record_rest(&account->record);
+	if (account->record.entry == NULL)
+		account->ready = 0;
 }
 
 static int64_t next_in_ms(const struct account *account)
 {
 	const struct plan_use use = use_of(account);
-	struct now now = engine_now();
+	struct now now = clock_now();
 	int64_t in_ms = account->standing.renew_ms - now.boot_ms;
 
 	if (!account->record.unread)
@@ -269,6 +284,7 @@ void account_arm(struct account *account)
 	int64_t in_ms;
 
 	account_rest(account);
+	account->idle = !is_in_use(account);
 	if (account->timer != NULL)
 		(void)evtimer_del(account->timer);
 	if (account->engine->stopping || account->refresh.place != REFRESH_IDLE)
@@ -336,7 +352,6 @@ void account_reconsider(struct account *account)
 {
 	struct standing *standing = &account->standing;
 	bool changed = account->edition != account->engine->edition;
-	struct provider *provider = NULL;
 	struct why why;
 	enum fault fault;
 
@@ -347,9 +362,7 @@ void account_reconsider(struct account *account)
 	if (changed && account->record.in_memory)
 		look_at_application(account);
 	if (changed && account_entry(account) != NULL) {
-		fault = grant_provider(account->engine->config,
-		    account->record.entry, &provider, &why);
-		provider_release(provider);
+		fault = account_ready(account, &why);
 		/* A new profile may be what it waits for. */
 		if (fault == FAULT_CONFIG_ERROR ||
 		    standing->gate_ms == PLAN_NEVER)
@@ -362,12 +375,6 @@ void account_reconsider(struct account *account)
 	}
 	account_arm(account);
 	account_tell(account);
-}
-
-void account_keep_up(struct account *account)
-{
-	if (account->edition != account->engine->edition)
-		account_reconsider(account);
 }
 
 enum fault account_rekey(struct account *account, struct why *why)
@@ -459,11 +466,12 @@ void account_describe(struct account *account, struct account_view *view_out)
 {
 	const struct standing *standing = &account->standing;
 	struct account_view view = { .account = account->name };
-	struct now now = engine_now();
+	struct now now = clock_now();
 	const struct entry *entry;
 	int64_t next_ms;
 
-	account_keep_up(account);
+	if (account->edition != account->engine->edition)
+		account_reconsider(account);
 	entry = account_entry(account);
 	view.state = shown(account);
 	view.unsaved = account->record.unsaved;

@@ -22,6 +22,8 @@ struct account {
 	char *name;	  /* folded; of an application: for the log */
 	char *subject;	  /* an application's mailbox, or NULL: for all */
 	unsigned edition; /* of the configuration that it knows */
+	unsigned ready;	  /* ... for which entry and provider are here, or 0 */
+	struct provider *provider; /* that may renew it */
 	struct standing standing;
 	struct record record; /* in_memory: an application's */
 	struct refresh refresh;
@@ -32,6 +34,7 @@ struct account {
 	int64_t same_since_ms;	 /* ... and since when */
 	char *said;		 /* what account_describe() made last */
 	struct event *timer;
+	bool idle; /* when the timer was set: nobody had asked for a day */
 	enum account_state told_state; /* what watchers know */
 	bool told_unsaved;
 };
@@ -68,6 +71,10 @@ enum fault account_load(struct account *account, bool spread) MUST_CHECK;
  */
 enum fault account_read(struct account *account, struct why *why) MUST_CHECK;
 
+/* account_ready - the same, and provider is the profile of the configuration
+ * in force that may renew it.  Faults of grant_provider(), too. */
+enum fault account_ready(struct account *account, struct why *why) MUST_CHECK;
+
 /* account_entry - its record, read from disk if it was at rest; NULL when
  * there is none or it cannot be read. */
 const struct entry *account_entry(struct account *account);
@@ -80,9 +87,6 @@ void account_rest(struct account *account);
  * where it and the configuration leave the account. */
 void account_resume(struct account *account);
 
-/* account_is_in_use - whether it was asked for in the last day. */
-bool account_is_in_use(const struct account *account);
-
 /* account_is_due - whether its grant has been idle for renew_idle. */
 bool account_is_due(const struct account *account);
 
@@ -91,9 +95,8 @@ void account_arm(struct account *account);
 
 /* account_reconsider - the configuration or the clock has changed: look at
  * the timers again, and with a new edition of the configuration forget what
- * made it wait.  account_keep_up() does it if there is one. */
+ * made it wait. */
 void account_reconsider(struct account *account);
-void account_keep_up(struct account *account);
 
 /* account_rekey - see record_rekey(). */
 enum fault account_rekey(struct account *account, struct why *why) MUST_CHECK;

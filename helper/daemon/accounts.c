@@ -31,22 +31,29 @@ struct accounts {
 	size_t n_apps;
 };
 
-static struct accounts_place **bucket(const struct accounts *accounts,
-    const char *name)
+/* Where the place of an account hangs, or would. */
+static struct accounts_place **hook(const struct accounts *accounts,
+    const char *name, bool app)
 {
 	uint32_t hash = 2166136261; /* FNV-1a */
+	struct accounts_place **at;
+	const char *p;
 
-	for (; *name != '\0'; name++)
-		hash = (hash ^ (unsigned char)*name) * 16777619;
-	return &accounts->buckets[hash & (accounts->n_buckets - 1)];
+	for (p = name; *p != '\0'; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619;
+	at = &accounts->buckets[hash & (accounts->n_buckets - 1)];
+	while (*at != NULL &&
+	    ((*at)->account->record.in_memory != app ||
+		strcmp((*at)->account->name, name) != 0))
+		at = &(*at)->chain;
+	return at;
 }
 
 static void chain(struct accounts *accounts, struct accounts_place *place)
 {
-	struct accounts_place **at = bucket(accounts, place->account->name);
-
-	place->chain = *at;
-	*at = place;
+	place->chain = NULL;
+	*hook(accounts, place->account->name,
+	    place->account->record.in_memory) = place;
 }
 
 static enum fault grow(struct accounts *accounts)
@@ -68,12 +75,8 @@ static enum fault grow(struct accounts *accounts)
 static struct account *look_up(const struct accounts *accounts,
     const char *name, bool app)
 {
-	const struct accounts_place *place = *bucket(accounts, name);
+	const struct accounts_place *place = *hook(accounts, name, app);
 
-	while (place != NULL &&
-	    (place->account->record.in_memory != app ||
-		strcmp(place->account->name, name) != 0))
-		place = place->chain;
 	return place != NULL ? place->account : NULL;
 }
 
@@ -235,12 +238,8 @@ struct account *accounts_next(struct accounts_place **place)
 struct provider *accounts_app(const struct config *config, const char *mailbox)
 {
 	const struct config_account *block = config_account(config, mailbox);
-	struct provider *provider = NULL;
 
-	if (block != NULL && block->provider != NULL)
-		provider = config_provider(config, block->provider);
-	return provider != NULL && provider_is_app_only(provider) ? provider :
-								    NULL;
+	return block != NULL ? block->app : NULL;
 }
 
 /* Of the account of an application; a provider's name has no slash. */
@@ -305,9 +304,7 @@ static enum fault add_app(struct accounts *accounts, struct account *account)
 		account_free(account);
 		return FAULT_BUSY;
 	}
-	at = bucket(accounts, place->account->name);
-	while (*at != place)
-		at = &(*at)->chain;
+	at = hook(accounts, place->account->name, true);
 	*at = place->chain;
 	account_free(place->account);
 	place->account = account;
@@ -318,12 +315,20 @@ static enum fault add_app(struct accounts *accounts, struct account *account)
 enum fault accounts_for(struct accounts *accounts, const char *mailbox,
     struct account **account_out)
 {
-	struct provider *app = accounts_app(accounts->engine->config, mailbox);
+	const struct config_account *block;
+	struct accounts_place *place;
+	struct provider *app = NULL;
 	char name[APP_NAME_BYTES];
 	enum fault fault;
 
+	block = config_account(accounts->engine->config, mailbox);
+	if (block != NULL)
+		app = block->app;
 	if (app == NULL) {
-		*account_out = accounts_find(accounts, mailbox);
+		place = *hook(accounts, mailbox, false);
+		*account_out = place != NULL && place->account->record.exists ?
+		    place->account :
+		    accounts_find(accounts, mailbox);
 		return *account_out != NULL ? FAULT_NONE : FAULT_NOT_FOUND;
 	}
 	name_app(app, mailbox, name);

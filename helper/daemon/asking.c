@@ -113,68 +113,61 @@ static enum fault add_waiter(struct account *account,
 	return FAULT_NONE;
 }
 
-static struct account_answer token_for(struct account *account,
-    const struct account_question *question)
-{
-	refused_served(account->refused, account->record.entry,
-	    question->server, question->service, clock_boot_ms());
-	return (struct account_answer){ .entry = account->record.entry,
-		.unsaved = account->record.unsaved,
-		.retry_after_s = -1 };
-}
-
 bool asking_is_shared(const struct account *account)
 {
 	return account->record.in_memory && account->subject == NULL;
 }
 
-static bool is_refused(const struct account *account,
-    const struct account_question *question)
-{
-	return !asking_is_shared(account) &&
-	    refused_forbids(account->refused, account->record.entry,
-		question->server, question->service);
-}
-
-/* FAULT_NONE when its record is here and may be used for that server. */
-static enum fault check(struct account *account,
-    const struct account_question *question, int64_t *server_min_s_out,
-    struct why *why)
+/* Not one of the provider's, nor kept at the sign-in: of the mailbox's
+ * block, or a wrong one. */
+static enum fault check_block(const struct account *account,
+    const struct account_question *question, struct why *why)
 {
 	const struct config *config = account->engine->config;
 	const char *mailbox = question->mailbox != NULL ? question->mailbox :
 							  account->name;
-	struct provider *provider = NULL;
-	const struct entry *entry;
+	const struct config_account *block = config_account(config, mailbox);
 	char name[SERVER_MAX_BYTES + 1];
-	enum fault fault;
 
-	fault = account_read(account, why);
-	entry = account->record.entry;
-	if (fault == FAULT_NONE)
-		fault = grant_provider(config, entry, &provider, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	if (question->server.n > 0 &&
-	    !grant_serves(config, entry, provider, mailbox, question->server)) {
-		attr_plain(question->server, name, sizeof(name));
-		why_set(why, 0,
-		    "%s is not a server of provider '%s': if it should be, "
-		    "write servers %s below account %s in %s",
-		    name, provider->name, name, mailbox, config->path);
-		fault = FAULT_WRONG_SERVER;
-	} else if (!grant_covers(entry, question->service, why)) {
+	if (block != NULL && block->servers != NULL &&
+	    provider_serves(account->provider, span_of(mailbox), block->servers,
+		question->server))
+		return FAULT_NONE;
+	attr_plain(question->server, name, sizeof(name));
+	why_set(why, 0,
+	    "%s is not a server of provider '%s': if it should be, write "
+	    "servers %s below account %s in %s",
+	    name, account->provider->name, name, mailbox, config->path);
+	return FAULT_WRONG_SERVER;
+}
+
+/* Its record is here and may be used for that server. */
+static enum fault check(struct account *account,
+    const struct account_question *question, struct why *why)
+{
+	const char *mailbox = question->mailbox != NULL ? question->mailbox :
+							  account->name;
+	enum fault fault = FAULT_NONE;
+
+	if (account->ready != account->engine->edition)
+		fault = account_ready(account, why);
+	if (fault == FAULT_NONE && question->server.n > 0 &&
+	    !provider_serves(account->provider, span_of(mailbox),
+		account->record.entry->servers, question->server))
+		fault = check_block(account, question, why);
+	if (fault == FAULT_NONE && account->record.entry->protocols != NULL &&
+	    !grant_covers(account->record.entry, question->service, why))
 		fault = FAULT_LOGIN_NEEDED;
-	}
-	*server_min_s_out = provider->min_validity_s;
-	provider_release(provider);
 	return fault;
 }
 
-/* The verdict, with an answer unless it is PLAN_WAIT; its text may be in
- * why. */
+/*
+ * The verdict, with an answer unless it is PLAN_WAIT; its text may be in why.
+ *
+ * fresh  in: its token has just come
+ */
 static enum plan_verdict decide(struct account *account,
-    const struct account_question *question, struct why *why,
+    const struct account_question *question, bool fresh, struct why *why,
     struct account_answer *answer_out)
 {
 	struct plan_question asked = {
@@ -183,11 +176,13 @@ static enum plan_verdict decide(struct account *account,
 		.in_flight = account->refresh.place == REFRESH_RUNS,
 		.stopping = account->engine->stopping,
 	};
-	struct now now = engine_now();
-	enum plan_verdict verdict;
-	enum fault fault;
+	enum plan_verdict verdict = PLAN_SERVE;
+	const struct entry *entry;
+	struct now now = clock_now();
+	enum fault fault = FAULT_NONE;
 
-	fault = check(account, question, &asked.server_min_s, why);
+	if (!fresh)
+		fault = check(account, question, why);
 	if (fault != FAULT_NONE) {
 		*answer_out = (struct account_answer){ .fault = fault,
 			.text = why_text(why, fault),
@@ -196,20 +191,36 @@ static enum plan_verdict decide(struct account *account,
 			    -1 };
 		return PLAN_REFUSE;
 	}
-	asked.has_token = account->record.entry->access_token != NULL;
-	asked.refused = is_refused(account, question);
-	verdict = plan(&account->standing, &asked, &now, answer_out);
-	if (verdict == PLAN_SERVE || verdict == PLAN_SERVE_AND_RENEW)
-		*answer_out = token_for(account, question);
+	entry = account->record.entry;
+	asked.refused = account->refused != NULL &&
+	    !asking_is_shared(account) &&
+	    refused_forbids(account->refused, entry, question->server,
+		question->service);
+	if (fresh && asked.refused) {
+		*answer_out = plan_refused;
+		return PLAN_REFUSE;
+	}
+	if (!fresh) {
+		asked.has_token = entry->access_token != NULL;
+		asked.server_min_s = account->provider->min_validity_s;
+		verdict = plan(&account->standing, &asked, &now, answer_out);
+	}
 	if (verdict == PLAN_WAIT && asked.refused && !asked.in_flight)
 		account->standing.forced_ms = now.boot_ms;
+	if (verdict != PLAN_SERVE && verdict != PLAN_SERVE_AND_RENEW)
+		return verdict;
+	if (account->refused != NULL)
+		refused_served(account->refused, entry, question->server,
+		    question->service, now.boot_ms);
+	*answer_out = (struct account_answer){ .entry = entry,
+		.unsaved = account->record.unsaved,
+		.retry_after_s = -1 };
 	return verdict;
 }
 
 void asking_ask(struct account *account,
     const struct account_question *question)
 {
-	bool was_idle = !account_is_in_use(account);
 	struct account_answer answer = { .fault = FAULT_INTERNAL,
 		.text = fault_text(FAULT_INTERNAL),
 		.retry_after_s = -1 };
@@ -217,9 +228,10 @@ void asking_ask(struct account *account,
 	enum plan_verdict verdict;
 
 	if (!question->force)
-		account->record.asked_s = clock_wall_s();
-	account_keep_up(account);
-	verdict = decide(account, question, &why, &answer);
+		account->record.asked_s = clock_now().wall_s;
+	if (account->edition != account->engine->edition)
+		account_reconsider(account);
+	verdict = decide(account, question, false, &why, &answer);
 	if (verdict == PLAN_WAIT &&
 	    add_waiter(account, question) == FAULT_NONE) {
 		/* One that cannot even start answers at once. */
@@ -229,7 +241,7 @@ void asking_ask(struct account *account,
 	question->fn(question->ctx, account, &answer);
 	if (verdict == PLAN_SERVE_AND_RENEW)
 		refresh_want(&account->refresh, false);
-	else if (verdict == PLAN_SERVE && was_idle)
+	else if (verdict == PLAN_SERVE && account->idle)
 		account_arm(account);
 }
 
@@ -248,13 +260,9 @@ void asking_answer(struct account *account, const struct account_answer *answer,
 		why.text[0] = '\0';
 		if (answer != NULL)
 			own = *answer;
-		else if (fresh && is_refused(account, &waiter->question))
-			own = plan_refused;
-		else if (fresh)
-			own = token_for(account, &waiter->question);
 		else
-			verdict = decide(account, &waiter->question, &why,
-			    &own);
+			verdict = decide(account, &waiter->question, fresh,
+			    &why, &own);
 		if (verdict == PLAN_WAIT) {
 			waiter->next = account->waiters;
 			account->waiters = waiter;

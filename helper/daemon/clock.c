@@ -21,20 +21,24 @@ struct clock_watch {
 	void *ctx;
 };
 
+struct now clock_now(void)
+{
+	struct timespec wall = { 0, 0 }, boot = { 0, 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &wall);
+	(void)clock_gettime(CLOCK_BOOTTIME, &boot);
+	return (struct now){ (int64_t)wall.tv_sec,
+		(int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000 };
+}
+
 int64_t clock_wall_s(void)
 {
-	struct timespec now = { 0, 0 };
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec;
+	return clock_now().wall_s;
 }
 
 int64_t clock_boot_ms(void)
 {
-	struct timespec now = { 0, 0 };
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return clock_now().boot_ms;
 }
 
 static int arm(int fd)

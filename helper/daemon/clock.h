@@ -15,10 +15,14 @@
 struct event_base;
 struct clock_watch;
 
-/* clock_wall_s - unix seconds. */
-int64_t clock_wall_s(void);
+struct now {
+	int64_t wall_s;	 /* unix seconds */
+	int64_t boot_ms; /* milliseconds of CLOCK_BOOTTIME */
+};
 
-/* clock_boot_ms - milliseconds of CLOCK_BOOTTIME. */
+/* clock_now - both; clock_wall_s, clock_boot_ms - one of them. */
+struct now clock_now(void);
+int64_t clock_wall_s(void);
 int64_t clock_boot_ms(void);
 
 /*

@@ -38,6 +38,7 @@ struct config_account {
 	char *name;    /* folded; or "*@domain", or "*" */
 	char *trouble; /* NULL: the block is good */
 	char *provider;
+	struct provider *app; /* ... which signs in for itself, or NULL */
 	char *login;
 	char *logins[CONFIG_SERVICES]; /* in place of login, or NULL */
 	char *token_of;		       /* folded */

@@ -145,6 +145,10 @@ enum fault config_add_account(struct config_reading *reading)
 		    ACCOUNT_MAX_BYTES);
 	if (fault == FAULT_NONE)
 		fault = config_fill(reading);
+	if (account->provider != NULL)
+		account->app = config_provider(config, account->provider);
+	if (account->app != NULL && !provider_is_app_only(account->app))
+		account->app = NULL;
 	return fault == FAULT_CONFIG_ERROR ?
 	    config_set_aside(reading, fault, &account->trouble) :
 	    fault;

@@ -41,12 +41,4 @@ struct engine {
 	bool stopping;
 };
 
-/* engine_now - both clocks. */
-static inline struct now engine_now(void)
-{
-	struct now now = { clock_wall_s(), clock_boot_ms() };
-
-	return now;
-}
-
 #endif

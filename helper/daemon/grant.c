@@ -16,19 +16,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-bool grant_serves(const struct config *config, const struct entry *entry,
-    const struct provider *provider, const char *mailbox, struct span server)
-{
-	const struct config_account *block;
-	struct span account = span_of(mailbox);
-
-	if (provider_serves(provider, account, entry->servers, server))
-		return true;
-	block = config_account(config, mailbox);
-	return block != NULL && block->servers != NULL &&
-	    provider_serves(provider, account, block->servers, server);
-}
-
 enum fault grant_draw_serial(char serial[GRANT_SERIAL_BYTES + 1],
     struct why *why)
 {

@@ -52,13 +52,6 @@ bool grant_covers(const struct entry *entry, struct span service,
     struct why *why);
 
 /*
- * grant_serves - whether a token of entry may go to server for mailbox: the
- * provider's servers, those kept at sign-in, those of the mailbox's block
- */
-bool grant_serves(const struct config *config, const struct entry *entry,
-    const struct provider *provider, const char *mailbox, struct span server);
-
-/*
  * grant_app - a record in memory for an application that signs in for
  * itself: by whom, and no token yet.  FAULT_NOMEM.
  *

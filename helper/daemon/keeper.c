@@ -170,6 +170,7 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->engine.config_trouble = keeper->trouble;
 	keeper->options.source.files = &keeper->files;
 	keeper->looked_ms = keeper->names_ms = clock_boot_ms();
+	keeper->engine.edition = 1;
 	keeper->reconsidering = (struct slices_work){ .uid = SLICES_NOBODY,
 		.step = reconsider_next,
 		.ctx = keeper };

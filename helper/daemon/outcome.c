@@ -22,7 +22,7 @@
 
 static enum fault refuse_all(struct account *account)
 {
-	struct now now = engine_now();
+	struct now now = clock_now();
 	struct account_answer answer = plan_refuse(&account->standing, &now);
 
 	asking_answer(account, &answer, false);
@@ -53,7 +53,7 @@ static void note_answer(struct account *account,
 static void back_off(struct account *account, const char *text,
     int64_t retry_after_s)
 {
-	struct now now = engine_now();
+	struct now now = clock_now();
 	uint32_t random = 0; /* without randomness it is the whole delay */
 
 	(void)!getrandom(&random, sizeof(random), 0);
@@ -80,7 +80,7 @@ static void note_spent(struct account *account)
 static void stand_still(struct account *account, enum account_state state,
     const char *text)
 {
-	struct now now = engine_now();
+	struct now now = clock_now();
 
 	standing_set(&account->standing, state, text, &now);
 	account->standing.gate_ms = now.boot_ms + PLAN_RETRY_MS;
@@ -125,7 +125,7 @@ static void lose(struct account *account, const struct refresh_event *event)
 static void lack_room(struct account *account, const char *text)
 {
 	struct standing *standing = &account->standing;
-	struct now now = engine_now();
+	struct now now = clock_now();
 	bool asked = llabs(now.wall_s - account->record.asked_s) < ROOM_ASKED_S;
 
 	if (standing->text == NULL || strcmp(standing->text, text) != 0)
@@ -179,7 +179,7 @@ void account_rejected(struct account *account, struct span serial,
     struct span server, struct span service)
 {
 	const struct refused_by by = { server, service,
-		asking_is_shared(account), engine_now() };
+		asking_is_shared(account), clock_now() };
 	struct standing *standing = &account->standing;
 	struct entry *entry;
 	char where[300], what[40];
@@ -244,7 +244,7 @@ enum fault account_adopt(struct account *account, struct entry *entry,
 
 enum fault account_forget(struct account *account, struct why *why)
 {
-	struct now now = engine_now();
+	struct now now = clock_now();
 	enum fault fault = record_erase(&account->record, why);
 
 	if (fault != FAULT_NONE)
@@ -252,6 +252,7 @@ enum fault account_forget(struct account *account, struct why *why)
 	refresh_cancel(&account->refresh);
 	free(account->refused);
 	account->refused = NULL;
+	account->ready = 0;
 	account->standing.life = (struct life){ .granted_s = 0 };
 	standing_set(&account->standing, ACCOUNT_EMPTY, NULL, &now);
 	(void)refuse_all(account);
@@ -300,7 +301,7 @@ void account_give_up(struct account *account)
 void account_save_last(struct account *account)
 {
 	struct record *record = &account->record;
-	struct now now = engine_now();
+	struct now now = clock_now();
 
 	/* What is still under way has no answer any more. */
 	if (account->refresh.flow != NULL && !record->in_memory) {

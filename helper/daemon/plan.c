@@ -22,6 +22,9 @@ void life_begin(struct life *life, const struct now *now)
 		*life = (struct life){ .granted_s = 0 };
 	if (life->refresh_in_s >= life->granted_s)
 		life->refresh_in_s = 0;
+	life->margin_s = life->refresh_in_s > 0 ?
+	    life->granted_s - life->refresh_in_s :
+	    life->granted_s / 2;
 }
 
 int64_t life_left_s(const struct life *life, const struct now *now)
@@ -76,36 +79,14 @@ void standing_back_off(struct standing *standing, const char *text,
 	}
 }
 
-static bool is_usable(const struct life *life,
-    const struct plan_question *question, const struct now *now)
-{
-	int64_t left_s = life_left_s(life, now);
-	int64_t need_s = question->min_validity_s > MIN_VALIDITY_S ?
-	    question->min_validity_s :
-	    MIN_VALIDITY_S;
-
-	if (need_s > life->granted_s / 2)
-		need_s = life->granted_s / 2;
-	if (!question->has_token || question->refused || question->force ||
-	    left_s == 0 || left_s < need_s)
-		return false;
-	/* One that has just come: another would not live longer. */
-	return left_s >= question->server_min_s ||
-	    now->boot_ms - life->received_ms < PLAN_APART_MS;
-}
-
-/* Milliseconds until less is left than its margin (granted less refresh_in
- * where that was said, else half of granted), or than the server's rule. */
+/* Milliseconds until less is left than its margin, or the server's rule. */
 static int64_t margin_in_ms(const struct life *life, int64_t server_min_s,
     const struct now *now)
 {
-	int64_t margin_s = life->refresh_in_s > 0 ?
-	    life->granted_s - life->refresh_in_s :
-	    life->granted_s / 2;
+	int64_t margin_s = life->margin_s > server_min_s ? life->margin_s :
+							   server_min_s;
 	int64_t left_s = life_left_s(life, now);
 
-	if (margin_s < server_min_s)
-		margin_s = server_min_s;
 	return left_s > margin_s ? (left_s - margin_s) * 1000 : 0;
 }
 
@@ -147,16 +128,26 @@ enum plan_verdict plan(const struct standing *standing,
 {
 	const struct life *life = &standing->life;
 	bool open = now->boot_ms >= standing->gate_ms;
+	bool is_new = now->boot_ms - life->received_ms < PLAN_APART_MS;
+	int64_t left_s = life_left_s(life, now);
+	int64_t need_s = question->min_validity_s > MIN_VALIDITY_S ?
+	    question->min_validity_s :
+	    MIN_VALIDITY_S;
 
+	if (need_s > life->granted_s / 2)
+		need_s = life->granted_s / 2;
 	/* Whoever asks, one that may be spent is not sent again at once: the
 	 * provider may not have ended the first exchange yet. */
 	if (question->force && standing->gate != GATE_SPENT &&
 	    standing->gate_ms != PLAN_NEVER)
 		open = true;
-	if (is_usable(life, question, now))
-		return open &&
-			now->boot_ms - life->received_ms >= PLAN_APART_MS &&
-			margin_in_ms(life, question->server_min_s, now) == 0 ?
+	/* Another than one that has just come would not live longer. */
+	if (question->has_token && !question->refused && !question->force &&
+	    left_s > 0 && left_s >= need_s &&
+	    (left_s >= question->server_min_s || is_new))
+		return open && !is_new &&
+			(left_s <= life->margin_s ||
+			    left_s <= question->server_min_s) ?
 		    PLAN_SERVE_AND_RENEW :
 		    PLAN_SERVE;
 	if (question->in_flight)

@@ -13,7 +13,7 @@
 #ifndef MAILTOKEN_DAEMON_PLAN_H
 #define MAILTOKEN_DAEMON_PLAN_H
 
-#include "wire/fault.h"
+#include "daemon/clock.h"
 
 /* Between renewals of one account; between tries at what needs a human. */
 #define PLAN_APART_MS	       (60 * INT64_C(1000))
@@ -22,18 +22,16 @@
 #define PLAN_NEVER	       INT64_MAX
 #define PLAN_LONG_AGO	       (INT64_MIN / 2) /* a difference fits */
 
-struct now {
-	int64_t wall_s;	 /* unix seconds */
-	int64_t boot_ms; /* of CLOCK_BOOTTIME */
-};
-
 /* The first four as in a record: unix seconds, and seconds. */
 struct life {
 	int64_t received_s;
 	int64_t expires_s;
 	int64_t granted_s;    /* 0: there is no token */
 	int64_t refresh_in_s; /* the provider's advice, or 0 */
-	int64_t received_ms;  /* boot time; life_begin() finds it */
+	/* life_begin() finds these: */
+	int64_t received_ms; /* boot time */
+	int64_t margin_s;    /* it is renewed when less is left: granted less
+				refresh_in where that was said, else half */
 };
 
 /* life_begin - of a token that has come just now, or was read from disk: a

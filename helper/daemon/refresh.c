@@ -220,7 +220,7 @@ static void finished(void *ctx, const struct flow_event *event)
 	struct record *record = refresh->record;
 	struct refresh_event told = { .kind = REFRESH_RENEWED,
 		.failure = event->failure };
-	struct now now = engine_now();
+	struct now now = clock_now();
 	struct entry *next = refresh->next;
 
 	if (event->kind != FLOW_TOKENS && event->kind != FLOW_FAILED)

@@ -166,7 +166,7 @@ void signin_keep(struct signin *signin, struct reply_token *token)
 		.servers = span_of(signin->servers),
 		.serial = signin->serial,
 	};
-	struct now now = engine_now();
+	struct now now = clock_now();
 
 	if (token->refresh_token == NULL) {
 		signin_end(signin, FAULT_CONFIG_ERROR,

@@ -20,7 +20,11 @@
 #define ROOM	 ((size_t)1 << 20)
 
 /* No function is so far away. */
-enum { ACCEPTED = INT32_MAX - 2, RECEIVED, SENT };
+enum {
+	ACCEPTED = INT32_MAX - 2,
+	RECEIVED,
+	SENT
+};
 
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *n, int flags);
 ssize_t __real_recv(int fd, void *bytes, size_t n, int flags);

@@ -43,19 +43,24 @@ static struct timespec real(clockid_t id)
 	return now;
 }
 
+struct now clock_now(void)
+{
+	struct timespec wall = held ? held_wall : real(CLOCK_REALTIME);
+	struct timespec boot = held ? held_boot : real(CLOCK_BOOTTIME);
+
+	return (struct now){ (int64_t)wall.tv_sec + wall_offset_s,
+		(int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000 +
+		    boot_offset_ms };
+}
+
 int64_t clock_wall_s(void)
 {
-	struct timespec now = held ? held_wall : real(CLOCK_REALTIME);
-
-	return (int64_t)now.tv_sec + wall_offset_s;
+	return clock_now().wall_s;
 }
 
 int64_t clock_boot_ms(void)
 {
-	struct timespec now = held ? held_boot : real(CLOCK_BOOTTIME);
-
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
-	    boot_offset_ms;
+	return clock_now().boot_ms;
 }
 
 static void hold(void)

@@ -195,25 +195,6 @@ static void the_path_of_the_endpoint_may_change(void **state)
 	provider_release(provider);
 }
 
-static void tokens_go_to_servers_of_the_grant_only(void **state)
-{
-	struct provider *provider = usual();
-	struct config config = with(&provider);
-	struct entry *entry = entry_of(provider);
-
-	(void)state;
-	assert_true(grant_serves(&config, entry, provider, entry->account,
-	    BYTES("mail.example")));
-	assert_true(grant_serves(&config, entry, provider, entry->account,
-	    BYTES("smtp.x.example")));
-	assert_false(grant_serves(&config, entry, provider, entry->account,
-	    BYTES("smtp.mail.example")));
-	assert_false(grant_serves(&config, entry, provider, entry->account,
-	    BYTES("evil.example")));
-	entry_free(entry);
-	provider_release(provider);
-}
-
 static struct entry *renew(const struct entry *entry,
     const struct provider *provider, struct reply_token *token)
 {
@@ -336,7 +317,6 @@ int main(void)
 		cmocka_unit_test(who_issued_it_may_renew_it),
 		cmocka_unit_test(nobody_else_gets_the_refresh_token),
 		cmocka_unit_test(the_path_of_the_endpoint_may_change),
-		cmocka_unit_test(tokens_go_to_servers_of_the_grant_only),
 		cmocka_unit_test(a_renewal_takes_the_new_tokens),
 		cmocka_unit_test(without_a_new_refresh_token_the_old_one_stays),
 		cmocka_unit_test(the_same_token_again_keeps_its_serial),

@@ -23,8 +23,10 @@ static struct now after(int64_t wall_s, int64_t boot_s)
 static struct life resumed(int64_t received_s, int64_t expires_s,
     int64_t granted_s, int64_t refresh_in_s)
 {
-	struct life life = { received_s, expires_s, granted_s, refresh_in_s,
-		0 };
+	struct life life = { .received_s = received_s,
+		.expires_s = expires_s,
+		.granted_s = granted_s,
+		.refresh_in_s = refresh_in_s };
 
 	life_begin(&life, &start);
 	return life;
