@@ -37,6 +37,7 @@ struct issuer {
 	struct http_exchange *exchange;
 	enum issuer_place place;
 	bool had_document; /* which text is about */
+	bool telling;	   /* those who waited are told just now */
 	char text[400];
 	struct issuer_step *waiting;
 	struct issuer *next;
@@ -113,7 +114,8 @@ static enum fault make_room(struct issuers *issuers)
 	size_t n = 0;
 
 	for (at = &issuers->first; *at != NULL; at = &(*at)->next, n++)
-		if ((*at)->exchange == NULL && (*at)->waiting == NULL)
+		if ((*at)->exchange == NULL && (*at)->waiting == NULL &&
+		    !(*at)->telling)
 			last = at;
 	if (n < ISSUERS_MAX)
 		return FAULT_NONE;
@@ -133,7 +135,7 @@ static enum fault find_or_add(struct issuers *issuers,
 		*at = issuer->next;
 	} else {
 		fault = make_room(issuers);
-		if (fault != FAULT_NONE)
+		if (fault)
 			return fault;
 		issuer = calloc(1, sizeof(*issuer));
 		if (issuer == NULL)
@@ -162,13 +164,14 @@ static void step_free(struct issuer_step *step)
 	free(step);
 }
 
-/* The step is gone afterwards, unless issuer_start() is on the stack. */
+/* The step is gone afterwards, unless issuer_start() is on the stack; text
+ * NULL: why's, or nothing went wrong. */
 static void step_end(struct issuer_step *step, enum fault fault,
     const char *text)
 {
 	step->end.fault = fault;
-	step->end.text = text;
-	step->end.provider = fault == FAULT_NONE ? step->provider : NULL;
+	step->end.text = text != NULL ? text : step->why.text;
+	step->end.provider = fault ? NULL : step->provider;
 	step->ended = true;
 	if (step->starting)
 		return;
@@ -176,6 +179,7 @@ static void step_end(struct issuer_step *step, enum fault fault,
 	step_free(step);
 }
 
+/* The faults of an end. */
 static enum fault change(struct issuer_step *step,
     const struct provider_change *wanted)
 {
@@ -183,21 +187,18 @@ static enum fault change(struct issuer_step *step,
 	enum fault fault;
 
 	fault = provider_change(step->provider, wanted, &changed, &step->why);
-	if (fault != FAULT_NONE)
-		return fault;
-	provider_release(step->provider);
-	step->provider = changed;
-	return FAULT_NONE;
+	if (!fault) {
+		provider_release(step->provider);
+		step->provider = changed;
+	}
+	return fault == FAULT_GRAMMAR ? FAULT_BAD_REQUEST : fault;
 }
 
+/* Other faults than those of a change are of this machine. */
 static void end_changed(struct issuer_step *step, enum fault fault)
 {
-	if (fault == FAULT_NONE)
+	if (!fault || fault == FAULT_CONFIG_ERROR || fault == FAULT_BAD_REQUEST)
 		step_end(step, fault, NULL);
-	else if (fault == FAULT_CONFIG_ERROR)
-		step_end(step, fault, step->why.text);
-	else if (fault == FAULT_GRAMMAR)
-		step_end(step, FAULT_BAD_REQUEST, step->why.text);
 	else
 		step_end(step, FAULT_INTERNAL, fault_text(fault));
 }
@@ -205,9 +206,7 @@ static void end_changed(struct issuer_step *step, enum fault fault)
 static void end_refused(struct issuer_step *step,
     const struct http_answer *answer)
 {
-	const char *issuer = step->provider->issuer != NULL ?
-	    step->provider->issuer :
-	    step->provider->name;
+	const struct provider *provider = step->provider;
 	bool is_final = answer->trouble == HTTP_ANSWERED &&
 	    answer->status >= 400 && answer->status < 500 &&
 	    answer->status != 408 && answer->status != 429;
@@ -226,9 +225,9 @@ static void end_refused(struct issuer_step *step,
 		"%.160s does not register this client (%.200s): register one by "
 		"hand and write a provider block with its client_id" :
 		"%.160s cannot be asked to register this client: %s",
-	    issuer, reason);
-	step_end(step, is_final ? FAULT_CONFIG_ERROR : FAULT_TRY_LATER,
-	    step->why.text);
+	    provider->issuer != NULL ? provider->issuer : provider->name,
+	    reason);
+	step_end(step, is_final ? FAULT_CONFIG_ERROR : FAULT_TRY_LATER, NULL);
 }
 
 static void registered(void *ctx, const struct http_answer *answer)
@@ -250,7 +249,7 @@ static void registered(void *ctx, const struct http_answer *answer)
 		    "the answer to registering this client cannot be used: "
 		    "%.300s",
 		    why.text);
-		step_end(step, FAULT_TRY_LATER, step->why.text);
+		step_end(step, FAULT_TRY_LATER, NULL);
 		return;
 	}
 	wanted.client_id = made->client_id;
@@ -278,7 +277,7 @@ static enum fault ask_for_client(struct issuer_step *step)
 
 	fault = issuer_client_body(provider, &body);
 	request.body = buf_span(&body);
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = http_start(step->issuers->http, &request, registered,
 		    step, &step->exchange);
 	buf_drop(&body);
@@ -300,9 +299,9 @@ static void proceed(struct issuer_step *step)
 	}
 	if (wanted.found != NULL || wanted.protocols != NULL)
 		fault = change(step, &wanted);
-	if (fault == FAULT_NONE && step->provider->registers) {
+	if (!fault && step->provider->registers) {
 		fault = ask_for_client(step);
-		if (fault == FAULT_NONE)
+		if (!fault)
 			return;
 	}
 	end_changed(step, fault);
@@ -326,12 +325,14 @@ static void search_end(struct issuer *issuer, struct provider *found)
 		provider_release(issuer->found);
 		issuer->found = found;
 	}
-	/* One that is told may begin the next search. */
+	/* One that is told may begin the next search, or that of another. */
+	issuer->telling = true;
 	while (issuer->exchange == NULL && (step = issuer->waiting) != NULL) {
 		issuer->waiting = step->next;
 		step->issuer = NULL;
 		tell(step, issuer);
 	}
+	issuer->telling = false;
 }
 
 /* The first place is spoken of, unless the second alone had a document. */
@@ -361,7 +362,7 @@ static void search_answered(void *ctx, const struct http_answer *answer)
 	if (answer->trouble == HTTP_ANSWERED && answer->status == 200) {
 		fault = issuer_read_metadata(answer->body,
 		    issuer->provider->issuer, &found, &why);
-		if (fault != FAULT_NONE)
+		if (fault)
 			keep_text(issuer, true,
 			    fault == FAULT_GARBLED ? why.text :
 						     fault_text(fault));
@@ -393,7 +394,7 @@ static enum fault search(struct issuer *issuer, enum issuer_place place)
 	issuer->place = place;
 	fault = issuer_place(provider->issuer, place, &url);
 	request.url = url.p;
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = http_start(issuer->issuers->http, &request,
 		    search_answered, issuer, &issuer->exchange);
 	buf_drop(&url);
@@ -415,7 +416,7 @@ static enum fault seek(struct issuer_step *step)
 	enum fault fault;
 
 	fault = find_or_add(step->issuers, step->provider, &issuer);
-	if (fault != FAULT_NONE)
+	if (fault)
 		return fault;
 	if (issuer->exchange == NULL) {
 		if (is_settled(issuer, step->wish.now_ms)) {
@@ -425,7 +426,7 @@ static enum fault seek(struct issuer_step *step)
 		issuer->asked_ms = step->wish.now_ms;
 		issuer->text[0] = '\0';
 		fault = search(issuer, ISSUER_OPENID);
-		if (fault != FAULT_NONE)
+		if (fault)
 			return fault == FAULT_NOMEM ? fault : FAULT_INTERNAL;
 	}
 	step->issuer = issuer;
@@ -452,7 +453,7 @@ enum fault issuer_start(struct issuers *issuers, const struct issuer_wish *wish,
 	else
 		proceed(step);
 	step->starting = false;
-	if (fault != FAULT_NONE)
+	if (fault)
 		step_free(step);
 	else if (step->ended)
 		step_end(step, step->end.fault, step->end.text);

@@ -69,14 +69,11 @@ static enum fault check_issuer(const json_t *object, const char *issuer,
     struct why *why)
 {
 	struct span found;
-	enum fault fault;
+	enum fault fault = reply_string(object, "issuer", &found, why);
 	char plain[160];
 
-	fault = reply_string(object, "issuer", &found, why);
-	if (fault != FAULT_NONE)
+	if (fault || span_is(found, issuer) || is_template_of(found, issuer))
 		return fault;
-	if (span_is(found, issuer) || is_template_of(found, issuer))
-		return FAULT_NONE;
 	attr_plain(found, plain, sizeof(plain));
 	why_set(why, 0,
 	    found.n == 0 ? "it names no issuer%s" :
@@ -105,7 +102,7 @@ static enum fault take_scopes(const json_t *object, struct provider *found)
 		buf_add(&words, text);
 	}
 	fault = buf_fault(&words);
-	if (fault == FAULT_NONE && words.n > 0)
+	if (!fault && words.n > 0)
 		fault = provider_set(found, "scopes_supported", words.p, NULL);
 	buf_drop(&words);
 	return fault;
@@ -145,15 +142,15 @@ static enum fault take_all(const json_t *object, struct provider *found,
 	struct span url;
 	size_t i;
 
-	if (fault != FAULT_NONE)
+	if (fault)
 		return fault;
-	for (i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
-		if (reply_string(object, endpoints[i], &url, NULL) ==
-			FAULT_NONE &&
-		    url.n > 0 &&
+	for (i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+		url = reply_text(object, endpoints[i]);
+		if (url.n > 0 &&
 		    provider_set(found, endpoints[i], url.p, NULL) ==
 			FAULT_NOMEM)
 			return FAULT_NOMEM;
+	}
 	if (found->token_endpoint == NULL) {
 		why_set(why, 0, "%s",
 		    json_object_get(object, "token_endpoint") != NULL ?
@@ -179,12 +176,12 @@ static enum fault read_answer(struct span body, take_fn *take, const char *name,
 	enum fault fault;
 
 	fault = reply_answer(body, NULL, &object, why);
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = provider_new(name, NULL, &into);
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = take(object, into, why);
 	json_decref(object);
-	if (fault != FAULT_NONE)
+	if (fault)
 		provider_release(into);
 	else
 		*out = into;
@@ -221,66 +218,48 @@ enum fault issuer_client_body(const struct provider *provider, struct buf *out)
 	    "redirect_uris", FLOW_CODE_URI, "http://localhost" FLOW_CODE_PATH,
 	    "response_types", "code", "grant_types", grant_types(provider),
 	    "token_endpoint_auth_method", "none", "scope", scope);
-	size_t n, got = 0;
-	char *room;
-	bool good;
+	enum fault fault;
 
 	if (scope[0] == '\0')
 		(void)json_object_del(object, "scope");
-	n = json_dumpb(object, NULL, 0, JSON_COMPACT);
-	room = n > 0 ? buf_space(out, n, &got) : NULL;
-	/* It needs memory of its own, and says less than n without. */
-	good = room != NULL && got >= n &&
-	    json_dumpb(object, room, n, JSON_COMPACT) == n;
-	if (good)
-		buf_used(out, n);
+	fault = reply_dump(object, out);
 	json_decref(object);
-	return good ? buf_fault(out) : FAULT_NOMEM;
+	return fault;
 }
 
-/* One that could not be sent, or kept, is as none. */
-static bool is_secret(struct span text)
-{
-	size_t i;
-
-	for (i = 0; i < text.n; i++)
-		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
-			return false;
-	return text.n > 0 && text.n <= CLIENT_SECRET_MAX_BYTES;
-}
-
+/* A secret that could not be sent, or kept, is as none. */
 static enum fault take_client(const json_t *object, struct provider *made,
     struct why *why)
 {
 	const struct reply_range any = { 1, INT32_MAX * INT64_C(2), 0 };
-	struct span id, text = { NULL, 0 }, method = { NULL, 0 };
+	struct span text = reply_text(object, "client_secret");
+	/* It may be another than was asked for. */
+	struct span method = reply_text(object, "token_endpoint_auth_method");
+	const char *id = reply_text(object, "client_id").p;
 	struct secret *secret = NULL;
 	enum fault fault;
+	size_t i;
 
-	fault = reply_string(object, "client_id", &id, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	fault = provider_set(made, "client_id", id.n > 0 ? id.p : "", NULL);
+	fault = provider_set(made, "client_id", id != NULL ? id : "", NULL);
 	if (fault == FAULT_GRAMMAR) {
 		why_set(why, 0,
 		    "its client_id is missing, too long or has a byte that "
 		    "cannot be there");
 		return FAULT_GARBLED;
 	}
-	(void)!reply_string(object, "client_secret", &text, NULL);
-	/* What it says may be another method than was asked for. */
-	(void)!reply_string(object, "token_endpoint_auth_method", &method,
-	    NULL);
 	if (span_is(method, "client_secret_basic"))
 		made->secret_way = SECRET_WAY_BASIC;
 	else if (span_is(method, "client_secret_post"))
 		made->secret_way = SECRET_WAY_POST;
-	if (fault != FAULT_NONE || !is_secret(text))
+	for (i = 0; i < text.n; i++)
+		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+			text.n = 0;
+	if (fault || text.n == 0 || text.n > CLIENT_SECRET_MAX_BYTES)
 		return fault;
 	made->client_secret_expires_s = reply_seconds(object,
 	    "client_secret_expires_at", any);
 	fault = secret_new(text, &secret);
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = provider_set_secret(made, secret);
 	secret_free(secret);
 	return fault;

@@ -34,9 +34,9 @@ static enum fault missing(struct why *why, const char *what)
 	return FAULT_GARBLED;
 }
 
-static enum fault copy(struct span text, char **out)
+static enum fault copy(const char *text, char **out)
 {
-	*out = strdup(text.p);
+	*out = strdup(text);
 	return *out != NULL ? FAULT_NONE : FAULT_NOMEM;
 }
 
@@ -66,30 +66,20 @@ static enum fault take_text(const json_t *object, const char *name,
 	for (i = 0; i < text.n; i++)
 		if (text.n > max_bytes || text.p[i] < 0x20 || text.p[i] > 0x7e)
 			return odd(why, name);
-	return copy(text, text_out);
+	return copy(text.p, text_out);
 }
 
-static bool has_name(const struct buf *names, struct span name)
+static bool has_name(const char *names, struct span name)
 {
-	const char *p = names->p;
 	size_t n;
 
-	for (; names->n > 0 && *p != '\0'; p += n + (p[n] == ' ' ? 1 : 0)) {
-		n = strcspn(p, " ");
-		if (n == name.n && strncasecmp(p, name.p, n) == 0)
+	for (; names != NULL && *names != '\0'; names += strspn(names, " ")) {
+		n = strcspn(names, " ");
+		if (n == name.n && strncasecmp(names, name.p, n) == 0)
 			return true;
+		names += n;
 	}
 	return false;
-}
-
-/* As much as there is room for: json_dumpb() leaves gaps in what is cut. */
-static int add_cut(const char *p, size_t n, void *ctx)
-{
-	struct buf *out = ctx;
-	size_t room = out->max_bytes - out->n;
-
-	buf_add(out, (struct span){ p, n < room ? n : room });
-	return 0;
 }
 
 /* The names in claims; one that is no account's is for a person to look at. */
@@ -98,34 +88,33 @@ static enum fault take_names(const json_t *claims, struct reply_token *token)
 	static const char *const members[] = { "email", "preferred_username",
 		"upn", "unique_name" };
 	struct buf names = BUF_INIT(IDENTITY_MAX_BYTES);
-	struct buf misnamed = BUF_INIT(MISNAMED_MAX_BYTES);
+	struct buf misnamed = BUF_INIT(8 * REPLY_BODY_MAX_BYTES);
+	enum fault fault = FAULT_NONE;
 	const json_t *member;
 	struct span name;
-	enum fault fault;
 	size_t i;
 
-	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+	for (i = 0; !fault && i < sizeof(members) / sizeof(members[0]); i++) {
 		member = json_object_get(claims, members[i]);
 		name = reply_text(claims, members[i]);
 		if (member == NULL || json_is_null(member) ||
-		    (name.p != NULL && name.n == 0) || has_name(&names, name))
+		    (name.p != NULL && name.n == 0) || has_name(names.p, name))
 			continue;
 		if (attr_is_account(name) && !memchr(name.p, ' ', name.n)) {
 			if (names.n > 0)
 				buf_add_lit(&names, " ");
 			buf_add(&names, name);
+			fault = buf_fault(&names);
 		} else if (misnamed.n == 0) {
-			(void)json_dump_callback(member, add_cut, &misnamed,
-			    JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+			fault = reply_dump(member, &misnamed);
 		}
 	}
-	fault = buf_fault(&names);
-	if (!fault)
-		fault = buf_fault(&misnamed);
 	if (!fault && names.n > 0)
-		fault = copy(buf_span(&names), &token->identity);
+		fault = copy(names.p, &token->identity);
 	else if (!fault && misnamed.n > 0)
-		fault = copy(buf_span(&misnamed), &token->misnamed);
+		fault = copy(misnamed.p, &token->misnamed);
+	if (misnamed.n > MISNAMED_MAX_BYTES && token->misnamed != NULL)
+		token->misnamed[MISNAMED_MAX_BYTES] = '\0';
 	buf_drop(&misnamed);
 	buf_drop(&names);
 	return fault;
@@ -160,7 +149,7 @@ static enum fault take_identity(const json_t *answer,
 		fault = take_names(claims, token);
 	subject = reply_text(claims, "sub");
 	if (!fault && subject.n > 0)
-		fault = copy(subject, &token->subject);
+		fault = copy(subject.p, &token->subject);
 	json_decref(claims);
 	buf_drop(&json);
 	return fault;
@@ -268,25 +257,21 @@ static bool is_shown(const char *uri)
 	    memchr(uri, '\\', n) == NULL;
 }
 
-/* Of the names that providers have for it, the first with a good one. */
-static enum fault take_uri(const json_t *object, const char *name,
-    char **uri_out)
-{
-	struct span uri = reply_text(object, name);
-
-	return uri.n > 0 && *uri_out == NULL && is_shown(uri.p) ?
-	    copy(uri, uri_out) :
-	    FAULT_NONE;
-}
-
 static enum fault device_from(const json_t *object, struct reply_device *device,
     struct why *why)
 {
+	/* Providers have two names for it: the first with a good one counts. */
+	static const char *const names[] = { "verification_uri",
+		"verification_url", "verification_uri_complete" };
+	char **const uris[] = { &device->verification_uri,
+		&device->verification_uri, &device->verification_uri_complete };
 	const struct reply_range life = { 1, REPLY_EXPIRES_IN_MAX_S,
 		REPLY_DEVICE_EXPIRES_IN_DEFAULT_S };
 	const struct reply_range interval = { 0, REPLY_DEVICE_INTERVAL_MAX_S,
 		REPLY_DEVICE_INTERVAL_DEFAULT_S };
+	struct span uri;
 	enum fault fault;
+	size_t i;
 
 	device->expires_in_s = reply_seconds(object, "expires_in", life);
 	device->interval_s = reply_seconds(object, "interval", interval);
@@ -297,15 +282,11 @@ static enum fault device_from(const json_t *object, struct reply_device *device,
 	if (!fault)
 		fault = take_text(object, "user_code", USER_CODE_MAX_BYTES,
 		    &device->user_code, why);
-	if (!fault)
-		fault = take_uri(object, "verification_uri",
-		    &device->verification_uri);
-	if (!fault)
-		fault = take_uri(object, "verification_url",
-		    &device->verification_uri);
-	if (!fault)
-		fault = take_uri(object, "verification_uri_complete",
-		    &device->verification_uri_complete);
+	for (i = 0; !fault && i < sizeof(names) / sizeof(names[0]); i++) {
+		uri = reply_text(object, names[i]);
+		if (uri.n > 0 && *uris[i] == NULL && is_shown(uri.p))
+			fault = copy(uri.p, uris[i]);
+	}
 	if (fault)
 		return fault;
 	if (device->device_code == NULL)
@@ -403,12 +384,6 @@ static void say_words(struct span text, char *out, size_t out_bytes)
 	attr_plain((struct span){ words, n }, out, out_bytes);
 }
 
-static void say_member(const json_t *object, const char *name, char *out,
-    size_t out_bytes)
-{
-	attr_plain(reply_text(object, name), out, out_bytes);
-}
-
 /* A number is short, or no number of an error: it may be a secret. */
 static void add_code(struct reply_error *error, int64_t code)
 {
@@ -431,22 +406,24 @@ enum fault reply_error_parse(struct span body, const struct reply_asked *asked,
 	struct reply_error error = { .n_codes = 0 };
 	const json_t *codes;
 	json_t *object = NULL;
+	struct span suberror;
 	enum fault fault;
 	size_t i;
 
 	memset(error_out, 0, sizeof(*error_out));
 	fault = reply_answer(body, asked, &object, NULL);
+	suberror = reply_text(object, "suberror");
 	if (!fault && reply_text(object, "error").n > 0) {
-		say_member(object, "error", error.error, sizeof(error.error));
+		attr_plain(reply_text(object, "error"), error.error,
+		    sizeof(error.error));
 		say_words(reply_text(object, "error_description"),
 		    error.description, sizeof(error.description));
-		say_member(object,
-		    reply_text(object, "suberror").n > 0 ? "suberror" :
-							   "error_subtype",
+		attr_plain(suberror.n > 0 ? suberror :
+					    reply_text(object, "error_subtype"),
 		    error.suberror, sizeof(error.suberror));
-		say_member(object, "correlation_id", error.correlation_id,
-		    sizeof(error.correlation_id));
-		say_member(object, "trace_id", error.trace_id,
+		attr_plain(reply_text(object, "correlation_id"),
+		    error.correlation_id, sizeof(error.correlation_id));
+		attr_plain(reply_text(object, "trace_id"), error.trace_id,
 		    sizeof(error.trace_id));
 		codes = json_object_get(object, "error_codes");
 		for (i = 0; i < json_array_size(codes); i++)
@@ -474,27 +451,14 @@ void reply_error_of(struct span word, struct span description,
 	code_of_text(error_out);
 }
 
-/* From the next tag of that name on, "<title" or "</title"; empty: none. */
-static struct span find_tag(struct span text, const char *tag)
+static struct span title_of(const char *page)
 {
-	size_t n = strlen(tag);
+	const char *p = strcasestr(page, "<title"), *end;
 
-	for (; text.n >= n; text.p++, text.n--)
-		if (strncasecmp(text.p, tag, n) == 0)
-			return text;
-	return (struct span){ NULL, 0 };
-}
-
-static struct span title_of(struct span page)
-{
-	struct span tag = find_tag(page, "<title"), end;
-	const char *p = tag.n > 0 ? memchr(tag.p, '>', tag.n) : NULL;
-
-	if (p == NULL)
-		return (struct span){ NULL, 0 };
-	tag = (struct span){ p + 1, tag.n - (size_t)(p + 1 - tag.p) };
-	end = find_tag(tag, "</title");
-	return (struct span){ tag.p, end.n > 0 ? tag.n - end.n : 0 };
+	p = p != NULL ? strchr(p, '>') : NULL;
+	end = p != NULL ? strcasestr(p, "</title") : NULL;
+	return (struct span){ end != NULL ? p + 1 : NULL,
+		end != NULL ? (size_t)(end - p - 1) : 0 };
 }
 
 bool reply_page(struct span body, const struct reply_asked *asked,
@@ -507,7 +471,7 @@ bool reply_page(struct span body, const struct reply_asked *asked,
 	said = take_word(&rest);
 	if (said.n == 0 || said.p[0] != '<')
 		return false;
-	said = title_of(body);
+	said = title_of(body.p);
 	if (reply_repeats(asked, said))
 		said = span_of(ECHO_HIDDEN);
 	say_words(said, title, sizeof(title));

@@ -113,8 +113,9 @@ enum fault reply_error_parse(struct span body, const struct reply_asked *asked,
     struct reply_error *error_out) MUST_CHECK;
 
 /*
- * reply_page - whether body is an HTML page, and its title in quotes and
- * brackets, " (\"Blocked\")", or "" if it has none; asked may be NULL
+ * reply_page - whether body, terminated, is an HTML page, and its title in
+ * quotes and brackets, " (\"Blocked\")", or "" if it has none; asked may be
+ * NULL
  */
 bool reply_page(struct span body, const struct reply_asked *asked,
     char title_out[REPLY_TITLE_BYTES]);

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "oauth/reply.h"
+#include "wire/buf.h"
 
 #define REPLY_BODY_MAX_BYTES  262144
 #define REPLY_SCOPE_MAX_BYTES 8192
@@ -64,6 +65,10 @@ struct reply_range {
 };
 enum fault reply_number(const json_t *object, const char *name,
     struct reply_range range, int64_t *number_out, struct why *why) MUST_CHECK;
+
+/* reply_dump - append object, which may be NULL for no memory, as compact
+ * JSON in ASCII; the faults of out. */
+enum fault reply_dump(const json_t *object, struct buf *out) MUST_CHECK;
 
 /* reply_seconds - over the maximum it is that, odd or too small the other. */
 int64_t reply_seconds(const json_t *object, const char *name,

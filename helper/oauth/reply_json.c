@@ -18,9 +18,10 @@
 
 #define COUNT(list)    (sizeof(list) / sizeof((list)[0]))
 #define SENT_MAX_BYTES 131072
-#define BLOCK_HEAD_BYTES \
-	(sizeof(size_t) > alignof(max_align_t) ? sizeof(size_t) : \
-						 alignof(max_align_t))
+
+struct block {
+	alignas(max_align_t) size_t n; /* bytes that follow */
+};
 
 /*
  * Without memory jansson reports bad syntax, or even drops bytes of a string
@@ -32,28 +33,26 @@ static bool memory_failed, parsing;
 
 static void *block_new(size_t n)
 {
-	char *block = NULL;
+	struct block *block = NULL;
 
-	if (n <= SIZE_MAX - BLOCK_HEAD_BYTES && !(parsing && memory_failed))
-		block = malloc(n + BLOCK_HEAD_BYTES);
+	if (n <= SIZE_MAX - sizeof(*block) && !(parsing && memory_failed))
+		block = malloc(sizeof(*block) + n);
 	if (block == NULL) {
 		memory_failed = true;
 		return NULL;
 	}
-	memcpy(block, &n, sizeof(n));
-	return block + BLOCK_HEAD_BYTES;
+	block->n = n;
+	return block + 1;
 }
 
 static void block_free(void *p)
 {
-	char *block;
-	size_t n;
+	struct block *block = p;
 
-	if (p == NULL)
+	if (block == NULL)
 		return;
-	block = (char *)p - BLOCK_HEAD_BYTES;
-	memcpy(&n, block, sizeof(n));
-	secret_wipe(block, n + BLOCK_HEAD_BYTES);
+	block--;
+	secret_wipe(block, sizeof(*block) + block->n);
 	free(block);
 }
 
@@ -212,6 +211,21 @@ enum fault reply_answer(struct span body, const struct reply_asked *asked,
 	else
 		*object_out = object;
 	return fault;
+}
+
+static int dump(const char *p, size_t n, void *out)
+{
+	buf_add(out, (struct span){ p, n });
+	return 0;
+}
+
+enum fault reply_dump(const json_t *object, struct buf *out)
+{
+	return object == NULL ||
+		json_dump_callback(object, dump, out,
+		    JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII) != 0 ?
+	    FAULT_NOMEM :
+	    buf_fault(out);
 }
 
 struct span reply_text(const json_t *object, const char *name)
