@@ -14,7 +14,7 @@
 #define TAKEN_MS    300000
 
 struct refused {
-	char server[SERVER_MAX_BYTES + 1]; /* "": it was not said, so any */
+	char server[SERVER_MAX_BYTES + 1]; /* "": it was not said */
 	char service[SERVICE_MAX_BYTES + 1];
 	char serial[SERIAL_MAX_BYTES + 1];
 	unsigned n; /* 0: the rest is unused */
@@ -123,10 +123,8 @@ bool refused_forbids(const struct refused *list, const struct entry *entry,
 
 	for (i = 0; i < n; i++)
 		if (is_current(entry, &list[i]) &&
-		    (list[i].server[0] == '\0' ||
-			is_word(list[i].server, server)) &&
-		    (list[i].service[0] == '\0' ||
-			is_word(list[i].service, service)))
+		    is_word(list[i].server, server) &&
+		    is_word(list[i].service, service))
 			return true;
 	return false;
 }

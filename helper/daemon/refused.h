@@ -5,7 +5,8 @@
  *
  * A token that a mail server refused is not served to that server's service
  * again; to others it is, because one mailbox without a permission must not
- * stop the rest.  Server and service may be empty: it was not said.
+ * stop the rest.  Server and service may be empty: that counts for questions
+ * that name none, or nobody could be sure of a token.
  */
 #ifndef MAILTOKEN_DAEMON_REFUSED_H
 #define MAILTOKEN_DAEMON_REFUSED_H

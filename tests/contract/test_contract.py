@@ -450,8 +450,9 @@ def test_reload_is_answered(helper):
 def rejected(helper, serial):
     return helper.ask(
         b"mailtoken=1\nverb=rejected\naccount=%s\nserial=%s\n"
-        b"challenge={\"status\":\"401\"}\n\n"
-        % (helper.account.encode(), serial.encode()))
+        b"server=%s\nservice=imap\nchallenge={\"status\":\"401\"}\n\n"
+        % (helper.account.encode(), serial.encode(),
+           helper.server.encode()))
 
 
 def test_rejected_needs_a_serial(helper):

@@ -4,6 +4,8 @@ says who refuses."""
 
 import os
 
+import pytest
+
 from bed import wait_for
 
 JO = "jo@example.org"
@@ -72,6 +74,22 @@ def test_a_refusal_outlives_a_restart(helper, idp):
     assert token(helper, "imap")["result"] == "try-later"
     assert token(helper, "smtp")["token"] == old.access_token
     assert helper.record()["rejected-service"] == "imap"
+
+
+@pytest.mark.parametrize("named", [{}, {"server": "localhost"},
+                                   {"service": "smtp"}])
+def test_a_refusal_counts_for_what_it_names_alone(helper, idp, named):
+    """Who names nothing takes the token from nobody who does."""
+    old = helper.seed(age=10)
+    helper.start()
+    idp.fault("token", "http_error", times=None, status=500)
+    answer = helper.ask("rejected", account=JO, challenge=CHALLENGE,
+                        serial=token(helper, "smtp")["serial"], **named)
+    assert answer == {"result": "ok"}
+    helper.wait_state("backoff")
+    for service in ("smtp", "imap"):
+        assert token(helper, service)["token"] == old.access_token
+    assert helper.ask("token", account=JO, **named)["result"] == "try-later"
 
 
 def test_refusals_of_one_token_are_written_once(helper, idp):
