@@ -6,6 +6,7 @@
  */
 #include "daemon/log.h"
 
+#include <event2/event.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -26,7 +27,8 @@ static struct {
 	int64_t window_ms; /* when the present window began */
 	int lines[BUDGETS];
 	int64_t dropped;
-	bool stalled; /* nobody reads */
+	bool stalled;	     /* nobody reads */
+	struct event *later; /* to say what was dropped */
 } sink = { .level = LOG_LEVEL_INFO };
 
 void log_open(void)
@@ -172,6 +174,38 @@ static void tell_dropped(void)
 		sink.dropped = 0;
 }
 
+static void say_later(void)
+{
+	static const struct timeval window = { WINDOW_MS / 1000, 0 };
+
+	if (sink.later != NULL && !evtimer_pending(sink.later, NULL))
+		(void)evtimer_add(sink.later, &window);
+}
+
+static void window_over(evutil_socket_t fd, short events, void *ctx)
+{
+	(void)fd;
+	(void)events;
+	(void)ctx;
+	tell_dropped();
+	if (sink.dropped > 0)
+		say_later();
+}
+
+void log_attend(struct event_base *base)
+{
+	if (sink.later != NULL)
+		event_free(sink.later);
+	sink.later = base != NULL ? evtimer_new(base, window_over, NULL) : NULL;
+	tell_dropped();
+}
+
+static void drop(void)
+{
+	sink.dropped++;
+	say_later();
+}
+
 static bool within_rate(enum log_level level, const char *event)
 {
 	int64_t now_ms = clock_boot_ms();
@@ -187,7 +221,7 @@ static bool within_rate(enum log_level level, const char *event)
 		tell_dropped();
 	}
 	if (*lines >= WINDOW_LINES) {
-		sink.dropped++;
+		drop();
 		return false;
 	}
 	(*lines)++;
@@ -207,7 +241,7 @@ void log_end(struct log_line *line)
 	if (line->n == 0 || sink_write((int)line->level, line->text, line->n))
 		return;
 	sink.stalled = true;
-	sink.dropped++;
+	drop();
 }
 
 void log_event(enum log_level level, const char *event, const char *format, ...)

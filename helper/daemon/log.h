@@ -6,13 +6,15 @@
  * logfmt: event=... then name=value pairs; values with blanks or quotes are
  * quoted, foreign bytes escaped.  A line that sink.h cannot write at once is
  * dropped.  So is what is over 100 lines in 10 s of one level, or of requests.
- * What was dropped is counted in a later line.  There is no way to give it a
- * secret.
+ * What was dropped is counted in a later line, which comes within ten seconds
+ * of the first that was dropped.  There is no way to give it a secret.
  */
 #ifndef MAILTOKEN_DAEMON_LOG_H
 #define MAILTOKEN_DAEMON_LOG_H
 
 #include "wire/fault.h"
+
+struct event_base;
 
 /* The numbers of syslog(3). */
 enum log_level {
@@ -25,6 +27,10 @@ enum log_level {
 
 /* log_open - choose the sink; once, after stray descriptors are closed. */
 void log_open(void);
+
+/* log_attend - the base whose loop will run; NULL before it goes: what was
+ * dropped until then is said. */
+void log_attend(struct event_base *base);
 
 /* log_level_set - lines above level are dropped. */
 void log_level_set(enum log_level level);

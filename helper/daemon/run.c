@@ -225,6 +225,7 @@ static enum fault make(struct running *running)
 	running->base = options->base = event_base_new();
 	if (running->base == NULL)
 		return FAULT_NOMEM;
+	log_attend(running->base);
 	if (options->listeners->adopted && options->source.user_helper)
 		running->quiet = evtimer_new(running->base, look_whether_quiet,
 		    running);
@@ -259,6 +260,7 @@ int run_helper(const struct keeper_options *options, int ready_fd)
 		event_free(running.quiet);
 	serve_free(running.serve);
 	keeper_free(running.keeper);
+	log_attend(NULL);
 	if (running.base != NULL)
 		event_base_free(running.base);
 	return status;

@@ -204,6 +204,26 @@ def test_failing_requests_fill_no_log(helper):
     assert 100 <= helper.log().count("event=request") <= 200
 
 
+def test_what_a_flood_cost_is_told_though_nothing_else_is(helper):
+    helper.start()
+    for i in range(150):
+        assert helper.token(f"none{i}@example.org")["result"] != "ok"
+    helper.wait_log("event=log-dropped")
+    helper.signal()
+    assert helper.wait() == 0
+    assert len(re.findall("event=log-dropped", helper.log())) == 1
+
+
+def test_what_is_dropped_is_told_at_the_end(helper):
+    helper.start()
+    for i in range(150):
+        assert helper.token(f"none{i}@example.org")["result"] != "ok"
+    assert helper.stop() == 0
+    found = re.findall(r"event=log-dropped lines=(\d+)", helper.log())
+    asked = helper.log().count("event=request")
+    assert asked + sum(map(int, found)) >= 150
+
+
 def test_a_syslog_that_does_not_read_stops_nobody(helper, root, tmp_path):
     """/dev/log is ours in a mount namespace of the helper's own."""
     assert root is None and ROOT
