@@ -18,14 +18,15 @@
 struct http {
 	struct event_base *base;
 	CURLM *multi;
-	struct event *timer;   /* curl's */
-	struct event *starter; /* active while exchanges are to be begun */
+	struct event *timer; /* curl's */
+	struct event *turn;  /* active while there is work */
 	struct http_exchange *first;
-	/* After curl worked: delivers what is finished. */
-	void (*reap)(struct http *http, CURLMcode code);
-	struct timeval turn; /* of the event loop, in which curl worked */
-	struct timeval began;
-	bool in_doubt; /* the last verification failed */
+	struct http_socket *ready; /* the line of those */
+	unsigned made;		   /* exchanges */
+	bool due;		   /* curl's timer fired */
+	bool in_doubt;		   /* the last verification failed */
+	/* Delivers what is finished, one exchange; false: nothing is. */
+	bool (*finish_one)(struct http *http);
 };
 
 struct http_exchange {
@@ -51,9 +52,9 @@ int http_socket_cb(CURL *easy, curl_socket_t fd, int what, void *http,
     void *socket);
 int http_timer_cb(CURLM *multi, long timeout_ms, void *http);
 
-/* http_timer_event, http_start_event - the events of timer and starter. */
+/* http_timer_event, http_turn_event - the events of timer and turn. */
 void http_timer_event(evutil_socket_t fd, short what, void *http);
-void http_start_event(evutil_socket_t fd, short what, void *http);
+void http_turn_event(evutil_socket_t fd, short what, void *http);
 
 /* http_answer_make - what came of it, in numbers and in one sentence. */
 void http_answer_make(const struct http_exchange *exchange, CURLcode code,

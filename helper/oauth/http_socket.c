@@ -4,58 +4,64 @@
  * curl's multi handle on the event loop: one timer, one event a socket.
  * Nothing of curl is called from inside its own callbacks.
  *
- * A turn of the loop gives curl TURN_US: many exchanges at once must not keep
- * those waiting who only want what is there.  What it did not come to is
- * still ready in the next turn.
+ * What is ready waits in a line for http_turn(), which works TURN_MS in a
+ * turn of the loop and ends one exchange at most: many at once must not keep
+ * those waiting who only want what is there.
  */
 #include "oauth/http_impl.h"
 
 #include <stdlib.h>
 
+#include "wire/peerio.h"
+
 struct http_socket {
 	struct http *http;
 	struct event *event;
+	curl_socket_t fd;
+	int bits; /* what it is ready for; 0: not in the line */
+	struct http_socket *next;
 };
 
-#define TURN_US 2000
+#define TURN_MS 2
 
-static bool turn_is_over(struct http *http)
+static void action(struct http *http, curl_socket_t fd, int bits)
 {
-	struct timeval now, turn, used;
-
-	(void)event_base_gettimeofday_cached(http->base, &turn);
-	(void)evutil_gettimeofday(&now, NULL);
-	if (evutil_timercmp(&turn, &http->turn, !=)) {
-		http->turn = turn;
-		http->began = now;
-		return false;
-	}
-	evutil_timersub(&now, &http->began, &used);
-	return used.tv_sec != 0 || used.tv_usec > TURN_US;
-}
-
-static void work(struct http *http, curl_socket_t fd, int bits)
-{
+	struct http_exchange *exchange;
 	int running;
 
-	http->reap(http,
-	    curl_multi_socket_action(http->multi, fd, bits, &running));
+	if (curl_multi_socket_action(http->multi, fd, bits, &running))
+		for (exchange = http->first; exchange;
+		     exchange = exchange->next)
+			exchange->broken = true;
+}
+
+static void leave_line(struct http_socket *socket)
+{
+	struct http_socket **at = &socket->http->ready;
+
+	while (*at != NULL && *at != socket)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = socket->next;
+	socket->bits = 0;
 }
 
 static void socket_event(evutil_socket_t fd, short what, void *ctx)
 {
-	struct http_socket *socket = ctx;
-	struct http *http = socket->http;
-	int bits = 0;
+	struct http_socket *socket = ctx, **at = &socket->http->ready;
 
-	if (turn_is_over(http))
-		return;
+	(void)fd;
+	if (socket->bits == 0) {
+		while (*at != NULL)
+			at = &(*at)->next;
+		*at = socket;
+		socket->next = NULL;
+	}
 	if (what & EV_READ)
-		bits |= CURL_CSELECT_IN;
+		socket->bits |= CURL_CSELECT_IN;
 	if (what & EV_WRITE)
-		bits |= CURL_CSELECT_OUT;
-	/* socket may be gone afterwards. */
-	work(http, fd, bits);
+		socket->bits |= CURL_CSELECT_OUT;
+	event_active(socket->http->turn, EV_TIMEOUT, 1);
 }
 
 void http_timer_event(evutil_socket_t fd, short what, void *ctx)
@@ -64,10 +70,9 @@ void http_timer_event(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	if (turn_is_over(http))
-		(void)evtimer_add(http->timer, &(struct timeval){ 0 });
-	else
-		work(http, CURL_SOCKET_TIMEOUT, 0);
+	http->due = true;
+	/* In the next turn: this one may be used up. */
+	(void)evtimer_add(http->turn, &(struct timeval){ 0 });
 }
 
 static struct http_exchange *longest_waiting(const struct http *http)
@@ -80,24 +85,47 @@ static struct http_exchange *longest_waiting(const struct http *http)
 	return found;
 }
 
-void http_start_event(evutil_socket_t fd, short what, void *ctx)
+/* One piece of work; false: there is none. */
+static bool work(struct http *http)
 {
-	struct http *http = ctx;
+	struct http_socket *socket = http->ready;
 	struct http_exchange *exchange;
+	int bits;
 
-	(void)fd;
-	(void)what;
-	while ((exchange = longest_waiting(http)) != NULL) {
-		if (turn_is_over(http)) {
-			(void)evtimer_add(http->starter,
-			    &(struct timeval){ 0 });
-			return;
-		}
+	if (socket != NULL) {
+		bits = socket->bits;
+		leave_line(socket);
+		/* socket may be gone afterwards. */
+		action(http, socket->fd, bits);
+	} else if (http->due) {
+		http->due = false;
+		action(http, CURL_SOCKET_TIMEOUT, 0);
+	} else if ((exchange = longest_waiting(http)) != NULL) {
 		exchange->begun = true;
 		if (curl_multi_add_handle(http->multi, exchange->easy))
 			exchange->broken = true;
-		work(http, CURL_SOCKET_TIMEOUT, 0);
+		action(http, CURL_SOCKET_TIMEOUT, 0);
+	} else {
+		return false;
 	}
+	return true;
+}
+
+void http_turn_event(evutil_socket_t fd, short what, void *ctx)
+{
+	int64_t until_ms = peerio_now_ms() + TURN_MS;
+	struct http *http = ctx;
+
+	(void)fd;
+	(void)what;
+	/* What an exchange ends with is saved, which may be slow. */
+	while (!http->finish_one(http)) {
+		if (!work(http))
+			return;
+		if (peerio_now_ms() >= until_ms)
+			break;
+	}
+	(void)evtimer_add(http->turn, &(struct timeval){ 0 });
 }
 
 int http_timer_cb(CURLM *multi, long timeout_ms, void *ctx)
@@ -120,6 +148,7 @@ static void socket_free(struct http_socket *socket)
 {
 	if (socket == NULL)
 		return;
+	leave_line(socket);
 	if (socket->event != NULL)
 		event_free(socket->event);
 	free(socket);
@@ -143,6 +172,7 @@ static struct http_socket *socket_watch(struct http *http, curl_socket_t fd,
 	if (socket->event != NULL)
 		event_free(socket->event);
 	socket->http = http;
+	socket->fd = fd;
 	socket->event = event_new(http->base, fd, bits, socket_event, socket);
 	if (socket->event == NULL || event_add(socket->event, NULL) != 0) {
 		socket_free(socket);
