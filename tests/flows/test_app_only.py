@@ -342,6 +342,18 @@ def test_certificate_of_another_application_is_a_config_error(bed, keys):
     assert "certificate is not accepted" in answer["text"]
 
 
+def test_a_new_certificate_is_used_without_a_reload(bed, keys):
+    with_certificate(bed, keys).start()
+    assert bed.token()["result"] == "ok"
+    cert, key = keys.certificate("new")
+    bed.idp.store.clients[APP].certificate = cert
+    assert bed.ask("refresh", account=JO)["result"] != "ok"
+    for name, path in (("app.key", key), ("app.crt", cert)):
+        put_secret(bed, f"{name}.new", Path(path).read_text())
+        os.rename(bed.path(f"{name}.new"), bed.path(name))
+    wait_for(lambda: bed.ask("refresh", account=JO)["result"] == "ok")
+
+
 def test_a_number_that_is_not_known_leads_to_microsofts_page(bed, keys):
     with_certificate(bed, keys).start()
     bed.idp.fault("token", "aadsts", number=7999999, error="invalid_client")

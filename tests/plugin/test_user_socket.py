@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -129,10 +130,19 @@ def pausing(host):
 
 
 def test_with_no_helper_at_all_a_user_is_told_at_once(two):
-    """Nothing is waited for: no helper of his restarts without a socket."""
+    """Nothing is waited for: no helper of his restarts without a socket.
+    One that is there may come to life for five seconds."""
     own, _, host = two
+    began = time.monotonic()
     text = failed(host, sasl.UNAVAIL)
+    absent = time.monotonic() - began
     assert f"nor at {own.path}" in text
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(own.path))
+        os.chmod(own.path, 0o666)
+        began = time.monotonic()
+        failed(host, sasl.UNAVAIL)
+    assert time.monotonic() - began > absent + 2.5
 
 
 @pytest.mark.parametrize("mine", ["absent", "dead", "foreign"])
