@@ -184,34 +184,13 @@ enum fault grant_prepare(const struct entry *entry,
 	return fault;
 }
 
-/* The next of words with blanks between them; an empty one after the last. */
-static struct span next_word(const char **at)
-{
-	struct span word;
-
-	*at += strspn(*at, " ");
-	word = (struct span){ *at, strcspn(*at, " ") };
-	*at += word.n;
-	return word;
-}
-
-static bool has_word(const char *list, struct span word)
-{
-	struct span one;
-
-	while ((one = next_word(&list)).n > 0)
-		if (one.n == word.n && strncasecmp(one.p, word.p, one.n) == 0)
-			return true;
-	return false;
-}
-
 /* Whether every word of a stands in b. */
 static bool are_in(const char *a, const char *b)
 {
 	struct span word;
 
-	while ((word = next_word(&a)).n > 0)
-		if (!has_word(b, word))
+	while ((word = span_next(&a)).n > 0)
+		if (!span_listed(word, b))
 			return false;
 	return true;
 }
@@ -240,7 +219,7 @@ bool grant_covers(const struct entry *entry, struct span service,
 		service.n = 3;
 	if ((!span_is(service, "smtp") && !span_is(service, "imap") &&
 		!span_is(service, "pop")) ||
-	    has_word(entry->protocols, service))
+	    span_listed(service, entry->protocols))
 		return true;
 	attr_plain(span_of(entry->account), account, sizeof(account));
 	with_commas(entry->protocols, service, more, sizeof(more));
@@ -273,8 +252,8 @@ enum fault grant_scope(const struct entry *entry,
 		return buf_fault(out);
 	}
 	buf_add_str(out, granted);
-	while (must && (word = next_word(&at)).n > 0) {
-		if (!has_word(silent, word) || has_word(granted, word))
+	while (must && (word = span_next(&at)).n > 0) {
+		if (!span_listed(word, silent) || span_listed(word, granted))
 			continue;
 		if (out->n > 0)
 			buf_add_lit(out, " ");
@@ -288,9 +267,9 @@ struct span grant_lacks(const struct entry *entry)
 	const char *at = entry->granted_scope != NULL ? entry->scope : NULL;
 	struct span word = { NULL, 0 };
 
-	while (at != NULL && (word = next_word(&at)).n > 0)
-		if (!has_word(silent, word) &&
-		    !has_word(entry->granted_scope, word))
+	while (at != NULL && (word = span_next(&at)).n > 0)
+		if (!span_listed(word, silent) &&
+		    !span_listed(word, entry->granted_scope))
 			break;
 	return word;
 }

@@ -23,17 +23,14 @@ static const char config_words[] =
     "invalid_request invalid_resource org_internal disabled_client "
     "deleted_client admin_policy_enforced";
 
+/* Letters' case matters here (RFC 6749 section 5.2). */
 static bool lists(const char *words, const char *word)
 {
-	size_t n = strlen(word);
-	const char *p = words;
+	struct span one;
 
-	while (n > 0 && (p = strstr(p, word)) != NULL) {
-		if ((p == words || p[-1] == ' ') &&
-		    (p[n] == ' ' || p[n] == '\0'))
+	while ((one = span_next(&words)).n > 0)
+		if (span_is(one, word))
 			return true;
-		p += n;
-	}
 	return false;
 }
 

@@ -28,11 +28,12 @@ struct assertion_key {
 	EVP_PKEY *key; /* OpenSSL wipes it */
 	enum assertion_algorithm algorithm;
 	bool has_certificate;
-	unsigned char digest[32]; /* SHA-256 of the certificate: x5t#S256 */
-	int64_t begins_s;	  /* of the certificate */
+	int64_t begins_s; /* of the certificate */
 	int64_t ends_s;
 	char *issuer; /* Google's client_email, or NULL */
-	char *id;     /* Google's private_key_id, or NULL */
+	char *id;     /* Google's private_key_id, or NULL, or the SHA-256 of
+			 the certificate (RFC 7515 section 4.1.8) */
+	const char *id_name; /* in the header */
 };
 
 static enum fault bad(struct why *why, const char *text)
@@ -135,11 +136,24 @@ static enum fault read_time(const ASN1_TIME *time, int64_t *time_out,
 	return FAULT_NONE;
 }
 
+static enum fault take_digest(const X509 *x509, struct assertion_key *key)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	struct buf text = BUF_INIT(64);
+	unsigned n = 0;
+
+	if (X509_digest(x509, EVP_sha256(), digest, &n) == 1)
+		base64url_add(&text, (struct span){ (char *)digest, n });
+	key->id = text.p != NULL ? strdup(text.p) : NULL;
+	key->id_name = "x5t#S256";
+	buf_drop(&text);
+	return key->id != NULL ? FAULT_NONE : FAULT_NOMEM;
+}
+
 static enum fault read_certificate(struct span pem, struct assertion_key *key,
     struct why *why)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	unsigned bytes = 0;
 	enum fault fault;
 	X509 *x509;
 
@@ -152,13 +166,12 @@ static enum fault read_certificate(struct span pem, struct assertion_key *key,
 		    "the file that certificate names has no certificate in PEM "
 		    "form in it (\"-----BEGIN CERTIFICATE-----\")");
 	key->has_certificate = true;
-	if (X509_check_private_key(x509, key->key) != 1)
-		fault = bad(why,
-		    "the certificate is of another private key: name the two "
-		    "files that belong together");
-	else if (X509_digest(x509, EVP_sha256(), key->digest, &bytes) != 1)
-		fault = FAULT_NOMEM;
-	else
+	fault = X509_check_private_key(x509, key->key) == 1 ?
+	    take_digest(x509, key) :
+	    bad(why,
+		"the certificate is of another private key: name the two files "
+		"that belong together");
+	if (!fault)
 		fault = read_time(X509_get0_notBefore(x509), &key->begins_s,
 		    why);
 	if (!fault)
@@ -212,6 +225,7 @@ static enum fault read_google(const json_t *object, struct assertion_key *key,
 		return bad(why, "it has no private_key" FETCH_AGAIN);
 	key->issuer = strdup(issuer.p);
 	key->id = id.n > 0 ? strdup(id.p) : NULL;
+	key->id_name = "kid";
 	if (key->issuer == NULL || (id.n > 0 && key->id == NULL))
 		return FAULT_NOMEM;
 	return read_key(pem, NULL, key, why);
@@ -261,50 +275,30 @@ static enum fault check_dates(const struct assertion_key *key, int64_t now_s,
 	return FAULT_CONFIG_ERROR;
 }
 
-/* One more member unless text is NULL; NULL without memory.  json_pack()'s
- * "s*" leaves it out then, too. */
-static json_t *add_text(json_t *object, const char *name, const char *text)
+/* A part of the token, with one more member unless text is NULL; object, which
+ * may be NULL, is given away. */
+static enum fault add_part(struct buf *out, json_t *object, const char *name,
+    const char *text)
 {
+	struct buf json = BUF_INIT(ASSERTION_MAX_BYTES);
+	enum fault fault = FAULT_NOMEM;
+
 	if (text == NULL ||
-	    (object != NULL &&
-		json_object_set_new(object, name, json_string(text)) == 0))
-		return object;
+	    json_object_set_new(object, name, json_string(text)) == 0)
+		fault = reply_dump(object, &json);
 	json_decref(object);
-	return NULL;
-}
-
-/* A part of the token; object, which may be NULL, is given away. */
-static enum fault add_part(struct buf *out, json_t *object)
-{
-	char text[ASSERTION_MAX_BYTES];
-	size_t n = json_dumpb(object, text, sizeof(text), JSON_COMPACT);
-
-	json_decref(object);
-	if (n == 0 || n > sizeof(text))
-		return n == 0 ? FAULT_NOMEM : FAULT_TOO_BIG;
-	base64url_add(out, (struct span){ text, n });
-	return buf_fault(out);
+	base64url_add(out, buf_span(&json));
+	buf_drop(&json);
+	return fault ? fault : buf_fault(out);
 }
 
 static enum fault add_header(const struct assertion_key *key, struct buf *out)
 {
-	json_t *header = json_pack("{s:s, s:s}", "alg",
-	    key->algorithm == ASSERTION_PS256 ? "PS256" : "RS256", "typ",
-	    "JWT");
-	struct buf x5t = BUF_INIT(64);
-	enum fault fault;
-
-	if (key->has_certificate)
-		base64url_add(&x5t,
-		    (struct span){ (const char *)key->digest,
-			sizeof(key->digest) });
-	header = add_text(header, "kid", key->id);
-	header = add_text(header, "x5t#S256", x5t.p);
-	fault = add_part(out, header);
-	if (!fault)
-		fault = buf_fault(&x5t);
-	buf_drop(&x5t);
-	return fault;
+	return add_part(out,
+	    json_pack("{s:s, s:s}", "alg",
+		key->algorithm == ASSERTION_PS256 ? "PS256" : "RS256", "typ",
+		"JWT"),
+	    key->id_name, key->id);
 }
 
 static enum fault add_claims(const struct assertion_claims *claims,
@@ -313,23 +307,22 @@ static enum fault add_claims(const struct assertion_claims *claims,
 	json_int_t now_s = claims->now_s;
 	unsigned char r[16];
 	json_t *object;
-	char jti[40];
+	char jti[37];
+	size_t i, n = 0;
 
 	if (RAND_bytes(r, sizeof(r)) != 1)
 		return FAULT_INTERNAL;
 	/* RFC 4122 section 4.4: Microsoft wants a GUID */
 	r[6] = (unsigned char)((r[6] & 0x0f) | 0x40);
 	r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
-	(void)snprintf(jti, sizeof(jti),
-	    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-	    "%02x%02x%02x%02x%02x%02x",
-	    r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10],
-	    r[11], r[12], r[13], r[14], r[15]);
+	for (i = 0; i < sizeof(r); i++)
+		n += (size_t)snprintf(jti + n, sizeof(jti) - n, "%s%02x",
+		    i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", r[i]);
 	object = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "iss",
 	    claims->issuer, "sub", claims->subject, "aud", claims->audience,
 	    "jti", jti, "nbf", now_s, "iat", now_s, "exp",
 	    now_s + claims->life_s);
-	return add_part(out, add_text(object, "scope", claims->scope));
+	return add_part(out, object, "scope", claims->scope);
 }
 
 /* RFC 7518 section 3.5: the salt is as long as the digest. */

@@ -39,15 +39,13 @@ enum fault issuer_place(const char *issuer, enum issuer_place place,
 /* The clouds of Microsoft answer for many tenants at once. */
 static bool is_microsoft(const char *issuer)
 {
-	const char *preset = NULL, *family;
+	const char *preset = NULL;
 	char *host = NULL;
 
-	if (url_host(issuer, &host) == FAULT_NONE)
+	if (!url_host(issuer, &host))
 		preset = preset_of_host(host);
 	free(host);
-	family = preset != NULL ? preset_value(preset_find(preset), "family") :
-				  NULL;
-	return family != NULL && strcmp(family, "microsoft") == 0;
+	return preset_is(preset_find(preset), "family", "microsoft");
 }
 
 /* "https://host/{tenantid}/v2.0" is the issuer of any tenant there. */

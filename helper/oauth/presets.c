@@ -38,11 +38,16 @@ const char *preset_value(const struct preset *preset, const char *key)
 	return NULL;
 }
 
+bool preset_is(const struct preset *preset, const char *key, const char *value)
+{
+	return span_is(span_of(preset_value(preset, key)), value);
+}
+
 const struct preset *preset_find(const char *name)
 {
 	const struct preset *preset = NULL;
 
-	while ((preset = next(preset)) != NULL)
+	while (name != NULL && (preset = next(preset)) != NULL)
 		if (strcmp(preset->value, name) == 0)
 			break;
 	return preset;
@@ -74,17 +79,15 @@ const char *preset_known_by(struct span domain, struct span mx)
 
 const char *preset_of_host(const char *host)
 {
-	static const char scheme[] = "https://";
 	const struct preset *preset = NULL;
-	const char *url, *old;
 	size_t n = strlen(host);
+	const char *url;
 
 	while ((preset = next(preset)) != NULL) {
-		old = preset_value(preset, "old_token_host");
-		if (old != NULL && strcmp(old, host) == 0)
+		if (preset_is(preset, "old_token_host", host))
 			return preset->value;
-		url = preset_value(preset, "token_endpoint") + sizeof(scheme) -
-		    1;
+		url = preset_value(preset, "token_endpoint") +
+		    strlen("https://");
 		if (strncmp(url, host, n) == 0 && url[n] == '/')
 			return preset->value;
 	}

@@ -18,7 +18,7 @@ struct preset {
 	const char *value;
 };
 
-/* preset_find - the preset of that name, or NULL. */
+/* preset_find - the preset of that name, or NULL; of none when it is NULL. */
 const struct preset *preset_find(const char *name);
 
 /*
@@ -28,8 +28,10 @@ const struct preset *preset_find(const char *name);
 const struct preset *preset_in_cloud(const struct preset *preset,
     const char *cloud);
 
-/* preset_value - of a key; NULL without one, and of the preset NULL. */
+/* preset_value - of a key; NULL without one, and of the preset NULL;
+ * preset_is - whether it is that. */
 const char *preset_value(const struct preset *preset, const char *key);
+bool preset_is(const struct preset *preset, const char *key, const char *value);
 
 /*
  * preset_known_by - the name of the preset for mail addresses of domain, or

@@ -1,7 +1,9 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The life of a profile, and which servers its tokens may go to.
+ * The life of a profile; what follows from the values that were set, and the
+ * same again after some of them were changed: the flow, the scope and which
+ * protocols that is good for; and which servers its tokens may go to.
  */
 #include "oauth/provider.h"
 
@@ -11,6 +13,7 @@
 #include "oauth/provider_impl.h"
 #include "oauth/url.h"
 #include "wire/attr.h"
+#include "wire/buf.h"
 
 enum fault provider_new(const char *name, const char *preset,
     struct provider **provider_out)
@@ -29,59 +32,12 @@ enum fault provider_new(const char *name, const char *preset,
 	provider->users = 1;
 	provider->row = row;
 	provider->preset = row != NULL ? row->value : NULL;
-	if (provider_put(&provider->name, name) != FAULT_NONE) {
+	if (provider_put(&provider->name, name)) {
 		provider_release(provider);
 		return FAULT_NOMEM;
 	}
 	*provider_out = provider;
 	return FAULT_NONE;
-}
-
-enum fault provider_copy(const struct provider *from,
-    struct provider **copy_out)
-{
-	struct provider *copy = malloc(sizeof(*copy));
-	enum fault fault;
-	char **slot;
-	size_t i;
-
-	if (copy == NULL)
-		return FAULT_NOMEM;
-	*copy = *from;
-	copy->users = 1;
-	copy->key = assertion_key_share(from->key);
-	copy->client_secret = NULL;
-	fault = provider_set_secret(copy, from->client_secret);
-	for (i = 0; (slot = provider_slot(copy, i)) != NULL; i++) {
-		if (*slot == NULL)
-			continue;
-		*slot = strdup(*slot);
-		if (*slot == NULL)
-			fault = FAULT_NOMEM;
-	}
-	if (fault != FAULT_NONE) {
-		provider_release(copy);
-		return fault;
-	}
-	*copy_out = copy;
-	return FAULT_NONE;
-}
-
-bool provider_serves(const struct provider *provider, struct span account,
-    const char *extra_servers, struct span server)
-{
-	const char *at = account.n > 0 ? memrchr(account.p, '@', account.n) :
-					 NULL;
-
-	if (!attr_is_host(server))
-		return false;
-	if (url_is_listed(server, provider->servers) ||
-	    url_is_listed(server, extra_servers))
-		return true;
-	return provider->servers == NULL && at != NULL &&
-	    url_is_in(server,
-		(struct span){ at + 1,
-		    account.n - (size_t)(at + 1 - account.p) });
 }
 
 enum fault provider_set_secret(struct provider *provider,
@@ -124,4 +80,301 @@ void provider_release(struct provider *provider)
 	secret_free(provider->client_secret);
 	assertion_key_release(provider->key);
 	free(provider);
+}
+
+static enum fault copy_of(const struct provider *from,
+    struct provider **copy_out)
+{
+	struct provider *copy = malloc(sizeof(*copy));
+	enum fault fault;
+	char **slot;
+	size_t i;
+
+	if (copy == NULL)
+		return FAULT_NOMEM;
+	*copy = *from;
+	copy->users = 1;
+	copy->key = assertion_key_share(from->key);
+	copy->client_secret = NULL;
+	fault = provider_set_secret(copy, from->client_secret);
+	for (i = 0; (slot = provider_slot(copy, i)) != NULL; i++) {
+		const char *text = *slot;
+
+		*slot = NULL;
+		if (provider_put(slot, text))
+			fault = FAULT_NOMEM;
+	}
+	*copy_out = copy;
+	return fault;
+}
+
+/* A profile that is defined by its endpoints, in words of OpenID Connect. */
+#define STANDARD_SCOPE "openid email offline_access"
+
+static void add_words(struct buf *list, const char *words)
+{
+	if (words == NULL || span_listed(span_of(words), list->p))
+		return;
+	if (list->n > 0)
+		buf_add_lit(list, " ");
+	buf_add_str(list, words);
+}
+
+/* A protocol and the key of its scope. */
+static const char *const scopes[][2] = { { "smtp", "scope_smtp" },
+	{ "imap", "scope_imap" }, { "pop", "scope_pop" } };
+
+#define N_SCOPES (sizeof(scopes) / sizeof(scopes[0]))
+
+/* The shared scope of mail where the server names it; of the usual ones those
+ * that it does not leave out of its list. */
+static void add_supported(struct buf *scope, const char *supported)
+{
+	static const char *const words[] = { "urn:ietf:params:oauth:scope:mail",
+		"openid", "email", "offline_access" };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (span_listed(span_of(words[i]), supported))
+			add_words(scope, words[i]);
+}
+
+static void add_scope(struct buf *scope, const struct provider *provider)
+{
+	const struct preset *row = provider->row;
+	size_t i;
+
+	if (provider_is_app_only(provider)) {
+		add_words(scope, preset_value(row, "scope_app"));
+	} else if (row != NULL) {
+		for (i = 0; i < N_SCOPES; i++)
+			if (span_listed(span_of(scopes[i][0]),
+				provider->protocols))
+				add_words(scope,
+				    preset_value(row, scopes[i][1]));
+		add_words(scope, preset_value(row, "scope_more"));
+	} else if (provider->scopes_supported != NULL) {
+		add_supported(scope, provider->scopes_supported);
+	} else {
+		add_words(scope, STANDARD_SCOPE);
+	}
+}
+
+/* The scope unless one was set, and what it covers, as far as it tells. */
+static enum fault settle_scope(struct provider *provider)
+{
+	struct buf scope = BUF_INIT(PROVIDER_VALUE_MAX_BYTES);
+	struct buf covers = BUF_INIT(PROVIDER_VALUE_MAX_BYTES);
+	enum fault fault = FAULT_NONE;
+	const char *needed;
+	size_t i;
+
+	if (provider->scope == NULL) {
+		provider->scope_derived = true;
+		add_scope(&scope, provider);
+		fault = buf_fault(&scope);
+		if (!fault)
+			fault = provider_put(&provider->scope,
+			    scope.p != NULL ? scope.p : "");
+	}
+	for (i = 0; !fault && i < N_SCOPES; i++) {
+		needed = preset_value(provider->row, scopes[i][1]);
+		if (needed != NULL &&
+		    span_listed(span_of(needed), provider->scope))
+			add_words(&covers, scopes[i][0]);
+	}
+	if (!fault)
+		fault = buf_fault(&covers);
+	if (!fault)
+		fault = provider_put(&provider->covers,
+		    provider_is_app_only(provider) ? NULL : covers.p);
+	buf_drop(&covers);
+	buf_drop(&scope);
+	return fault;
+}
+
+/* Who a server is, its host says, whatever its block is called. */
+static void settle_family(struct provider *provider)
+{
+	const struct preset *row = provider->row;
+
+	if (row == NULL && provider->token_host != NULL)
+		row = preset_find(preset_of_host(provider->token_host));
+	if (preset_is(row, "family", "microsoft"))
+		provider->family = PROVIDER_MICROSOFT;
+	else if (preset_is(row, "family", "google"))
+		provider->family = PROVIDER_GOOGLE;
+}
+
+/* The one that the credentials leave no choice of. */
+static enum flow_kind app_flow(const struct provider *provider)
+{
+	if (provider->key != NULL &&
+	    assertion_key_issuer(provider->key) != NULL)
+		return FLOW_SERVICE_ACCOUNT;
+	return provider->key != NULL || provider->assertion_file != NULL ?
+	    FLOW_CLIENT_CREDENTIALS :
+	    FLOW_NONE;
+}
+
+/* The preset's, or what can be. */
+static enum flow_kind choose_flow(const struct provider *provider)
+{
+	const char *word = preset_value(provider->row, "flow");
+	enum flow_kind kind = FLOW_NONE;
+
+	if (word != NULL && !flow_kind_from_word(span_of(word), &kind))
+		return kind;
+	if (provider->row != NULL)
+		return FLOW_NONE;
+	if (provider->device_authorization_endpoint != NULL)
+		return FLOW_DEVICE;
+	return provider->authorization_endpoint != NULL ? FLOW_BROWSER :
+							  FLOW_NONE;
+}
+
+/* Nothing but its issuer says where to sign in. */
+static bool is_incomplete(const struct provider *provider)
+{
+	if (provider->row != NULL || provider->issuer == NULL)
+		return false;
+	return provider->token_endpoint == NULL ||
+	    (!provider_is_app_only(provider) &&
+		provider->authorization_endpoint == NULL &&
+		provider->device_authorization_endpoint == NULL);
+}
+
+/*
+ * What a person's sign-in lacks may be at the issuer; what an application that
+ * signs in for itself lacks is no issuer's to say.
+ */
+static enum fault settle(struct provider *provider, struct why *why)
+{
+	enum fault fault;
+
+	if (provider->incomplete && !provider_is_app_only(provider))
+		return FAULT_NONE;
+	settle_family(provider);
+	if (provider->flow == FLOW_NONE)
+		provider->flow = choose_flow(provider);
+	provider->registers = provider->client_id == NULL &&
+	    provider->registration_endpoint != NULL &&
+	    !provider_is_app_only(provider);
+	fault = provider_check(provider, why);
+	return fault ? fault : settle_scope(provider);
+}
+
+/* The preset in the cloud, and its manners. */
+static enum fault settle_row(struct provider *provider, struct why *why)
+{
+	const struct preset *row = provider->row;
+	const char *margin;
+
+	if (provider->cloud != NULL) {
+		row = row != NULL ? preset_in_cloud(row, provider->cloud) :
+				    NULL;
+		if (row == NULL) {
+			why_set(why, 0,
+			    "provider '%s': cloud must be 'public', "
+			    "'gcc-high', 'dod' or 'china', with preset "
+			    "microsoft",
+			    provider->name);
+			return FAULT_CONFIG_ERROR;
+		}
+	}
+	provider->row = row;
+	provider->authorize_extra = preset_value(row, "authorize_extra");
+	provider->sign_out_page = preset_value(row, "sign_out_page");
+	provider->short_device_grant = preset_is(row, "device_grant", "short");
+	provider->returns_iss = preset_is(row, "returns_iss", "yes");
+	provider->untried = row != NULL && preset_value(row, "flow") == NULL;
+	margin = preset_value(row, "min_validity");
+	return margin != NULL && provider->min_validity_s == 0 ?
+	    provider_set(provider, "min_validity", margin, why) :
+	    FAULT_NONE;
+}
+
+enum fault provider_finish(struct provider *provider,
+    const char *default_protocols, struct why *why)
+{
+	enum fault fault;
+
+	fault = settle_row(provider, why);
+	if (!fault)
+		fault = provider_fill(provider, NULL, why);
+	if (!fault && provider->protocols == NULL)
+		fault = provider_put(&provider->protocols,
+		    default_protocols != NULL ? default_protocols :
+						"smtp imap pop");
+	if (fault)
+		return fault;
+	if (provider->flow == FLOW_NONE)
+		provider->flow = app_flow(provider);
+	provider->incomplete = is_incomplete(provider);
+	return settle(provider, why);
+}
+
+static enum fault apply(struct provider *provider,
+    const struct provider_change *change, struct why *why)
+{
+	enum fault fault = FAULT_NONE;
+
+	if (change->found != NULL) {
+		provider->incomplete = false;
+		provider->returns_iss = provider->returns_iss ||
+		    change->found->returns_iss;
+		if (change->found->secret_way != SECRET_WAY_UNKNOWN)
+			provider->secret_way = change->found->secret_way;
+		fault = provider_fill(provider, change->found, why);
+	}
+	if (change->client_id != NULL) {
+		provider->registered = true;
+		if (!fault)
+			fault = provider_put(&provider->client_id,
+			    change->client_id);
+	}
+	if (!fault && change->client_secret != NULL)
+		fault = provider_set_secret(provider, change->client_secret);
+	if (change->secret_way != SECRET_WAY_UNKNOWN)
+		provider->secret_way = change->secret_way;
+	if (!fault && change->protocols != NULL) {
+		fault = provider_set(provider, "protocols", change->protocols,
+		    why);
+		if (!fault && provider->scope_derived)
+			fault = provider_put(&provider->scope, NULL);
+	}
+	return fault ? fault : settle(provider, why);
+}
+
+enum fault provider_change(const struct provider *base,
+    const struct provider_change *change, struct provider **provider_out,
+    struct why *why)
+{
+	struct provider *copy = NULL;
+	enum fault fault = copy_of(base, &copy);
+
+	if (!fault)
+		fault = apply(copy, change, why);
+	if (fault)
+		provider_release(copy);
+	else
+		*provider_out = copy;
+	return fault;
+}
+
+bool provider_serves(const struct provider *provider, struct span account,
+    const char *extra_servers, struct span server)
+{
+	const char *at = account.n > 0 ? memrchr(account.p, '@', account.n) :
+					 NULL;
+
+	if (!attr_is_host(server))
+		return false;
+	if (url_is_listed(server, provider->servers) ||
+	    url_is_listed(server, extra_servers))
+		return true;
+	return provider->servers == NULL && at != NULL &&
+	    url_is_in(server,
+		(struct span){ at + 1,
+		    account.n - (size_t)(at + 1 - account.p) });
 }

@@ -22,10 +22,6 @@ char **provider_slot(struct provider *provider, size_t i);
  */
 enum fault provider_put(char **slot, const char *text) MUST_CHECK;
 
-/* provider_copy - one that may still be changed.  FAULT_NOMEM. */
-enum fault provider_copy(const struct provider *from,
-    struct provider **copy_out) MUST_CHECK;
-
 /*
  * provider_fill - every value that is not set: the preset's, with its tenant
  * for {tenant}, and then found's endpoints and scopes (may be NULL)

@@ -3,7 +3,6 @@
  *
  * The values of a profile: what each may be, and where it comes from.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -46,15 +45,11 @@ static bool is_server(struct span word)
 /* One or more words. */
 static bool are_all(const char *list, bool (*is)(struct span word))
 {
-	struct span word = { list + strspn(list, " "), 0 };
-	bool good = *word.p != '\0' && is_text(list);
+	struct span word = span_next(&list);
+	bool good = word.n > 0;
 
-	while (good && *word.p != '\0') {
-		word.n = strcspn(word.p, " ");
+	for (; good && word.n > 0; word = span_next(&list))
 		good = is(word);
-		word.p += word.n;
-		word.p += strspn(word.p, " ");
-	}
 	return good;
 }
 
@@ -72,22 +67,15 @@ static bool is_uri(const char *value)
 static bool is_field(const char *value)
 {
 	static const char own[] =
-	    " grant_type client_id client_secret scope refresh_token "
+	    "grant_type client_id client_secret scope refresh_token "
 	    "device_code code code_verifier redirect_uri client_assertion "
 	    "client_assertion_type token token_type_hint assertion login_hint "
-	    "state response_type code_challenge code_challenge_method ";
-	size_t n = strspn(value, ALNUM "-._");
-	char name[68];
+	    "state response_type code_challenge code_challenge_method";
+	struct span name = { value, strspn(value, ALNUM "-._") };
 
-	if (n == 0 || n > 64 || value[n] != '=' || value[n + 1] == '\0')
-		return false;
-	(void)snprintf(name, sizeof(name), " %.*s ", (int)n, value);
-	return strstr(own, name) == NULL && is_text(value);
-}
-
-static bool is_word(const char *value)
-{
-	return is_text(value) && strchr(value, ' ') == NULL;
+	return name.n > 0 && name.n <= 64 && value[name.n] == '=' &&
+	    value[name.n + 1] != '\0' && !span_listed(name, own) &&
+	    is_text(value);
 }
 
 static bool is_id(const char *value)
@@ -113,46 +101,44 @@ static bool is_tenant(const char *value)
 	return n > 0 && n <= 255 && strspn(value, ALNUM ".-") == n;
 }
 
-static bool are_protocols(const char *value)
-{
-	return are_all(value, is_protocol);
-}
-
-static bool are_servers(const char *value)
-{
-	return are_all(value, is_server);
-}
-
 /* What a value must be, and what is said of another behind the key's name. */
 struct form {
 	bool (*is)(const char *value);
 	const char *must;
+	bool (*each)(struct span word); /* of one or more; or NULL */
 };
 
 static const struct form
-    text = { is_text, "is too long or has a byte that cannot be there" },
-    word = { is_word, "is too long or has a byte that cannot be there" },
+    text = { is_text, "is too long or has a byte that cannot be there", NULL },
     field = { is_field,
-	    "needs name=value with a name that is no field of OAuth itself" },
+	    "needs name=value with a name that is no field of OAuth itself",
+	    NULL },
     id = { is_id,
 	    "is empty, too long or has a byte that cannot be there: write the id "
-	    "of the application you registered" },
-    path = { is_path, "must be a whole path that begins with '/'" },
+	    "of the application you registered",
+	    NULL },
+    path = { is_path, "must be a whole path that begins with '/'", NULL },
     url = { url_is_endpoint,
 	    "must be 'https://', a host and a path, without user name and "
-	    "fragment" },
+	    "fragment",
+	    NULL },
     issuer = { is_issuer,
 	    "must be 'https://', a host and a path, without user name, '?' and "
-	    "fragment" },
+	    "fragment",
+	    NULL },
     tenant = { is_tenant,
-	    "must be a domain, a GUID, or common, organizations or consumers" },
-    protocols = { are_protocols, "must be one or more of smtp, imap and pop" },
-    servers = { are_servers,
+	    "must be a domain, a GUID, or common, organizations or consumers",
+	    NULL },
+    protocols = { is_text, "must be one or more of smtp, imap and pop",
+	    is_protocol },
+    servers = { is_text,
 	    "has a name that is neither a host name nor '*.' and a domain, or is "
-	    "too long" },
+	    "too long",
+	    is_server },
     uri = { is_uri,
 	    "must be the whole address that the application is registered with, "
-	    "such as 'https://example.com/callback', without '#'" };
+	    "such as 'https://example.com/callback', without '#'",
+	    NULL };
 
 #define AT(member) #member, offsetof(struct provider, member)
 
@@ -175,7 +161,7 @@ static const struct {
 	{ AT(scopes_supported), &text, true },
 	{ AT(client_id), &id, false },
 	{ AT(tenant), &tenant, false },
-	{ AT(cloud), &word, false },
+	{ AT(cloud), &text, false },
 	{ AT(redirect_uri), &uri, false },
 	{ AT(scope), &text, false },
 	{ AT(protocols), &protocols, false },
@@ -249,7 +235,7 @@ static enum fault put(struct provider *provider, size_t i, const char *value)
 
 	if (slot == &provider->token_endpoint)
 		fault = url_host(value, &host);
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = provider_put(slot, value);
 	if (host != NULL) {
 		free(provider->token_host);
@@ -261,6 +247,7 @@ static enum fault put(struct provider *provider, size_t i, const char *value)
 static enum fault set_string(struct provider *provider, const char *key,
     const char *value, struct why *why)
 {
+	const struct form *form;
 	size_t i;
 
 	for (i = 0; i < N_STRINGS; i++)
@@ -271,13 +258,15 @@ static enum fault set_string(struct provider *provider, const char *key,
 		return FAULT_NOT_FOUND;
 	}
 	/* Of it alone: a tenant may well be your-server.example. */
-	if (strings[i].form == &id && provider_is_placeholder(span_of(value)))
+	form = strings[i].form;
+	if (form == &id && provider_is_placeholder(span_of(value)))
 		return bad(provider, key,
 		    "is still the placeholder of a sample: write the real one",
 		    why);
-	return strings[i].form->is(value) ?
+	return form->is(value) &&
+		(form->each == NULL || are_all(value, form->each)) ?
 	    put(provider, i, value) :
-	    bad(provider, key, strings[i].form->must, why);
+	    bad(provider, key, form->must, why);
 }
 
 /* The name needs no encoding. */
@@ -300,7 +289,7 @@ static enum fault add_extra(struct provider *provider, const char *value,
 	buf_add_lit(&form, "=");
 	form_encode(&form, span_of(value + name.n + 1));
 	fault = buf_fault(&form);
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = provider_put(&provider->extra, form.p);
 	else if (fault == FAULT_TOO_BIG)
 		fault = bad(provider, "extra", "is too long", why);
@@ -364,7 +353,7 @@ static enum fault expand_tenant(struct provider *provider, size_t i,
 	}
 	buf_add_str(&out, p);
 	fault = buf_fault(&out);
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = put(provider, i, out.p);
 	buf_drop(&out);
 	if (fault != FAULT_TOO_BIG)
@@ -381,7 +370,7 @@ enum fault provider_fill(struct provider *provider,
 	const char *value;
 	size_t i;
 
-	for (i = 0; i < N_STRINGS && fault == FAULT_NONE; i++) {
+	for (i = 0; !fault && i < N_STRINGS; i++) {
 		if (*provider_slot(provider, i) != NULL)
 			continue;
 		value = preset_value(provider->row, strings[i].key);
@@ -391,7 +380,7 @@ enum fault provider_fill(struct provider *provider,
 		if (value != NULL)
 			fault = put(provider, i, value);
 	}
-	for (i = 0; i < N_STRINGS && fault == FAULT_NONE; i++)
+	for (i = 0; !fault && i < N_STRINGS; i++)
 		if (strings[i].form == &url || strings[i].form == &issuer)
 			fault = expand_tenant(provider, i, why);
 	return fault;

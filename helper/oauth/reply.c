@@ -69,19 +69,6 @@ static enum fault take_text(const json_t *object, const char *name,
 	return copy(text.p, text_out);
 }
 
-static bool has_name(const char *names, struct span name)
-{
-	size_t n;
-
-	for (; names != NULL && *names != '\0'; names += strspn(names, " ")) {
-		n = strcspn(names, " ");
-		if (n == name.n && strncasecmp(names, name.p, n) == 0)
-			return true;
-		names += n;
-	}
-	return false;
-}
-
 /* The names in claims; one that is no account's is for a person to look at. */
 static enum fault take_names(const json_t *claims, struct reply_token *token)
 {
@@ -98,7 +85,8 @@ static enum fault take_names(const json_t *claims, struct reply_token *token)
 		member = json_object_get(claims, members[i]);
 		name = reply_text(claims, members[i]);
 		if (member == NULL || json_is_null(member) ||
-		    (name.p != NULL && name.n == 0) || has_name(names.p, name))
+		    (name.p != NULL && name.n == 0) ||
+		    span_listed(name, names.p))
 			continue;
 		if (attr_is_account(name) && !memchr(name.p, ' ', name.n)) {
 			if (names.n > 0)

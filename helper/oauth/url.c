@@ -114,15 +114,13 @@ bool url_is_listed(struct span host, const char *list)
 	struct span name;
 
 	host = without_dot(host);
-	for (; list != NULL && *list != '\0'; list += name.n) {
-		list += strspn(list, " ");
-		name = (struct span){ list, strcspn(list, " ") };
+	while ((name = span_next(&list)).n > 0) {
 		if (name.n > 2 && memcmp(name.p, "*.", 2) == 0) {
 			if (is_below(host,
 				without_dot(
 				    (struct span){ name.p + 2, name.n - 2 })))
 				return true;
-		} else if (name.n > 0 && is_same(host, without_dot(name))) {
+		} else if (is_same(host, without_dot(name))) {
 			return true;
 		}
 	}
