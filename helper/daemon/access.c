@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The rights of a peer, and two refusals.
+ * Two refusals.
  */
 #include "daemon/access.h"
 
@@ -11,22 +11,12 @@
 #include "daemon/answer.h"
 #include "wire/ids.h"
 
-bool access_allows(const struct conn *conn, enum right right)
+bool access_sees(struct conn *conn, const char *folded)
 {
-	if (right == RIGHT_ANYBODY || peer_is_root(&conn->peer))
-		return true;
-	if (conn->engine == NULL || right == RIGHT_ROOT)
-		return false;
-	return right == RIGHT_ADMIN ?
-	    config_is_admin(conn->engine->config, &conn->peer) :
-	    config_allows(conn->engine->config, conn->request.folded,
-		&conn->peer);
-}
+	const struct config *config = conn->engine->config;
 
-bool access_sees(const struct conn *conn, const char *folded)
-{
-	return access_allows(conn, RIGHT_ADMIN) ||
-	    config_allows(conn->engine->config, folded, &conn->peer);
+	return config_allows(config, RIGHT_ADMIN, NULL, &conn->peer) ||
+	    config_allows(config, RIGHT_ACCOUNT, folded, &conn->peer);
 }
 
 void access_refuse(struct conn *conn, enum right right)
@@ -35,6 +25,8 @@ void access_refuse(struct conn *conn, enum right right)
 		conn_refuse(conn, FAULT_DENIED,
 		    "the kernel does not tell this helper who you are: it runs "
 		    "in a user namespace that does not map your uid");
+	else if (right == RIGHT_ACCOUNT)
+		access_refuse_unknown(conn, false);
 	else if (right == RIGHT_ROOT)
 		conn_refuse(conn, FAULT_DENIED,
 		    "only root and the helper's own user may export or rekey "
@@ -64,7 +56,7 @@ static void say_unknown(const struct conn *conn, char text[TEXT_MAX_BYTES])
 {
 	struct ids_text user;
 
-	if (peer_is_root(&conn->peer)) {
+	if (conn->peer.root) {
 		(void)snprintf(text, TEXT_MAX_BYTES, "not signed in");
 	} else if (conn->peer.overflow) {
 		(void)snprintf(text, TEXT_MAX_BYTES,

@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * access - who may do what, and what one hears who may not
+ * access - what one hears who may not do what he asked for
  *
  * "Not yours" and "does not exist" are the same bytes.
  */
@@ -10,18 +10,8 @@
 
 #include "daemon/conn.h"
 
-enum right {
-	RIGHT_ANYBODY,
-	RIGHT_ACCOUNT, /* whom its block lets in */
-	RIGHT_ADMIN,
-	RIGHT_ROOT /* and the helper's own uid */
-};
-
-/* access_allows - the one decision; the account is that of the request. */
-bool access_allows(const struct conn *conn, enum right right);
-
 /* access_sees - whether the state of an account may be shown. */
-bool access_sees(const struct conn *conn, const char *folded);
+bool access_sees(struct conn *conn, const char *folded);
 
 /* access_refuse - because of a right. */
 void access_refuse(struct conn *conn, enum right right);

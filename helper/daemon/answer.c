@@ -56,16 +56,21 @@ void answer_servers(struct attr_writer *writer, const struct provider *provider,
 		attr_put_str(writer, ATTR_SERVERS, list);
 }
 
-void answer_end(struct attr_writer *writer)
+void answer_failed(struct buf *out)
 {
 	static const struct answer_refusal sorry = { .fault = FAULT_INTERNAL,
 		.retry_after_s = -1 };
-	struct buf *out = writer->buf;
 
-	if (attr_end(writer) == FAULT_NONE || out->fault == FAULT_NOMEM)
+	if (out->fault == FAULT_NOMEM)
 		return;
 	out->fault = FAULT_NONE;
 	answer_fault(out, &sorry);
+}
+
+void answer_end(struct attr_writer *writer)
+{
+	if (attr_end(writer) != FAULT_NONE)
+		answer_failed(writer->buf);
 }
 
 void answer_ok(struct buf *out)

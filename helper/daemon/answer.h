@@ -26,8 +26,9 @@ void answer_servers(struct attr_writer *writer, const struct provider *provider,
     const char *account, const char *more);
 
 /* answer_end - a list that cannot be written becomes "internal", so that a
- * peer always hears something. */
+ * peer always hears something; which answer_failed() does alone. */
 void answer_end(struct attr_writer *writer);
+void answer_failed(struct buf *out);
 
 void answer_ok(struct buf *out);
 

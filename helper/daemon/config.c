@@ -101,36 +101,28 @@ const char *config_bad_account(const struct config *config, const char *account)
 	    config_bad_provider(config, block->provider);
 }
 
-static int by_name(const void *key, const void *member)
-{
-	const struct config_account *account = member;
-
-	return strcmp(key, account->name);
-}
-
-static const struct config_account *find(const struct config *config,
-    const char *name)
-{
-	if (config->n_accounts == 0)
-		return NULL;
-	return bsearch(name, config->accounts, config->n_accounts,
-	    sizeof(*config->accounts), by_name);
-}
-
 const struct config_account *config_account(const struct config *config,
     const char *account)
 {
-	const struct config_account *found = find(config, account);
 	const char *domain = strrchr(account, '@');
-	char pattern[ACCOUNT_MAX_BYTES + 2];
+	char pattern[ACCOUNT_MAX_BYTES + 2] = "*";
+	const char *const names[] = { account, pattern, "*" };
+	size_t i, from, to, middle;
+	int order;
 
-	if (found == NULL && domain != NULL &&
-	    strlen(domain) < sizeof(pattern) - 1) {
-		pattern[0] = '*';
+	if (domain != NULL && strlen(domain) < sizeof(pattern) - 1)
 		memcpy(pattern + 1, domain, strlen(domain) + 1);
-		found = find(config, pattern);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		for (from = 0, to = config->n_accounts; from < to;) {
+			middle = from + (to - from) / 2;
+			order = strcmp(names[i], config->accounts[middle].name);
+			if (order == 0)
+				return &config->accounts[middle];
+			from = order > 0 ? middle + 1 : from;
+			to = order < 0 ? middle : to;
+		}
 	}
-	return found != NULL ? found : find(config, "*");
+	return NULL;
 }
 
 size_t config_service(struct span service)
@@ -153,25 +145,27 @@ const char *config_login(const struct config_account *block,
 	    block->login;
 }
 
-bool config_allows(const struct config *config, const char *account,
-    const struct peer *peer)
+bool config_allows(const struct config *config, enum right right,
+    const char *account, struct peer *peer)
 {
-	const struct config_account *block = config_account(config, account);
+	const struct access_list *list = &config->admin;
+	const struct config_account *block;
 
-	if (peer_is_root(peer))
+	if (right == RIGHT_ANYBODY || peer->root)
 		return true;
-	return peer_in(peer,
-	    block != NULL && block->has_allow ? &block->allow : &config->allow);
+	if (right == RIGHT_ROOT)
+		return false;
+	if (right == RIGHT_ACCOUNT) {
+		block = config_account(config, account);
+		list = block != NULL && block->has_allow ? &block->allow :
+							   &config->allow;
+	}
+	return peer_in(peer, list);
 }
 
-bool config_is_admin(const struct config *config, const struct peer *peer)
+bool config_is_known(const struct config *config, struct peer *peer)
 {
-	return peer_is_root(peer) || peer_in(peer, &config->admin);
-}
-
-bool config_is_known(const struct config *config, const struct peer *peer)
-{
-	return peer_is_root(peer) || peer_in(peer, &config->known);
+	return peer->root || peer_in(peer, &config->known);
 }
 
 static void look(const char *path, struct stat *out)

@@ -137,13 +137,18 @@ size_t config_service(struct span service);
 const char *config_login(const struct config_account *block,
     struct span service);
 
-/* config_allows - whether peer may ask for account's tokens (design of
- * access: mailtoken.conf(5), ACCESS).  config_is_known - whether it stands
- * in any list; config_is_admin. */
-bool config_allows(const struct config *config, const char *account,
-    const struct peer *peer);
-bool config_is_known(const struct config *config, const struct peer *peer);
-bool config_is_admin(const struct config *config, const struct peer *peer);
+enum right {
+	RIGHT_ANYBODY,
+	RIGHT_ACCOUNT, /* whom its block lets in, else the general list */
+	RIGHT_ADMIN,
+	RIGHT_ROOT /* and the helper's own uid */
+};
+
+/* config_allows - the one decision (mailtoken.conf(5), ACCESS); account counts
+ * with RIGHT_ACCOUNT.  config_is_known - whether peer stands in any list. */
+bool config_allows(const struct config *config, enum right right,
+    const char *account, struct peer *peer);
+bool config_is_known(const struct config *config, struct peer *peer);
 
 /*
  * config_compare - say for each thing that differs its name ("provider

@@ -208,35 +208,13 @@ void conn_walk(struct conn *conn, bool (*step)(void *ctx),
 	slices_begin(conn->engine->slices, &conn->work);
 }
 
-static bool wants_list(const struct conn *conn)
-{
-	return conn->phase == CONN_READING || conn->phase == CONN_DIALOGUE;
-}
-
-static void got_list(struct conn *conn, struct span list)
-{
-	struct attrs attrs;
-
-	if (attr_parse(list, WIRE_FIRST, &attrs)) {
-		conn_refuse(conn, FAULT_BAD_REQUEST,
-		    "the request is not an attribute list of "
-		    "mailtoken-protocol(7)");
-		return;
-	}
-	if (conn->phase == CONN_READING) {
-		conn->list = list;
-		conn->phase = CONN_WORKING;
-		conn->until_ms = 0;
-	}
-	conn->calls->on_request(conn, &attrs);
-}
-
 /* Every whole list that is here and wanted. */
 static void look(struct conn *conn)
 {
+	struct attrs attrs;
 	struct span list;
 
-	while (wants_list(conn)) {
+	do {
 		list = buf_span(&conn->in);
 		if (attr_length(list, &list.n)) {
 			conn_refuse(conn, FAULT_BAD_REQUEST, too_long);
@@ -244,12 +222,23 @@ static void look(struct conn *conn)
 		}
 		if (list.n == 0)
 			return;
-		got_list(conn, list);
+		if (attr_parse(list, WIRE_FIRST, &attrs)) {
+			conn_refuse(conn, FAULT_BAD_REQUEST,
+			    "the request is not an attribute list of "
+			    "mailtoken-protocol(7)");
+			return;
+		}
+		if (conn->phase == CONN_READING) {
+			conn->list = list;
+			conn->phase = CONN_WORKING;
+			conn->until_ms = 0;
+		}
+		conn->calls->on_request(conn, &attrs);
 		if (conn->phase != CONN_DIALOGUE)
 			return;
 		/* Nothing points into it any more. */
 		buf_consume(&conn->in, list.n);
-	}
+	} while (conn->in.n > 0);
 }
 
 /*
@@ -273,7 +262,8 @@ static void hang_up(struct conn *conn)
  */
 static void receive(struct conn *conn)
 {
-	bool wanted = wants_list(conn);
+	bool wanted = conn->phase == CONN_READING ||
+	    conn->phase == CONN_DIALOGUE;
 	char drop[256];
 	size_t room = sizeof(drop);
 	char *p = drop;
@@ -283,7 +273,8 @@ static void receive(struct conn *conn)
 		room = conn->in.room - conn->in.n - 1;
 		p = buf_space(&conn->in, room > 0 ? room : RECEIVE_BYTES,
 		    &room);
-		conn->grown(conn);
+		if (conn->stranger)
+			conn->grown(conn);
 	}
 	if (p == NULL) {
 		conn_refuse(conn, FAULT_BAD_REQUEST, too_long);
@@ -331,16 +322,20 @@ static void ready(evutil_socket_t fd, short events, void *ctx)
 	settle(conn);
 }
 
-struct conn *conn_new(struct event_base *base, int fd, const struct peer *peer)
+struct conn *conn_new(struct engine *engine, int fd)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
-	if (conn == NULL)
+	if (conn == NULL || peer_read(fd, &conn->peer) != FAULT_NONE) {
+		free(conn);
+		(void)close(fd);
 		return NULL;
-	(void)event_assign(&conn->event, base, fd, EV_READ, ready, conn);
+	}
+	(void)event_assign(&conn->event, engine->base, fd, EV_READ, ready,
+	    conn);
+	conn->engine = engine;
 	conn->fd = fd;
-	conn->peer = *peer;
-	conn->started_ms = clock_boot_ms();
+	conn->started_ms = clock_now().boot_ms;
 	conn->until_ms = conn->started_ms + REQUEST_MAX_MS;
 	buf_init(&conn->in, WIRE_LIST_MAX_BYTES + 1);
 	buf_lend(&conn->in, conn->first, sizeof(conn->first));

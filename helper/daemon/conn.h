@@ -34,15 +34,11 @@ struct accounts_place;
 struct answer_refusal;
 struct conn;
 struct forget;
-struct keeper;
 struct serve;
 struct signin;
 
 /* Who acts on what peers say. */
 struct conn_calls {
-	/* Whether a peer stands in any list, before it has said a word. */
-	bool (*is_known)(struct keeper *keeper, const struct peer *peer);
-
 	/* The request, in CONN_WORKING; or the next list of a dialogue.  out
 	 * gets answers, and conn_close_after() is called with the last. */
 	void (*on_request)(struct conn *conn, const struct attrs *attrs);
@@ -58,7 +54,7 @@ struct conn_calls {
 
 struct conn {
 	const struct conn_calls *calls;
-	struct keeper *keeper;
+	struct engine *engine;
 	struct peer peer;
 	struct event event;
 	int fd; /* -1: closed */
@@ -81,7 +77,6 @@ struct conn {
 	char note[CONN_NOTE_BYTES]; /* for the log: why, more exactly */
 
 	/* Of verbs_*.c. */
-	struct engine *engine;
 	struct account *asked; /* which has not answered yet */
 	struct signin *signin;
 	struct forget *forget;
@@ -95,15 +90,17 @@ struct conn {
 
 	/* Of serve.c, with what it is told. */
 	struct serve *serve;
-	void (*grown)(struct conn *conn); /* in has: others may be freed */
+	void (*grown)(struct conn *conn); /* in of a stranger has: others may
+					     be freed */
 	void (*gone)(struct conn *conn);  /* it is about to be freed */
 	struct conn *next;
 	struct conn *prev;
 };
 
-/* conn_new - fd becomes its own, what peer holds too; the caller sets what is
- * serve.c's, then nothing is read before conn_start().  NULL: no memory. */
-struct conn *conn_new(struct event_base *base, int fd, const struct peer *peer);
+/* conn_new - fd becomes its own; the caller sets what is serve.c's, then
+ * nothing is read before conn_start().  NULL: the kernel does not tell who it
+ * is, or no memory; fd is closed then. */
+struct conn *conn_new(struct engine *engine, int fd);
 
 /* conn_start - read what is here already, at the beginning or later; the
  * connection may be gone then. */

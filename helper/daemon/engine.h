@@ -3,8 +3,9 @@
  *
  * engine - what the parts of a working helper share
  *
- * Made by main when configuration, keyring and lock are good; the members
- * outlive every account and sign-in.  Only main and reload replace config.
+ * The keeper's, who makes it work when configuration, keyring and lock are
+ * good, and replaces config; before that only what is marked is of use.  The
+ * members outlive every account and sign-in.
  */
 #ifndef MAILTOKEN_DAEMON_ENGINE_H
 #define MAILTOKEN_DAEMON_ENGINE_H
@@ -19,18 +20,24 @@ struct account;
 struct accounts;
 struct conn;
 struct issuers;
+struct keeper;
 struct refreshes;
 struct signin;
 struct slices;
 
 struct engine {
-	struct event_base *base;
+	struct keeper *keeper;	 /* always */
+	bool working;		 /* ... */
+	int64_t look_ms;	 /* ... boot time from which on a request has
+				    the files looked at */
+	struct event_base *base; /* ... */
 	struct http *http;
 	struct keyring *keyring;
 	struct config *config;
 	unsigned edition;	    /* of config, for accounts to look at it */
 	const char *config_path;    /* for messages */
-	const char *config_trouble; /* of an edited file; else empty */
+	const char *config_trouble; /* always: why nothing works, or of an
+				       edited file; else empty */
 	struct accounts *accounts;
 	struct issuers *issuers;
 	struct refreshes *refreshes;

@@ -30,7 +30,6 @@ struct keeper {
 	struct keeper_options options;
 	struct config *config; /* NULL: never had a good one */
 	struct engine engine;
-	bool working;
 	bool config_bad; /* the file, not the keyring */
 	bool sandboxed;
 	struct seal_key *key;
@@ -39,8 +38,7 @@ struct keeper {
 	struct slices_work reconsidering;
 	struct accounts_place *place;
 	struct config_files files;
-	int64_t looked_ms; /* boot time */
-	int64_t names_ms;
+	int64_t names_ms; /* boot time */
 	enum fault fault; /* nothing works: as what it is told */
 
 	/* Why nothing works, or why the old file stays in force; or "". */
@@ -54,8 +52,9 @@ static void tell(struct keeper *keeper, const char *text)
 
 	if (text[0] != '\0')
 		(void)snprintf(trouble, sizeof(trouble), "%.460s%s", text,
-		    keeper->working ? "; the old configuration stays in force" :
-				      "");
+		    keeper->engine.working ?
+			"; the old configuration stays in force" :
+			"");
 	if (trouble[0] != '\0' && strcmp(keeper->trouble, trouble) != 0)
 		log_event(LOG_LEVEL_ERROR, "config", "%s", trouble);
 	memcpy(keeper->trouble, trouble, sizeof(trouble));
@@ -136,7 +135,7 @@ static struct config *read_again(struct keeper *keeper)
 	enum fault fault;
 
 	/* A typo in one block is no reason to lose the good one. */
-	keeper->options.source.whole = keeper->working &&
+	keeper->options.source.whole = keeper->engine.working &&
 	    keeper->config->n_troubles == 0;
 	fault = config_read(&keeper->options.source, &config, &why);
 	keeper->config_bad = fault != FAULT_NONE;
@@ -169,7 +168,9 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->engine.config_path = options->source.path;
 	keeper->engine.config_trouble = keeper->trouble;
 	keeper->options.source.files = &keeper->files;
-	keeper->looked_ms = keeper->names_ms = clock_boot_ms();
+	keeper->names_ms = clock_boot_ms();
+	keeper->engine.look_ms = keeper->names_ms + LOOK_MS;
+	keeper->engine.keeper = keeper;
 	keeper->engine.edition = 1;
 	keeper->reconsidering = (struct slices_work){ .uid = SLICES_NOBODY,
 		.step = reconsider_next,
@@ -201,12 +202,14 @@ enum fault keeper_new(const struct keeper_options *options,
 /* Of none, while nothing works. */
 static struct accounts_place *first_of(const struct keeper *keeper)
 {
-	return keeper->working ? accounts_first(keeper->engine.accounts) : NULL;
+	return keeper->engine.working ?
+	    accounts_first(keeper->engine.accounts) :
+	    NULL;
 }
 
 static void reconsider(struct keeper *keeper)
 {
-	if (!keeper->working)
+	if (!keeper->engine.working)
 		return;
 	keeper->place = accounts_first(keeper->engine.accounts);
 	slices_begin(keeper->engine.slices, &keeper->reconsidering);
@@ -326,7 +329,7 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 		    why);
 	if (fault != FAULT_NONE)
 		return fault;
-	keeper->working = true;
+	keeper->engine.working = true;
 	tell(keeper, "");
 	return FAULT_NONE;
 }
@@ -348,7 +351,7 @@ enum fault keeper_start(struct keeper *keeper, struct why *why)
 {
 	enum fault fault;
 
-	if (keeper->working || keeper->config == NULL)
+	if (keeper->engine.working || keeper->config == NULL)
 		return FAULT_NONE;
 	fault = start_engine(keeper, why);
 	keeper->fault = may_pass(fault, why->err) ? FAULT_TRY_LATER :
@@ -368,12 +371,12 @@ enum fault keeper_start(struct keeper *keeper, struct why *why)
 static void try(struct keeper *keeper, bool anyway, struct buf *out)
 {
 	bool changed = anyway || config_files_changed(&keeper->files);
-	bool mended = !keeper->working ||
+	bool mended = !keeper->engine.working ||
 	    (anyway && keeper->trouble[0] != '\0');
 	struct config *config, *old = NULL;
 	struct why why = { .err = 0, .text = "" };
 
-	keeper->looked_ms = clock_boot_ms();
+	keeper->engine.look_ms = clock_boot_ms() + LOOK_MS;
 	if (anyway)
 		keeper->trouble[0] = '\0'; /* who asks is told again */
 	if (changed) {
@@ -383,13 +386,13 @@ static void try(struct keeper *keeper, bool anyway, struct buf *out)
 		if (keeper->config != NULL)
 			old = config_share(keeper->config);
 		take_config(keeper, config);
-		if (keeper->working)
+		if (keeper->engine.working)
 			tell(keeper, "");
 	}
 	/* A held lock is no end any more, only a reason. */
 	if (!keeper->config_bad && keeper_start(keeper, &why) != FAULT_NONE)
 		tell(keeper, why.text);
-	if (keeper->working && (changed || mended)) {
+	if (keeper->engine.working && (changed || mended)) {
 		tell_changes(old, keeper->config, mended, out);
 		keeper->engine.edition++;
 		reconsider(keeper);
@@ -397,26 +400,27 @@ static void try(struct keeper *keeper, bool anyway, struct buf *out)
 	config_release(old);
 }
 
-enum fault keeper_engine(struct keeper *keeper, bool look,
-    struct engine **engine_out, struct why *why)
+void keeper_look(struct keeper *keeper)
 {
 	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES); /* for the log */
 
-	if (look && !keeper->engine.stopping &&
-	    (!keeper->working ||
-		clock_boot_ms() - keeper->looked_ms >= LOOK_MS))
+	if (!keeper->engine.stopping)
 		try(keeper, false, &out);
 	buf_drop(&out);
-	if (keeper->working) {
-		*engine_out = &keeper->engine;
-		return FAULT_NONE;
-	}
-	why_set(why, 0, "%s", keeper->trouble);
+}
+
+struct engine *keeper_engine(struct keeper *keeper)
+{
+	return &keeper->engine;
+}
+
+enum fault keeper_fault(const struct keeper *keeper)
+{
 	return keeper->config_bad ? FAULT_CONFIG_ERROR : keeper->fault;
 }
 
 /* Names that were not there when the file was read may be there by now. */
-void keeper_stranger(struct keeper *keeper, const struct peer *peer)
+void keeper_stranger(struct keeper *keeper, struct peer *peer)
 {
 	struct config *config;
 
@@ -441,7 +445,7 @@ enum fault keeper_reload_into(struct keeper *keeper, struct buf *out)
 		.retry_after_s = -1 };
 
 	try(keeper, true, out);
-	if (keeper->working && !keeper->config_bad)
+	if (keeper->engine.working && !keeper->config_bad)
 		return FAULT_NONE;
 	answer_fault(out, &refusal);
 	return FAULT_CONFIG_ERROR;
@@ -449,7 +453,7 @@ enum fault keeper_reload_into(struct keeper *keeper, struct buf *out)
 
 const char *keeper_trouble(const struct keeper *keeper)
 {
-	return keeper->working ? NULL : keeper->trouble;
+	return keeper->engine.working ? NULL : keeper->trouble;
 }
 
 void keeper_reload(struct keeper *keeper)

@@ -40,19 +40,20 @@ enum fault keeper_start(struct keeper *keeper, struct why *why) MUST_CHECK;
 /* keeper_trouble - why it cannot work; NULL: it can. */
 const char *keeper_trouble(const struct keeper *keeper);
 
-/*
- * keeper_engine - the working one; or FAULT_CONFIG_ERROR, and why says what is
- * wrong with the configuration or the keyring; or FAULT_TRY_LATER when that
- * may pass
- *
- * look  in: for files that have changed
- */
-enum fault keeper_engine(struct keeper *keeper, bool look,
-    struct engine **engine_out, struct why *why) MUST_CHECK;
+/* keeper_engine - stays where it is, working or not. */
+struct engine *keeper_engine(struct keeper *keeper);
 
-/* keeper_stranger - one whom the configuration may not know asks; there has
- * been one. */
-void keeper_stranger(struct keeper *keeper, const struct peer *peer);
+/* keeper_look - take files that have changed, and while nothing works try all
+ * again; nothing in a helper that stops. */
+void keeper_look(struct keeper *keeper);
+
+/* keeper_fault - while nothing works: FAULT_CONFIG_ERROR; FAULT_TRY_LATER when
+ * that may pass.  Why is the engine's config_trouble. */
+enum fault keeper_fault(const struct keeper *keeper);
+
+/* keeper_stranger - one whom the configuration may not know asks; it has
+ * worked. */
+void keeper_stranger(struct keeper *keeper, struct peer *peer);
 
 /* keeper_reload - for SIGHUP: the result is logged.  keeper_reload_into - and
  * the whole answer appended to out, too; returns what it says. */

@@ -88,62 +88,58 @@ bool peer_setup(void)
 	return !users.partial && !groups.partial;
 }
 
-/*
- * Primary group, then what SO_PEERGROUPS says (since Linux 4.13; nothing more
- * where it is missing).
- */
-static enum fault read_groups(int fd, gid_t primary, struct peer *peer,
-    struct why *why)
+enum fault peer_read(int fd, struct peer *peer_out)
 {
-	socklen_t bytes = 0;
-	gid_t *ids;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes) == 0 ||
-	    errno != ERANGE || bytes > GROUPS_MAX * sizeof(gid_t))
-		bytes = 0;
-	ids = malloc(sizeof(gid_t) + bytes);
-	if (ids == NULL)
-		return FAULT_NOMEM;
-	ids[0] = primary;
-	if (bytes > 0 &&
-	    getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, ids + 1, &bytes) != 0) {
-		why_set(why, errno, "SO_PEERGROUPS");
-		free(ids);
-		return FAULT_IO;
-	}
-	peer->groups = ids;
-	peer->n_groups = 1 + bytes / sizeof(gid_t);
-	return FAULT_NONE;
-}
-
-enum fault peer_read(int fd, struct peer *peer_out, struct why *why)
-{
-	struct peer peer = { .groups = NULL };
 	struct ucred credentials;
 	socklen_t n = sizeof(credentials);
-	enum fault fault;
+	bool overflow;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &n) != 0) {
-		why_set(why, errno, "SO_PEERCRED");
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &n) != 0)
 		return FAULT_IO;
-	}
-	fault = read_groups(fd, credentials.gid, &peer, why);
-	if (fault != FAULT_NONE)
-		return fault;
-	peer.uid = credentials.uid;
-	peer.pid = credentials.pid;
-	peer.overflow = users.partial && peer.uid == users.overflow;
-	*peer_out = peer;
+	overflow = users.partial && credentials.uid == users.overflow;
+	*peer_out = (struct peer){
+		.uid = credentials.uid,
+		.gid = credentials.gid,
+		.pid = credentials.pid,
+		.root = !overflow &&
+		    (credentials.uid == 0 || credentials.uid == geteuid()),
+		.overflow = overflow,
+		.fd = fd,
+	};
 	return FAULT_NONE;
 }
 
 void peer_drop(struct peer *peer)
 {
-	if (peer == NULL)
-		return;
 	free(peer->groups);
 	peer->groups = NULL;
-	peer->n_groups = 0;
+}
+
+/*
+ * Primary group, then what SO_PEERGROUPS says (since Linux 4.13; nothing more
+ * where it is missing).
+ */
+static void read_groups(struct peer *peer)
+{
+	socklen_t bytes = 0;
+	gid_t *ids;
+
+	if (getsockopt(peer->fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes) ==
+		0 ||
+	    errno != ERANGE || bytes > GROUPS_MAX * sizeof(gid_t))
+		bytes = 0;
+	ids = malloc(sizeof(gid_t) + bytes);
+	if (ids == NULL)
+		return;
+	ids[0] = peer->gid;
+	if (bytes > 0 &&
+	    getsockopt(peer->fd, SOL_SOCKET, SO_PEERGROUPS, ids + 1, &bytes) !=
+		0) {
+		free(ids);
+		return;
+	}
+	peer->groups = ids;
+	peer->n_groups = 1 + bytes / sizeof(gid_t);
 }
 
 static int by_number(const void *a, const void *b)
@@ -153,27 +149,39 @@ static int by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static bool has_id(const struct id_list *list, id_t id)
+static bool has_group(struct peer *peer, const struct id_list *list)
 {
-	return list->n > 0 &&
-	    bsearch(&id, list->at, list->n, sizeof(id), by_number) != NULL;
-}
-
-bool peer_in(const struct peer *peer, const struct access_list *list)
-{
-	bool found = has_id(&list->uids, peer->uid);
+	bool found = false;
+	gid_t *gid;
 	size_t i;
 
-	for (i = 0; i < peer->n_groups && !found; i++)
-		found = !(groups.partial &&
-			    peer->groups[i] == groups.overflow) &&
-		    has_id(&list->gids, peer->groups[i]);
-	return found && !peer->overflow;
+	if (peer->groups == NULL)
+		read_groups(peer);
+	for (i = 0; i < peer->n_groups && !found; i++) {
+		gid = &peer->groups[i];
+		found = !(groups.partial && *gid == groups.overflow) &&
+		    bsearch(gid, list->at, list->n, sizeof(*gid), by_number) !=
+			NULL;
+	}
+	return found;
 }
 
-bool peer_is_root(const struct peer *peer)
+bool peer_in(struct peer *peer, const struct access_list *list)
 {
-	return !peer->overflow && (peer->uid == 0 || peer->uid == geteuid());
+	size_t from = 0, to = list->uids.n, middle;
+
+	if (peer->overflow)
+		return false;
+	while (from < to) {
+		middle = from + (to - from) / 2;
+		if (list->uids.at[middle] == peer->uid)
+			return true;
+		if (list->uids.at[middle] < peer->uid)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return list->gids.n > 0 && has_group(peer, &list->gids);
 }
 
 static enum fault add_id(struct id_list *list, id_t id)

@@ -3,8 +3,8 @@
  *
  * peer - who is at the other end of a connection, as the kernel says
  *
- * Read once when a connection is accepted, before a byte is read
- * (SO_PEERCRED, SO_PEERGROUPS); never asked of NSS.
+ * As it was when the peer connected (SO_PEERCRED, SO_PEERGROUPS); never asked
+ * of NSS.  Its groups are read when a list first names some.
  */
 #ifndef MAILTOKEN_DAEMON_PEER_H
 #define MAILTOKEN_DAEMON_PEER_H
@@ -15,11 +15,14 @@
 
 struct peer {
 	uid_t uid;
+	gid_t gid;
 	pid_t pid;     /* for the log only */
-	gid_t *groups; /* primary and supplementary */
-	size_t n_groups;
+	bool root;     /* or the helper's own uid; never with overflow */
 	bool overflow; /* shown as the overflow uid by a user
 				   namespace that does not map all uids */
+	int fd;	       /* of its connection */
+	gid_t *groups; /* primary and supplementary; NULL: not read yet */
+	size_t n_groups;
 };
 
 struct id_list {
@@ -33,8 +36,9 @@ struct access_list {
 	struct id_list gids;
 };
 
-/* peer_read - FAULT_IO, FAULT_NOMEM. */
-enum fault peer_read(int fd, struct peer *peer_out, struct why *why) MUST_CHECK;
+/* peer_read - fd stays the caller's, and open while peer_in() is called.
+ * FAULT_IO. */
+enum fault peer_read(int fd, struct peer *peer_out) MUST_CHECK;
 void peer_drop(struct peer *peer);
 
 /*
@@ -47,11 +51,9 @@ void peer_drop(struct peer *peer);
  */
 bool peer_setup(void) MUST_CHECK;
 
-/* peer_in - whether a sorted list names the peer's uid or a group of it. */
-bool peer_in(const struct peer *peer, const struct access_list *list);
-
-/* peer_is_root - root or the helper's own uid; never an overflow peer. */
-bool peer_is_root(const struct peer *peer);
+/* peer_in - whether a sorted list names the peer's uid or a group of it;
+ * groups that cannot be read are none. */
+bool peer_in(struct peer *peer, const struct access_list *list);
 
 /*
  * access_list_add - resolve "name", "@group" or a number.  FAULT_NOT_FOUND

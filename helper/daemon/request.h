@@ -1,8 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * request - an attribute list understood; requests are understood nowhere
- * else
+ * request - an attribute list understood, which verbs.c does and nobody else
  *
  * Spans point into the bytes of the list.
  */
@@ -51,7 +50,7 @@ struct request {
  * request_read - all but verb, which is NULL then
  *
  * FAULT_BAD_REQUEST with one sentence in why for anything
- * mailtoken-protocol(7) does not allow; *request_out is of no use then.
+ * mailtoken-protocol(7) does not allow.
  */
 enum fault request_read(const struct attrs *attrs, enum request_needs needs,
     struct request *request_out, struct why *why) MUST_CHECK;

@@ -233,7 +233,7 @@ static enum fault make(struct running *running)
 	fault = keeper_new(options, &running->keeper);
 	if (fault != FAULT_NONE)
 		return fault;
-	return serve_new(running->base, options->listeners, running->keeper,
+	return serve_new(keeper_engine(running->keeper), options->listeners,
 	    &verbs_calls, &running->serve);
 }
 

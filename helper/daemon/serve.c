@@ -14,6 +14,7 @@
 #include "daemon/answer.h"
 #include "wire/ids.h"
 
+#define FEW		    32 /* connections: below all limits */
 #define PER_UID_MAX	    32
 #define PER_UID_ALLOWED_MAX 1024
 #define RESERVED_FDS	    128
@@ -23,8 +24,7 @@
 #define STRANGERS_LOG_MS    60000
 
 struct serve {
-	struct event_base *base;
-	struct keeper *keeper;
+	struct engine *engine;
 	const struct conn_calls *calls;
 	struct event accepts[LISTEN_MAX];
 	size_t n_accepts;
@@ -124,12 +124,12 @@ static void let_go(struct conn *oldest)
 	conn_free(oldest);
 }
 
-/* conn, which goes on, holds more of an unfinished request. */
+/* A stranger, who goes on, holds more of an unfinished request. */
 static void grown(struct conn *conn)
 {
 	struct census census;
 
-	while (conn->stranger) {
+	for (;;) {
 		census = count(conn->serve, conn->peer.uid);
 		if (census.strangers_bytes <= STRANGERS_MAX_BYTES ||
 		    census.oldest == conn)
@@ -140,7 +140,7 @@ static void grown(struct conn *conn)
 
 static bool is_full(const struct serve *serve, const struct conn *conn)
 {
-	return !peer_is_root(&conn->peer) &&
+	return !conn->peer.root &&
 	    serve->n_conns + RESERVED_FOR_ROOT > serve->n_conns_max;
 }
 
@@ -149,11 +149,8 @@ static bool is_full(const struct serve *serve, const struct conn *conn)
  * have connections of their own. */
 static const char *place(struct serve *serve, struct conn *conn)
 {
-	struct census census;
+	struct census census = count(serve, conn->peer.uid);
 
-	conn->stranger = !serve->calls->is_known(serve->keeper, &conn->peer);
-	conn->trusted = !conn->stranger;
-	census = count(serve, conn->peer.uid);
 	if (conn->stranger ? census.strangers > STRANGERS_MAX :
 			     census.strangers > 0 && is_full(serve, conn)) {
 		let_go(census.oldest);
@@ -167,36 +164,16 @@ static const char *place(struct serve *serve, struct conn *conn)
 	return NULL;
 }
 
-static void greet(struct serve *serve, int fd)
+static void not_accepted(struct serve *serve)
 {
-	const char *refusal;
-	struct peer peer = { .groups = NULL };
-	struct conn *conn = NULL;
-	struct why why;
+	static const struct timeval pause = { 0, 100000 };
 
-	if (peer_read(fd, &peer, &why) == FAULT_NONE)
-		conn = conn_new(serve->base, fd, &peer);
-	if (conn == NULL) {
-		peer_drop(&peer);
-		(void)close(fd);
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 		return;
-	}
-	conn->serve = serve;
-	conn->keeper = serve->keeper;
-	conn->calls = serve->calls;
-	conn->grown = grown;
-	conn->gone = left;
-	conn->next = serve->first;
-	if (conn->next != NULL)
-		conn->next->prev = conn;
-	serve->first = conn;
-	serve->n_conns++;
-	serve->last_ms = conn->started_ms;
-	refusal = place(serve, conn);
-	if (refusal != NULL)
-		conn_refuse(conn, FAULT_BUSY, refusal);
-	else
-		conn_start(conn);
+	log_event(LOG_LEVEL_ERROR, "accept",
+	    "cannot accept connections for the moment (errno %d)", errno);
+	set_accepting(serve, false);
+	(void)event_add(&serve->resume, &pause);
 }
 
 static void resume(evutil_socket_t fd, short events, void *ctx)
@@ -215,8 +192,10 @@ static void resume(evutil_socket_t fd, short events, void *ctx)
  */
 static void acceptable(evutil_socket_t listener, short events, void *ctx)
 {
-	static const struct timeval pause = { 0, 100000 };
 	struct serve *serve = ctx;
+	const struct engine *engine = serve->engine;
+	const char *refusal = NULL;
+	struct conn *conn;
 	int fd;
 
 	(void)events;
@@ -225,20 +204,36 @@ static void acceptable(evutil_socket_t listener, short events, void *ctx)
 		return;
 	}
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) {
-		greet(serve, fd);
-	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		log_event(LOG_LEVEL_ERROR, "accept",
-		    "cannot accept connections for the moment (errno %d)",
-		    errno);
-		set_accepting(serve, false);
-		(void)event_add(&serve->resume, &pause);
+	if (fd < 0) {
+		not_accepted(serve);
+		return;
 	}
+	conn = conn_new(serve->engine, fd);
+	if (conn == NULL)
+		return;
+	conn->serve = serve;
+	conn->calls = serve->calls;
+	conn->grown = grown;
+	conn->gone = left;
+	conn->next = serve->first;
+	if (conn->next != NULL)
+		conn->next->prev = conn;
+	serve->first = conn;
+	serve->n_conns++;
+	serve->last_ms = conn->started_ms;
+	conn->stranger = !conn->peer.root &&
+	    !(engine->working && peer_in(&conn->peer, &engine->config->known));
+	conn->trusted = !conn->stranger;
+	if (serve->n_conns > FEW)
+		refusal = place(serve, conn);
+	if (refusal != NULL)
+		conn_refuse(conn, FAULT_BUSY, refusal);
+	else
+		conn_start(conn);
 }
 
-enum fault serve_new(struct event_base *base, const struct listeners *listeners,
-    struct keeper *keeper, const struct conn_calls *calls,
-    struct serve **serve_out)
+enum fault serve_new(struct engine *engine, const struct listeners *listeners,
+    const struct conn_calls *calls, struct serve **serve_out)
 {
 	struct serve *serve = calloc(1, sizeof(*serve));
 	struct rlimit fds;
@@ -246,20 +241,19 @@ enum fault serve_new(struct event_base *base, const struct listeners *listeners,
 
 	if (serve == NULL)
 		return FAULT_NOMEM;
-	serve->base = base;
-	serve->keeper = keeper;
+	serve->engine = engine;
 	serve->calls = calls;
 	serve->last_ms = clock_boot_ms();
 	serve->n_conns_max = PER_UID_ALLOWED_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &fds) == 0 &&
 	    fds.rlim_cur > 2 * RESERVED_FDS)
 		serve->n_conns_max = (size_t)fds.rlim_cur - RESERVED_FDS;
-	(void)evtimer_assign(&serve->resume, base, resume, serve);
+	(void)evtimer_assign(&serve->resume, engine->base, resume, serve);
 	while (serve->n_accepts < listeners->n) {
 		fd = listeners->at[serve->n_accepts].fd;
 		(void)evutil_make_socket_nonblocking(fd);
-		(void)event_assign(&serve->accepts[serve->n_accepts++], base,
-		    fd, EV_READ | EV_PERSIST, acceptable, serve);
+		(void)event_assign(&serve->accepts[serve->n_accepts++],
+		    engine->base, fd, EV_READ | EV_PERSIST, acceptable, serve);
 	}
 	set_accepting(serve, true);
 	*serve_out = serve;

@@ -13,10 +13,9 @@
 
 struct serve;
 
-/* serve_new - starts to accept; keeper and calls must stay.  FAULT_NOMEM. */
-enum fault serve_new(struct event_base *base, const struct listeners *listeners,
-    struct keeper *keeper, const struct conn_calls *calls,
-    struct serve **serve_out) MUST_CHECK;
+/* serve_new - starts to accept; engine and calls must stay.  FAULT_NOMEM. */
+enum fault serve_new(struct engine *engine, const struct listeners *listeners,
+    const struct conn_calls *calls, struct serve **serve_out) MUST_CHECK;
 
 /* serve_stop - accept no more; end sign-ins and watches; what was asked is
  * still answered. */

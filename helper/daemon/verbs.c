@@ -1,31 +1,221 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The verbs there are: what each needs, who may use it, and what does it.
+ * The verbs there are, what each needs, who may use it and what does it; and
+ * a request understood, in one pass, with a table of what each attribute is.
  */
 #include "daemon/verbs.h"
 
+#include <stddef.h>
 #include <unistd.h>
 
 #include "daemon/forget.h"
 #include "daemon/keeper.h"
 #include "daemon/signin.h"
 
+#define MIN_VALIDITY_MAX_S 86400
+#define ANY_BYTES	   WIRE_LINE_MAX_BYTES
+
+enum kind {
+	BYTES,	   /* a span of at most max_bytes */
+	HOST,	   /* ... which is the name of one */
+	HOSTS,	   /* ... or of many, or *.suffix, with single blanks between */
+	FLAG,	   /* yes or no */
+	SECONDS,   /* 0..MIN_VALIDITY_MAX_S */
+	FLOW,	   /* a word of oauth's */
+	PROTOCOLS, /* "smtp,imap"; the words themselves are provider.c's */
+};
+
+#define AT(member) offsetof(struct request, member)
+
+/* What any verb may bring; most are of use to a few. */
+static const struct field {
+	const char *name;
+	enum kind kind;
+	size_t at;	  /* in the request */
+	size_t max_bytes; /* of a span */
+} fields[] = {
+	{ ATTR_ACCOUNT, BYTES, AT(account), ANY_BYTES },
+	{ ATTR_SERVER, HOST, AT(server), SERVER_MAX_BYTES },
+	{ ATTR_SERVICE, BYTES, AT(service), SERVICE_MAX_BYTES },
+	{ ATTR_MECHANISM, BYTES, AT(mechanism), MECHANISM_MAX_BYTES },
+	{ ATTR_MIN_VALIDITY, SECONDS, AT(min_validity_s), ANY_BYTES },
+	{ ATTR_SERIAL, BYTES, AT(serial), SERIAL_MAX_BYTES },
+	{ ATTR_CHALLENGE, BYTES, AT(challenge), CHALLENGE_MAX_BYTES },
+	{ ATTR_PROVIDER, BYTES, AT(provider), SERVER_MAX_BYTES },
+	{ ATTR_FLOW, FLOW, AT(flow), ANY_BYTES },
+	{ ATTR_ISSUER, BYTES, AT(issuer), 512 },
+	{ ATTR_PROTOCOLS, PROTOCOLS, AT(protocols), ANY_BYTES },
+	{ ATTR_MX, BYTES, AT(mx), 1024 },
+	{ ATTR_SERVERS, HOSTS, AT(servers), 4096 },
+	{ ATTR_AS_DELEGATE, FLAG, AT(as_delegate), ANY_BYTES },
+	{ ATTR_REVOKE, FLAG, AT(revoke), ANY_BYTES },
+	{ ATTR_KEEP_LOCAL, FLAG, AT(keep_local), ANY_BYTES },
+	{ ATTR_DUE, FLAG, AT(due), ANY_BYTES },
+	{ ATTR_FORMAT, BYTES, AT(format), SERVICE_MAX_BYTES },
+	{ ATTR_REPLACE, FLAG, AT(replace), ANY_BYTES },
+	{ NULL, BYTES, 0, 0 },
+};
+
+static bool is_serial(struct span serial)
+{
+	size_t i;
+
+	for (i = 0; i < serial.n; i++)
+		if (serial.p[i] == '\0' ||
+		    strchr("0123456789abcdef", serial.p[i]) == NULL)
+			return false;
+	return serial.n > 0;
+}
+
+/* A server list becomes part of a record, so each name is checked here. */
+static bool are_hosts(struct span servers)
+{
+	const char *end = servers.p + servers.n, *blank;
+	struct span host = servers;
+
+	for (;; host.p = blank + 1) {
+		host.n = (size_t)(end - host.p);
+		blank = host.n > 0 ? memchr(host.p, ' ', host.n) : NULL;
+		if (blank != NULL)
+			host.n = (size_t)(blank - host.p);
+		if (host.n > 2 && memcmp(host.p, "*.", 2) == 0) {
+			host.p += 2;
+			host.n -= 2;
+		}
+		if (!attr_is_host(host))
+			return false;
+		if (blank == NULL)
+			return true;
+	}
+}
+
+static enum fault bad(struct why *why, const char *text)
+{
+	why_set(why, 0, "%s", text);
+	return FAULT_BAD_REQUEST;
+}
+
+static enum fault read_protocols(struct span value, char *to, struct why *why)
+{
+	size_t i;
+
+	if (value.n >= REQUEST_PROTOCOLS_BYTES)
+		return bad(why, "protocols is one or more of smtp, imap, pop");
+	for (i = 0; i < value.n; i++)
+		to[i] = value.p[i] == ',' ? ' ' : value.p[i];
+	return FAULT_NONE;
+}
+
+/* What is more than some bytes. */
+static enum fault read_word(const struct field *field, struct span value,
+    void *to, struct why *why)
+{
+	switch (field->kind) {
+	case BYTES: break;
+	case HOST: return bad(why, "server is not a host name");
+	case HOSTS:
+		if (value.n > 0 && !are_hosts(value))
+			return bad(why,
+			    "servers is a list of host names, or *.suffix, "
+			    "separated by one blank");
+		*(struct span *)to = value;
+		return FAULT_NONE;
+	case FLAG:
+		*(bool *)to = span_is(value, "yes");
+		if (*(bool *)to || span_is(value, "no"))
+			return FAULT_NONE;
+		why_set(why, 0, "%s is yes or no", field->name);
+		return FAULT_BAD_REQUEST;
+	case SECONDS:
+		if (attr_number(value, 0, MIN_VALIDITY_MAX_S, to) == FAULT_NONE)
+			return FAULT_NONE;
+		why_set(why, 0,
+		    "min-validity is a number of seconds from 0 to %d",
+		    MIN_VALIDITY_MAX_S);
+		return FAULT_BAD_REQUEST;
+	case FLOW:
+		return flow_kind_from_word(value, to) == FAULT_NONE ?
+		    FAULT_NONE :
+		    bad(why,
+			"there is no such flow: there are device, browser, "
+			"client-credentials and service-account, and with the "
+			"first two somebody signs in");
+	case PROTOCOLS: return read_protocols(value, to, why);
+	}
+	return FAULT_NONE;
+}
+
+enum fault request_read(const struct attrs *attrs, enum request_needs needs,
+    struct request *request_out, struct why *why)
+{
+	const struct field *field;
+	enum fault fault = FAULT_NONE;
+	struct span value, *account = &request_out->account;
+	void *to;
+	size_t i;
+
+	*request_out = (struct request){ .revoke = true, .flow = FLOW_NONE };
+	for (i = 0; i < attrs->n && fault == FAULT_NONE; i++) {
+		for (field = fields; field->name != NULL; field++)
+			if (span_is(attrs->at[i].name, field->name))
+				break;
+		value = attrs->at[i].value;
+		to = (char *)request_out + field->at;
+		if (field->name == NULL)
+			continue;
+		if (value.n > field->max_bytes) {
+			why_set(why, 0, "%s is longer than %zu bytes",
+			    field->name, field->max_bytes);
+			fault = FAULT_BAD_REQUEST;
+		} else if (field->kind == BYTES ||
+		    (field->kind == HOST &&
+			(value.n == 0 || attr_is_host(value)))) {
+			*(struct span *)to = value;
+		} else {
+			fault = read_word(field, value, to, why);
+		}
+	}
+	if (fault != FAULT_NONE)
+		return fault;
+	if (needs == NEEDS_NOTHING)
+		account->n = 0;
+	else if (account->p == NULL &&
+	    (needs == NEEDS_ACCOUNT || needs == NEEDS_SERIAL))
+		return bad(why, "the request names no account");
+	else if (account->p != NULL &&
+	    keyring_fold(*account, request_out->folded) != FAULT_NONE) {
+		why_set(why, 0,
+		    "an account is 1 to %d bytes of UTF-8 without control "
+		    "characters",
+		    ACCOUNT_MAX_BYTES);
+		return FAULT_BAD_REQUEST;
+	}
+	if (needs == NEEDS_SERIAL && !is_serial(request_out->serial))
+		return bad(why, "serial is missing or not a serial");
+	if (needs == ACCOUNT_OR_DUE && request_out->due == (account->n > 0))
+		return bad(why, "refresh takes an account, or due=yes");
+	return FAULT_NONE;
+}
+
 static void reload(struct conn *conn)
 {
-	conn_close_after(conn, keeper_reload_into(conn->keeper, &conn->out));
+	conn_close_after(conn,
+	    keeper_reload_into(conn->engine->keeper, &conn->out));
 }
 
 static void version(struct conn *conn)
 {
+	const struct engine *engine = conn->engine;
 	struct attr_writer writer;
 
 	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
 	attr_put_str(&writer, ATTR_VERSION, MAILTOKEN_VERSION);
 	attr_put_str(&writer, ATTR_PROTOCOL, WIRE_VERSION);
-	if (conn->engine != NULL && access_allows(conn, RIGHT_ADMIN)) {
+	if (engine->working &&
+	    config_allows(engine->config, RIGHT_ADMIN, NULL, &conn->peer)) {
 		answer_text(&writer, ATTR_KEYRING,
-		    keyring_path(conn->engine->keyring));
+		    keyring_path(engine->keyring));
 		attr_put_int(&writer, ATTR_PID, (int64_t)getpid());
 	}
 	answer_end(&writer);
@@ -53,15 +243,7 @@ static const struct verb {
 	{ VERB_VERSION, NEEDS_NOTHING, RIGHT_ANYBODY, false, version },
 };
 
-static const struct verb *find_verb(struct span word)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (span_is(word, verbs[i].word))
-			return &verbs[i];
-	return NULL;
-}
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 /* What the configuration says of the account, or of the one that lends its
  * token, cannot be understood. */
@@ -77,71 +259,63 @@ static const char *bad_account(const struct conn *conn)
 	return text;
 }
 
-static void act(struct conn *conn, const struct verb *verb)
+static void begin(struct conn *conn, const struct verb *verb)
 {
-	const char *text = verb->block ? bad_account(conn) : NULL;
+	struct engine *engine = conn->engine;
+	const char *text = NULL;
 
+	/* Says itself what it finds, also where nothing works. */
+	bool reloads = verb->act == reload &&
+	    (conn->peer.root ||
+		(engine->working &&
+		    config_allows(engine->config, RIGHT_ADMIN, NULL,
+			&conn->peer)));
+
+	if (!reloads &&
+	    (!engine->working || clock_now().boot_ms >= engine->look_ms))
+		keeper_look(engine->keeper);
+	if (engine->working && conn->stranger) {
+		keeper_stranger(engine->keeper, &conn->peer);
+		/* Who was let in just now does not make room for strangers. */
+		conn->stranger = !config_is_known(engine->config, &conn->peer);
+	}
+	if (verb->act == version) {
+		version(conn);
+		return;
+	}
+	if (conn->peer.overflow) {
+		access_refuse(conn, verb->right);
+		return;
+	}
+	if (!engine->working && !reloads) {
+		conn_refuse(conn, keeper_fault(engine->keeper),
+		    engine->config_trouble);
+		return;
+	}
+	conn->trusted = reloads ||
+	    config_allows(engine->config, verb->right, conn->request.folded,
+		&conn->peer);
+	if (!conn->trusted) {
+		access_refuse(conn, verb->right);
+		return;
+	}
 	conn->trusted = verb->right != RIGHT_ANYBODY;
+	if (verb->block && engine->config->n_troubles > 0)
+		text = bad_account(conn);
 	if (text != NULL)
 		conn_refuse(conn, FAULT_CONFIG_ERROR, text);
 	/* What has no end of its own is not begun by a helper that stops. */
-	else if (conn->engine != NULL && conn->engine->stopping &&
+	else if (engine->stopping &&
 	    (verb->act == verbs_sign_in || verb->act == verbs_watch))
 		conn_refuse(conn, FAULT_TRY_LATER, "the helper is stopping");
 	else
 		verb->act(conn);
 }
 
-/* In the configuration in force: no file is looked at. */
-static bool stands_in(struct keeper *keeper, const struct peer *peer,
-    bool (*list)(const struct config *config, const struct peer *peer))
-{
-	struct engine *engine;
-	struct why why;
-
-	return peer_is_root(peer) ||
-	    (keeper_engine(keeper, false, &engine, &why) == FAULT_NONE &&
-		list(engine->config, peer));
-}
-
-static bool is_known(struct keeper *keeper, const struct peer *peer)
-{
-	return stands_in(keeper, peer, config_is_known);
-}
-
-static void begin(struct conn *conn, const struct verb *verb)
-{
-	/* Says itself what it finds, also where nothing works. */
-	bool reloads = verb->act == reload &&
-	    stands_in(conn->keeper, &conn->peer, config_is_admin);
-	struct why why = { .err = 0, .text = "" };
-	enum fault fault;
-
-	fault = keeper_engine(conn->keeper, !reloads, &conn->engine, &why);
-	if (conn->engine != NULL)
-		keeper_stranger(conn->keeper, &conn->peer);
-	/* Who was let in just now does not make room for strangers. */
-	conn->stranger = !is_known(conn->keeper, &conn->peer);
-	if (verb->act == version) {
-		version(conn);
-	} else if (conn->peer.overflow) {
-		access_refuse(conn, verb->right);
-	} else if (conn->engine == NULL && !reloads) {
-		conn_refuse(conn, fault, why.text);
-	} else if (access_allows(conn, verb->right)) {
-		act(conn, verb);
-	} else {
-		conn->trusted = false;
-		if (verb->right == RIGHT_ACCOUNT)
-			access_refuse_unknown(conn, false);
-		else
-			access_refuse(conn, verb->right);
-	}
-}
-
 static void on_request(struct conn *conn, const struct attrs *attrs)
 {
-	const struct verb *verb;
+	const struct verb *verb = verbs, *end = verbs + N_VERBS;
+	struct span word = attr_get(attrs, ATTR_VERB);
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault = FAULT_BAD_REQUEST;
 
@@ -151,8 +325,9 @@ static void on_request(struct conn *conn, const struct attrs *attrs)
 			    attr_get(attrs, ATTR_ANSWER));
 		return;
 	}
-	verb = find_verb(attr_get(attrs, ATTR_VERB));
-	if (verb == NULL)
+	while (verb < end && !span_is(word, verb->word))
+		verb++;
+	if (verb == end)
 		why_set(&why, 0,
 		    "this helper (version %s) does not know that verb",
 		    MAILTOKEN_VERSION);
@@ -175,8 +350,6 @@ static void on_drop(struct conn *conn)
 	verbs_unwait(conn);
 	signin_free(conn->signin);
 	forget_free(conn->forget);
-	if (conn->engine == NULL)
-		return;
 	for (at = &conn->engine->watchers; *at != NULL;
 	     at = &(*at)->next_watcher) {
 		if (*at == conn) {
@@ -186,5 +359,4 @@ static void on_drop(struct conn *conn)
 	}
 }
 
-const struct conn_calls verbs_calls = { is_known, on_request, on_drop,
-	access_note };
+const struct conn_calls verbs_calls = { on_request, on_drop, access_note };

@@ -25,8 +25,9 @@ void verbs_rekey(struct conn *conn);
 void verbs_status(struct conn *conn);
 void verbs_watch(struct conn *conn);
 
-/* verbs_ask - the account of a mailbox; or refuse where there is none. */
-void verbs_ask(struct conn *conn, const struct account_question *question);
+/* verbs_force - have the account of the request renewed now; or refuse where
+ * there is none. */
+void verbs_force(struct conn *conn, account_answer_fn *fn);
 
 /* verbs_unwait - whoever was asked for a token need not answer. */
 void verbs_unwait(struct conn *conn);

@@ -42,19 +42,6 @@ static void app_answered(void *ctx, struct account *account,
 	conn_close_after(conn, answer->fault);
 }
 
-/* An application signs in for itself; whether it can is tried. */
-static void try_app(struct conn *conn)
-{
-	struct account_question question = {
-		.mailbox = conn->request.folded,
-		.force = true,
-		.fn = app_answered,
-		.ctx = conn,
-	};
-
-	verbs_ask(conn, &question);
-}
-
 static bool somebody_has_to(const struct conn *conn)
 {
 	const struct request *request = &conn->request;
@@ -94,8 +81,9 @@ void verbs_sign_in(struct conn *conn)
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
 
+	/* An application signs in for itself; whether it can is tried. */
 	if (!somebody_has_to(conn)) {
-		try_app(conn);
+		verbs_force(conn, app_answered);
 		return;
 	}
 	fault = signin_start(conn->engine, &conn->request, &hearer,

@@ -11,7 +11,7 @@
 #include "daemon/verbs.h"
 
 /* What the peer asked for and may know of; name is folded. */
-static bool is_shown(const struct conn *conn, const char *name)
+static bool is_shown(struct conn *conn, const char *name)
 {
 	return (conn->request.account.n == 0 ||
 		   strcmp(conn->request.folded, name) == 0) &&
@@ -167,7 +167,7 @@ static void end_status(void *ctx)
 	size_t i;
 
 	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
-	if (access_allows(conn, RIGHT_ADMIN)) {
+	if (config_allows(engine->config, RIGHT_ADMIN, NULL, &conn->peer)) {
 		if (engine->config_trouble[0] != '\0')
 			answer_text(&writer, ATTR_WARNING,
 			    engine->config_trouble);

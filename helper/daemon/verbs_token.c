@@ -8,47 +8,31 @@
 #include "daemon/verbs.h"
 #include "wire/echo.h"
 
-/* What goes into user=: a block's or a record's login, else as asked for. */
-static struct span login_of(const struct conn *conn)
+static void no_account(struct conn *conn, enum fault fault, bool forced)
 {
-	const struct config_account *block;
-	const struct entry *entry;
-	struct account *account;
-	const char *login = NULL;
-
-	block = config_account(conn->engine->config, conn->request.folded);
-	if (block != NULL)
-		login = config_login(block, conn->request.service);
-	if (login != NULL)
-		return span_of(login);
-	if (block != NULL && block->token_of != NULL)
-		return conn->request.account;
-	if (accounts_app(conn->engine->config, conn->request.folded) != NULL)
-		return conn->request.account;
-	account = accounts_find(conn->engine->accounts, conn->request.folded);
-	entry = account != NULL ? account_entry(account) : NULL;
-	return entry != NULL && entry->login != NULL ? span_of(entry->login) :
-						       conn->request.account;
-}
-
-void verbs_ask(struct conn *conn, const struct account_question *question)
-{
-	struct account *account;
-	enum fault fault;
-
-	fault = accounts_for(conn->engine->accounts, question->mailbox,
-	    &account);
-	if (fault == FAULT_NONE) {
-		conn->asked = account;
-		asking_ask(account, question);
-	} else if (fault != FAULT_NOT_FOUND) {
+	conn->asked = NULL;
+	if (fault != FAULT_NOT_FOUND)
 		conn_refuse(conn, fault, NULL);
-	} else if (question->force) {
+	else if (forced)
 		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
 		    "there is no such account; sign it in first");
-	} else {
+	else
 		access_refuse_unknown(conn, true);
-	}
+}
+
+void verbs_force(struct conn *conn, account_answer_fn *fn)
+{
+	const struct account_question question = { .fn = fn,
+		.ctx = conn,
+		.mailbox = conn->request.folded,
+		.force = true };
+	enum fault fault = accounts_for(conn->engine->accounts,
+	    question.mailbox, &conn->asked);
+
+	if (fault != FAULT_NONE)
+		no_account(conn, fault, true);
+	else
+		asking_ask(conn->asked, &question);
 }
 
 static void answer_failure(struct conn *conn,
@@ -61,43 +45,66 @@ static void answer_failure(struct conn *conn,
 	conn_answer_fault(conn, &refusal);
 }
 
+/* What goes into user=: a block's or a record's login, else as asked for. */
 static void token_came(void *ctx, struct account *account,
     const struct account_answer *answer)
 {
 	struct conn *conn = ctx;
-	const struct entry *entry;
+	const struct request *request = &conn->request;
+	const struct entry *entry = answer->entry;
+	const struct config_account *block;
+	const char *login = NULL;
 	struct attr_writer writer;
 
 	(void)account;
 	conn->asked = NULL;
 	if (answer->fault == FAULT_UNKNOWN_ACCOUNT) {
 		access_refuse_unknown(conn, true);
-	} else if (answer->fault != FAULT_NONE) {
-		answer_failure(conn, answer);
-	} else {
-		entry = answer->entry;
-		answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
-		attr_put(&writer, ATTR_LOGIN, login_of(conn));
-		attr_put_secret(&writer, ATTR_TOKEN, entry->access_token);
-		attr_put_int(&writer, ATTR_EXPIRES, entry->expires_s);
-		attr_put_str(&writer, ATTR_SERIAL, entry->serial);
-		answer_end(&writer);
-		conn_close_after(conn, FAULT_NONE);
+		return;
 	}
+	if (answer->fault != FAULT_NONE) {
+		answer_failure(conn, answer);
+		return;
+	}
+	block = config_account(conn->engine->config, request->folded);
+	if (block != NULL)
+		login = config_login(block, request->service);
+	if (login == NULL && (block == NULL || block->token_of == NULL))
+		login = entry->login;
+	attr_begin(&writer, &conn->out, WIRE_FIRST);
+	attr_put_str(&writer, ATTR_RESULT, RESULT_OK);
+	attr_put(&writer, ATTR_LOGIN,
+	    login != NULL ? span_of(login) : request->account);
+	attr_put_secret(&writer, ATTR_TOKEN, entry->access_token);
+	attr_put_int(&writer, ATTR_EXPIRES, entry->expires_s);
+	attr_put_str(&writer, ATTR_SERIAL, entry->serial);
+	if (attr_end(&writer) != FAULT_NONE)
+		answer_failed(&conn->out);
+	conn_close_after(conn, FAULT_NONE);
 }
 
 void verbs_token(struct conn *conn)
 {
+	const struct config_account *block;
 	struct account_question question = {
 		.server = conn->request.server,
 		.service = conn->request.service,
-		.mailbox = access_mailbox(conn),
+		.mailbox = conn->request.folded,
 		.min_validity_s = conn->request.min_validity_s,
 		.fn = token_came,
 		.ctx = conn,
 	};
+	enum fault fault;
 
-	verbs_ask(conn, &question);
+	block = config_account(conn->engine->config, question.mailbox);
+	if (block != NULL && block->token_of != NULL)
+		question.mailbox = block->token_of;
+	fault = accounts_for(conn->engine->accounts, question.mailbox,
+	    &conn->asked);
+	if (fault != FAULT_NONE)
+		no_account(conn, fault, false);
+	else
+		asking_ask(conn->asked, &question);
 }
 
 /* Who reports it should have looked whether it repeats the token; of one that
@@ -204,13 +211,8 @@ static bool refresh_next(void *ctx)
 
 void verbs_refresh(struct conn *conn)
 {
-	struct account_question question = { .fn = refreshed,
-		.ctx = conn,
-		.mailbox = conn->request.folded,
-		.force = true };
-
 	if (!conn->request.due) {
-		verbs_ask(conn, &question);
+		verbs_force(conn, refreshed);
 		return;
 	}
 	/* Some are done before: the end counts as one more. */

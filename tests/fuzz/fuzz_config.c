@@ -49,7 +49,8 @@ static void check_config(struct config *config)
 		    config_account(config, config->accounts[i].name) != NULL);
 	for (i = 0; i < config->n_notes; i++)
 		FUZZ_CHECK(fuzz_is_plain(config->notes[i]));
-	(void)config_allows(config, "alice@example.org", &nobody);
+	(void)config_allows(config, RIGHT_ACCOUNT, "alice@example.org",
+	    &nobody);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

@@ -572,26 +572,27 @@ static void access_follows_the_lists(void **state)
 				     "account other\n allow 1001\n");
 
 	(void)state;
-	assert_true(config_allows(config, "any", &peer));
-	assert_true(config_allows(config, "own", &peer));
-	assert_false(config_allows(config, "none", &peer));
-	assert_false(config_allows(config, "other", &peer));
-	assert_true(config_is_admin(config, &peer));
+	assert_true(config_allows(config, RIGHT_ACCOUNT, "any", &peer));
+	assert_true(config_allows(config, RIGHT_ACCOUNT, "own", &peer));
+	assert_false(config_allows(config, RIGHT_ACCOUNT, "none", &peer));
+	assert_false(config_allows(config, RIGHT_ACCOUNT, "other", &peer));
+	assert_true(config_allows(config, RIGHT_ADMIN, NULL, &peer));
 
 	peer.uid = 1001;
 	peer.n_groups = 0;
-	assert_false(config_allows(config, "any", &peer));
-	assert_true(config_allows(config, "other", &peer));
-	assert_false(config_is_admin(config, &peer));
+	assert_false(config_allows(config, RIGHT_ACCOUNT, "any", &peer));
+	assert_true(config_allows(config, RIGHT_ACCOUNT, "other", &peer));
+	assert_false(config_allows(config, RIGHT_ADMIN, NULL, &peer));
 	assert_true(config_is_known(config, &peer));
 
 	peer.uid = 1002;
 	assert_false(config_is_known(config, &peer));
-	peer.uid = 0;
-	assert_true(config_allows(config, "none", &peer));
-	assert_true(config_is_admin(config, &peer));
+	peer.root = true;
+	assert_true(config_allows(config, RIGHT_ACCOUNT, "none", &peer));
+	assert_true(config_allows(config, RIGHT_ADMIN, NULL, &peer));
+	peer.root = false;
 	peer.overflow = true;
-	assert_false(config_allows(config, "none", &peer));
+	assert_false(config_allows(config, RIGHT_ACCOUNT, "none", &peer));
 	assert_false(config_is_known(config, &peer));
 	config_release(config);
 }
