@@ -132,7 +132,7 @@ static bool knows_nothing(const struct talk *talk)
 static struct talk *talk_all(struct talk *talks, size_t n, struct span request)
 {
 	struct talk *own = &talks[0], *system = &talks[n - 1], *talk;
-	int64_t now_ms = peerio_now_ms();
+	int64_t now_ms = ask_now_ms();
 	int64_t until_ms = now_ms + CONNECT_RETRY_MAX_MS;
 	bool waits;
 
@@ -150,8 +150,8 @@ static struct talk *talk_all(struct talk *talks, size_t n, struct span request)
 				(n == 1 || !is_silent(talk, ENOENT)));
 		}
 		if (waits)
-			peerio_pause(RETRY_PAUSE_MS, until_ms);
-	} while (waits && peerio_now_ms() < until_ms);
+			ask_pause(RETRY_PAUSE_MS, until_ms);
+	} while (waits && ask_now_ms() < until_ms);
 	if (is_silent(own, ENOENT))
 		return system;
 	/* What is wrong with his own socket comes before the system's not
@@ -430,7 +430,7 @@ void fetch_rejected(const struct fetched *fetched,
 	attr_put_str(&list, ATTR_CHALLENGE, challenge);
 	fault = attr_end(&list);
 	report.request = buf_span(&request);
-	report.deadline_ms = peerio_now_ms() + REJECTED_MAX_MS;
+	report.deadline_ms = ask_now_ms() + REJECTED_MAX_MS;
 	if (fault == FAULT_NONE)
 		fault = ask(&report, &answer, &attrs, NULL);
 	(void)fault; /* nothing depends on it: the server's verdict stands */

@@ -12,7 +12,7 @@
 #define MAILTOKEN_PLUGIN_FETCH_H
 
 #include "wire/address.h"
-#include "wire/secret.h"
+#include "wire/buf.h"
 #include "wire/words.h"
 
 struct question {

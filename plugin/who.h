@@ -15,7 +15,7 @@
 #include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 
-#include "wire/secret.h"
+#include "wire/buf.h"
 #include "wire/words.h"
 
 struct who {

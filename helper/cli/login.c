@@ -142,11 +142,10 @@ static enum fault follow(struct login *login)
 	int64_t wake_ms;
 
 	while (fault == FAULT_NONE) {
-		wake_ms = login->declined ? peerio_now_ms() + AFTER_NO_MAX_MS :
+		wake_ms = login->declined ? ask_now_ms() + AFTER_NO_MAX_MS :
 					    signin_tick(signin);
 		/* First what has come already: it would not wake the wait. */
-		fault = talk_next(talk,
-		    signin->reads ? peerio_now_ms() : wake_ms);
+		fault = talk_next(talk, signin->reads ? ask_now_ms() : wake_ms);
 		if (fault == FAULT_NONE) {
 			if (talk_ends(talk))
 				break;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cli/screen.h"
-#include "wire/peerio.h"
+#include "wire/ask.h"
 
 #define LIFE_MAX_S  86400
 #define ROWS_PROMPT 3	/* in place of the time left */
@@ -102,18 +102,18 @@ void signin_lapses(struct signin *signin, const struct attrs *event)
 
 	if (attr_get_int(event, ATTR_EXPIRES_IN, 0, LIFE_MAX_S, &left_s) ==
 	    FAULT_NONE)
-		signin->end_ms = peerio_now_ms() + left_s * 1000;
+		signin->end_ms = ask_now_ms() + left_s * 1000;
 }
 
 int64_t signin_tick(struct signin *signin)
 {
 	/* A terminal that cannot rewrite a line gets one a minute. */
 	int64_t step_ms = screen.in_place ? 1000 : 60000;
-	int64_t now_ms = peerio_now_ms(), left_ms = signin->end_ms - now_ms;
+	int64_t now_ms = ask_now_ms(), left_ms = signin->end_ms - now_ms;
 	int64_t left_s;
 
 	if (signin->below != SIGNIN_TIME_LEFT)
-		return PEERIO_FOREVER;
+		return ASK_FOREVER;
 	left_ms = left_ms > 0 ? left_ms : 0;
 	left_s = (left_ms + step_ms - 1) / step_ms * (step_ms / 1000);
 	/* The helper's clock and ours may differ by a moment: never go up. */
@@ -129,8 +129,7 @@ int64_t signin_tick(struct signin *signin)
 	if (left_s < signin->said_s)
 		signin->said_s = left_s;
 	screen_flush();
-	return left_ms > 0 ? now_ms + (left_ms - 1) % step_ms + 1 :
-			     PEERIO_FOREVER;
+	return left_ms > 0 ? now_ms + (left_ms - 1) % step_ms + 1 : ASK_FOREVER;
 }
 
 void signin_ask(struct signin *signin, const struct attrs *event)
@@ -186,7 +185,7 @@ static bool read_some(struct signin *signin)
 	explicit_bzero(bytes, sizeof(bytes));
 	/* Too long for any address: the helper says so of what fits. */
 	signin->pasted.fault = FAULT_NONE;
-	signin->quiet_ms = peerio_now_ms() + QUIET_MS;
+	signin->quiet_ms = ask_now_ms() + QUIET_MS;
 	return (whole || signin->ended) && signin->pasted.n > 0;
 }
 
@@ -204,10 +203,10 @@ bool signin_wait(struct signin *signin, int fd, int64_t wake_ms)
 
 	if (signin->line && wake_ms > signin->quiet_ms)
 		wake_ms = signin->quiet_ms;
-	left_ms = wake_ms - peerio_now_ms();
+	left_ms = wake_ms - ask_now_ms();
 	left_ms = left_ms > WAIT_MAX_MS ? WAIT_MAX_MS : left_ms;
 	n = poll(polls, 2, left_ms > 0 ? (int)left_ms : 0);
 	if (n > 0 && polls[1].revents != 0)
 		return read_some(signin);
-	return n >= 0 && signin->line && peerio_now_ms() >= signin->quiet_ms;
+	return n >= 0 && signin->line && ask_now_ms() >= signin->quiet_ms;
 }

@@ -22,7 +22,7 @@ struct signin {
 		SIGNIN_TIME_LEFT,
 		SIGNIN_PROMPT
 	} below;	/* what stands below the link */
-	int64_t end_ms; /* when it lapses; clock of peerio_now_ms() */
+	int64_t end_ms; /* when it lapses; clock of ask_now_ms() */
 	int64_t said_s; /* the time left that stands on the screen */
 
 	bool reads;	  /* an address is waited for */

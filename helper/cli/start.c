@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "wire/peerio.h"
+#include "wire/ask.h"
 
 #define START_MAX_MS	   20000
 #define PAUSE_MS	   20
@@ -201,7 +201,7 @@ bool start_helper(struct why *why)
 {
 	char program[] = MAILTOKEN_MAILTOKEND, background[] = "--background";
 	char *const argv[] = { program, background, NULL };
-	int64_t end_ms = peerio_now_ms() + START_MAX_MS;
+	int64_t end_ms = ask_now_ms() + START_MAX_MS;
 	int words[2], err, status = 0;
 	pid_t pid, got = 0;
 	bool started = false;
@@ -214,8 +214,8 @@ bool start_helper(struct why *why)
 	}
 	err = spawn(&pid, argv, words[1]);
 	while (err == 0 && (got = waitpid(pid, &status, WNOHANG)) == 0 &&
-	    peerio_now_ms() < end_ms)
-		peerio_pause(PAUSE_MS, end_ms);
+	    ask_now_ms() < end_ms)
+		ask_pause(PAUSE_MS, end_ms);
 	/* Whoever ran us may have made the kernel reap for it. */
 	if (got < 0 || (got > 0 && WIFEXITED(status) && status == 0))
 		started = true;

@@ -55,7 +55,7 @@ static enum fault dial(struct talk *talk, int retry_ms)
 {
 	const struct ask ask = {
 		.address = talk->command->address,
-		.deadline_ms = peerio_now_ms() + STEP_MAX_MS,
+		.deadline_ms = ask_now_ms() + STEP_MAX_MS,
 		.retry_ms = retry_ms,
 	};
 
@@ -104,8 +104,8 @@ static enum fault end_request(struct talk *talk)
 
 static enum fault send_request(struct talk *talk)
 {
-	enum fault fault = peerio_send(talk->fd, buf_span(&talk->request),
-	    peerio_now_ms() + STEP_MAX_MS, &talk->why);
+	enum fault fault = ask_send(talk->fd, buf_span(&talk->request),
+	    ask_now_ms() + STEP_MAX_MS, &talk->why);
 
 	buf_drop(&talk->request);
 	/* A helper that refuses at once may have answered before it closed. */
@@ -142,8 +142,8 @@ enum fault talk_next(struct talk *talk, int64_t deadline_ms)
 	enum fault fault;
 
 	if (talk->has_list)
-		peerio_next(&talk->in);
-	fault = peerio_receive(talk->fd, &talk->in, deadline_ms, &talk->list,
+		ask_next(&talk->in);
+	fault = ask_receive(talk->fd, &talk->in, deadline_ms, &talk->list,
 	    &talk->why);
 	talk->has_list = fault == FAULT_NONE;
 	return fault;
@@ -296,7 +296,7 @@ enum outcome talk_run(struct talk *talk, talk_fn *each, talk_fn *last)
 	enum fault fault = talk_open(talk);
 
 	while (fault == FAULT_NONE) {
-		fault = talk_next(talk, peerio_now_ms() + talk->wait_ms);
+		fault = talk_next(talk, ask_now_ms() + talk->wait_ms);
 		if (fault != FAULT_NONE || talk_ends(talk) || each == NULL)
 			break;
 		fault = each(talk);

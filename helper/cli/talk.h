@@ -10,7 +10,7 @@
 #define MAILTOKEN_CLI_TALK_H
 
 #include "cli/command.h"
-#include "wire/peerio.h"
+#include "wire/ask.h"
 
 /* Stays where it is from talk_begin() to talk_end() or talk_run(). */
 struct talk {

@@ -142,7 +142,7 @@ static enum fault tell_all(struct watch *watch)
 	talk.as_it_is = true;
 	fault = talk_open(&talk);
 	while (fault == FAULT_NONE) {
-		fault = hear(watch, &talk, peerio_now_ms() + STEP_MAX_MS);
+		fault = hear(watch, &talk, ask_now_ms() + STEP_MAX_MS);
 		if (fault != FAULT_NONE || talk_ends(&talk))
 			break;
 		tell(&talk);
@@ -162,7 +162,7 @@ static enum fault follow(struct watch *watch)
 	struct talk *talk = &watch->talk;
 	enum fault fault;
 
-	while ((fault = hear(watch, talk, PEERIO_FOREVER)) == FAULT_NONE &&
+	while ((fault = hear(watch, talk, ASK_FOREVER)) == FAULT_NONE &&
 	    !talk_ends(talk)) {
 		if (!attr_is(&talk->list, ATTR_EVENT, EVENT_WATCHING)) {
 			tell(talk);
@@ -200,7 +200,7 @@ static enum fault reopen(struct watch *watch, struct command *command)
 	watch->away = true;
 	do {
 		talk_close(&watch->talk);
-		peerio_pause(AGAIN_MS, PEERIO_FOREVER);
+		ask_pause(AGAIN_MS, ASK_FOREVER);
 		fault = open_watch(watch, command);
 	} while (fault == FAULT_NO_HELPER);
 	return fault;

@@ -18,7 +18,7 @@
 
 #include "daemon/supervise.h"
 #include "wire/ids.h"
-#include "wire/peerio.h"
+#include "wire/ask.h"
 
 #define FIRST_HANDED_OVER 3 /* sd_listen_fds(3) */
 #define HOLD_MAX_MS	  5000
@@ -352,13 +352,13 @@ static enum fault bind_here(const struct sockaddr_un *address, int *fd_out,
  */
 static int hold(int folder)
 {
-	int64_t until_ms = peerio_now_ms() + HOLD_MAX_MS;
+	int64_t until_ms = ask_now_ms() + HOLD_MAX_MS;
 	int fd;
 
 	fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 &&
-	    errno == EWOULDBLOCK && peerio_now_ms() < until_ms)
-		peerio_pause(HOLD_PAUSE_MS, until_ms);
+	    errno == EWOULDBLOCK && ask_now_ms() < until_ms)
+		ask_pause(HOLD_PAUSE_MS, until_ms);
 	return fd;
 }
 

@@ -17,7 +17,7 @@
 #include "daemon/serve.h"
 #include "daemon/supervise.h"
 #include "daemon/verbs.h"
-#include "wire/peerio.h"
+#include "wire/ask.h"
 
 #define LOCK_WAIT_MS  35000
 #define LOCK_PAUSE_MS 250
@@ -151,12 +151,12 @@ static void look_whether_quiet(evutil_socket_t fd, short events, void *ctx)
 /* Another helper may be about to end; a held lock ends this one. */
 static bool wait_for_lock(struct keeper *keeper)
 {
-	int64_t until_ms = peerio_now_ms() + LOCK_WAIT_MS;
+	int64_t until_ms = ask_now_ms() + LOCK_WAIT_MS;
 	struct why why = { .err = 0, .text = "" };
 	bool told = false;
 
 	while (keeper_start(keeper, &why) == FAULT_LOCKED) {
-		if (peerio_now_ms() >= until_ms) {
+		if (ask_now_ms() >= until_ms) {
 			log_event(LOG_LEVEL_ERROR, "lock", "%s", why.text);
 			run_complain(why.text);
 			return false;
@@ -165,7 +165,7 @@ static bool wait_for_lock(struct keeper *keeper)
 			log_event(LOG_LEVEL_NOTICE, "lock",
 			    "%s; waiting for it to end", why.text);
 		told = true;
-		peerio_pause(LOCK_PAUSE_MS, until_ms);
+		ask_pause(LOCK_PAUSE_MS, until_ms);
 	}
 	return true;
 }

@@ -13,7 +13,6 @@
 #define MAILTOKEN_OAUTH_ASSERTION_H
 
 #include "wire/buf.h"
-#include "wire/secret.h"
 
 #define ASSERTION_MAX_BYTES	       16384 /* header, claims and signature */
 #define ASSERTION_KEY_FILE_MAX_BYTES   65536

@@ -8,7 +8,7 @@
 
 #include <openssl/evp.h>
 
-#include "wire/secret.h"
+#include "wire/buf.h"
 
 void base64url_add(struct buf *out, struct span bytes)
 {

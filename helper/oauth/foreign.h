@@ -12,7 +12,7 @@
 #ifndef MAILTOKEN_OAUTH_FOREIGN_H
 #define MAILTOKEN_OAUTH_FOREIGN_H
 
-#include "wire/secret.h"
+#include "wire/buf.h"
 
 #define FOREIGN_MARGIN_MAX_S 86400
 

@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-#include "wire/peerio.h"
+#include "wire/ask.h"
 
 struct http_socket {
 	struct http *http;
@@ -113,7 +113,7 @@ static bool work(struct http *http)
 
 void http_turn_event(evutil_socket_t fd, short what, void *ctx)
 {
-	int64_t until_ms = peerio_now_ms() + TURN_MS;
+	int64_t until_ms = ask_now_ms() + TURN_MS;
 	struct http *http = ctx;
 
 	(void)fd;
@@ -122,7 +122,7 @@ void http_turn_event(evutil_socket_t fd, short what, void *ctx)
 	while (!http->finish_one(http)) {
 		if (!work(http))
 			return;
-		if (peerio_now_ms() >= until_ms)
+		if (ask_now_ms() >= until_ms)
 			break;
 	}
 	(void)evtimer_add(http->turn, &(struct timeval){ 0 });

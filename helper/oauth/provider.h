@@ -13,7 +13,7 @@
 #define MAILTOKEN_OAUTH_PROVIDER_H
 
 #include "oauth/presets.h"
-#include "wire/secret.h"
+#include "wire/buf.h"
 
 struct assertion_key;
 

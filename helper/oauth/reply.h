@@ -11,7 +11,7 @@
 #ifndef MAILTOKEN_OAUTH_REPLY_H
 #define MAILTOKEN_OAUTH_REPLY_H
 
-#include "wire/secret.h"
+#include "wire/buf.h"
 
 #define REPLY_EXPIRES_IN_DEFAULT_S	  3600
 #define REPLY_EXPIRES_IN_MAX_S		  (366 * 86400)

@@ -4,18 +4,61 @@
  * ask - a client's round trip: connect, send, receive, close
  *
  * Blocks until its deadline.  Keeps no descriptor, uses no static data, so a
- * host program may fork, run threads and unload us between two calls.
+ * host program may fork, run threads and unload us between two calls.  Never
+ * raises SIGPIPE, restarts after EINTR with what is left of the deadline,
+ * touches no signal, mask or timer of the process.
  */
 #ifndef MAILTOKEN_WIRE_ASK_H
 #define MAILTOKEN_WIRE_ASK_H
 
 #include "wire/address.h"
-#include "wire/peerio.h"
+#include "wire/attr.h"
+
+/* No deadline at all: a wait that only the user or the peer ends. */
+#define ASK_FOREVER INT64_MAX
+
+/* ask_now_ms - CLOCK_MONOTONIC in milliseconds. */
+int64_t ask_now_ms(void);
+
+/* ask_pause - sleep ms, at most until the deadline. */
+void ask_pause(int ms, int64_t deadline_ms);
+
+/* ask_readable - wait for a byte or a hang-up; false when none came. */
+bool ask_readable(int fd, int64_t deadline_ms);
+
+/*
+ * ask_send - all of bytes
+ *
+ * deadline_ms  in: on the clock of ask_now_ms(), or ASK_FOREVER
+ *
+ * FAULT_NONE; FAULT_TIMEOUT; FAULT_NO_HELPER when the other side has closed;
+ * FAULT_IO.
+ */
+enum fault ask_send(int fd, struct span bytes, int64_t deadline_ms,
+    struct why *why) MUST_CHECK;
+
+/*
+ * ask_receive - the next whole list
+ *
+ * in         in/out: limit WIRE_LIST_MAX_BYTES; may hold bytes that came
+ *            early.  The list stands at its start afterwards; the caller
+ *            gives list bytes to buf_consume() before the next call
+ * attrs_out  out: points into in
+ *
+ * FAULT_NONE; FAULT_TIMEOUT; FAULT_NO_HELPER when the other side closed
+ * before the first byte; FAULT_GARBLED when it closed inside a list or sent
+ * what the grammar forbids; FAULT_NOMEM; FAULT_IO.
+ */
+enum fault ask_receive(int fd, struct buf *in, int64_t deadline_ms,
+    struct attrs *attrs_out, struct why *why) MUST_CHECK;
+
+/* ask_next - forget the list that stands at the start of in. */
+void ask_next(struct buf *in);
 
 struct ask {
 	struct address address;
 	struct span request; /* one list, whole */
-	int64_t deadline_ms; /* clock of peerio_now_ms(); for all of it */
+	int64_t deadline_ms; /* clock of ask_now_ms(); for all of it */
 	int64_t retry_ms;    /* how long to go on connecting; 0: try once */
 };
 

@@ -5,6 +5,8 @@
  */
 #include "wire/attr.h"
 
+#include <stdio.h>
+
 static const char *const list_names[] = {
 	ATTR_DATA,
 	ATTR_DEFAULTS,
@@ -40,9 +42,12 @@ static bool is_attr_name(struct span name)
 	return true;
 }
 
-static bool has_byte(struct span value, char byte)
+static bool is_attr_value(struct span value)
 {
-	return value.n > 0 && memchr(value.p, byte, value.n) != NULL;
+	return value.n == 0 ||
+	    (memchr(value.p, '\0', value.n) == NULL &&
+		memchr(value.p, '\r', value.n) == NULL &&
+		memchr(value.p, '\n', value.n) == NULL);
 }
 
 enum fault attr_length(struct span bytes, size_t *list_out)
@@ -91,8 +96,7 @@ static enum fault parse_line(struct span line, struct attrs *attrs)
 	attr.name.n = (size_t)(eq - line.p);
 	attr.value.p = eq + 1;
 	attr.value.n = line.n - attr.name.n - 1;
-	if (!is_attr_name(attr.name) || has_byte(attr.value, '\0') ||
-	    has_byte(attr.value, '\r'))
+	if (!is_attr_name(attr.name) || !is_attr_value(attr.value))
 		return FAULT_GRAMMAR;
 	attrs->at[attrs->n++] = attr;
 	return FAULT_NONE;
@@ -212,19 +216,26 @@ void attr_begin(struct attr_writer *writer, struct buf *buf, const char *first)
 {
 	writer->buf = buf;
 	writer->start = buf->n;
-	writer->first = first;
+	writer->lines = 0;
 	attr_put_str(writer, first, WIRE_VERSION);
 }
 
 void attr_put(struct attr_writer *writer, const char *name, struct span value)
 {
-	/* It would become a line of its own; attr_end() sees all else. */
-	if (has_byte(value, '\n') && writer->buf->fault == FAULT_NONE)
-		writer->buf->fault = FAULT_GRAMMAR;
-	buf_add_str(writer->buf, name);
-	buf_add_lit(writer->buf, "=");
-	buf_add(writer->buf, value);
-	buf_add_lit(writer->buf, "\n");
+	struct buf *buf = writer->buf;
+	struct span called = span_of(name);
+
+	if (buf->fault != FAULT_NONE)
+		return;
+	if (!is_attr_name(called) || !is_attr_value(value))
+		buf->fault = FAULT_GRAMMAR;
+	else if (called.n + 1 + value.n > WIRE_LINE_MAX_BYTES ||
+	    writer->lines++ == WIRE_LINES_MAX)
+		buf->fault = FAULT_TOO_BIG;
+	buf_add(buf, called);
+	buf_add_lit(buf, "=");
+	buf_add(buf, value);
+	buf_add_lit(buf, "\n");
 }
 
 void attr_put_str(struct attr_writer *writer, const char *name,
@@ -235,10 +246,10 @@ void attr_put_str(struct attr_writer *writer, const char *name,
 
 void attr_put_int(struct attr_writer *writer, const char *name, int64_t number)
 {
-	buf_add_str(writer->buf, name);
-	buf_add_lit(writer->buf, "=");
-	buf_add_int(writer->buf, number);
-	buf_add_lit(writer->buf, "\n");
+	char digits[24];
+
+	(void)snprintf(digits, sizeof(digits), "%lld", (long long)number);
+	attr_put_str(writer, name, digits);
 }
 
 void attr_put_secret(struct attr_writer *writer, const char *name,
@@ -250,26 +261,16 @@ void attr_put_secret(struct attr_writer *writer, const char *name,
 enum fault attr_end(struct attr_writer *writer)
 {
 	struct buf *buf = writer->buf;
-	struct attrs attrs;
-	struct span list;
-	enum fault fault;
 
 	buf_add_lit(buf, "\n");
-	fault = buf_fault(buf);
-	if (fault == FAULT_NONE) {
-		list.p = buf->p + writer->start;
-		list.n = buf->n - writer->start;
-		fault = attr_parse(list, writer->first, &attrs);
+	if (buf->fault == FAULT_NONE &&
+	    buf->n - writer->start > WIRE_LIST_MAX_BYTES)
+		buf->fault = FAULT_TOO_BIG;
+	if (buf->fault != FAULT_NONE && buf->p != NULL) {
+		secret_wipe(buf->p + writer->start, buf->n - writer->start);
+		buf->n = writer->start;
 	}
-	if (fault != FAULT_NONE) {
-		if (buf->p != NULL) {
-			secret_wipe(buf->p + writer->start,
-			    buf->n - writer->start);
-			buf->n = writer->start;
-		}
-		buf->fault = fault;
-	}
-	return fault;
+	return buf_fault(buf);
 }
 
 bool attr_is_token(struct span text, size_t max_bytes)

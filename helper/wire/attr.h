@@ -17,7 +17,6 @@
 #define MAILTOKEN_WIRE_ATTR_H
 
 #include "wire/buf.h"
-#include "wire/secret.h"
 #include "wire/words.h"
 
 struct attr {
@@ -78,15 +77,14 @@ enum fault attr_number(struct span text, int64_t min, int64_t max,
     int64_t *number_out) MUST_CHECK;
 
 /*
- * Writing.  A writer appends one list to a buf whose faults are sticky;
- * attr_end() closes the list, reads it back with the reader's own rules and
- * returns the first fault (FAULT_GRAMMAR, FAULT_TOO_BIG, FAULT_NOMEM).  On a
- * fault the buf holds no byte of the list.
+ * Writing.  A writer appends one list to a buf whose faults are sticky, and
+ * refuses what the reader would but for names that stand twice; attr_end()
+ * closes the list and returns the first fault (FAULT_GRAMMAR, FAULT_TOO_BIG,
+ * FAULT_NOMEM).  On a fault the buf holds no byte of the list.
  */
 struct attr_writer {
 	struct buf *buf;
-	size_t start;
-	const char *first;
+	size_t start, lines;
 };
 
 void attr_begin(struct attr_writer *writer, struct buf *buf, const char *first);

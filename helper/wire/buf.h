@@ -1,13 +1,18 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * buf - bytes that grow up to a limit
+ * buf - bytes that grow up to a limit, and secrets, which do not grow
  *
- * Owns its storage; whatever is given back is wiped first, old storage of a
- * growth included, so a buf may hold secrets.  The first fault sticks: all
- * later additions do nothing, and the caller asks once, at the end.
+ * A buf owns its storage; whatever is given back is wiped first, old storage
+ * of a growth included, so a buf may hold secrets.  The first fault sticks:
+ * all later additions do nothing, and the caller asks once, at the end.
  * Storage of the struct is the caller's; BUF_INIT needs no drop until bytes
  * were added.
+ *
+ * A struct secret is one heap block that is written once, never realloc'd and
+ * overwritten before it is freed.  Whoever wants the bytes must call
+ * secret_reveal() and say why; no function formats or prints a secret.
+ * Nothing is locked into memory: swap is not protected (SECURITY.md).
  */
 #ifndef MAILTOKEN_WIRE_BUF_H
 #define MAILTOKEN_WIRE_BUF_H
@@ -68,5 +73,43 @@ enum fault buf_fault(const struct buf *buf) MUST_CHECK;
 
 /* buf_span - the bytes; valid until the next change. */
 struct span buf_span(const struct buf *buf);
+
+struct secret;
+
+/*
+ * secret_new - copy bytes into a new secret
+ *
+ * bytes       in: 0..1048576 bytes, any value; the caller wipes its own copy
+ * secret_out  out: the caller's, to be given to secret_free()
+ *
+ * FAULT_NONE, FAULT_NOMEM, FAULT_TOO_BIG.
+ */
+enum fault secret_new(struct span bytes, struct secret **secret_out) MUST_CHECK;
+
+/* secret_copy - a second secret with the same bytes; the caller's. */
+enum fault secret_copy(const struct secret *secret,
+    struct secret **secret_out) MUST_CHECK;
+
+/* secret_free - wipe and free; NULL is allowed. */
+void secret_free(struct secret *secret);
+
+/*
+ * secret_reveal - the bytes, for the purpose named in why (a literal, for
+ * the reader and for grep).  Followed by a NUL that is not counted.  Valid
+ * until secret_free().
+ */
+struct span secret_reveal(const struct secret *secret, const char *why);
+
+/* secret_bytes - how many bytes; 0 for NULL. */
+size_t secret_bytes(const struct secret *secret);
+
+/*
+ * secret_equal - whether both hold the same bytes, in time that depends on
+ * their lengths only.  NULL equals nothing.
+ */
+bool secret_equal(const struct secret *a, const struct secret *b);
+
+/* secret_wipe - overwrite n bytes at p so that no compiler leaves it out. */
+void secret_wipe(void *p, size_t n);
 
 #endif

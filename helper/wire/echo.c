@@ -1,51 +1,68 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The text is indexed by what every run of letters ends in, a part of it at a
- * time; then each form of the secret runs past the index.  Copies are wiped.
+ * A run of letters and digits is a number in base 36.  The numbers of all runs
+ * of the text stand in a table, a part of the text at a time; then each form
+ * of the secret runs past it.  Copies are wiped.
  */
 #include "wire/echo.h"
 
 #include <stdint.h>
 
-#include "wire/secret.h"
+#include "wire/buf.h"
 
-#define RUN_MAX	   12
-#define RUN_MIN	   8
-#define WHOLE_MIN  4
-#define PART_BYTES 2048
-#define SLOTS	   4096 /* 2 to the 12th */
+#define RUN_MAX	  12 /* 36 to the 12th is less than 2 to the 64th */
+#define RUN_MIN	  8
+#define WHOLE_MIN 4
+#define SLOTS	  2048 /* 2 to the 11th; half of them are used */
+#define BASE64 \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+	"abcdefghijklmnopqrstuvwxyz0123456789+/"
 
 /* The last letters that came by. */
 struct run {
-	size_t bytes;
-	size_t n;		/* how many came */
-	char last[2 * RUN_MAX]; /* each twice, so that they stand in a row */
-	uint64_t ending;
+	size_t bytes, n; /* how many a run has, how many came */
+	uint64_t first;	 /* what the first of them counts */
+	uint64_t number;
 };
 
-/* A part of the text, letters only, with the places where runs begin. */
-struct part {
-	bool escapes;
-	size_t n;
-	char p[PART_BYTES];
-	uint16_t begin[SLOTS]; /* 1 more than it is; 0: none */
-};
-
-/* Folded; 0 for all that does not count. */
-static char letter_of(unsigned char c)
+static struct run run_of(size_t bytes)
 {
-	if (c >= 'A' && c <= 'Z')
-		return (char)(c - 'A' + 'a');
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? (char)c : 0;
+	struct run run = { .bytes = bytes, .first = 1 };
+
+	while (bytes-- > 1)
+		run.first *= 36;
+	return run;
 }
 
-static int digit_of(char c)
+/* Folded; -1 for all that does not count. */
+static int digit_of(unsigned char c)
 {
-	c = letter_of((unsigned char)c);
-	if (c >= 'a')
-		return c <= 'f' ? c - 'a' + 10 : -1;
-	return c != 0 ? c - '0' : -1;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'z' ? c - 'a' + 10 : -1;
+}
+
+/* 1 more than the number of the last run; 0 where c ends none. */
+static uint64_t run_add(struct run *run, unsigned char c)
+{
+	int digit = digit_of(c);
+
+	if (digit < 0)
+		return 0;
+	run->number = run->number % run->first * 36 + (uint64_t)digit;
+	return ++run->n >= run->bytes ? run->number + 1 : 0;
+}
+
+/* Where it stands in the table, or would stand. */
+static uint64_t *slot_of(uint64_t *table, uint64_t number)
+{
+	size_t at = (size_t)(number * 0x9e3779b97f4a7c15u >> 53);
+
+	while (table[at] != 0 && table[at] != number)
+		at = (at + 1) % SLOTS;
+	return &table[at];
 }
 
 /* The byte that n digits behind the first skip bytes stand for; -1: none. */
@@ -57,8 +74,8 @@ static int escaped(struct span text, size_t skip, size_t n)
 	if (text.n < skip + n)
 		return -1;
 	for (i = skip; i < skip + n; i++) {
-		digit = digit_of(text.p[i]);
-		if (digit < 0)
+		digit = digit_of((unsigned char)text.p[i]);
+		if (digit < 0 || digit > 15)
 			return -1;
 		value = value * 16 + digit;
 	}
@@ -92,132 +109,67 @@ static unsigned char next_byte(struct span *text, bool escapes)
 	return (unsigned char)value;
 }
 
-static void run_begin(struct run *run, size_t bytes)
+/* In digits of so many bits each, without the first skip bits, which one
+ * digit has together with what stands before the secret. */
+static const struct form {
+	unsigned bits, skip;
+	const char *digits; /* NULL: the bytes themselves */
+} forms[] = {
+	{ 8, 0, NULL },
+	{ 6, 0, BASE64 },
+	{ 6, 2, BASE64 },
+	{ 6, 4, BASE64 },
+	{ 4, 0, "0123456789abcdef" },
+};
+
+static bool table_holds(uint64_t *table, struct span secret, struct run run,
+    const struct form *form)
 {
-	run->bytes = bytes;
-	run->n = 0;
-	run->ending = 0;
-}
-
-/* NULL while fewer came than a run has. */
-static const char *run_add(struct run *run, char letter)
-{
-	size_t at = run->n++ % run->bytes;
-
-	run->last[at] = letter;
-	run->last[at + run->bytes] = letter;
-	run->ending = run->ending << 8 | (unsigned char)letter;
-	return run->n >= run->bytes ? run->last + at + 1 : NULL;
-}
-
-/* Where in the index it stands, or would stand. */
-static uint16_t *find(struct part *part, const struct run *run,
-    const char *letters)
-{
-	size_t at = (size_t)(run->ending * 0x9e3779b97f4a7c15u >> 52);
-
-	while (part->begin[at] != 0 &&
-	    memcmp(part->p + part->begin[at] - 1, letters, run->bytes) != 0)
-		at = (at + 1) % SLOTS;
-	return &part->begin[at];
-}
-
-/* The next part of text; the end of the last one may begin a run. */
-static void part_fill(struct part *part, struct span *text, size_t bytes)
-{
-	const char *letters;
-	struct run run;
+	unsigned have = 0, value = 0, digit;
+	uint64_t number;
 	size_t i;
 
-	if (part->n >= bytes) {
-		memmove(part->p, part->p + part->n - (bytes - 1), bytes - 1);
-		part->n = bytes - 1;
-	}
-	while (text->n > 0 && part->n < PART_BYTES) {
-		char letter = letter_of(next_byte(text, part->escapes));
-
-		if (letter != 0)
-			part->p[part->n++] = letter;
-	}
-	memset(part->begin, 0, sizeof(part->begin));
-	run_begin(&run, bytes);
-	for (i = 0; i < part->n; i++) {
-		letters = run_add(&run, part->p[i]);
-		if (letters != NULL)
-			*find(part, &run, letters) = (uint16_t)(i + 2 - bytes);
-	}
-}
-
-static bool came_by(struct part *part, struct run *run, char c)
-{
-	char letter = letter_of((unsigned char)c);
-	const char *letters = letter != 0 ? run_add(run, letter) : NULL;
-
-	return letters != NULL && *find(part, run, letters) != 0;
-}
-
-static bool holds_plain(struct part *part, struct span secret, size_t bytes)
-{
-	struct run run;
-	size_t i;
-
-	run_begin(&run, bytes);
-	for (i = 0; i < secret.n; i++)
-		if (came_by(part, &run, secret.p[i]))
-			return true;
-	return false;
-}
-
-/*
- * In digits of so many bits each, without the first skip bits, which one
- * digit has together with what stands before the secret.
- */
-static bool holds_digits(struct part *part, struct span secret, size_t bytes,
-    unsigned bits, unsigned skip)
-{
-	static const char base16[] = "0123456789abcdef";
-	static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *digits = bits == 4 ? base16 : base64;
-	unsigned have = 0, value = 0;
-	struct run run;
-	size_t i;
-
-	run_begin(&run, bytes);
 	for (i = 0; i < secret.n; i++) {
 		value = (value & 0xff) << 8 | (unsigned char)secret.p[i];
-		have += i == 0 ? 8 - skip : 8;
-		for (; have >= bits; have -= bits)
-			if (came_by(part, &run,
-				digits[value >> (have - bits) &
-				    ((1u << bits) - 1)]))
+		have += i == 0 ? 8 - form->skip : 8;
+		for (; have >= form->bits; have -= form->bits) {
+			digit = value >> (have - form->bits) &
+			    ((1u << form->bits) - 1);
+			if (form->digits != NULL)
+				digit = (unsigned char)form->digits[digit];
+			number = run_add(&run, (unsigned char)digit);
+			if (number != 0 && *slot_of(table, number) == number)
 				return true;
+		}
 	}
 	return false;
-}
-
-static bool part_holds(struct part *part, struct span secret, size_t bytes)
-{
-	return holds_plain(part, secret, bytes) ||
-	    holds_digits(part, secret, bytes, 6, 0) ||
-	    holds_digits(part, secret, bytes, 6, 2) ||
-	    holds_digits(part, secret, bytes, 6, 4) ||
-	    holds_digits(part, secret, bytes, 4, 0);
 }
 
 static bool holds(struct span text, struct span secret, size_t bytes,
     bool escapes)
 {
-	struct part part;
+	struct run run = run_of(bytes);
+	uint64_t table[SLOTS], number;
 	bool found = false;
+	size_t n, i;
 
-	part.escapes = escapes;
-	part.n = 0;
 	while (!found && text.n > 0) {
-		part_fill(&part, &text, bytes);
-		found = part.n >= bytes && part_holds(&part, secret, bytes);
+		memset(table, 0, sizeof(table));
+		for (n = 0; n < SLOTS / 2 && text.n > 0;) {
+			number = run_add(&run, next_byte(&text, escapes));
+			if (number != 0) {
+				*slot_of(table, number) = number;
+				n++;
+			}
+		}
+		for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+			found = found ||
+			    (n > 0 &&
+				table_holds(table, secret, run_of(bytes),
+				    &forms[i]));
 	}
-	secret_wipe(&part, sizeof(part));
+	secret_wipe(table, sizeof(table));
+	secret_wipe(&run, sizeof(run));
 	return found;
 }
 
@@ -226,7 +178,7 @@ bool echo_holds(struct span text, struct span secret)
 	size_t letters = 0, bytes, i;
 
 	for (i = 0; i < secret.n; i++)
-		letters += letter_of((unsigned char)secret.p[i]) != 0;
+		letters += digit_of((unsigned char)secret.p[i]) >= 0;
 	if (letters < RUN_MIN || text.n < RUN_MIN)
 		return secret.n >= WHOLE_MIN && text.n >= secret.n &&
 		    memmem(text.p, text.n, secret.p, secret.n) != NULL;

@@ -114,7 +114,7 @@ static void answer_with(struct bed *bed, struct span bytes)
 
 static enum fault do_ask(struct bed *bed, int64_t ms, int64_t retry_ms)
 {
-	bed->ask.deadline_ms = peerio_now_ms() + ms;
+	bed->ask.deadline_ms = ask_now_ms() + ms;
 	bed->ask.retry_ms = retry_ms;
 	return ask(&bed->ask, &bed->answer, &bed->attrs, &bed->why);
 }
@@ -358,7 +358,7 @@ static void descriptors_are_closed_in_programs_and_after_use(void **state)
 	assert_int_equal(do_ask(bed, SOON_MS, 0), FAULT_TIMEOUT);
 	after = scratch_count("/proc/self/fd", "");
 	assert_int_equal(before, after);
-	bed->ask.deadline_ms = peerio_now_ms() + LONG_MS;
+	bed->ask.deadline_ms = ask_now_ms() + LONG_MS;
 	assert_int_equal(ask_open(&bed->ask, &fd, &bed->why), FAULT_NONE);
 	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 	(void)close(fd);

@@ -3,7 +3,7 @@
  *
  * Whole lists over a socket pair, whatever the other end does.
  */
-#include "wire/peerio.h"
+#include "wire/ask.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -68,7 +68,7 @@ static void hang_up(struct pair *pair)
 
 static enum fault receive(struct pair *pair, int64_t ms)
 {
-	return peerio_receive(pair->ours, &pair->in, peerio_now_ms() + ms,
+	return ask_receive(pair->ours, &pair->in, ask_now_ms() + ms,
 	    &pair->attrs, &pair->why);
 }
 
@@ -88,16 +88,16 @@ static void lists_that_come_together_are_told_apart(void **state)
 	say(pair, BYTES(LIST "mailtoken=1\nverb=watch\n\nmail"));
 	assert_int_equal(receive(pair, LONG_MS), FAULT_NONE);
 	assert_span(attr_get(&pair->attrs, "verb"), "token");
-	peerio_next(&pair->in);
+	ask_next(&pair->in);
 	assert_int_equal(receive(pair, LONG_MS), FAULT_NONE);
 	assert_span(attr_get(&pair->attrs, "verb"), "watch");
-	peerio_next(&pair->in);
+	ask_next(&pair->in);
 	assert_span(buf_span(&pair->in), "mail");
 	say(pair, BYTES("token=1\nverb=last\n\n"));
 	hang_up(pair);
 	assert_int_equal(receive(pair, LONG_MS), FAULT_NONE);
 	assert_span(attr_get(&pair->attrs, "verb"), "last");
-	peerio_next(&pair->in);
+	ask_next(&pair->in);
 	assert_int_equal(receive(pair, LONG_MS), FAULT_NO_HELPER);
 }
 
@@ -226,8 +226,8 @@ static void sending_to_nobody_is_no_helper_and_no_signal(void **state)
 	struct pair *pair = *state;
 
 	hang_up(pair);
-	assert_int_equal(peerio_send(pair->ours, BYTES(LIST),
-			     peerio_now_ms() + LONG_MS, &pair->why),
+	assert_int_equal(ask_send(pair->ours, BYTES(LIST),
+			     ask_now_ms() + LONG_MS, &pair->why),
 	    FAULT_NO_HELPER);
 	assert_int_equal(pair->why.err, EPIPE);
 }
@@ -241,7 +241,7 @@ static void sending_to_who_does_not_read_is_a_timeout(void **state)
 	assert_non_null(bytes);
 	big.p = bytes;
 	assert_int_equal(
-	    peerio_send(pair->ours, big, peerio_now_ms() + SOON_MS, &pair->why),
+	    ask_send(pair->ours, big, ask_now_ms() + SOON_MS, &pair->why),
 	    FAULT_TIMEOUT);
 	free(bytes);
 }
@@ -270,7 +270,7 @@ static void large_sends_arrive_whole(void **state)
 		_exit(0);
 	}
 	assert_int_equal(
-	    peerio_send(pair->ours, big, peerio_now_ms() + LONG_MS, &pair->why),
+	    ask_send(pair->ours, big, ask_now_ms() + LONG_MS, &pair->why),
 	    FAULT_NONE);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -282,12 +282,11 @@ static void bad_descriptors_are_io(void **state)
 	struct pair *pair = *state;
 
 	assert_int_equal(
-	    peerio_send(-1, BYTES(LIST), peerio_now_ms() + LONG_MS, &pair->why),
+	    ask_send(-1, BYTES(LIST), ask_now_ms() + LONG_MS, &pair->why),
 	    FAULT_IO);
 	assert_int_equal(pair->why.err, EBADF);
-	assert_int_equal(peerio_receive(-1, &pair->in,
-			     peerio_now_ms() + LONG_MS, &pair->attrs,
-			     &pair->why),
+	assert_int_equal(ask_receive(-1, &pair->in, ask_now_ms() + LONG_MS,
+			     &pair->attrs, &pair->why),
 	    FAULT_IO);
 	assert_int_equal(pair->why.err, EBADF);
 }

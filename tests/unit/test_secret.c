@@ -3,7 +3,7 @@
  *
  * Secrets keep every byte, and leave none behind.
  */
-#include "wire/secret.h"
+#include "wire/buf.h"
 
 #include <stdlib.h>
 
