@@ -188,19 +188,6 @@ static enum fault take_answer(struct talk *talk,
 	return FAULT_NONE;
 }
 
-/* A name in a sentence, where it may be cut. */
-struct shown {
-	char text[NAME_SHOWN_BYTES];
-};
-
-static struct shown show(const char *name)
-{
-	struct shown shown;
-
-	attr_plain(span_of(name), shown.text, sizeof(shown.text));
-	return shown;
-}
-
 /* What stands in a sentence for '$' and a letter. */
 struct words {
 	const char *of['z' + 1];
@@ -302,34 +289,31 @@ static const char *sentence_of(const struct talk *talk, const char **more)
 static void say(const struct talk *talk, const struct talk *other,
     const struct question *question, struct why *why)
 {
-	struct shown account = show(question->account);
-	struct shown server = show(question->server);
 	struct span said = attr_get(&talk->attrs, ATTR_TEXT);
-	char login[ACCOUNT_MAX_BYTES + 1], text[TEXT_SHOWN_BYTES], number[24];
+	char account[NAME_SHOWN_BYTES], server[NAME_SHOWN_BYTES], number[24];
+	char login[ACCOUNT_MAX_BYTES + 1], text[TEXT_SHOWN_BYTES];
 	struct why reason = talk->why;
-	const struct words words = { .of = {
-					 ['a'] = account.text,
-					 ['l'] = login,
-					 ['n'] = number,
-					 ['o'] = other != NULL ?
-					     other->address.path :
-					     "",
-					 ['p'] = talk->address.path,
-					 ['r'] = reason.text,
-					 ['s'] = server.text,
-					 ['t'] = text,
-					 ['u'] = talk->address.own ? "--user " :
-								     "",
-				     } };
+	struct words words = { { NULL } };
 	const char *more = "";
 
 	if (is_shut(talk))
 		ids_say_shut(talk->address.path, talk->why.text, &reason);
 	attr_plain(said.n > 0 ? said : span_of(fault_text(talk->fault)), text,
 	    sizeof(text));
+	attr_plain(span_of(question->account), account, sizeof(account));
 	attr_plain(span_of(question->account), login, sizeof(login));
+	attr_plain(span_of(question->server), server, sizeof(server));
 	(void)snprintf(number, sizeof(number), "%d",
 	    talk->answered ? seconds_of(talk) : STEP_MAX_MS / 1000);
+	words.of['a'] = account;
+	words.of['l'] = login;
+	words.of['n'] = number;
+	words.of['o'] = other != NULL ? other->address.path : "";
+	words.of['p'] = talk->address.path;
+	words.of['r'] = reason.text;
+	words.of['s'] = server;
+	words.of['t'] = text;
+	words.of['u'] = talk->address.own ? "--user " : "";
 	why_set(why, 0, "mailtoken: ");
 	add_sentence(why, sentence_of(talk, &more), &words, false);
 	add_sentence(why, more, &words, true);
@@ -390,6 +374,7 @@ enum fault fetch_token(const struct question *question,
     struct fetched *fetched_out, struct why *why)
 {
 	const char *server = question->server;
+	char shown[NAME_SHOWN_BYTES];
 	struct addresses addresses;
 
 	if (server == NULL || server[0] == '\0') {
@@ -400,10 +385,11 @@ enum fault fetch_token(const struct question *question,
 		return FAULT_WRONG_SERVER;
 	}
 	if (!attr_is_host(host_of(server))) {
+		attr_plain(span_of(server), shown, sizeof(shown));
 		why_set(why, 0,
 		    "mailtoken: the program calls the server \"%s\", which is "
 		    "no host name: configure the server by its host name",
-		    show(server).text);
+		    shown);
 		return FAULT_WRONG_SERVER;
 	}
 	if (address_candidates(&addresses) != FAULT_NONE) {

@@ -14,19 +14,12 @@
 /* b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
 bool response_is_bearer(struct span text)
 {
-	static const char legal[] =
-	    "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/";
-	size_t n = text.n, i;
+	struct span body = text;
 
-	if (text.n < BEARER_MIN_BYTES || text.n > ACCESS_TOKEN_MAX_BYTES)
-		return false;
-	while (n > 0 && text.p[n - 1] == '=')
-		n--;
-	for (i = 0; i < n; i++)
-		if (text.p[i] == '\0' || strchr(legal, text.p[i]) == NULL)
-			return false;
-	return n > 0;
+	while (body.n > 0 && body.p[body.n - 1] == '=')
+		body.n--;
+	return text.n >= BEARER_MIN_BYTES && text.n <= ACCESS_TOKEN_MAX_BYTES &&
+	    attr_is_of(body, ATTR_ALNUM "-._~+/", ACCESS_TOKEN_MAX_BYTES);
 }
 
 static bool can_carry(struct span user, struct span token)

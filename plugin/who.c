@@ -5,6 +5,8 @@
  */
 #include "who.h"
 
+#include <stddef.h>
+
 #include "wire/attr.h"
 
 /* One entry of the callback table, in the types that its ids have. */
@@ -14,13 +16,34 @@ union callback {
 	sasl_getsecret_t *secret;
 };
 
-static enum fault keep_name(char *out, size_t out_bytes, struct span name,
-    struct why *why)
+/* The two names, in the order in which they are asked for. */
+static const struct id {
+	sasl_interact_t prompt;
+	size_t at, bytes; /* in struct who */
+} ids[] = {
+	{ .prompt = { .id = SASL_CB_USER,
+	      .challenge = "Authorization Name",
+	      .prompt = "Please enter your authorization name" },
+	    .at = offsetof(struct who, mailbox),
+	    .bytes = sizeof(((struct who *)0)->mailbox) },
+	{ .prompt = { .id = SASL_CB_AUTHNAME,
+	      .challenge = "Authentication Name",
+	      .prompt = "Please enter your authentication name" },
+	    .at = offsetof(struct who, account),
+	    .bytes = sizeof(((struct who *)0)->account) },
+};
+
+#define IDS (sizeof(ids) / sizeof(ids[0]))
+
+static enum fault keep_name(struct who *who, const struct id *id,
+    struct span name, struct why *why)
 {
-	if (name.n >= out_bytes) {
+	char *out = (char *)who + id->at;
+
+	if (name.n >= id->bytes) {
 		why_set(why, 0,
 		    "mailtoken: the user name is longer than %zu bytes",
-		    out_bytes - 1);
+		    id->bytes - 1);
 		return FAULT_TOO_BIG;
 	}
 	if (name.n > 0)
@@ -40,35 +63,23 @@ static enum fault keep_password(struct who *who, struct span password)
 }
 
 /* Some hosts count the terminator, some leave result NULL. */
-static struct span answer_of(const sasl_interact_t *prompt)
-{
-	struct span answer = { prompt->result, 0 };
-
-	if (prompt->result != NULL)
-		answer.n = strnlen(prompt->result, prompt->len);
-	return answer;
-}
-
 static enum fault take_answer(struct who *who, const sasl_interact_t *prompt,
     struct why *why)
 {
-	struct span answer = answer_of(prompt);
+	struct span answer = { prompt->result, 0 };
+	size_t i;
 
+	if (prompt->result != NULL)
+		answer.n = strnlen(prompt->result, prompt->len);
 	if (answer.n == 0)
 		return FAULT_NONE;
-	switch (prompt->id) {
-	case SASL_CB_AUTHNAME:
-		return keep_name(who->account, sizeof(who->account), answer,
-		    why);
-	case SASL_CB_USER:
-		return keep_name(who->mailbox, sizeof(who->mailbox), answer,
-		    why);
-	case SASL_CB_PASS:
-		/* Only when it is ours: others' prompts are not our secrets. */
-		return who->asked_password ? keep_password(who, answer) :
-					     FAULT_NONE;
-	default: return FAULT_NONE;
-	}
+	for (i = 0; i < IDS; i++)
+		if (prompt->id == ids[i].prompt.id)
+			return keep_name(who, &ids[i], answer, why);
+	/* Only when it is ours: others' prompts are not our secrets. */
+	return prompt->id == SASL_CB_PASS && who->asked_password ?
+	    keep_password(who, answer) :
+	    FAULT_NONE;
 }
 
 enum fault who_answers(struct who *who, const sasl_client_params_t *params,
@@ -89,37 +100,26 @@ enum fault who_answers(struct who *who, const sasl_client_params_t *params,
 	return fault;
 }
 
-/* SASL_OK and a name (perhaps ""), SASL_INTERACT, or the host's no. */
-static int call_simple(const sasl_client_params_t *params, unsigned long id,
-    const char **name_out)
+/* SASL_OK also when the host has no such name: it stays empty then. */
+static int find_name(struct who *who, const sasl_client_params_t *params,
+    const struct id *id, struct why *why)
 {
 	union callback callback = { NULL };
 	const char *name = NULL;
 	void *context = NULL;
 	int code;
 
-	code = params->utils->getcallback(params->utils->conn, id,
+	if (((char *)who + id->at)[0] != '\0')
+		return SASL_OK;
+	code = params->utils->getcallback(params->utils->conn, id->prompt.id,
 	    &callback.any, &context);
 	if (code == SASL_OK && callback.any != NULL)
-		code = callback.simple(context, (int)id, &name, NULL);
-	if (code == SASL_OK)
-		*name_out = name != NULL ? name : "";
-	return code;
-}
-
-/* SASL_OK also when the host has no such name: out stays empty then. */
-static int find_name(const sasl_client_params_t *params, unsigned long id,
-    char *out, size_t out_bytes, struct why *why)
-{
-	const char *name = "";
-	int code;
-
-	if (out[0] != '\0')
-		return SASL_OK;
-	code = call_simple(params, id, &name);
+		code = callback.simple(context, (int)id->prompt.id, &name,
+		    NULL);
 	if (code == SASL_INTERACT || code == SASL_NOMEM)
 		return code;
-	if (keep_name(out, out_bytes, span_of(name), why) != FAULT_NONE)
+	if (code == SASL_OK &&
+	    keep_name(who, id, span_of(name), why) != FAULT_NONE)
 		return SASL_BUFOVER;
 	return SASL_OK;
 }
@@ -142,29 +142,17 @@ static int make_prompts(const sasl_client_params_t *params,
 static int learn(struct who *who, const sasl_client_params_t *params,
     sasl_interact_t **prompt_need, struct why *why)
 {
-	static const sasl_interact_t mailbox = { .id = SASL_CB_USER,
-		.challenge = "Authorization Name",
-		.prompt = "Please enter your authorization name" };
-	static const sasl_interact_t account = { .id = SASL_CB_AUTHNAME,
-		.challenge = "Authentication Name",
-		.prompt = "Please enter your authentication name" };
-	sasl_interact_t wanted[2];
-	size_t n = 0;
-	int code;
+	sasl_interact_t wanted[IDS];
+	size_t i, n = 0;
+	int code = SASL_OK;
 
-	code = find_name(params, SASL_CB_USER, who->mailbox,
-	    sizeof(who->mailbox), why);
-	if (code == SASL_INTERACT)
-		wanted[n++] = mailbox;
-	else if (code != SASL_OK)
-		return code;
-	code = find_name(params, SASL_CB_AUTHNAME, who->account,
-	    sizeof(who->account), why);
-	if (code == SASL_INTERACT)
-		wanted[n++] = account;
-	else if (code != SASL_OK)
-		return code;
-
+	for (i = 0; i < IDS; i++) {
+		code = find_name(who, params, &ids[i], why);
+		if (code == SASL_INTERACT)
+			wanted[n++] = ids[i].prompt;
+		else if (code != SASL_OK)
+			return code;
+	}
 	if (n > 0 && prompt_need != NULL && !who->asked_names) {
 		who->asked_names = true;
 		return make_prompts(params, wanted, n, prompt_need);
@@ -182,14 +170,14 @@ static int learn(struct who *who, const sasl_client_params_t *params,
 static int canonical(struct who *who, sasl_client_params_t *params,
     sasl_out_params_t *oparams, struct why *why)
 {
-	bool same = who->mailbox[0] == '\0' ||
-	    strcmp(who->mailbox, who->account) == 0;
+	const char *mailbox = who->mailbox[0] != '\0' ? who->mailbox :
+							who->account;
 	int code;
 
 	code = params->canon_user(params->utils->conn, who->account, 0,
-	    same ? SASL_CU_AUTHID | SASL_CU_AUTHZID : SASL_CU_AUTHID, oparams);
-	if (code == SASL_OK && !same)
-		code = params->canon_user(params->utils->conn, who->mailbox, 0,
+	    SASL_CU_AUTHID, oparams);
+	if (code == SASL_OK)
+		code = params->canon_user(params->utils->conn, mailbox, 0,
 		    SASL_CU_AUTHZID, oparams);
 	if (code == SASL_NOMEM)
 		return code;
@@ -199,10 +187,10 @@ static int canonical(struct who *who, sasl_client_params_t *params,
 		    "configure another");
 		return code == SASL_BUFOVER ? code : SASL_BADPARAM;
 	}
-	if (keep_name(who->account, sizeof(who->account),
-		span_of(oparams->authid), why) != FAULT_NONE ||
-	    keep_name(who->mailbox, sizeof(who->mailbox),
-		span_of(oparams->user), why) != FAULT_NONE)
+	if (keep_name(who, &ids[0], span_of(oparams->user), why) !=
+		FAULT_NONE ||
+	    keep_name(who, &ids[1], span_of(oparams->authid), why) !=
+		FAULT_NONE)
 		return SASL_BUFOVER;
 	return SASL_OK;
 }

@@ -32,25 +32,24 @@ static bool is_in(const char *names, struct span name)
 /* string = %x22 *char %x22; char = unescaped / %x5C ... */
 void json_string(struct span text)
 {
-	const unsigned char *p = (const unsigned char *)text.p;
 	char escape[8];
 	unsigned code;
 	size_t i, n;
 
 	screen_add("\"");
-	for (i = 0; i<text.n; i += n> 0 ? n : 1) {
-		n = attr_utf8_bytes(p + i, text.n - i);
-		code = n == 0 ? 0xfffd : p[i];
-		if (n > 1) /* of those the C1 controls: U+0080 to U+009F */
-			code = p[i] == 0xc2 ? p[i + 1] : 0xffff;
-		if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
-			(void)snprintf(escape, sizeof(escape), "\\u%04x", code);
-			screen_add(escape);
+	for (i = 0; i < text.n; i += n) {
+		n = attr_utf8(text.p + i, text.n - i, &code);
+		if (n == 0) {
+			n = 1;
+			code = 0xfffd;
+		} else if (code >= 0x20 && (code < 0x7f || code >= 0xa0)) {
+			if (code == '"' || code == '\\')
+				screen_add("\\");
+			buf_add(&screen_out, (struct span){ text.p + i, n });
 			continue;
 		}
-		if (code == '"' || code == '\\')
-			screen_add("\\");
-		buf_add(&screen_out, (struct span){ text.p + i, n });
+		(void)snprintf(escape, sizeof(escape), "\\u%04x", code);
+		screen_add(escape);
 	}
 	screen_add("\"");
 }

@@ -7,10 +7,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "cli/mx.h"
 #include "cli/screen.h"
 #include "cli/signin.h"
-#include "cli/start.h"
 #include "cli/talk.h"
 
 #define MX_MAX_BYTES	1000

@@ -55,21 +55,19 @@ void screen_init(void)
  */
 static int width_at(const char *p, size_t n, size_t *bytes_out)
 {
-	wchar_t c = 0;
+	unsigned code = 0;
 
-	*bytes_out = attr_utf8_bytes((const unsigned char *)p, n);
+	*bytes_out = attr_utf8(p, n, &code);
 	if (*bytes_out == 0) {
 		*bytes_out = 1;
 		return -1;
 	}
-	if (*bytes_out == 1)
-		return *p >= 0x20 && *p != 0x7f ? 1 : -1;
-	if (mbrtowc(&c, p, *bytes_out, &(mbstate_t){ 0 }) != *bytes_out)
-		return 1;
-	if (c < 0xa0 || (c >= 0x200b && c <= 0x200f) ||
-	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f))
+	if (code < 0x20 || (code >= 0x7f && code < 0xa0) ||
+	    (code >= 0x200b && code <= 0x200f) ||
+	    (code >= 0x2028 && code <= 0x202e) ||
+	    (code >= 0x2060 && code <= 0x206f))
 		return -1;
-	return wcwidth(c) < 0 ? 1 : wcwidth(c);
+	return wcwidth((wchar_t)code) < 0 ? 1 : wcwidth((wchar_t)code);
 }
 
 void screen_plain(struct buf *out, struct span text)

@@ -3,7 +3,7 @@
  *
  * The choice of the helper, and posix_spawn.
  */
-#include "cli/start.h"
+#include "cli/command.h"
 
 #include <errno.h>
 #include <fcntl.h>

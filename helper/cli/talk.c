@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cli/screen.h"
-#include "cli/start.h"
 #include "wire/ask.h"
 #include "wire/ids.h"
 
@@ -139,14 +138,8 @@ enum fault talk_answer(struct talk *talk, struct span answer)
 
 enum fault talk_next(struct talk *talk, int64_t deadline_ms)
 {
-	enum fault fault;
-
-	if (talk->has_list)
-		ask_next(&talk->in);
-	fault = ask_receive(talk->fd, &talk->in, deadline_ms, &talk->list,
+	return ask_receive(talk->fd, &talk->in, deadline_ms, &talk->list,
 	    &talk->why);
-	talk->has_list = fault == FAULT_NONE;
-	return fault;
 }
 
 bool talk_ends(const struct talk *talk)

@@ -30,7 +30,6 @@ struct talk {
 	struct buf request;
 	struct attr_writer writer;
 	struct buf in;
-	bool has_list;
 };
 
 /* talk_begin - a request for a verb; account may be NULL.  talk_put - one more

@@ -17,8 +17,7 @@
 #include "store/safefile.h"
 #include "wire/attr.h"
 
-#define CLIENT_SECRET_MAX_BYTES 4096
-#define NAME_MAX_BYTES		64
+#define NAME_MAX_BYTES 64
 
 /* What a file that knows no lines has told of a key's value. */
 static enum fault refuse(const struct config_reading *reading,

@@ -13,8 +13,7 @@
 #include "oauth/url.h"
 #include "wire/attr.h"
 
-#define SCOPES_MAX_BYTES	4096
-#define CLIENT_SECRET_MAX_BYTES 4096
+#define SCOPES_MAX_BYTES 4096
 
 enum fault issuer_place(const char *issuer, enum issuer_place place,
     struct buf *url)

@@ -10,9 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CLIENT_SECRET_MAX_BYTES 4096
-#define NUMBER_MAX		INT64_C(253402300799) /* the year 9999 */
-#define NUMBER_BYTES		24
+#define NUMBER_MAX   INT64_C(253402300799) /* the year 9999 */
+#define NUMBER_BYTES 24
 
 enum kind {
 	KIND_STRING,
@@ -41,15 +40,7 @@ static bool is_some(struct span text)
 
 static bool is_serial(struct span text)
 {
-	size_t i;
-
-	if (text.n < 1 || text.n > SERIAL_MAX_BYTES)
-		return false;
-	for (i = 0; i < text.n; i++)
-		if (!((text.p[i] >= '0' && text.p[i] <= '9') ||
-			(text.p[i] >= 'a' && text.p[i] <= 'f')))
-			return false;
-	return true;
+	return attr_is_of(text, "0123456789abcdef", SERIAL_MAX_BYTES);
 }
 
 static bool is_refresh_token(struct span text)
@@ -60,19 +51,6 @@ static bool is_refresh_token(struct span text)
 static bool is_access_token(struct span text)
 {
 	return attr_is_token(text, ACCESS_TOKEN_MAX_BYTES);
-}
-
-/* client-secret = *VSCHAR (RFC 6749 appendix A.2): blanks are legal */
-static bool is_client_secret(struct span text)
-{
-	size_t i;
-
-	if (text.n < 1 || text.n > CLIENT_SECRET_MAX_BYTES)
-		return false;
-	for (i = 0; i < text.n; i++)
-		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
-			return false;
-	return true;
 }
 
 static bool is_number(struct span text)
@@ -125,7 +103,7 @@ static const struct field fields[] = {
 	STRING("ca-path", ca_path, NULL),
 	SECRET("refresh-token", refresh_token, is_refresh_token),
 	SECRET("access-token", access_token, is_access_token),
-	SECRET("client-secret", client_secret, is_client_secret),
+	SECRET("client-secret", client_secret, attr_is_client_secret),
 	NUMBER(ATTR_EXPIRES, expires_s),
 	NUMBER("granted", granted_s),
 	NUMBER("refresh-in", refresh_in_s),

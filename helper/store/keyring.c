@@ -224,9 +224,8 @@ static enum fault check_old(const struct keyring *keyring, const char *leaf,
 	return FAULT_IO;
 }
 
-/* bytes: of the new record, where that is known; else 0. */
 static enum fault make_stage(struct keyring *keyring, struct span account,
-    size_t bytes, struct keyring_stage **stage_out, struct why *why)
+    bool reserves, struct keyring_stage **stage_out, struct why *why)
 {
 	struct keyring_stage *stage;
 	enum fault fault;
@@ -242,9 +241,8 @@ static enum fault make_stage(struct keyring *keyring, struct span account,
 		fault = check_old(keyring, stage->leaf, &size, why);
 	if (fault == FAULT_NONE)
 		fault = safefile_make(keyring->dirfd,
-		    bytes > 0 ? (off_t)bytes : size + STAGE_MORE_BYTES,
-		    &stage->tmp, why);
-	if (fault == FAULT_NONE && bytes == 0)
+		    reserves ? size + STAGE_MORE_BYTES : 0, &stage->tmp, why);
+	if (fault == FAULT_NONE)
 		fault = safefile_random(stage->nonce, sizeof(stage->nonce),
 		    why);
 	if (fault == FAULT_NONE)
@@ -257,7 +255,7 @@ static enum fault make_stage(struct keyring *keyring, struct span account,
 enum fault keyring_stage_new(struct keyring *keyring, struct span account,
     struct keyring_stage **stage_out, struct why *why)
 {
-	return make_stage(keyring, account, 0, stage_out, why);
+	return make_stage(keyring, account, true, stage_out, why);
 }
 
 void keyring_stage_free(struct keyring_stage *stage)
@@ -269,26 +267,21 @@ void keyring_stage_free(struct keyring_stage *stage)
 }
 
 /* The bytes of the file: the record, sealed where there is a key. */
-static enum fault make_record(const struct keyring *keyring,
-    const struct entry *entry, const struct keyring_stage *stage,
-    struct buf *out, struct why *why)
+static enum fault make_record(const struct keyring_stage *stage,
+    const struct entry *entry, struct buf *out)
 {
+	const struct seal_key *key = stage->keyring->key;
 	struct buf plain = BUF_INIT(ENTRY_MAX_BYTES);
 	char folded[ACCOUNT_MAX_BYTES + 1];
-	unsigned char nonce[SEAL_NONCE_BYTES];
 	enum fault fault;
 
-	if (keyring->key == NULL)
+	if (key == NULL)
 		return entry_encode(entry, out);
 	fault = entry_encode(entry, &plain);
 	if (fault == FAULT_NONE)
 		fault = keyring_fold(span_of(entry->account), folded);
-	if (stage != NULL)
-		memcpy(nonce, stage->nonce, sizeof(nonce));
-	else if (fault == FAULT_NONE)
-		fault = safefile_random(nonce, sizeof(nonce), why);
 	if (fault == FAULT_NONE)
-		fault = seal_entry(keyring->key, nonce, span_of(folded),
+		fault = seal_entry(key, stage->nonce, span_of(folded),
 		    buf_span(&plain), out);
 	buf_drop(&plain);
 	return fault;
@@ -298,33 +291,23 @@ enum fault keyring_save(struct keyring *keyring, const struct entry *entry,
     struct keyring_stage *stage, struct why *why)
 {
 	struct buf bytes = BUF_INIT(RECORD_MAX_BYTES);
-	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
-	enum fault fault;
+	enum fault fault = FAULT_NONE;
 	off_t unused;
 
-	fault = name_file(span_of(entry->account), leaf, why);
-	if (fault != FAULT_NONE)
-		goto out;
-	fault = make_record(keyring, entry, stage, &bytes, why);
-	if (fault == FAULT_NONE && stage != NULL &&
-	    strcmp(stage->leaf, leaf) != 0)
-		fault = FAULT_GRAMMAR;
-	if (fault == FAULT_IO)
-		goto out;
-	if (fault != FAULT_NONE) {
-		why_set(why, 0, "the record cannot be written: %s",
-		    fault_text(fault));
-		goto out;
-	}
 	if (stage == NULL)
-		fault = make_stage(keyring, span_of(entry->account), bytes.n,
+		fault = make_stage(keyring, span_of(entry->account), false,
 		    &stage, why);
-	else if (check_old(keyring, leaf, &unused, why) == FAULT_UNSAFE)
+	else if (check_old(keyring, stage->leaf, &unused, why) == FAULT_UNSAFE)
 		fault = FAULT_UNSAFE;
+	if (fault == FAULT_NONE) {
+		fault = make_record(stage, entry, &bytes);
+		if (fault != FAULT_NONE)
+			why_set(why, 0, "the record cannot be written: %s",
+			    fault_text(fault));
+	}
 	if (fault == FAULT_NONE)
-		fault = safefile_put(keyring->dirfd, &stage->tmp, leaf,
+		fault = safefile_put(keyring->dirfd, &stage->tmp, stage->leaf,
 		    buf_span(&bytes), why);
-out:
 	keyring_stage_free(stage);
 	buf_drop(&bytes);
 	return fault;

@@ -68,13 +68,6 @@ static enum fault await(int fd, short events, int64_t deadline_ms,
 	}
 }
 
-bool ask_readable(int fd, int64_t deadline_ms)
-{
-	struct why why;
-
-	return await(fd, POLLIN, deadline_ms, &why) == FAULT_NONE;
-}
-
 enum fault ask_send(int fd, struct span bytes, int64_t deadline_ms,
     struct why *why)
 {
@@ -141,22 +134,31 @@ static enum fault receive_some(int fd, struct buf *in, int64_t deadline_ms,
 	return FAULT_NONE;
 }
 
-enum fault ask_receive(int fd, struct buf *in, int64_t deadline_ms,
-    struct attrs *attrs_out, struct why *why)
+/* The list that was read before. */
+static void forget_list(struct buf *in, struct attrs *attrs)
 {
-	struct span list;
+	struct span last;
+
+	if (attrs->n == 0)
+		return;
+	last = attrs->at[attrs->n - 1].value;
+	buf_consume(in, (size_t)(last.p + last.n - in->p) + 2);
+	attrs->n = 0;
+}
+
+enum fault ask_receive(int fd, struct buf *in, int64_t deadline_ms,
+    struct attrs *attrs, struct why *why)
+{
 	bool closed = false;
 	size_t length;
 	enum fault fault;
 
-	for (;;) {
-		if (attr_length(buf_span(in), &length) != FAULT_NONE)
-			break;
+	forget_list(in, attrs);
+	while (attr_length(buf_span(in), &length) == FAULT_NONE) {
 		if (length > 0) {
-			list.p = in->p;
-			list.n = length;
-			if (attr_parse(list, WIRE_FIRST, attrs_out) !=
-			    FAULT_NONE)
+			fault = attr_parse((struct span){ in->p, length },
+			    WIRE_FIRST, attrs);
+			if (fault != FAULT_NONE)
 				break;
 			return FAULT_NONE;
 		}
@@ -178,14 +180,6 @@ enum fault ask_receive(int fd, struct buf *in, int64_t deadline_ms,
 	    closed ? "the helper's answer is cut short" :
 		     "the helper's answer is not an attribute list");
 	return FAULT_GARBLED;
-}
-
-void ask_next(struct buf *in)
-{
-	size_t length;
-
-	if (attr_length(buf_span(in), &length) == FAULT_NONE)
-		buf_consume(in, length);
 }
 
 /* 0 and a descriptor, or the errno that says why not. */
@@ -262,17 +256,17 @@ static bool has_gone_elsewhere(int fd, const struct ask *ask)
 	struct address holder;
 
 	return ask->address.own &&
-	    !ask_readable(fd, ask_now_ms() + SILENT_MS) &&
+	    await(fd, POLLIN, ask_now_ms() + SILENT_MS, NULL) != FAULT_NONE &&
 	    address_holder(&ask->address, &holder);
 }
 
 static enum fault ask_there(const struct ask *ask, struct buf *answer,
     struct attrs *attrs_out, struct why *why)
 {
-	struct attrs attrs;
 	enum fault fault;
 	int fd = -1;
 
+	attrs_out->n = 0;
 	fault = ask_open(ask, &fd, why);
 	if (fault != FAULT_NONE)
 		return fault;
@@ -285,15 +279,12 @@ static enum fault ask_there(const struct ask *ask, struct buf *answer,
 		fault = FAULT_NO_HELPER;
 		goto out;
 	}
-	fault = ask_receive(fd, answer, ask->deadline_ms, &attrs, why);
-	if (fault != FAULT_NONE)
-		goto out;
-	if (ask_result(&attrs) == FAULT_GARBLED) {
+	fault = ask_receive(fd, answer, ask->deadline_ms, attrs_out, why);
+	if (fault == FAULT_NONE && ask_result(attrs_out) == FAULT_GARBLED) {
 		why_set(why, 0, "the helper's answer has no known result");
+		attrs_out->n = 0;
 		fault = FAULT_GARBLED;
-		goto out;
 	}
-	*attrs_out = attrs;
 out:
 	(void)close(fd);
 	return fault;

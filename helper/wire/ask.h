@@ -23,9 +23,6 @@ int64_t ask_now_ms(void);
 /* ask_pause - sleep ms, at most until the deadline. */
 void ask_pause(int ms, int64_t deadline_ms);
 
-/* ask_readable - wait for a byte or a hang-up; false when none came. */
-bool ask_readable(int fd, int64_t deadline_ms);
-
 /*
  * ask_send - all of bytes
  *
@@ -40,20 +37,16 @@ enum fault ask_send(int fd, struct span bytes, int64_t deadline_ms,
 /*
  * ask_receive - the next whole list
  *
- * in         in/out: limit WIRE_LIST_MAX_BYTES; may hold bytes that came
- *            early.  The list stands at its start afterwards; the caller
- *            gives list bytes to buf_consume() before the next call
- * attrs_out  out: points into in
+ * in     in/out: limit WIRE_LIST_MAX_BYTES; may hold bytes that came early
+ * attrs  in/out: the list received before, which is forgotten, with n 0 for
+ *        none; then the new one, which points into in.  n is 0 on a fault
  *
  * FAULT_NONE; FAULT_TIMEOUT; FAULT_NO_HELPER when the other side closed
  * before the first byte; FAULT_GARBLED when it closed inside a list or sent
  * what the grammar forbids; FAULT_NOMEM; FAULT_IO.
  */
 enum fault ask_receive(int fd, struct buf *in, int64_t deadline_ms,
-    struct attrs *attrs_out, struct why *why) MUST_CHECK;
-
-/* ask_next - forget the list that stands at the start of in. */
-void ask_next(struct buf *in);
+    struct attrs *attrs, struct why *why) MUST_CHECK;
 
 struct ask {
 	struct address address;
@@ -84,7 +77,8 @@ enum fault ask_open(const struct ask *ask, int *fd_out,
  *
  * answer     in/out: empty buf of limit WIRE_LIST_MAX_BYTES; may hold a
  *            secret afterwards, so the caller must buf_drop() it
- * attrs_out  out: points into answer; has a "result" that ask_result() knows
+ * attrs_out  out: points into answer; has a "result" that ask_result() knows;
+ *            n is 0 on a fault
  *
  * FAULT_NONE when an answer came, whatever it says; FAULT_NO_HELPER,
  * FAULT_UNTRUSTED, FAULT_TIMEOUT, FAULT_GARBLED, FAULT_NOMEM, FAULT_IO.

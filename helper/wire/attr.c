@@ -273,25 +273,33 @@ enum fault attr_end(struct attr_writer *writer)
 	return buf_fault(buf);
 }
 
-bool attr_is_token(struct span text, size_t max_bytes)
+static bool is_printable(struct span text, char first, size_t max_bytes)
 {
 	size_t i;
 
 	if (text.n < 1 || text.n > max_bytes)
 		return false;
 	for (i = 0; i < text.n; i++)
-		if (text.p[i] < 0x21 || text.p[i] > 0x7e)
+		if (text.p[i] < first || text.p[i] > 0x7e)
 			return false;
 	return true;
 }
 
-bool attr_is_host(struct span text)
+bool attr_is_token(struct span text, size_t max_bytes)
 {
-	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:_";
+	return is_printable(text, '!', max_bytes);
+}
+
+bool attr_is_client_secret(struct span text)
+{
+	return is_printable(text, ' ', CLIENT_SECRET_MAX_BYTES);
+}
+
+bool attr_is_of(struct span text, const char *legal, size_t max_bytes)
+{
 	size_t i;
 
-	if (text.n < 1 || text.n > SERVER_MAX_BYTES)
+	if (text.n < 1 || text.n > max_bytes)
 		return false;
 	for (i = 0; i < text.n; i++)
 		if (text.p[i] == '\0' || strchr(legal, text.p[i]) == NULL)
@@ -299,52 +307,50 @@ bool attr_is_host(struct span text)
 	return true;
 }
 
-size_t attr_utf8_bytes(const unsigned char *p, size_t n)
+bool attr_is_host(struct span text)
 {
-	static const struct {
-		unsigned char lead_min, lead_max, next_min, next_max, bytes;
-	} rows[] = {
-		{ 0x00, 0x7f, 0x00, 0x00, 1 },
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-	size_t i, j;
+	return attr_is_of(text, ATTR_ALNUM ".-:_", SERVER_MAX_BYTES);
+}
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (p[0] < rows[i].lead_min || p[0] > rows[i].lead_max)
-			continue;
-		if (rows[i].bytes > n)
+size_t attr_utf8(const char *p, size_t n, unsigned *code_out)
+{
+	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *bytes = (const unsigned char *)p;
+	size_t whole, i;
+	unsigned code;
+
+	whole = bytes[0] < 0x80 ? 1 :
+	    bytes[0] < 0xc0	? 0 :
+	    bytes[0] < 0xe0	? 2 :
+	    bytes[0] < 0xf0	? 3 :
+	    bytes[0] < 0xf8	? 4 :
+				  0;
+	if (whole == 0 || whole > n)
+		return 0;
+	code = whole == 1 ? bytes[0] : bytes[0] & (0x7fu >> whole);
+	for (i = 1; i < whole; i++) {
+		if ((bytes[i] & 0xc0) != 0x80)
 			return 0;
-		if (rows[i].bytes > 1 &&
-		    (p[1] < rows[i].next_min || p[1] > rows[i].next_max))
-			return 0;
-		for (j = 2; j < rows[i].bytes; j++)
-			if ((p[j] & 0xc0) != 0x80)
-				return 0;
-		return rows[i].bytes;
+		code = code << 6 | (bytes[i] & 0x3f);
 	}
-	return 0;
+	*code_out = code;
+	return code < least[whole] || (code >= 0xd800 && code < 0xe000) ||
+		code > 0x10ffff ?
+	    0 :
+	    whole;
 }
 
 static bool is_user_name(struct span text, size_t max_bytes)
 {
-	const unsigned char *p = (const unsigned char *)text.p;
-	size_t i = 0, bytes;
+	size_t i, bytes;
+	unsigned code;
 
 	if (text.n < 1 || text.n > max_bytes)
 		return false;
-	while (i < text.n) {
-		bytes = attr_utf8_bytes(p + i, text.n - i);
-		if (bytes == 0 || p[i] < 0x20 || p[i] == 0x7f ||
-		    (p[i] == 0xc2 && p[i + 1] < 0xa0))
+	for (i = 0; i < text.n; i += bytes) {
+		bytes = attr_utf8(text.p + i, text.n - i, &code);
+		if (bytes == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0))
 			return false;
-		i += bytes;
 	}
 	return true;
 }

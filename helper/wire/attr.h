@@ -103,17 +103,26 @@ enum fault attr_end(struct attr_writer *writer) MUST_CHECK;
  * attr_is_account  1..254 bytes of UTF-8 without control bytes (C0, DEL, C1)
  * attr_is_login    likewise, 1..1024 bytes: what goes into user= or a=
  * attr_is_host     1..255 bytes of letters, digits, '.', '-', ':', '_'
+ * attr_is_of       1..max bytes that stand in legal
+ * attr_is_client_secret
+ *                  1..4096 of printable ASCII, blanks too (RFC 6749
+ *                  appendix A.2)
  */
+#define ATTR_ALNUM \
+	"abcdefghijklmnopqrstuvwxyz" \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+bool attr_is_of(struct span text, const char *legal, size_t max_bytes);
 bool attr_is_token(struct span text, size_t max_bytes);
+bool attr_is_client_secret(struct span text);
 bool attr_is_account(struct span text);
 bool attr_is_login(struct span text);
 bool attr_is_host(struct span text);
 
 /*
- * attr_utf8_bytes - length of the UTF-8 character at p (RFC 3629 section 4),
- * 0 when the n bytes there (at least 1) do not begin with one.
+ * attr_utf8 - length and code of the UTF-8 character at p (RFC 3629 section
+ * 4), 0 when the n bytes there (at least 1) do not begin with one.
  */
-size_t attr_utf8_bytes(const unsigned char *p, size_t n);
+size_t attr_utf8(const char *p, size_t n, unsigned *code_out);
 
 /*
  * attr_plain - copy text that a stranger chose into out (with a NUL), control

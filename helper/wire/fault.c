@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The two maps of faults, each one full switch, and reasons in words.
+ * Words and sentences of faults, and reasons in words.
  */
 
 /* The GNU strerror_r has the same name and another contract. */
@@ -15,67 +15,54 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static const struct {
+	const char *word, *text;
+} faults[] = {
+	[FAULT_NONE] = { "ok", "done" },
+	[FAULT_LOGIN_NEEDED] = { "login-needed",
+	    "the account must sign in again" },
+	[FAULT_UNKNOWN_ACCOUNT] = { "unknown-account",
+	    "not signed in, or not allowed for this user" },
+	[FAULT_WRONG_SERVER] = { "wrong-server",
+	    "the server does not belong to the account's provider" },
+	[FAULT_TRY_LATER] = { "try-later",
+	    "no token can be had at the moment" },
+	[FAULT_CONFIG_ERROR] = { "config-error",
+	    "the configuration of the helper is wrong" },
+	[FAULT_DENIED] = { "denied", "this user may not ask for that" },
+	[FAULT_BAD_REQUEST] = { "bad-request",
+	    "the helper did not understand the request" },
+	[FAULT_BUSY] = { "busy", "the helper has too much to do" },
+	[FAULT_TIMEOUT] = { "timeout", "the time for an answer ran out" },
+	[FAULT_INTERNAL] = { "internal",
+	    "something failed inside the helper; its log says what" },
+	[FAULT_NO_HELPER] = { "internal", "no helper answers on the socket" },
+	[FAULT_UNTRUSTED] = { "internal",
+	    "the socket belongs to somebody else" },
+	[FAULT_GARBLED] = { "internal",
+	    "the helper's answer breaks the protocol" },
+	[FAULT_NOMEM] = { "internal", "out of memory" },
+	[FAULT_GRAMMAR] = { "bad-request", "a byte that is not allowed there" },
+	[FAULT_TOO_BIG] = { "bad-request", "longer than the limit" },
+	[FAULT_IO] = { "internal", "a system call failed" },
+	[FAULT_UNSAFE] = { "internal",
+	    "a file has the wrong owner, mode or type" },
+	[FAULT_NOT_FOUND] = { "internal", "no such thing" },
+	[FAULT_LOCKED] = { "internal", "another process holds it" },
+	[FAULT_READ_ONLY] = { "internal", "the keyring cannot be written" },
+};
+
+_Static_assert(sizeof(faults) / sizeof(faults[0]) == FAULT_READ_ONLY + 1,
+    "every fault has its row");
+
 const char *fault_word(enum fault fault)
 {
-	switch (fault) {
-	case FAULT_NONE: return "ok";
-	case FAULT_LOGIN_NEEDED: return "login-needed";
-	case FAULT_UNKNOWN_ACCOUNT: return "unknown-account";
-	case FAULT_WRONG_SERVER: return "wrong-server";
-	case FAULT_TRY_LATER: return "try-later";
-	case FAULT_CONFIG_ERROR: return "config-error";
-	case FAULT_DENIED: return "denied";
-	case FAULT_BUSY: return "busy";
-	case FAULT_TIMEOUT: return "timeout";
-	case FAULT_BAD_REQUEST:
-	case FAULT_GRAMMAR:
-	case FAULT_TOO_BIG: return "bad-request";
-	case FAULT_INTERNAL:
-	case FAULT_NO_HELPER:
-	case FAULT_UNTRUSTED:
-	case FAULT_GARBLED:
-	case FAULT_NOMEM:
-	case FAULT_IO:
-	case FAULT_UNSAFE:
-	case FAULT_NOT_FOUND:
-	case FAULT_LOCKED:
-	case FAULT_READ_ONLY: return "internal";
-	}
-	return "internal";
+	return faults[fault].word;
 }
 
 const char *fault_text(enum fault fault)
 {
-	switch (fault) {
-	case FAULT_NONE: return "done";
-	case FAULT_LOGIN_NEEDED: return "the account must sign in again";
-	case FAULT_UNKNOWN_ACCOUNT:
-		return "not signed in, or not allowed for this user";
-	case FAULT_WRONG_SERVER:
-		return "the server does not belong to the account's provider";
-	case FAULT_TRY_LATER: return "no token can be had at the moment";
-	case FAULT_CONFIG_ERROR:
-		return "the configuration of the helper is wrong";
-	case FAULT_DENIED: return "this user may not ask for that";
-	case FAULT_BAD_REQUEST:
-		return "the helper did not understand the request";
-	case FAULT_BUSY: return "the helper has too much to do";
-	case FAULT_TIMEOUT: return "the time for an answer ran out";
-	case FAULT_INTERNAL:
-		return "something failed inside the helper; its log says what";
-	case FAULT_NO_HELPER: return "no helper answers on the socket";
-	case FAULT_UNTRUSTED: return "the socket belongs to somebody else";
-	case FAULT_GARBLED: return "the helper's answer breaks the protocol";
-	case FAULT_NOMEM: return "out of memory";
-	case FAULT_GRAMMAR: return "a byte that is not allowed there";
-	case FAULT_TOO_BIG: return "longer than the limit";
-	case FAULT_IO: return "a system call failed";
-	case FAULT_UNSAFE: return "a file has the wrong owner, mode or type";
-	case FAULT_NOT_FOUND: return "no such thing";
-	case FAULT_LOCKED: return "another process holds it";
-	case FAULT_READ_ONLY: return "the keyring cannot be written";
-	}
-	return "unknown fault";
+	return faults[fault].text;
 }
 
 enum fault fault_from_word(struct span word)

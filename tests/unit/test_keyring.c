@@ -441,14 +441,6 @@ static void a_stage_is_used_once_or_removed(void **state)
 	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 0);
 	assert_int_equal(load(bed, "me@example.com"), FAULT_NONE);
 
-	assert_int_equal(
-	    keyring_stage_new(bed->keyring, BYTES("you@x"), &stage, &bed->why),
-	    FAULT_NONE);
-	assert_int_equal(
-	    keyring_save(bed->keyring, bed->entry, stage, &bed->why),
-	    FAULT_GRAMMAR);
-	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 0);
-
 	assert_int_equal(keyring_stage_new(bed->keyring,
 			     BYTES("me@example.com"), &stage, &bed->why),
 	    FAULT_NONE);
