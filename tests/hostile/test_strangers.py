@@ -79,6 +79,11 @@ def test_all_strangers_have_one_ceiling(open_helper):
         assert ask(open_helper.socket, "version", 5050)["result"] == "ok"
         log = open_helper.log()
         assert log.count("event=strangers") == 1, log[-3000:]
+        open_helper.clock.boot(61000)   # a line a minute
+        lines += crowd(open_helper, 8, FIRST)
+        assert friend_is_served(open_helper)
+        log = open_helper.log()
+        assert log.count("event=strangers") == 2, log[-3000:]
     finally:
         for line in lines:
             line.close()
