@@ -131,9 +131,18 @@ void account_resume(struct account *account)
 	account->ready = 0;
 	if (account->record.asked_s == 0)
 		account->record.asked_s = entry->asked_s;
+	free(account->same);
+	account->same = NULL;
+	if (entry->failing != NULL && entry->failing_s <= now.wall_s)
+		account->same = strdup(entry->failing);
+	account->same_since_s = entry->failing_s;
+	account->same_since_ms = now.boot_ms -
+	    (now.wall_s - entry->failing_s) * 1000;
 	refresh_know(&account->refresh);
 	refused_resume(&account->refused, entry, now.wall_s);
 	judge(account);
+	if (account->same != NULL && account->standing.state == ACCOUNT_BACKOFF)
+		account->standing.since_s = account->same_since_s;
 }
 
 /* It may be another that somebody put there while it was at rest. */

@@ -31,7 +31,8 @@ struct account {
 	struct refused *refused; /* which tokens, by whom */
 	int64_t refreshed_s;	 /* unix seconds; known while it is at rest */
 	char *same;		 /* the answer that it fails with ... */
-	int64_t same_since_ms;	 /* ... and since when */
+	int64_t same_since_ms;	 /* ... since when, boot time */
+	int64_t same_since_s;	 /* ... and unix seconds */
 	char *said;		 /* what account_describe() made last */
 	struct event *timer;
 	bool idle; /* when the timer was set: nobody had asked for a day */

@@ -121,8 +121,10 @@ void grant_renew(struct entry *entry, struct reply_token *token,
 	entry->refresh_in_s = token->refresh_in_s;
 	entry->expires_s = now->wall_s + token->expires_in_s;
 	entry->state = ENTRY_ACTIVE;
+	entry->failing_s = 0;
+	free(entry->failing);
 	free(entry->text);
-	entry->text = NULL;
+	entry->failing = entry->text = NULL;
 }
 
 enum fault grant_new(const struct grant_signin *signin,

@@ -13,6 +13,7 @@
 #include "daemon/refused.h"
 
 #define SAME_MAX_MS   (24 * 3600 * INT64_C(1000))
+#define SAME_KEEP_MS  (3600 * INT64_C(1000))
 #define LOCAL_RETRY_S 60 /* of an application's files */
 #define SPENT_MS      5000
 #define ROOM_RETRY_MS 1000
@@ -29,25 +30,51 @@ static enum fault refuse_all(struct account *account)
 	return answer.fault;
 }
 
-/* What fails the same way for a day is hardly temporary. */
-static void note_answer(struct account *account,
+/*
+ * What fails the same way for a day is hardly temporary.  After an hour the
+ * record says so, too: a helper that is restarted each night must come to a
+ * day as well.  Whether the record is another now.
+ */
+static bool note_answer(struct account *account,
     const struct flow_failure *failure)
 {
-	struct standing *standing = &account->standing;
-	int64_t now_ms = clock_boot_ms();
-	char answer[96] = "";
+	struct entry *entry = account->record.entry;
+	int64_t lasted_ms, now_ms = clock_boot_ms();
+	const char *kept;
+	char answer[96];
 
-	if (failure->status != 0)
-		(void)snprintf(answer, sizeof(answer), "%ld %s",
-		    failure->status, failure->error);
-	if (standing->failures == 0 || account->same == NULL ||
-	    strcmp(account->same, answer) != 0) {
+	(void)snprintf(answer, sizeof(answer), "%ld %s", failure->status,
+	    failure->status != 0 ? failure->error : "");
+	if (account->same == NULL || strcmp(account->same, answer) != 0) {
 		free(account->same);
 		account->same = strdup(answer);
 		account->same_since_ms = now_ms;
+		account->same_since_s = clock_wall_s();
 	}
-	standing->for_a_day = failure->status != 0 &&
-	    now_ms - account->same_since_ms >= SAME_MAX_MS;
+	lasted_ms = now_ms - account->same_since_ms;
+	account->standing.for_a_day = failure->status != 0 &&
+	    lasted_ms >= SAME_MAX_MS;
+	if (account->same_since_s < account->standing.since_s)
+		account->standing.since_s = account->same_since_s;
+	kept = lasted_ms >= SAME_KEEP_MS ? account->same : NULL;
+	if (kept == NULL && entry->failing == NULL)
+		return false;
+	if (kept != NULL && entry->failing != NULL &&
+	    strcmp(kept, entry->failing) == 0)
+		return false;
+	entry->failing_s = kept != NULL ? account->same_since_s : 0;
+	return entry_set(&entry->failing, span_of(kept)) == FAULT_NONE;
+}
+
+/* It fails in another way. */
+static void forget_answer(struct account *account)
+{
+	const struct span none = { NULL, 0 };
+
+	free(account->same);
+	account->same = NULL;
+	(void)!entry_set(&account->record.entry->failing, none);
+	account->record.entry->failing_s = 0;
 }
 
 static void back_off(struct account *account, const char *text,
@@ -100,7 +127,10 @@ static void lose(struct account *account, const struct refresh_event *event)
 {
 	const struct flow_failure *failure = event->failure;
 	char text[TEXT_MAX_BYTES];
+	bool changed;
 
+	if (failure->class != ADVICE_TRANSIENT)
+		forget_answer(account);
 	if (failure->class == ADVICE_LOGIN_NEEDED) {
 		stand_still(account, ACCOUNT_LOGIN_NEEDED, failure->text);
 		note_state(account, ENTRY_LOGIN_NEEDED);
@@ -110,10 +140,12 @@ static void lose(struct account *account, const struct refresh_event *event)
 			"; its refresh token may be spent, so it is not sent "
 			"again before the next try" :
 			"");
-		note_answer(account, failure);
 		back_off(account, text, failure->retry_after_s);
+		changed = note_answer(account, failure);
 		if (event->may_be_spent)
 			note_spent(account);
+		else if (changed)
+			record_note(&account->record, text);
 	} else {
 		stand_still(account, ACCOUNT_CONFIG_ERROR, failure->text);
 		if (failure->class == ADVICE_CONFIG)

@@ -48,6 +48,7 @@ struct entry {
 	char *rejected_server;	/* ... which one, */
 	char *rejected_service; /* for what */
 	char *text;		/* the sentence of the last failure */
+	char *failing;		/* the answer that it fails with since ... */
 	char *proxy;		/* what an imported client needs */
 	char *ca_file;
 	char *ca_path;
@@ -64,6 +65,7 @@ struct entry {
 	int64_t margin_s;
 	int64_t rejected_s;   /* since when that server refuses */
 	int64_t registered_s; /* when the helper registered client_id */
+	int64_t failing_s;    /* ... then */
 	int64_t not_before_s; /* the refresh token may be spent: wait so long */
 	int64_t client_secret_expires_s; /* as the server said then */
 	int64_t secret_by_basic; /* 1: client_secret goes by HTTP Basic */

@@ -147,3 +147,47 @@ def test_temporary_without_end_is_shown_as_what_it_is(clocked, idp):
     idp.clear_faults()
     clocked.clock.both(901)
     assert clocked.wait_state("active")
+
+
+def test_temporary_without_end_outlives_nightly_restarts(clocked, idp):
+    clocked.seed(age=4000)
+    clocked.start()
+    idp.fault("token", "http_error", times=None, status=200,
+              error="invalid_code")
+    assert token(clocked, "smtp")["result"] == "try-later"
+    assert "failing" not in clocked.record()    # not yet
+    written = os.stat(clocked.path("state", "keyring", JO)).st_mtime_ns
+    clocked.clock.both(3601)
+    assert token(clocked, "smtp")["result"] == "try-later"
+    since = clocked.record()["failing-since"]
+    assert os.stat(clocked.path("state", "keyring", JO)).st_mtime_ns > written
+    written = os.stat(clocked.path("state", "keyring", JO)).st_mtime_ns
+    shown = clocked.status()["text"].split("(since ")[1]
+    for hours in (1, 12, 24):
+        clocked.restart()       # at the real time
+        clocked.clock.both(hours * 3600)
+        assert token(clocked, "smtp")["result"] == \
+            ("config-error" if hours == 24 else "try-later")
+        assert clocked.status()["text"].split("(since ")[1] == shown
+    # Once for all of it.
+    assert os.stat(clocked.path("state", "keyring", JO)).st_mtime_ns == written
+    assert clocked.record()["failing-since"] == since
+    idp.clear_faults()
+    clocked.clock.both(901)
+    assert clocked.wait_state("active")
+    assert "failing" not in clocked.record()
+
+
+def test_another_answer_begins_another_day(clocked, idp):
+    clocked.seed(age=4000)
+    clocked.start()
+    for error in ("invalid_code", "temporarily_unavailable"):
+        idp.clear_faults()
+        idp.fault("token", "http_error", times=None, status=200, error=error)
+        assert token(clocked, "smtp")["result"] == "try-later"
+        clocked.clock.both(3601)
+        assert token(clocked, "smtp")["result"] == "try-later"
+        clocked.clock.both(20 * 3600)
+    clocked.restart()
+    clocked.clock.both(43 * 3600)
+    assert token(clocked, "smtp")["result"] == "try-later"
