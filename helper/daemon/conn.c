@@ -273,8 +273,12 @@ static void receive(struct conn *conn)
 		room = conn->in.room - conn->in.n - 1;
 		p = buf_space(&conn->in, room > 0 ? room : RECEIVE_BYTES,
 		    &room);
-		if (conn->stranger)
-			conn->grown(conn);
+		if (conn->in.room > CONN_FIRST_BYTES && !conn->grown(conn)) {
+			conn_refuse(conn, FAULT_BUSY,
+			    "this uid has too many unfinished requests: try "
+			    "again");
+			return;
+		}
 	}
 	if (p == NULL) {
 		conn_refuse(conn, FAULT_BAD_REQUEST, too_long);

@@ -90,8 +90,8 @@ struct conn {
 
 	/* Of serve.c, with what it is told. */
 	struct serve *serve;
-	void (*grown)(struct conn *conn); /* in of a stranger has: others may
-					     be freed */
+	bool (*grown)(struct conn *conn); /* in has, and may: others may be
+					     freed */
 	void (*gone)(struct conn *conn);  /* it is about to be freed */
 	struct conn *next;
 	struct conn *prev;

@@ -21,6 +21,7 @@
 #define RESERVED_FOR_ROOT   64 /* connections; the helper's own uid too */
 #define STRANGERS_MAX	    64 /* of all uids that stand in no list */
 #define STRANGERS_MAX_BYTES (1024 * 1024) /* of their unfinished requests */
+#define KNOWN_MAX_BYTES	    (16 * 1024 * 1024) /* ... of all others' */
 #define STRANGERS_LOG_MS    60000
 
 struct serve {
@@ -41,6 +42,8 @@ struct serve {
 
 struct census {
 	size_t of_uid;
+	size_t of_uid_bytes;
+	size_t known_bytes;
 	size_t strangers;
 	size_t strangers_bytes;
 	struct conn *oldest; /* stranger */
@@ -50,14 +53,20 @@ static struct census count(const struct serve *serve, uid_t uid)
 {
 	struct census census = { .oldest = NULL };
 	struct conn *conn;
+	size_t bytes;
 
 	for (conn = serve->first; conn != NULL; conn = conn->next) {
-		if (conn->peer.uid == uid)
+		bytes = conn->in.room - CONN_FIRST_BYTES;
+		if (conn->peer.uid == uid) {
 			census.of_uid++;
-		if (!conn->stranger)
+			census.of_uid_bytes += bytes;
+		}
+		if (!conn->stranger) {
+			census.known_bytes += bytes;
 			continue;
+		}
 		census.strangers++;
-		census.strangers_bytes += conn->in.room - CONN_FIRST_BYTES;
+		census.strangers_bytes += bytes;
 		census.oldest = conn;
 	}
 	return census;
@@ -124,42 +133,48 @@ static void let_go(struct conn *oldest)
 	conn_free(oldest);
 }
 
-/* A stranger, who goes on, holds more of an unfinished request. */
-static void grown(struct conn *conn)
+/* conn holds more of an unfinished request.  Strangers make room for it; of
+ * the others none has more than is free for the rest, root aside. */
+static bool grown(struct conn *conn)
 {
-	struct census census;
+	struct census census = count(conn->serve, conn->peer.uid);
 
-	for (;;) {
-		census = count(conn->serve, conn->peer.uid);
-		if (census.strangers_bytes <= STRANGERS_MAX_BYTES ||
-		    census.oldest == conn)
-			return;
+	while (conn->stranger && census.oldest != conn &&
+	    census.strangers_bytes > STRANGERS_MAX_BYTES) {
 		let_go(census.oldest);
+		census = count(conn->serve, conn->peer.uid);
 	}
+	return conn->stranger || conn->peer.root ||
+	    census.known_bytes + census.of_uid_bytes <= KNOWN_MAX_BYTES;
 }
 
-static bool is_full(const struct serve *serve, const struct conn *conn)
+/* Whether there is no room for more, nor for as many. */
+static bool is_full(const struct serve *serve, const struct conn *conn,
+    size_t more)
 {
 	return !conn->peer.root &&
-	    serve->n_conns + RESERVED_FOR_ROOT > serve->n_conns_max;
+	    serve->n_conns + more + RESERVED_FOR_ROOT > serve->n_conns_max;
 }
 
 /* Why a connection cannot be, or NULL.  All strangers together have a limit
- * and make room for those who stand in a list; root and the helper's own user
- * have connections of their own. */
+ * and make room for those who stand in a list; of these none has more than are
+ * free for the rest; root and the helper's own user have connections of their
+ * own. */
 static const char *place(struct serve *serve, struct conn *conn)
 {
 	struct census census = count(serve, conn->peer.uid);
 
-	if (conn->stranger ? census.strangers > STRANGERS_MAX :
-			     census.strangers > 0 && is_full(serve, conn)) {
+	while (conn->stranger ?
+		census.strangers > STRANGERS_MAX :
+		census.strangers > 0 && is_full(serve, conn, census.of_uid)) {
 		let_go(census.oldest);
 		census = count(serve, conn->peer.uid);
 	}
-	if (is_full(serve, conn))
+	if (is_full(serve, conn, 0))
 		return "the helper has too many connections open: try again";
 	if (census.of_uid >
-	    (conn->stranger ? PER_UID_MAX : PER_UID_ALLOWED_MAX))
+		(conn->stranger ? PER_UID_MAX : PER_UID_ALLOWED_MAX) ||
+	    is_full(serve, conn, conn->stranger ? 0 : census.of_uid))
 		return "this uid has too many connections open: close some";
 	return NULL;
 }

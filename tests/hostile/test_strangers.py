@@ -13,15 +13,17 @@ from helper_line import ask, connect
 JO = "jo@example.org"
 FRIEND = 4800
 STRANGERS = range(5000, 5020)
+FRIENDS = (4801, 4802, 4803)    # one allow lets all of them in
 TOTAL = 64
 FIRST = b"mailtoken=1\n"
+HALF = FIRST + b"".join(b"x%d=%s\n" % (i, b"y" * 6000) for i in range(20))
 
 
 @pytest.fixture
 def small_helper(root, clocked):
     """A helper that lets one user in and has a good token, to be started
     with less room."""
-    clocked.configure(f"allow {FRIEND}")
+    clocked.configure(f"allow {FRIEND} {' '.join(map(str, FRIENDS))}")
     clocked.seed(JO)
 
     def start(**options):
@@ -58,10 +60,10 @@ def crowd(helper, each, data=b""):
     return lines
 
 
-def friend_is_served(helper):
+def friend_is_served(helper, uid=FRIEND, **more):
     """Whether the one who is let in gets his token."""
-    return ask(helper.socket, "token", FRIEND, account=JO,
-               server="localhost")["result"] == "ok"
+    return ask(helper.socket, "token", uid, account=JO,
+               server="localhost", **more)["result"] == "ok"
 
 
 def memory(helper):
@@ -106,15 +108,13 @@ def test_the_oldest_stranger_goes_first(open_helper):
 
 def test_unfinished_requests_of_strangers_have_one_ceiling(open_helper):
     before = memory(open_helper)
-    half = FIRST + b"".join(b"x%d=%s\n" % (i, b"y" * 6000)
-                            for i in range(20))
-    lines = crowd(open_helper, 3, half)
+    lines = crowd(open_helper, 3, HALF)
     try:
         assert friend_is_served(open_helper)
         assert memory(open_helper) - before < 4096
         # About as many as have room together: some are not read yet.
         n = sum(is_open(line) for line in lines)
-        assert 1 <= n <= 2 * 1024 * 1024 // len(half)
+        assert 1 <= n <= 2 * 1024 * 1024 // len(HALF)
     finally:
         for line in lines:
             line.close()
@@ -133,7 +133,7 @@ def test_strangers_take_no_descriptor_from_those_who_are_let_in(open_helper):
 
 
 def test_strangers_make_room_for_those_who_are_let_in(small_helper):
-    helper = small_helper(before=["prlimit", "--nofile=300:300"])
+    helper = small_helper(before=["prlimit", "--nofile=400:400"])
     lines = crowd(helper, 3, FIRST)
     mine = [connect(helper.socket, uid=FRIEND).send("watch")
             for _ in range(100)]
@@ -142,6 +142,43 @@ def test_strangers_make_room_for_those_who_are_let_in(small_helper):
         assert 1 <= sum(is_open(line) for line in lines) < TOTAL
     finally:
         for line in lines + mine:
+            line.close()
+
+
+def test_unfinished_requests_of_those_let_in_have_one_ceiling(open_helper):
+    before = memory(open_helper)
+    lines = []
+    try:
+        for uid in FRIENDS:
+            # The next one has room for what is long, too.
+            assert friend_is_served(open_helper, uid, x="y" * 60000)
+            lines += [connect(open_helper.socket, uid=uid).raw(HALF)
+                      for _ in range(150)]
+        assert friend_is_served(open_helper, x="y" * 60000)
+        assert open_helper.token(server="localhost",
+                                 x="y" * 60000)["result"] == "ok"
+        assert memory(open_helper) - before < 20 * 1024
+        assert any(is_open(line) for line in lines[-150:])
+        assert "unfinished requests" in lines[149].next()["text"]
+    finally:
+        for line in lines:
+            line.close()
+
+
+def test_nobody_who_is_let_in_has_all_connections(small_helper):
+    helper = small_helper(before=["prlimit", "--nofile=400:400"])
+    lines = []
+    try:
+        for uid in FRIENDS:
+            lines += [connect(helper.socket, uid=uid).send("watch")
+                      for _ in range(150)]
+        assert friend_is_served(helper)
+        told = [line.next() for line in lines]
+        for i in range(len(FRIENDS)):
+            assert "event" in told[150 * i]
+            assert told[150 * i + 149]["result"] == "busy"
+    finally:
+        for line in lines:
             line.close()
 
 
