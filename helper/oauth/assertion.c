@@ -119,20 +119,14 @@ static enum fault read_key(struct span pem, const struct secret *passphrase,
 	return FAULT_NONE;
 }
 
-/* Not before 1970, and no date that OpenSSL cannot read. */
 static enum fault read_time(const ASN1_TIME *time, int64_t *time_out,
     struct why *why)
 {
-	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	int days, seconds, read;
+	struct tm tm;
 
-	if (epoch == NULL)
-		return FAULT_NOMEM;
-	read = ASN1_TIME_diff(&days, &seconds, epoch, time);
-	ASN1_TIME_free(epoch);
-	if (read != 1)
+	if (ASN1_TIME_to_tm(time, &tm) != 1)
 		return bad(why, "the certificate has no readable dates");
-	*time_out = (int64_t)days * 86400 + seconds;
+	*time_out = timegm(&tm);
 	return FAULT_NONE;
 }
 

@@ -26,14 +26,15 @@ enum fault code_random(struct secret **text_out)
 	base64url_add(&text,
 	    (struct span){ (const char *)bytes, sizeof(bytes) });
 	fault = buf_fault(&text);
-	if (fault == FAULT_NONE)
+	if (!fault)
 		fault = secret_new(buf_span(&text), text_out);
 	secret_wipe(bytes, sizeof(bytes));
 	buf_drop(&text);
 	return fault;
 }
 
-enum fault code_challenge(struct span verifier, struct buf *out)
+/* RFC 7636 section 4.2: code_challenge = BASE64URL(SHA256(code_verifier)) */
+static enum fault add_challenge(struct span verifier, struct buf *form)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
@@ -41,8 +42,9 @@ enum fault code_challenge(struct span verifier, struct buf *out)
 	if (EVP_Digest(verifier.p, verifier.n, digest, &n, EVP_sha256(),
 		NULL) != 1)
 		return FAULT_INTERNAL;
-	base64url_add(out, (struct span){ (const char *)digest, n });
-	return buf_fault(out);
+	buf_add_lit(form, "&code_challenge=");
+	base64url_add(form, (struct span){ (const char *)digest, n });
+	return buf_fault(form);
 }
 
 /*
@@ -99,13 +101,14 @@ enum fault code_url(const struct provider *provider,
 	if (wish->scope != NULL && wish->scope[0] != '\0')
 		form_add(&form, "scope", span_of(wish->scope));
 	form_add(&form, "state", wish->state);
-	form_add(&form, "code_challenge", wish->challenge);
+	fault = add_challenge(wish->verifier, &form);
 	form_add(&form, "code_challenge_method", span_of("S256"));
 	if (wish->account != NULL)
 		form_add(&form, "login_hint", span_of(wish->account));
 	add_extra(provider, &form);
-	fault = buf_fault(&form);
-	if (fault == FAULT_NONE) {
+	if (!fault)
+		fault = buf_fault(&form);
+	if (!fault) {
 		buf_add_str(out, endpoint);
 		buf_add_str(out, strchr(endpoint, '?') != NULL ? "&" : "?");
 		buf_add(out, buf_span(&form));
@@ -164,7 +167,7 @@ static enum fault add_code(struct span text, struct buf *out)
 
 	if (memchr(text.p, '+', text.n) == NULL)
 		fault = form_decode(&plain, text);
-	if (fault == FAULT_NONE)
+	if (!fault)
 		text = buf_span(&plain);
 	if (fault != FAULT_NOMEM) {
 		fault = FAULT_GRAMMAR;
@@ -204,13 +207,13 @@ enum fault code_read_pasted(struct span text, enum code_pasted *pasted_out,
 	if (fault == FAULT_TOO_BIG) {
 		what = "that is too long for an address";
 		fault = FAULT_GRAMMAR;
-	} else if (fault == FAULT_NONE && clean.n == 0) {
+	} else if (!fault && clean.n == 0) {
 		what = "that was empty";
 		fault = FAULT_GRAMMAR;
-	} else if (fault == FAULT_NONE) {
+	} else if (!fault) {
 		fault = add_pasted(clean.p, pasted_out, out);
 	}
-	if (fault != FAULT_NONE)
+	if (fault)
 		why_set(why, 0, "%s",
 		    fault == FAULT_GRAMMAR ? what : fault_text(fault));
 	buf_drop(&clean);

@@ -25,14 +25,6 @@
  */
 enum fault code_random(struct secret **text_out) MUST_CHECK;
 
-/*
- * code_challenge - append the S256 challenge of a verifier of 43..128 bytes
- * (RFC 7636 section 4.2), CODE_RANDOM_BYTES long; "plain" is never used
- *
- * FAULT_INTERNAL; the faults of out.
- */
-enum fault code_challenge(struct span verifier, struct buf *out) MUST_CHECK;
-
 /* code_path - of the redirect URI that is registered at a provider. */
 const char *code_path(const struct provider *provider);
 
@@ -45,12 +37,13 @@ struct code_wish {
 	const char *account; /* for login_hint; may be NULL */
 	struct span redirect_uri;
 	struct span state;
-	struct span challenge;
+	struct span verifier; /* for S256 (RFC 7636 section 4.2); "plain" is
+				 never used */
 };
 
 /*
  * code_url - append the authorization endpoint, which must be there, and all
- * fields.  FAULT_TOO_BIG, FAULT_NOMEM.
+ * fields.  FAULT_TOO_BIG, FAULT_NOMEM, FAULT_INTERNAL.
  */
 enum fault code_url(const struct provider *provider,
     const struct code_wish *wish, struct buf *out) MUST_CHECK;

@@ -142,12 +142,8 @@ static void tell_end(struct flow *flow, const struct flow_event *event)
 
 static void tell_tokens(struct flow *flow)
 {
-	const struct flow_event event = {
-		.kind = FLOW_TOKENS,
-		.token = &flow->token,
-	};
-
-	tell_end(flow, &event);
+	tell_end(flow,
+	    &(struct flow_event){ .kind = FLOW_TOKENS, .token = &flow->token });
 }
 
 /* The tokens are good whatever this answer is: a failure is as if there had
@@ -244,17 +240,6 @@ static bool is_lost(const struct flow *flow, const struct http_answer *answer)
 		answer->status == 504);
 }
 
-/* A good status, and what came with it cannot be used. */
-static void judge_unusable(struct flow *flow)
-{
-	if (flow->fault != FAULT_GARBLED)
-		flow_say_fault(flow, flow->fault);
-	else
-		flow_say(flow, ADVICE_TRANSIENT,
-		    "the answer of the %s %.100s cannot be used: %.160s",
-		    flow->endpoint, flow->host, flow->why.text);
-}
-
 void flow_judge(struct flow *flow, const struct http_answer *answer)
 {
 	const struct reply_asked asked = flow_asked(flow, answer);
@@ -263,6 +248,8 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 	char advice[256], words[320];
 	bool is_no_answer = answer->trouble != HTTP_ANSWERED ||
 	    answer->redirect;
+	bool has_id = error->correlation_id[0] != '\0';
+	bool has_trace = error->trace_id[0] != '\0';
 
 	advice_text(flow->target.provider, answer->status, error, advice,
 	    sizeof(advice));
@@ -282,8 +269,12 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 		    "page%s, as of a proxy or filter: it must let this machine "
 		    "through to the provider",
 		    flow->endpoint, flow->host, answer->status, flow->title);
+	else if (flow_succeeded(answer) && flow->fault == FAULT_GARBLED)
+		flow_say(flow, ADVICE_TRANSIENT,
+		    "the answer of the %s %.100s cannot be used: %.160s",
+		    flow->endpoint, flow->host, flow->why.text);
 	else if (flow_succeeded(answer))
-		judge_unusable(flow);
+		flow_say_fault(flow, flow->fault);
 	else
 		flow_say(flow, ADVICE_TRANSIENT,
 		    "the %s %.100s answered with status %ld: %s",
@@ -297,12 +288,9 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 		failure->trouble = answer->trouble;
 	memcpy(failure->error, error->error, sizeof(failure->error));
 	(void)snprintf(failure->trace, sizeof(failure->trace), "%s%s%s%s%s",
-	    error->correlation_id[0] != '\0' ? "correlation-id " : "",
-	    error->correlation_id,
-	    error->correlation_id[0] != '\0' && error->trace_id[0] != '\0' ?
-		" " :
-		"",
-	    error->trace_id[0] != '\0' ? "trace-id " : "", error->trace_id);
+	    has_id ? "correlation-id " : "", error->correlation_id,
+	    has_id && has_trace ? " " : "", has_trace ? "trace-id " : "",
+	    error->trace_id);
 }
 
 struct reply_asked flow_asked(const struct flow *flow,
@@ -343,40 +331,34 @@ static bool is_basic(const struct flow *flow)
 	return flow->client == FLOW_WITH_SECRET && flow->basic;
 }
 
-/* It refuses the client with 401, and nothing told how it wants it. */
-static bool may_try_other_way(const struct flow *flow,
-    const struct http_answer *answer)
-{
-	return flow->client == FLOW_WITH_SECRET && flow->guessed &&
-	    answer->status == 401 &&
-	    (answer->wants_basic ||
-		strcmp(flow->error.error, "invalid_client") == 0);
-}
-
 /* Some say "error" with status 200, and a few beside good tokens. */
 static void sent(void *ctx, const struct http_answer *answer)
 {
 	struct flow *flow = ctx;
 	const struct reply_asked asked = flow_asked(flow, answer);
+	bool is_cut = answer->trouble != HTTP_ANSWERED;
 
 	flow->exchange = NULL;
 	reply_token_drop(&flow->token);
 	memset(&flow->error, 0, sizeof(flow->error));
 	flow->why.text[0] = '\0';
 	flow->fault = FAULT_GARBLED;
-	if (flow_succeeded(answer) || answer->trouble != HTTP_ANSWERED)
+	if (flow_succeeded(answer) || is_cut)
 		flow->fault = reply_token_parse(answer->body, &asked,
 		    &flow->token, &flow->why);
 	/* Of one that is not whole a new refresh token counts, no more. */
-	if (answer->trouble != HTTP_ANSWERED)
+	if (is_cut)
 		flow->fault = FAULT_GARBLED;
-	if (flow->fault && answer->trouble == HTTP_ANSWERED &&
-	    !answer->redirect)
+	else if (flow->fault && !answer->redirect)
 		(void)!reply_error_parse(answer->body, &asked, &flow->error);
 	flow->is_page = !answer->redirect &&
 	    reply_page(answer->body, &asked, flow->title);
 	flow->token.by_basic = is_basic(flow);
-	if (may_try_other_way(flow, answer)) {
+	/* It refuses the client, and nothing told how it wants it. */
+	if (flow->client == FLOW_WITH_SECRET && flow->guessed &&
+	    answer->status == 401 &&
+	    (answer->wants_basic ||
+		strcmp(flow->error.error, "invalid_client") == 0)) {
 		flow->guessed = false;
 		flow->basic = !flow->basic;
 		if (flow_send(flow) == FAULT_NONE)
@@ -385,29 +367,29 @@ static void sent(void *ctx, const struct http_answer *answer)
 	flow->grant->answered(flow, answer);
 }
 
+/* Into a field of body or for HTTP Basic: form-encoded, so that the colon
+ * separates them. */
 static void add_client(const struct flow *flow, struct buf *body,
     struct buf *basic)
 {
 	const struct provider *provider = flow->target.provider;
-	struct span id = span_of(provider->client_id);
+	struct span id = span_of(provider->client_id), secret = { NULL, 0 };
 
 	if (flow->client == FLOW_NO_CLIENT)
 		return;
+	if (flow->client == FLOW_WITH_SECRET)
+		secret = secret_reveal(provider->client_secret,
+		    "the client says who it is");
 	form_add_form(body, provider->extra);
 	if (is_basic(flow)) {
-		/* Form-encoded, so that the colon separates them. */
 		form_encode(basic, id);
 		buf_add_lit(basic, ":");
-		form_encode(basic,
-		    secret_reveal(provider->client_secret,
-			"client_secret_basic"));
+		form_encode(basic, secret);
 		return;
 	}
 	form_add(body, "client_id", id);
 	if (flow->client == FLOW_WITH_SECRET)
-		form_add(body, "client_secret",
-		    secret_reveal(provider->client_secret,
-			"client_secret_post"));
+		form_add(body, "client_secret", secret);
 }
 
 enum fault flow_send(struct flow *flow)

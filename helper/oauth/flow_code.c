@@ -290,33 +290,14 @@ static enum fault set_uri(struct flow_code *code, uint16_t port,
 	    code_redirect(provider, redirect_port(code->redirect), &code->uri);
 }
 
-static enum fault make_url(struct flow_code *code,
-    const struct flow_code_wish *wish)
-{
-	struct buf challenge = BUF_INIT(CODE_RANDOM_BYTES);
-	struct code_wish fields = {
-		.scope = wish->scope,
-		.account = wish->account,
-		.redirect_uri = buf_span(&code->uri),
-		.state = secret_reveal(code->state, "goes through the browser"),
-	};
-	enum fault fault = code_challenge(
-	    secret_reveal(code->verifier, "the challenge of it"), &challenge);
-
-	fields.challenge = buf_span(&challenge);
-	if (!fault)
-		fault = code_url(code->flow.target.provider, &fields,
-		    &code->url);
-	buf_drop(&challenge);
-	return fault;
-}
-
 enum fault flow_code_start(const struct flow_target *target,
     const struct flow_code_wish *wish, struct flow **flow_out, struct why *why)
 {
 	struct flow *flow = flow_new(sizeof(struct flow_code), &code_grant,
 	    target);
 	struct flow_code *code = code_of(flow);
+	struct code_wish fields = { .scope = wish->scope,
+		.account = wish->account };
 	enum fault fault;
 
 	if (flow == NULL)
@@ -332,8 +313,14 @@ enum fault flow_code_start(const struct flow_target *target,
 		fault = code_random(&code->state);
 	if (!fault)
 		fault = set_uri(code, wish->port, why);
-	if (!fault)
-		fault = make_url(code, wish);
+	fields.redirect_uri = buf_span(&code->uri);
+	if (!fault) {
+		fields.state = secret_reveal(code->state,
+		    "goes through the browser");
+		fields.verifier = secret_reveal(code->verifier,
+		    "the challenge of it");
+		fault = code_url(target->provider, &fields, &code->url);
+	}
 	if (!fault)
 		fault = flow_timer(flow, flow->limit, FLOW_CODE_MAX_S);
 	if (!fault)

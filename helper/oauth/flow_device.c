@@ -128,10 +128,9 @@ static void poll_refused(struct flow *flow, const struct http_answer *answer)
 		poll_again(flow, answer->retry_after_s, failure->text);
 		return;
 	}
-	if (strcmp(word, "access_denied") == 0 ||
-	    strcmp(word, "authorization_declined") == 0 ||
-	    strcmp(word, "expired_token") == 0 ||
-	    strcmp(word, "bad_verification_code") == 0)
+	if (span_listed(span_of(word),
+		"access_denied authorization_declined expired_token "
+		"bad_verification_code"))
 		failure->class = ADVICE_LOGIN_NEEDED;
 	flow_fail(flow);
 }

@@ -197,8 +197,8 @@ static void revoke_answered(struct flow *flow, const struct http_answer *answer)
 		self->failed = (answer->trouble != HTTP_ANSWERED ||
 				   answer->status != 200) &&
 		    (answer->status != 400 ||
-			(strcmp(word, "invalid_token") != 0 &&
-			    strcmp(word, "invalid_grant") != 0));
+			!span_listed(span_of(word),
+			    "invalid_token invalid_grant"));
 		if (self->failed)
 			flow_judge(flow, answer);
 	}

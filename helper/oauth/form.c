@@ -6,6 +6,8 @@
  */
 #include "oauth/form.h"
 
+#include <openssl/crypto.h>
+
 static bool is_unreserved(unsigned char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
@@ -47,16 +49,6 @@ void form_add_form(struct buf *out, const char *form)
 	buf_add_str(out, form);
 }
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdefABCDEF";
-	const char *at = c != '\0' ? strchr(digits, c) : NULL;
-
-	if (at == NULL)
-		return -1;
-	return (int)(at - digits) - (at - digits > 15 ? 6 : 0);
-}
-
 enum fault form_decode(struct buf *out, struct span text)
 {
 	int high, low;
@@ -70,8 +62,8 @@ enum fault form_decode(struct buf *out, struct span text)
 		} else if (c == '%') {
 			if (text.n - i < 3)
 				return FAULT_GRAMMAR;
-			high = hex_digit(text.p[++i]);
-			low = hex_digit(text.p[++i]);
+			high = OPENSSL_hexchar2int((unsigned char)text.p[++i]);
+			low = OPENSSL_hexchar2int((unsigned char)text.p[++i]);
 			if (high < 0 || low < 0)
 				return FAULT_GRAMMAR;
 			c = (char)(high << 4 | low);

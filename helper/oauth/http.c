@@ -23,6 +23,8 @@
 #define APART_MS	    16L
 #define APART_N		    32
 
+/* From the list and from curl, before what is sent is freed: curl reads that
+ * without a copy of its own. */
 static void exchange_unlink(struct http_exchange *exchange)
 {
 	struct http_exchange **at = &exchange->http->first;
@@ -30,15 +32,12 @@ static void exchange_unlink(struct http_exchange *exchange)
 	while (*at != exchange)
 		at = &(*at)->next;
 	*at = exchange->next;
+	(void)curl_multi_remove_handle(exchange->http->multi, exchange->easy);
 }
 
 static void exchange_free(struct http_exchange *exchange)
 {
-	if (exchange == NULL)
-		return;
-	/* Before what is sent, which curl reads without a copy of its own. */
-	if (exchange->easy != NULL)
-		curl_easy_cleanup(exchange->easy);
+	curl_easy_cleanup(exchange->easy);
 	curl_slist_free_all(exchange->headers);
 	buf_drop(&exchange->sent);
 	buf_drop(&exchange->body);
@@ -225,9 +224,9 @@ static enum fault exchange_prepare(struct http_exchange *exchange,
 	exchange->set = curl_easy_setopt(exchange->easy, CURLOPT_WRITEFUNCTION,
 	    body_cb);
 	set_request(exchange, request);
-	if (exchange->set == CURLE_OUT_OF_MEMORY)
-		return FAULT_NOMEM;
-	return exchange->set ? FAULT_INTERNAL : FAULT_NONE;
+	return exchange->set == CURLE_OUT_OF_MEMORY ? FAULT_NOMEM :
+	    exchange->set			    ? FAULT_INTERNAL :
+						      FAULT_NONE;
 }
 
 enum fault http_start(struct http *http, const struct http_request *request,
@@ -268,7 +267,6 @@ void http_cancel(struct http_exchange *exchange)
 	if (exchange == NULL)
 		return;
 	exchange_unlink(exchange);
-	(void)curl_multi_remove_handle(exchange->http->multi, exchange->easy);
 	exchange_free(exchange);
 }
 
@@ -280,7 +278,6 @@ static void exchange_finish(struct http_exchange *exchange, CURLcode code)
 	    code == CURLE_SSL_CACERT_BADFILE;
 	http_answer_make(exchange, code, &answer);
 	exchange_unlink(exchange);
-	(void)curl_multi_remove_handle(exchange->http->multi, exchange->easy);
 	exchange->done(exchange->ctx, &answer);
 	exchange_free(exchange);
 }
@@ -315,21 +312,15 @@ static bool finish_one(struct http *http)
 	return true;
 }
 
-static CURLMcode http_set_up(struct http *http)
+static bool http_set_up(struct http *http)
 {
 	CURLM *multi = http->multi;
-	CURLMcode code;
 
-	code = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
-	    http_socket_cb);
-	if (!code)
-		code = curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http);
-	if (!code)
-		code = curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
-		    http_timer_cb);
-	if (!code)
-		code = curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
-	return code;
+	return !curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+		   http_socket_cb) &&
+	    !curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http) &&
+	    !curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, http_timer_cb) &&
+	    !curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
 }
 
 enum fault http_new(struct event_base *base, struct http **http_out)
@@ -352,7 +343,7 @@ enum fault http_new(struct event_base *base, struct http **http_out)
 		http_free(http);
 		return FAULT_NOMEM;
 	}
-	if (http_set_up(http) != CURLM_OK) {
+	if (!http_set_up(http)) {
 		http_free(http);
 		return FAULT_INTERNAL;
 	}

@@ -284,36 +284,29 @@ static enum fault ask_for_client(struct issuer_step *step)
 	return fault;
 }
 
-/* With what was found, if anything had to be. */
-static void proceed(struct issuer_step *step)
+/* With what was found of issuer, or NULL where nothing had to be. */
+static void proceed(struct issuer_step *step, const struct issuer *issuer)
 {
-	const struct provider_change wanted = {
-		.found = step->end.found,
-		.protocols = step->wish.protocols,
-	};
+	struct provider_change wanted = { .protocols = step->wish.protocols };
 	enum fault fault = FAULT_NONE;
 
-	if (!step->wish.to_sign_in) {
-		step_end(step, FAULT_NONE, NULL);
-		return;
-	}
-	if (wanted.found != NULL || wanted.protocols != NULL)
-		fault = change(step, &wanted);
-	if (!fault && step->provider->registers) {
-		fault = ask_for_client(step);
-		if (!fault)
+	if (issuer != NULL) {
+		wanted.found = step->end.found = issuer->found;
+		if (issuer->found == NULL) {
+			step_end(step, FAULT_TRY_LATER, issuer->text);
 			return;
+		}
+	}
+	if (step->wish.to_sign_in) {
+		if (wanted.found != NULL || wanted.protocols != NULL)
+			fault = change(step, &wanted);
+		if (!fault && step->provider->registers) {
+			fault = ask_for_client(step);
+			if (!fault)
+				return;
+		}
 	}
 	end_changed(step, fault);
-}
-
-static void tell(struct issuer_step *step, const struct issuer *issuer)
-{
-	step->end.found = issuer->found;
-	if (issuer->found == NULL)
-		step_end(step, FAULT_TRY_LATER, issuer->text);
-	else
-		proceed(step);
 }
 
 static void search_end(struct issuer *issuer, struct provider *found)
@@ -330,7 +323,7 @@ static void search_end(struct issuer *issuer, struct provider *found)
 	while (issuer->exchange == NULL && (step = issuer->waiting) != NULL) {
 		issuer->waiting = step->next;
 		step->issuer = NULL;
-		tell(step, issuer);
+		proceed(step, issuer);
 	}
 	issuer->telling = false;
 }
@@ -420,7 +413,7 @@ static enum fault seek(struct issuer_step *step)
 		return fault;
 	if (issuer->exchange == NULL) {
 		if (is_settled(issuer, step->wish.now_ms)) {
-			tell(step, issuer);
+			proceed(step, issuer);
 			return FAULT_NONE;
 		}
 		issuer->asked_ms = step->wish.now_ms;
@@ -451,7 +444,7 @@ enum fault issuer_start(struct issuers *issuers, const struct issuer_wish *wish,
 	if (step->provider->incomplete)
 		fault = seek(step);
 	else
-		proceed(step);
+		proceed(step, NULL);
 	step->starting = false;
 	if (fault)
 		step_free(step);

@@ -112,8 +112,8 @@ enum fault provider_new(const char *name, const char *preset,
 enum fault provider_set(struct provider *provider, const char *key,
     const char *value, struct why *why) MUST_CHECK;
 
-/* provider_is_placeholder - whether text is what samples have where a value is
- * to be written: "CLIENT_ID_GOES_HERE", "YOUR_...", "...", ids of digits */
+/* provider_is_placeholder - whether text, terminated, is what samples have
+ * where a value is to be written: "CLIENT_ID_GOES_HERE", "YOUR_...", "...", ids of digits */
 bool provider_is_placeholder(struct span text);
 
 /* provider_set_secret - takes a copy; an empty one is as none. */

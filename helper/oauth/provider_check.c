@@ -54,14 +54,6 @@ bool provider_is_app_only(const struct provider *provider)
 	    provider->flow == FLOW_SERVICE_ACCOUNT;
 }
 
-static bool is_shared(const char *tenant)
-{
-	return tenant != NULL &&
-	    (strcmp(tenant, "common") == 0 ||
-		strcmp(tenant, "organizations") == 0 ||
-		strcmp(tenant, "consumers") == 0);
-}
-
 static const char *broken(const struct rule *rules, size_t n, unsigned flows)
 {
 	size_t i;
@@ -96,7 +88,9 @@ static const char *check_application(const struct provider *p, unsigned flows)
 		    "client_secret_file, certificate and assertion_file "
 		    "exclude each other: keep one" },
 		{ OF(FLOW_CLIENT_CREDENTIALS),
-		    p->family == PROVIDER_MICROSOFT && is_shared(p->tenant),
+		    p->family == PROVIDER_MICROSOFT &&
+			span_listed(span_of(p->tenant),
+			    "common organizations consumers"),
 		    "tenant 'common', 'organizations' or 'consumers' cannot be "
 		    "used with flow 'client-credentials': write tenant "
 		    "example.com with your own domain" },

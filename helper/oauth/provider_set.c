@@ -204,19 +204,14 @@ bool provider_is_placeholder(struct span text)
 		"goes-here", "00000000-1111-2222-3333-444444444444",
 		"55555555-6666-7777-8888-999999999999",
 		"00000000-0000-0000-0000-000000000000" };
-	size_t i, at, n;
+	size_t i;
 
-	for (i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
-		n = strlen(begin[i]);
-		if (text.n >= n && strncasecmp(text.p, begin[i], n) == 0)
+	for (i = 0; text.n > 0 && i < sizeof(begin) / sizeof(begin[0]); i++)
+		if (strncasecmp(text.p, begin[i], strlen(begin[i])) == 0)
 			return true;
-	}
-	for (i = 0; i < sizeof(within) / sizeof(within[0]); i++) {
-		n = strlen(within[i]);
-		for (at = 0; at + n <= text.n; at++)
-			if (strncasecmp(text.p + at, within[i], n) == 0)
-				return true;
-	}
+	for (i = 0; text.n > 0 && i < sizeof(within) / sizeof(within[0]); i++)
+		if (strcasestr(text.p, within[i]) != NULL)
+			return true;
 	return span_is(text, "...") ||
 	    (text.n > 1 && text.p[0] == '<' && text.p[text.n - 1] == '>');
 }
@@ -281,12 +276,9 @@ static enum fault add_extra(struct provider *provider, const char *value,
 		return bad(provider, "extra", field.must, why);
 	if (form_has(provider->extra, name))
 		return bad(provider, "extra", "has a name twice", why);
-	if (provider->extra != NULL) {
-		buf_add_str(&form, provider->extra);
-		buf_add_lit(&form, "&");
-	}
-	buf_add(&form, name);
-	buf_add_lit(&form, "=");
+	form_add_form(&form, provider->extra);
+	buf_add_str(&form, form.n > 0 ? "&" : "");
+	buf_add(&form, (struct span){ value, name.n + 1 });
 	form_encode(&form, span_of(value + name.n + 1));
 	fault = buf_fault(&form);
 	if (!fault)

@@ -186,67 +186,53 @@ static void add_escaped(struct buf *out, const char *text)
 /* A sentence of a fault begins small and has no full stop. */
 static void add_sentence(struct buf *out, const char *text)
 {
-	char first[2] = { text[0], '\0' };
 	size_t n = strlen(text);
+	char first[2] = { text[0], '\0' };
 
 	if (first[0] >= 'a' && first[0] <= 'z')
 		first[0] = (char)(first[0] - 'a' + 'A');
 	buf_add_lit(out, "<p>");
 	add_escaped(out, first);
-	if (n > 0)
-		add_escaped(out, text + 1);
-	if (n > 0 && text[n - 1] != '.')
-		buf_add_lit(out, ".");
-	buf_add_lit(out, "</p>\n");
-}
-
-static void add_body(struct buf *out, const struct page *page, const char *text)
-{
-	buf_add_lit(out,
-	    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-	    "<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\""
-	    "width=device-width,initial-scale=1\">\n<title>");
-	buf_add_str(out, page->title);
-	buf_add_lit(out, " - mailtoken</title>\n<style>");
-	buf_add_str(out, style);
-	buf_add_lit(out, "</style>\n</head>\n<body>\n<main class=\"");
-	buf_add_str(out, page->look);
-	buf_add_lit(out, "\">\n<h1>");
-	buf_add_str(out, page->title);
-	buf_add_lit(out, "</h1>\n");
-	if (text != NULL && text[0] != '\0')
-		add_sentence(out, text);
-	add_sentence(out, page->text);
-	buf_add_lit(out,
-	    "<footer>mailtoken</footer>\n"
-	    "</main>\n</body>\n</html>\n");
+	add_escaped(out, text + 1);
+	buf_add_str(out, text[n - 1] != '.' ? ".</p>\n" : "</p>\n");
 }
 
 void redirect_page_write(struct buf *out, enum redirect_page page,
     const char *text)
 {
-	struct buf body = BUF_INIT(REDIRECT_PAGE_MAX_BYTES);
 	bool is_head = page == REDIRECT_PAGE_HEAD;
+	const struct page *row = &pages[is_head ? REDIRECT_PAGE_METHOD : page];
+	struct buf said = BUF_INIT(REDIRECT_PAGE_MAX_BYTES / 2);
+	char head[768], body[REDIRECT_PAGE_MAX_BYTES];
+	int n;
 
-	page = is_head ? REDIRECT_PAGE_METHOD : page;
-	add_body(&body, &pages[page], text);
-	buf_add_lit(out, "HTTP/1.1 ");
-	buf_add_str(out, pages[page].status);
-	if (page == REDIRECT_PAGE_METHOD)
-		buf_add_lit(out, "\r\nAllow: GET");
-	buf_add_lit(out,
+	if (text != NULL && text[0] != '\0')
+		add_sentence(&said, text);
+	add_sentence(&said, row->text);
+	n = snprintf(body, sizeof(body),
+	    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
+	    "<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\""
+	    "width=device-width,initial-scale=1\">\n"
+	    "<title>%s - mailtoken</title>\n<style>%s</style>\n</head>\n"
+	    "<body>\n<main class=\"%s\">\n<h1>%s</h1>\n%s"
+	    "<footer>mailtoken</footer>\n</main>\n</body>\n</html>\n",
+	    row->title, style, row->look, row->title,
+	    said.p != NULL ? said.p : "");
+	(void)snprintf(head, sizeof(head),
+	    "HTTP/1.1 %s%s"
 	    "\r\nContent-Type: text/html; charset=utf-8"
-	    "\r\nContent-Length: ");
-	buf_add_int(out, (int64_t)body.n);
-	buf_add_lit(out,
+	    "\r\nContent-Length: %d"
 	    "\r\nCache-Control: no-store"
 	    "\r\nReferrer-Policy: no-referrer"
 	    "\r\nX-Content-Type-Options: nosniff"
 	    "\r\nContent-Security-Policy: default-src 'none'; "
 	    "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
 	    "frame-ancestors 'none'"
-	    "\r\nConnection: close\r\n\r\n");
+	    "\r\nConnection: close\r\n\r\n",
+	    row->status,
+	    row == &pages[REDIRECT_PAGE_METHOD] ? "\r\nAllow: GET" : "", n);
+	buf_add_str(out, head);
 	if (!is_head)
-		buf_add(out, buf_span(&body));
-	buf_drop(&body);
+		buf_add_str(out, body);
+	buf_drop(&said);
 }

@@ -131,19 +131,17 @@ static struct span take_member(struct span *rest)
 
 static void skip(struct span *rest, const char *what)
 {
-	while (rest->n > 0 && rest->p[0] != '\0' &&
-	    strchr(what, rest->p[0]) != NULL) {
-		rest->p++;
-		rest->n--;
-	}
+	for (; rest->n > 0 && rest->p[0] != '\0'; rest->p++, rest->n--)
+		if (strchr(what, rest->p[0]) == NULL)
+			break;
 }
 
 static bool is_token(const json_t *value)
 {
-	return json_is_string(value) &&
-	    attr_is_token((struct span){ json_string_value(value),
-			      json_string_length(value) },
-		ACCESS_TOKEN_MAX_BYTES);
+	const struct span text = { json_string_value(value),
+		json_string_length(value) };
+
+	return text.p != NULL && attr_is_token(text, ACCESS_TOKEN_MAX_BYTES);
 }
 
 /* "name": value; a whole object of one is what jansson reads best.  Of one
@@ -260,9 +258,9 @@ static bool to_number(const json_t *member, int64_t *number_out)
 	}
 	if (text != NULL)
 		real = strtod(text, &end);
-	if (text != NULL ? end == text || *end != '\0' : !json_is_real(member))
-		return false;
-	if (isnan(real))
+	if (isnan(real) ||
+	    (text != NULL ? end == text || *end != '\0' :
+			    !json_is_real(member)))
 		return false;
 	*number_out = real < -1e15 ? INT64_MIN :
 	    real > 1e15		   ? INT64_MAX :
@@ -297,34 +295,29 @@ int64_t reply_seconds(const json_t *object, const char *name,
 	return number > range.max ? range.max : number;
 }
 
-/* Whether a field of a request repeats; one that cannot be compared does. */
-static bool repeats_field(struct span form, const char *name, struct span text)
-{
-	struct buf value = BUF_INIT(SENT_MAX_BYTES);
-	enum fault fault = form_get(form, name, &value);
-	bool repeats = fault != FAULT_NOT_FOUND &&
-	    (fault != FAULT_NONE || echo_holds(text, buf_span(&value)));
-
-	buf_drop(&value);
-	return repeats;
-}
-
 bool reply_repeats(const struct reply_asked *asked, struct span text)
 {
 	/* RFC 6749, 7009, 7521, 7636, 8628 */
 	static const char *const sent[] = { "refresh_token", "token", "code",
 		"code_verifier", "device_code", "client_secret",
 		"client_assertion", "assertion" };
+	struct buf value = BUF_INIT(SENT_MAX_BYTES);
+	bool repeats = false;
+	enum fault fault;
 	size_t i;
 
-	if (asked == NULL)
-		return false;
-	for (i = 0; i < COUNT(sent); i++)
-		if (repeats_field(asked->form, sent[i], text))
-			return true;
-	return asked->client_secret != NULL &&
-	    echo_holds(text,
-		secret_reveal(asked->client_secret, "to find a copy of it"));
+	/* What cannot be compared does. */
+	for (i = 0; asked != NULL && !repeats && i < COUNT(sent); i++) {
+		fault = form_get(asked->form, sent[i], &value);
+		repeats = fault != FAULT_NOT_FOUND &&
+		    (fault || echo_holds(text, buf_span(&value)));
+		buf_drop(&value);
+	}
+	return repeats ||
+	    (asked != NULL && asked->client_secret != NULL &&
+		echo_holds(text,
+		    secret_reveal(asked->client_secret,
+			"to find a copy of it")));
 }
 
 static bool repeats_member(const json_t *answer, struct span text)

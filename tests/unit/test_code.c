@@ -150,15 +150,23 @@ static void no_memory_is_a_fault_and_leaves_nothing(void **state)
 /* RFC 7636 appendix B. */
 static void the_challenge_is_that_of_the_rfc(void **state)
 {
-	struct buf out = BUF_INIT(100);
+	static char endpoint[] = "https://a.example/x", id[] = "app";
+	const struct provider provider = {
+		.authorization_endpoint = endpoint,
+		.client_id = id,
+	};
+	const struct code_wish wish = {
+		.redirect_uri = BYTES("http://b/"),
+		.state = BYTES("x"),
+		.verifier = BYTES(
+		    "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+	};
+	struct buf out = BUF_INIT(CODE_URL_MAX_BYTES);
 
 	(void)state;
-	assert_int_equal(
-	    code_challenge(BYTES("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
-		&out),
-	    FAULT_NONE);
-	assert_span(buf_span(&out),
-	    "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+	assert_int_equal(code_url(&provider, &wish, &out), FAULT_NONE);
+	assert_non_null(strstr(out.p,
+	    "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&"));
 	buf_drop(&out);
 }
 
