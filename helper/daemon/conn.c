@@ -205,7 +205,7 @@ void conn_walk(struct conn *conn, bool (*step)(void *ctx),
 		.rest = rest,
 		.end = end,
 		.ctx = conn };
-	slices_begin(conn->engine->slices, &conn->work);
+	slices_begin(&conn->engine->slices, &conn->work);
 }
 
 /* Every whole list that is here and wanted. */

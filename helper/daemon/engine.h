@@ -13,6 +13,7 @@
 #include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/plan.h"
+#include "daemon/slices.h"
 #include "oauth/http.h"
 #include "store/keyring.h"
 
@@ -23,7 +24,6 @@ struct issuers;
 struct keeper;
 struct refreshes;
 struct signin;
-struct slices;
 
 struct engine {
 	struct keeper *keeper;	 /* always */
@@ -33,7 +33,7 @@ struct engine {
 	struct event_base *base; /* ... */
 	struct http *http;
 	struct keyring *keyring;
-	struct config *config;
+	struct config *config;	    /* NULL: there never was a good one */
 	unsigned edition;	    /* of config, for accounts to look at it */
 	const char *config_path;    /* for messages */
 	const char *config_trouble; /* always: why nothing works, or of an
@@ -41,7 +41,7 @@ struct engine {
 	struct accounts *accounts;
 	struct issuers *issuers;
 	struct refreshes *refreshes;
-	struct slices *slices;
+	struct slices slices;
 	struct conn *watchers; /* who is told of a changed account ... */
 	void (*changed)(struct engine *engine, struct account *account);
 	struct signin *signins;

@@ -15,7 +15,6 @@
 #include "daemon/expiry.h"
 #include "daemon/harden.h"
 #include "daemon/outcome.h"
-#include "daemon/slices.h"
 #include "daemon/supervise.h"
 #include "oauth/issuer.h"
 #include "store/seal.h"
@@ -28,7 +27,6 @@
 
 struct keeper {
 	struct keeper_options options;
-	struct config *config; /* NULL: never had a good one */
 	struct engine engine;
 	bool config_bad; /* the file, not the keyring */
 	bool sandboxed;
@@ -85,7 +83,7 @@ static void tell_changes(const struct config *old, const struct config *config,
     bool mended, struct buf *out)
 {
 	struct differences found = { .n = 0 };
-	char plain[WHY_MAX_BYTES];
+	char more[32];
 	size_t i;
 
 	log_start(&found.line, LOG_LEVEL_NOTICE, "reload");
@@ -94,16 +92,14 @@ static void tell_changes(const struct config *old, const struct config *config,
 	if (mended)
 		differs(&found, "configuration and keyring are good now",
 		    false);
-	for (i = 0; i < config->n_notes; i++) {
-		attr_plain(span_of(config->notes[i]), plain, sizeof(plain));
-		attr_put_str(&found.writer, ATTR_WARNING, plain);
-	}
+	for (i = 0; i < config->n_notes; i++)
+		answer_text(&found.writer, ATTR_WARNING, config->notes[i]);
 	if (old != NULL)
 		config_compare(old, config, differs, &found);
 	if (found.n > CHANGES_MAX) {
-		(void)snprintf(plain, sizeof(plain), "%zu more",
+		(void)snprintf(more, sizeof(more), "%zu more",
 		    found.n - CHANGES_MAX);
-		attr_put_str(&found.writer, ATTR_CHANGED, plain);
+		attr_put_str(&found.writer, ATTR_CHANGED, more);
 	}
 	answer_end(&found.writer);
 	log_end(&found.line);
@@ -114,8 +110,7 @@ static void take_config(struct keeper *keeper, struct config *config)
 	enum log_level level = config->log_level;
 	size_t i;
 
-	config_release(keeper->config);
-	keeper->config = config;
+	config_release(keeper->engine.config);
 	keeper->engine.config = config;
 	if (keeper->options.log_level != NULL &&
 	    log_level_from_word(keeper->options.log_level, &level) !=
@@ -136,7 +131,7 @@ static struct config *read_again(struct keeper *keeper)
 
 	/* A typo in one block is no reason to lose the good one. */
 	keeper->options.source.whole = keeper->engine.working &&
-	    keeper->config->n_troubles == 0;
+	    keeper->engine.config->n_troubles == 0;
 	fault = config_read(&keeper->options.source, &config, &why);
 	keeper->config_bad = fault != FAULT_NONE;
 	if (keeper->config_bad)
@@ -165,6 +160,7 @@ enum fault keeper_new(const struct keeper_options *options,
 		return FAULT_NOMEM;
 	keeper->options = *options;
 	keeper->engine.base = options->base;
+	slices_init(&keeper->engine.slices, options->base);
 	keeper->engine.config_path = options->source.path;
 	keeper->engine.config_trouble = keeper->trouble;
 	keeper->options.source.files = &keeper->files;
@@ -176,12 +172,10 @@ enum fault keeper_new(const struct keeper_options *options,
 		.step = reconsider_next,
 		.ctx = keeper };
 	keeper->daily = expiry_timer(options->base, EXPIRY_LOOK_MS,
-	    &keeper->config);
+	    &keeper->engine.config);
 	fault = keeper->daily != NULL ? FAULT_NONE : FAULT_NOMEM;
 	if (fault == FAULT_NONE)
 		fault = http_new(options->base, &keeper->engine.http);
-	if (fault == FAULT_NONE)
-		fault = slices_new(options->base, &keeper->engine.slices);
 	if (fault == FAULT_NONE)
 		fault = refreshes_new(&keeper->engine,
 		    &keeper->engine.refreshes);
@@ -212,7 +206,7 @@ static void reconsider(struct keeper *keeper)
 	if (!keeper->engine.working)
 		return;
 	keeper->place = accounts_first(keeper->engine.accounts);
-	slices_begin(keeper->engine.slices, &keeper->reconsidering);
+	slices_begin(&keeper->engine.slices, &keeper->reconsidering);
 }
 
 static void jumped(void *ctx)
@@ -220,7 +214,7 @@ static void jumped(void *ctx)
 	struct keeper *keeper = ctx;
 
 	log_event(LOG_LEVEL_NOTICE, "clock", "the system clock was set");
-	expiry_log(keeper->config);
+	expiry_log(keeper->engine.config);
 	if (keeper->options.jumped != NULL)
 		event_active(keeper->options.jumped, EV_TIMEOUT, 0);
 	reconsider(keeper);
@@ -259,7 +253,7 @@ static void take_over(struct keyring *keyring)
 /* Only what is wrong with the directory; the lock is separate. */
 static enum fault open_keyring(struct keeper *keeper, struct why *why)
 {
-	const char *path = keeper->config->keyring;
+	const char *path = keeper->engine.config->keyring;
 	enum fault fault;
 
 	if (keeper->engine.keyring != NULL &&
@@ -282,9 +276,9 @@ static enum fault open_keyring(struct keeper *keeper, struct why *why)
 		name_sockets(keeper);
 		keyring_sweep(keeper->engine.keyring);
 	}
-	if (keeper->config->keyring_key != NULL && keeper->key == NULL) {
-		fault = seal_key_read(keeper->config->keyring_key, &keeper->key,
-		    why);
+	if (keeper->engine.config->keyring_key != NULL && keeper->key == NULL) {
+		fault = seal_key_read(keeper->engine.config->keyring_key,
+		    &keeper->key, why);
 		if (fault != FAULT_NONE)
 			return fault;
 		keyring_seal_with(keeper->engine.keyring, keeper->key);
@@ -351,7 +345,7 @@ enum fault keeper_start(struct keeper *keeper, struct why *why)
 {
 	enum fault fault;
 
-	if (keeper->engine.working || keeper->config == NULL)
+	if (keeper->engine.working || keeper->engine.config == NULL)
 		return FAULT_NONE;
 	fault = start_engine(keeper, why);
 	keeper->fault = may_pass(fault, why->err) ? FAULT_TRY_LATER :
@@ -383,8 +377,8 @@ static void try(struct keeper *keeper, bool anyway, struct buf *out)
 		config = read_again(keeper);
 		if (config == NULL)
 			return;
-		if (keeper->config != NULL)
-			old = config_share(keeper->config);
+		if (keeper->engine.config != NULL)
+			old = config_share(keeper->engine.config);
 		take_config(keeper, config);
 		if (keeper->engine.working)
 			tell(keeper, "");
@@ -393,7 +387,7 @@ static void try(struct keeper *keeper, bool anyway, struct buf *out)
 	if (!keeper->config_bad && keeper_start(keeper, &why) != FAULT_NONE)
 		tell(keeper, why.text);
 	if (keeper->engine.working && (changed || mended)) {
-		tell_changes(old, keeper->config, mended, out);
+		tell_changes(old, keeper->engine.config, mended, out);
 		keeper->engine.edition++;
 		reconsider(keeper);
 	}
@@ -424,15 +418,16 @@ void keeper_stranger(struct keeper *keeper, struct peer *peer)
 {
 	struct config *config;
 
-	if (keeper->config->n_missing == 0 || keeper->engine.stopping ||
+	if (keeper->engine.config->n_missing == 0 || keeper->engine.stopping ||
 	    clock_boot_ms() - keeper->names_ms < NAMES_MS ||
-	    config_is_known(keeper->config, peer))
+	    config_is_known(keeper->engine.config, peer))
 		return;
 	keeper->names_ms = clock_boot_ms();
 	if (config_files_changed(&keeper->files))
 		return; /* the next look takes it */
 	config = read_again(keeper);
-	if (config != NULL && config->n_missing < keeper->config->n_missing)
+	if (config != NULL &&
+	    config->n_missing < keeper->engine.config->n_missing)
 		take_config(keeper, config);
 	else
 		config_release(config);
@@ -506,11 +501,11 @@ void keeper_free(struct keeper *keeper)
 		event_free(keeper->daily);
 	issuers_free(keeper->engine.issuers);
 	http_free(keeper->engine.http);
-	slices_free(keeper->engine.slices);
+	slices_end(&keeper->engine.slices);
 	free(keeper->engine.refreshes);
 	keyring_close(keeper->engine.keyring);
 	seal_key_free(keeper->key);
 	config_files_drop(&keeper->files);
-	config_release(keeper->config);
+	config_release(keeper->engine.config);
 	free(keeper);
 }

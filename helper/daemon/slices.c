@@ -5,22 +5,14 @@
  */
 #include "daemon/slices.h"
 
-#include <event2/event.h>
-#include <stdlib.h>
-
 #include "daemon/clock.h"
 
-struct slices {
-	struct event *timer;
-	struct slices_work *first;
-};
-
 /* A timer: the loop looks at its sockets before it comes. */
-static void come_back(const struct slices *slices)
+static void come_back(struct slices *slices)
 {
 	static const struct timeval at_once = { 0, 0 };
 
-	(void)evtimer_add(slices->timer, &at_once);
+	(void)evtimer_add(&slices->timer, &at_once);
 }
 
 static bool may_go(const struct slices *slices, const struct slices_work *work)
@@ -69,27 +61,14 @@ static void turn(evutil_socket_t fd, short events, void *ctx)
 	do_slice(work);
 }
 
-enum fault slices_new(struct event_base *base, struct slices **slices_out)
+void slices_init(struct slices *slices, struct event_base *base)
 {
-	struct slices *slices = calloc(1, sizeof(*slices));
-
-	if (slices == NULL)
-		return FAULT_NOMEM;
-	slices->timer = evtimer_new(base, turn, slices);
-	if (slices->timer == NULL) {
-		free(slices);
-		return FAULT_NOMEM;
-	}
-	*slices_out = slices;
-	return FAULT_NONE;
+	(void)evtimer_assign(&slices->timer, base, turn, slices);
 }
 
-void slices_free(struct slices *slices)
+void slices_end(struct slices *slices)
 {
-	if (slices == NULL)
-		return;
-	event_free(slices->timer);
-	free(slices);
+	(void)evtimer_del(&slices->timer);
 }
 
 void slices_begin(struct slices *slices, struct slices_work *work)

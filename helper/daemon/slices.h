@@ -10,9 +10,9 @@
 #ifndef MAILTOKEN_DAEMON_SLICES_H
 #define MAILTOKEN_DAEMON_SLICES_H
 
-#include <sys/types.h>
-
-#include "wire/fault.h"
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
 
 /* Few: who asks for a token while a long work goes on waits for half a slice,
  * and a turn more costs little. */
@@ -20,7 +20,6 @@
 #define SLICES_MS     2
 #define SLICES_NOBODY ((uid_t)-1) /* the helper's own */
 
-struct event_base;
 struct slices;
 
 /* Held by value by who has the work; zeroed: it is not under way. */
@@ -43,11 +42,15 @@ struct slices_work {
 	struct slices_work *next;
 };
 
-enum fault slices_new(struct event_base *base,
-    struct slices **slices_out) MUST_CHECK;
+/* Held by value by the engine. */
+struct slices {
+	struct event timer;
+	struct slices_work *first;
+};
 
-/* slices_free - forgets what is under way. */
-void slices_free(struct slices *slices);
+/* slices_end - forgets what is under way. */
+void slices_init(struct slices *slices, struct event_base *base);
+void slices_end(struct slices *slices);
 
 /* slices_begin - nothing when it is under way; no step is done before this
  * has returned. */
