@@ -75,17 +75,19 @@ static void say_unknown(const struct conn *conn, char text[TEXT_MAX_BYTES])
 void access_refuse_unknown(struct conn *conn, bool allowed)
 {
 	char text[TEXT_MAX_BYTES];
-	struct answer_refusal refusal = { .fault = FAULT_UNKNOWN_ACCOUNT,
-		.text = text,
-		.retry_after_s = -1 };
+	struct attr_writer writer;
 
 	say_unknown(conn, text);
-	refusal.password_as_token = strcmp(conn->request.verb, VERB_TOKEN) ==
-		0 &&
-	    conn->engine->config->password_as_token && is_known_server(conn);
 	conn->hidden = !allowed;
 	conn_note(conn, allowed ? "no record" : "not allowed");
-	conn_answer_fault(conn, &refusal);
+	answer_begin(&writer, &conn->out, ATTR_RESULT,
+	    fault_word(FAULT_UNKNOWN_ACCOUNT));
+	answer_text(&writer, ATTR_TEXT, text);
+	if (strcmp(conn->request.verb, VERB_TOKEN) == 0 &&
+	    conn->engine->config->password_as_token && is_known_server(conn))
+		attr_put_str(&writer, ATTR_PASSWORD_AS_TOKEN, "yes");
+	answer_end(&writer);
+	conn_close_after(conn, FAULT_UNKNOWN_ACCOUNT);
 }
 
 const char *access_mailbox(const struct conn *conn)

@@ -301,8 +301,7 @@ void account_arm(struct account *account)
 	in_ms = next_in_ms(account);
 	if (in_ms < 0)
 		return;
-	delay.tv_sec = (time_t)(in_ms / 1000);
-	delay.tv_usec = (suseconds_t)(in_ms % 1000 * 1000);
+	delay = clock_span(in_ms);
 	if (account->timer == NULL)
 		account->timer = evtimer_new(account->engine->base, wait_over,
 		    account);

@@ -58,13 +58,10 @@ void answer_servers(struct attr_writer *writer, const struct provider *provider,
 
 void answer_failed(struct buf *out)
 {
-	static const struct answer_refusal sorry = { .fault = FAULT_INTERNAL,
-		.retry_after_s = -1 };
-
 	if (out->fault == FAULT_NOMEM)
 		return;
 	out->fault = FAULT_NONE;
-	answer_fault(out, &sorry);
+	answer_fault(out, FAULT_INTERNAL, NULL, -1);
 }
 
 void answer_end(struct attr_writer *writer)
@@ -73,25 +70,16 @@ void answer_end(struct attr_writer *writer)
 		answer_failed(writer->buf);
 }
 
-void answer_ok(struct buf *out)
+void answer_fault(struct buf *out, enum fault fault, const char *text,
+    int64_t retry_after_s)
 {
 	struct attr_writer writer;
 
-	answer_begin(&writer, out, ATTR_RESULT, RESULT_OK);
-	answer_end(&writer);
-}
-
-void answer_fault(struct buf *out, const struct answer_refusal *refusal)
-{
-	struct attr_writer writer;
-
-	answer_begin(&writer, out, ATTR_RESULT, fault_word(refusal->fault));
+	answer_begin(&writer, out, ATTR_RESULT, fault_word(fault));
 	answer_text(&writer, ATTR_TEXT,
-	    refusal->text != NULL ? refusal->text : fault_text(refusal->fault));
-	if (refusal->fault == FAULT_TRY_LATER && refusal->retry_after_s >= 0)
-		attr_put_int(&writer, ATTR_RETRY_AFTER, refusal->retry_after_s);
-	if (refusal->password_as_token)
-		attr_put_str(&writer, ATTR_PASSWORD_AS_TOKEN, "yes");
+	    text != NULL && text[0] != '\0' ? text : fault_text(fault));
+	if (fault == FAULT_TRY_LATER && retry_after_s >= 0)
+		attr_put_int(&writer, ATTR_RETRY_AFTER, retry_after_s);
 	if (attr_end(&writer) != FAULT_NONE)
 		return; /* sticks to out: the connection is closed */
 }

@@ -30,15 +30,9 @@ void answer_servers(struct attr_writer *writer, const struct provider *provider,
 void answer_end(struct attr_writer *writer);
 void answer_failed(struct buf *out);
 
-void answer_ok(struct buf *out);
-
-/* answer_fault - text NULL: the fault's own; retry_after_s below 0: none. */
-struct answer_refusal {
-	enum fault fault;
-	const char *text;
-	int64_t retry_after_s;
-	bool password_as_token;
-};
-void answer_fault(struct buf *out, const struct answer_refusal *refusal);
+/* answer_fault - text NULL or empty: the fault's own; retry_after_s below 0:
+ * none. */
+void answer_fault(struct buf *out, enum fault fault, const char *text,
+    int64_t retry_after_s);
 
 #endif

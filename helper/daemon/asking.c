@@ -84,11 +84,7 @@ static bool set_limit(struct waiter *waiter)
 	if (begun && !waiter->question.renewal &&
 	    until_ms > waiter->asked_ms + ASK_MAX_MS)
 		until_ms = waiter->asked_ms + ASK_MAX_MS;
-	until_ms -= clock_boot_ms();
-	if (until_ms < 0)
-		until_ms = 0;
-	limit.tv_sec = (time_t)(until_ms / 1000);
-	limit.tv_usec = (suseconds_t)(until_ms % 1000 * 1000);
+	limit = clock_span(until_ms - clock_boot_ms());
 	return evtimer_add(waiter->timer, &limit) == 0;
 }
 

@@ -10,7 +10,16 @@
 #ifndef MAILTOKEN_DAEMON_CLOCK_H
 #define MAILTOKEN_DAEMON_CLOCK_H
 
+#include <sys/time.h>
+
 #include "wire/fault.h"
+
+/* clock_span - for timers; a negative one is none at all. */
+static inline struct timeval clock_span(int64_t ms)
+{
+	return (struct timeval){ .tv_sec = ms > 0 ? (time_t)(ms / 1000) : 0,
+		.tv_usec = ms > 0 ? (suseconds_t)(ms % 1000 * 1000) : 0 };
+}
 
 struct event_base;
 struct clock_watch;

@@ -98,8 +98,7 @@ static void wait_more(struct conn *conn)
 	left_ms = conn->until_ms - clock_boot_ms();
 	if (left_ms < 1)
 		left_ms = 1;
-	limit.tv_sec = (time_t)(left_ms / 1000);
-	limit.tv_usec = (suseconds_t)(left_ms % 1000 * 1000);
+	limit = clock_span(left_ms);
 	(void)event_assign(&conn->event, event_get_base(&conn->event), conn->fd,
 	    events, ready, conn);
 	(void)event_add(&conn->event, conn->until_ms > 0 ? &limit : NULL);
@@ -162,27 +161,27 @@ void conn_send_later(struct conn *conn)
 		wait_more(conn);
 }
 
-void conn_answer_fault(struct conn *conn, const struct answer_refusal *refusal)
+void conn_answer_fault(struct conn *conn, enum fault fault, const char *text,
+    int64_t retry_after_s)
 {
-	answer_fault(&conn->out, refusal);
-	conn_close_after(conn, refusal->fault);
+	answer_fault(&conn->out, fault, text, retry_after_s);
+	conn_close_after(conn, fault);
 }
 
 void conn_refuse(struct conn *conn, enum fault fault, const char *text)
 {
-	struct answer_refusal refusal = { .fault = fault,
-		.text = text,
-		.retry_after_s = 1 }; /* it is the helper that stops */
-
 	if (text == NULL || text[0] == '\0')
-		refusal.text = fault_text(fault);
-	conn_note(conn, refusal.text);
-	conn_answer_fault(conn, &refusal);
+		text = fault_text(fault);
+	conn_note(conn, text);
+	conn_answer_fault(conn, fault, text, 1); /* it is the helper's */
 }
 
 void conn_answer_ok(struct conn *conn)
 {
-	answer_ok(&conn->out);
+	struct attr_writer writer;
+
+	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
+	answer_end(&writer);
 	conn_close_after(conn, FAULT_NONE);
 }
 

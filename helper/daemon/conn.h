@@ -31,7 +31,6 @@ enum conn_phase {
 
 struct account;
 struct accounts_place;
-struct answer_refusal;
 struct conn;
 struct forget;
 struct serve;
@@ -120,7 +119,8 @@ void conn_close_after(struct conn *conn, enum fault outcome);
 /* conn_refuse - answer a fault, with its own sentence if text is NULL or
  * empty. */
 void conn_refuse(struct conn *conn, enum fault fault, const char *text);
-void conn_answer_fault(struct conn *conn, const struct answer_refusal *refusal);
+void conn_answer_fault(struct conn *conn, enum fault fault, const char *text,
+    int64_t retry_after_s);
 void conn_answer_ok(struct conn *conn);
 
 /* conn_send_later - what stands in out goes out in the next turn of the loop;

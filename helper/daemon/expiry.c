@@ -71,8 +71,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 struct event *expiry_timer(struct event_base *base, int64_t every_ms,
     struct config *const *config)
 {
-	struct timeval every = { (time_t)(every_ms / 1000),
-		(suseconds_t)(every_ms % 1000 * 1000) };
+	struct timeval every = clock_span(every_ms);
 	struct event *timer = event_new(base, -1, EV_PERSIST, on_timer,
 	    (void *)(uintptr_t)config);
 

@@ -78,16 +78,17 @@ static void differs(void *ctx, const char *what, bool restart)
 	log_str(&found->line, restart ? "needs-restart" : "changed", plain);
 }
 
-/* old is NULL when there was none. */
+/* old is NULL when there was none; out, when the log is enough. */
 static void tell_changes(const struct config *old, const struct config *config,
     bool mended, struct buf *out)
 {
 	struct differences found = { .n = 0 };
+	struct buf own = BUF_INIT(WIRE_LIST_MAX_BYTES);
 	char more[32];
 	size_t i;
 
 	log_start(&found.line, LOG_LEVEL_NOTICE, "reload");
-	attr_begin(&found.writer, out, WIRE_FIRST);
+	attr_begin(&found.writer, out != NULL ? out : &own, WIRE_FIRST);
 	attr_put_str(&found.writer, ATTR_RESULT, RESULT_OK);
 	if (mended)
 		differs(&found, "configuration and keyring are good now",
@@ -102,6 +103,7 @@ static void tell_changes(const struct config *old, const struct config *config,
 		attr_put_str(&found.writer, ATTR_CHANGED, more);
 	}
 	answer_end(&found.writer);
+	buf_drop(&own);
 	log_end(&found.line);
 }
 
@@ -341,6 +343,11 @@ static bool may_pass(enum fault fault, int err)
 	return fault == FAULT_NOMEM;
 }
 
+static enum fault fault_of(const struct keeper *keeper)
+{
+	return keeper->config_bad ? FAULT_CONFIG_ERROR : keeper->fault;
+}
+
 enum fault keeper_start(struct keeper *keeper, struct why *why)
 {
 	enum fault fault;
@@ -348,69 +355,59 @@ enum fault keeper_start(struct keeper *keeper, struct why *why)
 	if (keeper->engine.working || keeper->engine.config == NULL)
 		return FAULT_NONE;
 	fault = start_engine(keeper, why);
+	keeper->fault = fault;
+	if (fault == FAULT_NONE)
+		return FAULT_NONE;
 	keeper->fault = may_pass(fault, why->err) ? FAULT_TRY_LATER :
 						    FAULT_CONFIG_ERROR;
 	if (fault == FAULT_LOCKED)
 		return fault;
-	if (fault != FAULT_NONE)
-		tell(keeper, why_text(why, fault));
+	tell(keeper, why_text(why, fault));
 	return FAULT_NONE;
 }
 
-/*
- * Bring about what the file says, as far as that is not so: whenever it has
- * changed, and anyway if told to.  While nothing works the keyring is tried
- * each time, too: a mended mode is no change of a file that could be watched.
- */
-static void try(struct keeper *keeper, bool anyway, struct buf *out)
+/* While nothing works the keyring is tried each time, too: a mended mode is no
+ * change of a file that could be watched. */
+enum fault keeper_try(struct keeper *keeper, bool anyway, struct buf *out)
 {
+	struct engine *engine = &keeper->engine;
 	bool changed = anyway || config_files_changed(&keeper->files);
-	bool mended = !keeper->engine.working ||
+	bool mended = !engine->working ||
 	    (anyway && keeper->trouble[0] != '\0');
-	struct config *config, *old = NULL;
+	struct config *config = NULL, *old = NULL;
 	struct why why = { .err = 0, .text = "" };
 
-	keeper->engine.look_ms = clock_boot_ms() + LOOK_MS;
+	engine->look_ms = clock_boot_ms() + LOOK_MS;
 	if (anyway)
 		keeper->trouble[0] = '\0'; /* who asks is told again */
-	if (changed) {
+	else if (engine->stopping)
+		return fault_of(keeper);
+	if (changed)
 		config = read_again(keeper);
-		if (config == NULL)
-			return;
-		if (keeper->engine.config != NULL)
-			old = config_share(keeper->engine.config);
+	if (config != NULL) {
+		if (engine->config != NULL)
+			old = config_share(engine->config);
 		take_config(keeper, config);
-		if (keeper->engine.working)
+		if (engine->working)
 			tell(keeper, "");
 	}
 	/* A held lock is no end any more, only a reason. */
 	if (!keeper->config_bad && keeper_start(keeper, &why) != FAULT_NONE)
 		tell(keeper, why.text);
-	if (keeper->engine.working && (changed || mended)) {
-		tell_changes(old, keeper->engine.config, mended, out);
-		keeper->engine.edition++;
+	if (engine->working && (changed ? config != NULL : mended)) {
+		tell_changes(old, engine->config, mended, out);
+		engine->edition++;
 		reconsider(keeper);
 	}
 	config_release(old);
-}
-
-void keeper_look(struct keeper *keeper)
-{
-	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES); /* for the log */
-
-	if (!keeper->engine.stopping)
-		try(keeper, false, &out);
-	buf_drop(&out);
+	if (out != NULL && fault_of(keeper) != FAULT_NONE)
+		answer_fault(out, fault_of(keeper), keeper->trouble, -1);
+	return fault_of(keeper);
 }
 
 struct engine *keeper_engine(struct keeper *keeper)
 {
 	return &keeper->engine;
-}
-
-enum fault keeper_fault(const struct keeper *keeper)
-{
-	return keeper->config_bad ? FAULT_CONFIG_ERROR : keeper->fault;
 }
 
 /* Names that were not there when the file was read may be there by now. */
@@ -433,30 +430,9 @@ void keeper_stranger(struct keeper *keeper, struct peer *peer)
 		config_release(config);
 }
 
-enum fault keeper_reload_into(struct keeper *keeper, struct buf *out)
-{
-	struct answer_refusal refusal = { .fault = FAULT_CONFIG_ERROR,
-		.text = keeper->trouble,
-		.retry_after_s = -1 };
-
-	try(keeper, true, out);
-	if (keeper->engine.working && !keeper->config_bad)
-		return FAULT_NONE;
-	answer_fault(out, &refusal);
-	return FAULT_CONFIG_ERROR;
-}
-
 const char *keeper_trouble(const struct keeper *keeper)
 {
 	return keeper->engine.working ? NULL : keeper->trouble;
-}
-
-void keeper_reload(struct keeper *keeper)
-{
-	struct buf out = BUF_INIT(WIRE_LIST_MAX_BYTES);
-
-	(void)keeper_reload_into(keeper, &out); /* it has logged how it went */
-	buf_drop(&out);
 }
 
 void keeper_stop(struct keeper *keeper)

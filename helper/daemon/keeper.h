@@ -43,22 +43,21 @@ const char *keeper_trouble(const struct keeper *keeper);
 /* keeper_engine - stays where it is, working or not. */
 struct engine *keeper_engine(struct keeper *keeper);
 
-/* keeper_look - take files that have changed, and while nothing works try all
- * again; nothing in a helper that stops. */
-void keeper_look(struct keeper *keeper);
-
-/* keeper_fault - while nothing works: FAULT_CONFIG_ERROR; FAULT_TRY_LATER when
- * that may pass.  Why is the engine's config_trouble. */
-enum fault keeper_fault(const struct keeper *keeper);
+/*
+ * keeper_try - bring about what the files say, as far as that is not so
+ *
+ * anyway  in: read them though none has changed
+ * out     in/out: gets the whole answer of a reload, which is logged, too; or
+ *            NULL
+ *
+ * FAULT_NONE; while something is wrong FAULT_CONFIG_ERROR, or FAULT_TRY_LATER
+ * when that may pass: what it is stands in the engine's config_trouble.
+ */
+enum fault keeper_try(struct keeper *keeper, bool anyway, struct buf *out);
 
 /* keeper_stranger - one whom the configuration may not know asks; it has
  * worked. */
 void keeper_stranger(struct keeper *keeper, struct peer *peer);
-
-/* keeper_reload - for SIGHUP: the result is logged.  keeper_reload_into - and
- * the whole answer appended to out, too; returns what it says. */
-void keeper_reload(struct keeper *keeper);
-enum fault keeper_reload_into(struct keeper *keeper, struct buf *out);
 
 /* keeper_stop - start no more refreshes; those in flight go on. */
 void keeper_stop(struct keeper *keeper);

@@ -90,8 +90,7 @@ static void save_later(struct record *record)
 		record->delay_ms = SAVE_MAX_MS;
 	if (record->engine->stopping)
 		record->delay_ms = SAVE_MIN_MS;
-	delay.tv_sec = (time_t)(record->delay_ms / 1000);
-	delay.tv_usec = 0;
+	delay = clock_span(record->delay_ms);
 	if (record->timer == NULL)
 		record->timer = evtimer_new(record->engine->base, try_again,
 		    record);

@@ -46,19 +46,11 @@ void run_complain(const char *text)
 		(void)fprintf(stderr, "mailtokend: %s\n", text);
 }
 
-static struct timeval span_of_ms(int64_t ms)
-{
-	struct timeval span = { (time_t)(ms / 1000),
-		(suseconds_t)(ms % 1000 * 1000) };
-
-	return span;
-}
-
 /* What the loop has to call; every_ms 0: not by time. */
 static bool call(struct running *running, event_callback_fn fn, int number,
     short what, int64_t every_ms)
 {
-	struct timeval every = span_of_ms(every_ms);
+	struct timeval every = clock_span(every_ms);
 	struct event *event;
 
 	event = event_new(running->base, number, what | EV_PERSIST, fn,
@@ -114,7 +106,7 @@ static void hang_up(evutil_socket_t fd, short events, void *ctx)
 	(void)fd;
 	(void)events;
 	supervise_reloading();
-	keeper_reload(running->keeper);
+	(void)keeper_try(running->keeper, true, NULL);
 	supervise_ready();
 }
 
@@ -144,7 +136,7 @@ static void look_whether_quiet(evutil_socket_t fd, short events, void *ctx)
 	/* A moment early by the event loop's clock is no reason to stay. */
 	if (left_ms < 1000)
 		left_ms = 1000;
-	next = span_of_ms(left_ms);
+	next = clock_span(left_ms);
 	(void)evtimer_add(running->quiet, &next);
 }
 

@@ -119,14 +119,12 @@ static void say_let_go(struct serve *serve, uid_t uid)
  * told so where that can be sent at once. */
 static void let_go(struct conn *oldest)
 {
-	static const struct answer_refusal refusal = { .fault = FAULT_BUSY,
-		.text = "the helper has too many connections of users that no "
-			"allow or admin names: try again",
-		.retry_after_s = 1 };
-
 	say_let_go(oldest->serve, oldest->peer.uid);
 	if (oldest->out.n == 0) {
-		answer_fault(&oldest->out, &refusal);
+		answer_fault(&oldest->out, FAULT_BUSY,
+		    "the helper has too many connections of users that no "
+		    "allow or admin names: try again",
+		    -1);
 		(void)send(oldest->fd, oldest->out.p, oldest->out.n,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
 	}

@@ -201,7 +201,7 @@ enum fault request_read(const struct attrs *attrs, enum request_needs needs,
 static void reload(struct conn *conn)
 {
 	conn_close_after(conn,
-	    keeper_reload_into(conn->engine->keeper, &conn->out));
+	    keeper_try(conn->engine->keeper, true, &conn->out));
 }
 
 static void version(struct conn *conn)
@@ -263,6 +263,7 @@ static void begin(struct conn *conn, const struct verb *verb)
 {
 	struct engine *engine = conn->engine;
 	const char *text = NULL;
+	enum fault fault = FAULT_NONE;
 
 	/* Says itself what it finds, also where nothing works. */
 	bool reloads = verb->act == reload &&
@@ -273,7 +274,7 @@ static void begin(struct conn *conn, const struct verb *verb)
 
 	if (!reloads &&
 	    (!engine->working || clock_now().boot_ms >= engine->look_ms))
-		keeper_look(engine->keeper);
+		fault = keeper_try(engine->keeper, false, NULL);
 	if (engine->working && conn->stranger) {
 		keeper_stranger(engine->keeper, &conn->peer);
 		/* Who was let in just now does not make room for strangers. */
@@ -288,8 +289,7 @@ static void begin(struct conn *conn, const struct verb *verb)
 		return;
 	}
 	if (!engine->working && !reloads) {
-		conn_refuse(conn, keeper_fault(engine->keeper),
-		    engine->config_trouble);
+		conn_refuse(conn, fault, engine->config_trouble);
 		return;
 	}
 	conn->trusted = reloads ||

@@ -35,16 +35,6 @@ void verbs_force(struct conn *conn, account_answer_fn *fn)
 		asking_ask(conn->asked, &question);
 }
 
-static void answer_failure(struct conn *conn,
-    const struct account_answer *answer)
-{
-	const struct answer_refusal refusal = { .fault = answer->fault,
-		.text = answer->text,
-		.retry_after_s = answer->retry_after_s };
-
-	conn_answer_fault(conn, &refusal);
-}
-
 /* What goes into user=: a block's or a record's login, else as asked for. */
 static void token_came(void *ctx, struct account *account,
     const struct account_answer *answer)
@@ -63,7 +53,8 @@ static void token_came(void *ctx, struct account *account,
 		return;
 	}
 	if (answer->fault != FAULT_NONE) {
-		answer_failure(conn, answer);
+		conn_answer_fault(conn, answer->fault, answer->text,
+		    answer->retry_after_s);
 		return;
 	}
 	block = config_account(conn->engine->config, request->folded);
@@ -162,7 +153,8 @@ static void refreshed(void *ctx, struct account *account,
 	(void)account;
 	conn->asked = NULL;
 	if (answer->fault != FAULT_NONE) {
-		answer_failure(conn, answer);
+		conn_answer_fault(conn, answer->fault, answer->text,
+		    answer->retry_after_s);
 		return;
 	}
 	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
