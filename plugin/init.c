@@ -53,33 +53,25 @@ static bool exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
-static bool has_own_files(void)
-{
-	char path[ADDRESS_FILE_MAX_BYTES];
-
-	if (geteuid() == 0)
-		return false;
-	if (address_user_config(path) == FAULT_NONE && exists(path))
-		return true;
-	return address_user_keyring(path) == FAULT_NONE && exists(path);
-}
-
 /*
  * We rank above PLAIN, so where nobody has set mailtoken up nothing is
  * offered and password logins stay as they are.
  */
 static bool is_wanted(void)
 {
+	char path[ADDRESS_FILE_MAX_BYTES];
 	struct address socket;
 
-	if (secure_getenv(ADDRESS_SOCKET_ENV) != NULL || has_own_files())
+	if (secure_getenv(ADDRESS_SOCKET_ENV) != NULL)
 		return true;
-	if (!exists(address_system_config()))
-		return false;
 	if (geteuid() == 0)
+		return exists(address_system_config());
+	if ((address_user_config(path) == FAULT_NONE && exists(path)) ||
+	    (address_user_keyring(path) == FAULT_NONE && exists(path)))
 		return true;
 	address_system_socket(&socket);
-	return access(socket.path, W_OK) == 0;
+	return exists(address_system_config()) &&
+	    access(socket.path, W_OK) == 0;
 }
 
 int sasl_client_plug_init(const sasl_utils_t *utils, int max_version,

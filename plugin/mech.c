@@ -94,23 +94,19 @@ static void mech_dispose(void *conn_context, const sasl_utils_t *utils)
 	utils->free(mech);
 }
 
-/* An authorization id of the host's comes before the helper's login. */
-static const char *user_of(const struct mech *mech)
-{
-	if (mech->fetched.login[0] != '\0' &&
-	    strcmp(mech->who.mailbox, mech->who.account) == 0)
-		return mech->fetched.login;
-	return mech->who.mailbox;
-}
-
 static int send_token(struct mech *mech, const struct step *step,
     const struct secret *token)
 {
 	sasl_out_params_t *oparams = step->oparams;
+	const char *user = mech->who.mailbox;
 	enum fault fault;
 
+	/* An authorization id of the host's comes before the helper's login. */
+	if (mech->fetched.login[0] != '\0' &&
+	    strcmp(mech->who.mailbox, mech->who.account) == 0)
+		user = mech->fetched.login;
 	buf_drop(&mech->out);
-	fault = mech->kind->encode(span_of(user_of(mech)),
+	fault = mech->kind->encode(span_of(user),
 	    secret_reveal(token, "the client response"), &mech->out);
 	if (fault != FAULT_NONE)
 		return tell(step->params, fetch_code(fault), "");

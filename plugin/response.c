@@ -57,28 +57,23 @@ enum fault response_xoauth2(struct span user, struct span token,
  * saslname = 1*(UTF8-char-safe / "=2C" / "=3D")
  *            ; not NUL, "," or "="
  */
-static void add_saslname(struct buf *out, struct span name)
-{
-	size_t i;
-
-	for (i = 0; i < name.n; i++) {
-		if (name.p[i] == ',')
-			buf_add_lit(out, "=2C");
-		else if (name.p[i] == '=')
-			buf_add_lit(out, "=3D");
-		else
-			buf_add(out, (struct span){ name.p + i, 1 });
-	}
-}
-
 enum fault response_oauthbearer(struct span user, struct span token,
     struct buf *out)
 {
+	size_t i;
+
 	if (!can_carry(user, token))
 		return FAULT_GRAMMAR;
 
 	buf_add_lit(out, "n,a=");
-	add_saslname(out, user);
+	for (i = 0; i < user.n; i++) {
+		if (user.p[i] == ',')
+			buf_add_lit(out, "=2C");
+		else if (user.p[i] == '=')
+			buf_add_lit(out, "=3D");
+		else
+			buf_add(out, (struct span){ user.p + i, 1 });
+	}
 	buf_add_lit(out, ",");
 	return finish(token, out);
 }

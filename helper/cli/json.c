@@ -7,27 +7,13 @@
 
 #include "cli/screen.h"
 
-/* The names that are not strings, with blanks around them. */
-static const char numbers[] = " " ATTR_EXPIRES " " ATTR_EXPIRES_IN
-			      " " ATTR_REFRESHED " " ATTR_GRANT_EXPIRES
-			      " " ATTR_NEXT_TRY " " ATTR_RETRY_AFTER
-			      " " ATTR_PID " " ATTR_PROTOCOL " ";
-static const char booleans[] = " " ATTR_UNSAVED " " ATTR_DELETED " ";
-static const char words[] = " " ATTR_SERVERS " ";
-static const char lists[] = " " ATTR_CHANGED " " ATTR_NEEDS_RESTART
-			    " " ATTR_WARNING " ";
-
-static bool is_in(const char *names, struct span name)
-{
-	const char *at = names;
-
-	while ((at = memmem(at, strlen(at), name.p, name.n)) != NULL) {
-		if (at[-1] == ' ' && at[name.n] == ' ')
-			return true;
-		at++;
-	}
-	return false;
-}
+/* The names that are not strings. */
+static const char numbers[] = ATTR_EXPIRES
+    " " ATTR_EXPIRES_IN " " ATTR_REFRESHED " " ATTR_GRANT_EXPIRES
+    " " ATTR_NEXT_TRY " " ATTR_RETRY_AFTER " " ATTR_PID " " ATTR_PROTOCOL;
+static const char booleans[] = ATTR_UNSAVED " " ATTR_DELETED;
+static const char lists[] = ATTR_CHANGED " " ATTR_NEEDS_RESTART
+					 " " ATTR_WARNING;
 
 /* string = %x22 *char %x22; char = unescaped / %x5C ... */
 void json_string(struct span text)
@@ -84,36 +70,31 @@ static size_t next_of(const struct attrs *attrs, struct span name, size_t i)
 	return i;
 }
 
-static void add_list(const struct attrs *attrs, size_t i)
-{
-	struct span name = attrs->at[i].name;
-	const char *between = "[";
-
-	for (; i < attrs->n; i = next_of(attrs, name, i + 1)) {
-		screen_add(between);
-		json_string(attrs->at[i].value);
-		between = ", ";
-	}
-	screen_add("]");
-}
-
 static void add_value(const struct attrs *attrs, size_t i)
 {
 	struct span name = attrs->at[i].name, value = attrs->at[i].value;
 	bool yes = span_is(value, "yes");
+	const char *between = "[";
 	int64_t number;
 
-	if (is_in(lists, name))
-		add_list(attrs, i);
-	else if (is_in(words, name))
+	if (span_listed(name, lists)) {
+		for (; i < attrs->n; i = next_of(attrs, name, i + 1)) {
+			screen_add(between);
+			json_string(attrs->at[i].value);
+			between = ", ";
+		}
+		screen_add("]");
+	} else if (span_is(name, ATTR_SERVERS)) {
 		add_words(value);
-	else if (is_in(booleans, name) && (yes || span_is(value, "no")))
+	} else if (span_listed(name, booleans) &&
+	    (yes || span_is(value, "no"))) {
 		screen_add(yes ? "true" : "false");
-	else if (is_in(numbers, name) &&
-	    attr_number(value, INT64_MIN, INT64_MAX, &number) == FAULT_NONE)
+	} else if (span_listed(name, numbers) &&
+	    attr_number(value, INT64_MIN, INT64_MAX, &number) == FAULT_NONE) {
 		buf_add_int(&screen_out, number);
-	else
+	} else {
 		json_string(value);
+	}
 }
 
 void json_object(const struct attrs *attrs)

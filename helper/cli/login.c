@@ -77,21 +77,13 @@ static enum fault answer(struct login *login)
 	return talk_answer(&login->talk, span_of(yes ? "yes" : "no"));
 }
 
-static void open_link(const struct attrs *event)
-{
-	char link[SIGNIN_LINK_BYTES];
-	struct why why;
-
-	if (signin_link(event, link) && strncmp(link, "https://", 8) == 0 &&
-	    !start_browser(link, &why))
-		screen_say("%s", why.text);
-}
-
 /* One event that does not end the sign-in. */
 static enum fault take_event(struct login *login)
 {
 	struct talk *talk = &login->talk;
 	const struct attrs *event = &talk->list;
+	char link[SIGNIN_LINK_BYTES];
+	struct why why;
 
 	if (login->plain) {
 		show_plain(talk);
@@ -106,8 +98,9 @@ static enum fault take_event(struct login *login)
 	} else if (attr_is(event, ATTR_EVENT, EVENT_WAITING)) {
 		signin_lapses(&login->signin, event);
 	}
-	if (talk->command->browser != NULL)
-		open_link(event);
+	if (talk->command->browser != NULL && signin_link(event, link) &&
+	    strncmp(link, "https://", 8) == 0 && !start_browser(link, &why))
+		screen_say("%s", why.text);
 	if (!attr_is(event, ATTR_EVENT, EVENT_ASK))
 		return FAULT_NONE;
 	if (!attr_is(event, ATTR_QUESTION, QUESTION_PASTE_URL))
@@ -145,7 +138,7 @@ static enum fault follow(struct login *login)
 		/* First what has come already: it would not wake the wait. */
 		fault = talk_next(talk, signin->reads ? ask_now_ms() : wake_ms);
 		if (fault == FAULT_NONE) {
-			if (talk_ends(talk))
+			if (attr_has(&talk->list, ATTR_RESULT))
 				break;
 			fault = take_event(login);
 		} else if (fault == FAULT_TIMEOUT && !login->declined) {
@@ -206,7 +199,7 @@ static enum outcome finish(struct login *login, enum fault fault)
 		talk_close(talk);
 		return OUTCOME_NO;
 	}
-	if (fault == FAULT_NONE && talk_result(talk) == FAULT_NONE) {
+	if (fault == FAULT_NONE && ask_result(&talk->list) == FAULT_NONE) {
 		talk_warn(talk, "");
 		if (!login->plain)
 			show_done(talk);

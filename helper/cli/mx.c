@@ -24,33 +24,26 @@ struct exchanger {
 	char name[NAME_MAX_BYTES];
 };
 
-/* PREFERENCE and EXCHANGE, RFC 1035 section 3.3.9 */
-static bool read_exchanger(ns_msg *message, int i, struct exchanger *out)
-{
-	ns_rr record;
-
-	if (ns_parserr(message, ns_s_an, i, &record) != 0 ||
-	    ns_rr_type(record) != ns_t_mx || ns_rr_rdlen(record) < 3 ||
-	    dn_expand(ns_msg_base(*message), ns_msg_end(*message),
-		ns_rr_rdata(record) + 2, out->name, sizeof(out->name)) < 0)
-		return false;
-	out->preference = ns_get16(ns_rr_rdata(record));
-	return attr_is_host(span_of(out->name));
-}
-
+/* An MX record has PREFERENCE and EXCHANGE, RFC 1035 section 3.3.9. */
 void mx_parse(const unsigned char *bytes, size_t n, struct buf *out)
 {
 	struct exchanger found[EXCHANGERS_MAX], one;
 	size_t used = 0, at;
 	ns_msg message;
+	ns_rr record;
 	int i;
 
 	if (n > MESSAGE_MAX_BYTES || ns_initparse(bytes, (int)n, &message) != 0)
 		return;
 	for (i = 0; i < ns_msg_count(message, ns_s_an); i++) {
 		if (used == EXCHANGERS_MAX ||
-		    !read_exchanger(&message, i, &one))
+		    ns_parserr(&message, ns_s_an, i, &record) != 0 ||
+		    ns_rr_type(record) != ns_t_mx || ns_rr_rdlen(record) < 3 ||
+		    dn_expand(bytes, bytes + n, ns_rr_rdata(record) + 2,
+			one.name, sizeof(one.name)) < 0 ||
+		    !attr_is_host(span_of(one.name)))
 			continue;
+		one.preference = ns_get16(ns_rr_rdata(record));
 		for (at = used++;
 		     at > 0 && found[at - 1].preference > one.preference; at--)
 			found[at] = found[at - 1];

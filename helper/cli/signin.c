@@ -46,24 +46,9 @@ bool signin_link(const struct attrs *event, char link[SIGNIN_LINK_BYTES])
 	return true;
 }
 
-/* A picture of the link, where what stands below it leaves room. */
-static void add_picture(const struct attrs *event, size_t below)
+static bool begins(struct span text, const char *with)
 {
-	char link[SIGNIN_LINK_BYTES];
-
-	if (screen.pictures && below < screen.rows && signin_link(event, link))
-		qr_draw(link, screen.rows - below);
-}
-
-/* Whether the browser comes back by itself. */
-static bool is_here(struct span uri)
-{
-	static const char number[] = "http://127.0.0.1:";
-	static const char name[] = "http://localhost:";
-
-	return uri.n >= sizeof(number) &&
-	    (memcmp(uri.p, number, sizeof(number) - 1) == 0 ||
-		memcmp(uri.p, name, sizeof(name) - 1) == 0);
+	return text.n > strlen(with) && memcmp(text.p, with, strlen(with)) == 0;
 }
 
 void signin_show(struct signin *signin, const char *account,
@@ -72,18 +57,24 @@ void signin_show(struct signin *signin, const char *account,
 	static const char fixed[] = "To sign in , open this :";
 	struct span code = attr_get(event, ATTR_USER_CODE);
 	struct span link = attr_get(event, ATTR_URL);
+	struct span back = attr_get(event, ATTR_REDIRECT_URI);
 	const char *what = "link in a browser on any device";
+	char whole[SIGNIN_LINK_BYTES];
+	size_t below;
 
 	if (code.n > 0) {
 		what = "page in a browser on any device";
 		link = attr_get(event, ATTR_VERIFICATION_URI);
-	} else if (is_here(attr_get(event, ATTR_REDIRECT_URI))) {
+	} else if (begins(back, "http://127.0.0.1:") ||
+	    begins(back, "http://localhost:")) {
+		/* The browser comes back by itself. */
 		what = "link in a browser on this computer";
 	}
-	add_picture(event,
-	    rows_of(span_of(account), sizeof(fixed) - 1 + strlen(what)) +
-		rows_of(link, 4) +
-		(code.n > 0 ? 2 + rows_of(code, 4) : ROWS_PROMPT));
+	below = rows_of(span_of(account), sizeof(fixed) - 1 + strlen(what)) +
+	    rows_of(link, 4) +
+	    (code.n > 0 ? 2 + rows_of(code, 4) : ROWS_PROMPT);
+	if (screen.pictures && below < screen.rows && signin_link(event, whole))
+		qr_draw(whole, screen.rows - below);
 	screen_print("To sign in %s, open this %s:\n", account, what);
 	add_shown(link);
 	if (code.n > 0) {

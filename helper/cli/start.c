@@ -103,26 +103,21 @@ bool start_fall_back(struct command *command)
 	return false;
 }
 
-/* The user manager keeps its private socket there (systemd.exec(5)). */
-static bool has_user_manager(void)
+bool start_may(const struct command *command)
 {
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 	char path[ADDRESS_FILE_MAX_BYTES];
 	int n;
 
+	/* A user manager keeps its private socket there (systemd.exec(5)). */
 	if (runtime != NULL && runtime[0] == '/')
 		n = snprintf(path, sizeof(path), "%s/systemd/private", runtime);
 	else
 		n = snprintf(path, sizeof(path),
 		    "/run/user/%lu/systemd/private", (unsigned long)getuid());
-	return n > 0 && (size_t)n < sizeof(path) && is_there(path);
-}
-
-bool start_may(const struct command *command)
-{
 	return command->helper == COMMAND_OWN && getuid() != 0 &&
 	    getuid() == geteuid() && getgid() == getegid() &&
-	    !has_user_manager();
+	    (n < 0 || (size_t)n >= sizeof(path) || !is_there(path));
 }
 
 /* stdin and stdout are /dev/null, and stderr unless words is a pipe. */

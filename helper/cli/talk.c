@@ -142,16 +142,6 @@ enum fault talk_next(struct talk *talk, int64_t deadline_ms)
 	    &talk->why);
 }
 
-bool talk_ends(const struct talk *talk)
-{
-	return attr_has(&talk->list, ATTR_RESULT);
-}
-
-enum fault talk_result(const struct talk *talk)
-{
-	return ask_result(&talk->list);
-}
-
 void talk_close(struct talk *talk)
 {
 	if (talk->fd >= 0)
@@ -235,12 +225,23 @@ static enum outcome tell_fault(const struct talk *talk, enum fault fault)
 	    outcome_of(fault);
 }
 
-static void say_hint(const struct command *command, enum fault fault)
+static enum outcome tell_refusal(const struct talk *talk, enum fault fault)
 {
+	const struct command *command = talk->command;
+	struct span text = attr_get(&talk->list, ATTR_TEXT);
 	bool own = command->helper == COMMAND_OWN;
+	int64_t later_s;
 
+	if (talk->subject != NULL)
+		screen_say("%s is not %s:", talk->subject, talk->done);
+	if (text.n == 0)
+		text = span_of(fault_text(fault));
+	screen_say("%.*s", SPAN(text));
+	if (attr_get_int(&talk->list, ATTR_RETRY_AFTER, 1, INT32_MAX,
+		&later_s) == FAULT_NONE)
+		screen_say("try again in %lld s", (long long)later_s);
 	if (fault != FAULT_UNKNOWN_ACCOUNT && fault != FAULT_DENIED)
-		return;
+		return outcome_of(fault);
 	if (command->both)
 		screen_say(own ? "your own helper was asked; --system asks "
 				 "the system's" :
@@ -253,22 +254,6 @@ static void say_hint(const struct command *command, enum fault fault)
 		screen_say("\"mailtoken status\" lists the accounts this user "
 			   "may see; \"mailtoken login %s\" signs one in",
 		    command->n_words > 0 ? command->words[0] : "ACCOUNT");
-}
-
-static enum outcome tell_refusal(const struct talk *talk, enum fault fault)
-{
-	struct span text = attr_get(&talk->list, ATTR_TEXT);
-	int64_t later_s;
-
-	if (talk->subject != NULL)
-		screen_say("%s is not %s:", talk->subject, talk->done);
-	if (text.n == 0)
-		text = span_of(fault_text(fault));
-	screen_say("%.*s", SPAN(text));
-	if (attr_get_int(&talk->list, ATTR_RETRY_AFTER, 1, INT32_MAX,
-		&later_s) == FAULT_NONE)
-		screen_say("try again in %lld s", (long long)later_s);
-	say_hint(talk->command, fault);
 	return outcome_of(fault);
 }
 
@@ -278,8 +263,8 @@ enum outcome talk_end(struct talk *talk, enum fault fault)
 
 	if (fault != FAULT_NONE)
 		outcome = tell_fault(talk, fault);
-	else if (talk_result(talk) != FAULT_NONE)
-		outcome = tell_refusal(talk, talk_result(talk));
+	else if (ask_result(&talk->list) != FAULT_NONE)
+		outcome = tell_refusal(talk, ask_result(&talk->list));
 	talk_close(talk);
 	return outcome;
 }
@@ -290,18 +275,19 @@ enum outcome talk_run(struct talk *talk, talk_fn *each, talk_fn *last)
 
 	while (fault == FAULT_NONE) {
 		fault = talk_next(talk, ask_now_ms() + talk->wait_ms);
-		if (fault != FAULT_NONE || talk_ends(talk) || each == NULL)
+		if (fault != FAULT_NONE || attr_has(&talk->list, ATTR_RESULT) ||
+		    each == NULL)
 			break;
 		fault = each(talk);
 		if (fault == FAULT_NONE && talk->at_once)
 			screen_flush();
 	}
-	if (fault == FAULT_NONE && talk_result(talk) == FAULT_GARBLED) {
+	if (fault == FAULT_NONE && ask_result(&talk->list) == FAULT_GARBLED) {
 		why_set(&talk->why, 0,
 		    "the helper's answer has no known result");
 		fault = FAULT_GARBLED;
 	}
-	if (fault == FAULT_NONE && talk_result(talk) == FAULT_NONE) {
+	if (fault == FAULT_NONE && ask_result(&talk->list) == FAULT_NONE) {
 		if (last != NULL)
 			fault = last(talk);
 		if (fault == FAULT_NONE)

@@ -52,12 +52,8 @@ enum fault talk_answer(struct talk *talk, struct span answer) MUST_CHECK;
 /*
  * talk_next - the next list, into talk->list; the one before is gone.  May
  * be called again after FAULT_TIMEOUT.
- * talk_ends - whether it has a result, so that no other follows
- * talk_result - what that says; FAULT_GARBLED for a word in no page
  */
 enum fault talk_next(struct talk *talk, int64_t deadline_ms) MUST_CHECK;
-bool talk_ends(const struct talk *talk);
-enum fault talk_result(const struct talk *talk) MUST_CHECK;
 
 /* talk_close - hang up and wipe; any number of times. */
 void talk_close(struct talk *talk);

@@ -143,13 +143,13 @@ static enum fault tell_all(struct watch *watch)
 	fault = talk_open(&talk);
 	while (fault == FAULT_NONE) {
 		fault = hear(watch, &talk, ask_now_ms() + STEP_MAX_MS);
-		if (fault != FAULT_NONE || talk_ends(&talk))
+		if (fault != FAULT_NONE || attr_has(&talk.list, ATTR_RESULT))
 			break;
 		tell(&talk);
 	}
 	/* What is refused or breaks off has not told all: it is made again. */
 	if (fault != FAULT_GARBLED &&
-	    (fault != FAULT_NONE || talk_result(&talk) != FAULT_NONE))
+	    (fault != FAULT_NONE || ask_result(&talk.list) != FAULT_NONE))
 		fault = FAULT_NO_HELPER;
 	watch->talk.why = talk.why;
 	talk_close(&talk);
@@ -163,7 +163,7 @@ static enum fault follow(struct watch *watch)
 	enum fault fault;
 
 	while ((fault = hear(watch, talk, ASK_FOREVER)) == FAULT_NONE &&
-	    !talk_ends(talk)) {
+	    !attr_has(&talk->list, ATTR_RESULT)) {
 		if (!attr_is(&talk->list, ATTR_EVENT, EVENT_WATCHING)) {
 			tell(talk);
 			continue;
@@ -178,7 +178,7 @@ static enum fault follow(struct watch *watch)
 	}
 	/* A helper that stops says "try later". */
 	return fault == FAULT_NONE && watch->began &&
-		outcome_of(talk_result(talk)) == OUTCOME_LATER ?
+		outcome_of(ask_result(&talk->list)) == OUTCOME_LATER ?
 	    FAULT_NO_HELPER :
 	    fault;
 }

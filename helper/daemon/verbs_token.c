@@ -66,7 +66,8 @@ static void token_came(void *ctx, struct account *account,
 	attr_put_str(&writer, ATTR_RESULT, RESULT_OK);
 	attr_put(&writer, ATTR_LOGIN,
 	    login != NULL ? span_of(login) : request->account);
-	attr_put_secret(&writer, ATTR_TOKEN, entry->access_token);
+	attr_put(&writer, ATTR_TOKEN,
+	    secret_reveal(entry->access_token, "the answer"));
 	attr_put_int(&writer, ATTR_EXPIRES, entry->expires_s);
 	attr_put_str(&writer, ATTR_SERIAL, entry->serial);
 	if (attr_end(&writer) != FAULT_NONE)

@@ -271,23 +271,11 @@ enum fault entry_encode(const struct entry *entry, struct buf *buf)
 	return fault;
 }
 
-static enum fault take_state(struct span word, enum entry_state *state_out)
-{
-	unsigned state;
-
-	for (state = ENTRY_ACTIVE; state <= ENTRY_CONFIG_ERROR; state++) {
-		if (span_is(word, state_words[state])) {
-			*state_out = (enum entry_state)state;
-			return FAULT_NONE;
-		}
-	}
-	return FAULT_GRAMMAR;
-}
-
 static enum fault take_field(const struct attrs *attrs,
     const struct field *field, struct entry *entry)
 {
 	struct span text = attr_get(attrs, field->name);
+	unsigned state = ENTRY_ACTIVE;
 
 	if (!attr_has(attrs, field->name))
 		return FAULT_NONE;
@@ -298,9 +286,13 @@ static enum fault take_field(const struct attrs *attrs,
 	case KIND_SECRET: return secret_new(text, slot(entry, field));
 	case KIND_NUMBER:
 		return attr_number(text, 0, NUMBER_MAX, slot(entry, field));
-	case KIND_STATE: return take_state(text, &entry->state);
+	case KIND_STATE:
+		while (!span_is(text, state_words[state]))
+			if (++state > ENTRY_CONFIG_ERROR)
+				return FAULT_GRAMMAR;
+		entry->state = (enum entry_state)state;
 	}
-	return FAULT_INTERNAL;
+	return FAULT_NONE;
 }
 
 enum fault entry_decode(struct span list, struct entry **entry_out)

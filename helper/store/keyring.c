@@ -367,36 +367,32 @@ static enum fault read_names(const struct keyring *keyring, struct buf *names,
 	return buf_fault(names) == FAULT_NONE ? FAULT_NONE : no_memory(why);
 }
 
-static void visit_name(const struct keyring *keyring, const char *name,
-    keyring_visit_fn *visit, void *ctx)
-{
-	char account[ACCOUNT_MAX_BYTES + 1], path[SAFEFILE_SHOWN_BYTES];
-	struct why why = { 0, "" };
-
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strcmp(name, LOCK_LEAF) == 0 || strcmp(name, MARK_LEAF) == 0 ||
-	    is_tmp(name))
-		return;
-	if (keyring_unleaf(name, account) == FAULT_NONE) {
-		visit(ctx, account, &why);
-		return;
-	}
-	safefile_shown(keyring->path, name, path);
-	why_set(&why, 0, "not the file name of an account: %s", path);
-	visit(ctx, NULL, &why);
-}
-
 enum fault keyring_list(struct keyring *keyring, keyring_visit_fn *visit,
     void *ctx, struct why *why)
 {
+	char account[ACCOUNT_MAX_BYTES + 1], path[SAFEFILE_SHOWN_BYTES];
 	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
+	struct why wrong = { 0, "" };
 	enum fault fault;
+	const char *name;
 	size_t at;
 
 	fault = read_names(keyring, &names, why);
-	if (fault == FAULT_NONE)
-		for (at = 0; at < names.n; at += strlen(names.p + at) + 1)
-			visit_name(keyring, names.p + at, visit, ctx);
+	for (at = 0; fault == FAULT_NONE && at < names.n;
+	     at += strlen(name) + 1) {
+		name = names.p + at;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		    strcmp(name, LOCK_LEAF) == 0 ||
+		    strcmp(name, MARK_LEAF) == 0 || is_tmp(name))
+			continue;
+		if (keyring_unleaf(name, account) == FAULT_NONE) {
+			visit(ctx, account, &wrong);
+			continue;
+		}
+		safefile_shown(keyring->path, name, path);
+		why_set(&wrong, 0, "not the file name of an account: %s", path);
+		visit(ctx, NULL, &wrong);
+	}
 	buf_drop(&names);
 	return fault;
 }

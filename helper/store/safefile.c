@@ -159,12 +159,6 @@ bool safefile_is_modeless(int fd)
 	return false;
 }
 
-static bool is_others(const struct stat *st)
-{
-	return (st->st_uid != 0 && st->st_uid != geteuid()) ||
-	    (st->st_mode & (S_IWGRP | S_IRWXO)) != 0;
-}
-
 /* The whole cure of a file that is root's and should stay so. */
 static void say_roots(const char *what, const struct stat *st,
     const char *shown, struct why *why)
@@ -178,17 +172,18 @@ static void say_roots(const char *what, const struct stat *st,
 static enum fault check_outside(int fd, const struct stat *st,
     const char *shown, struct why *why)
 {
+	bool of_others = st->st_uid != 0 && st->st_uid != geteuid();
 	char what[32];
 
 	(void)snprintf(what, sizeof(what), "has mode %04o",
 	    (unsigned int)(st->st_mode & 07777));
 	if (!S_ISREG(st->st_mode))
 		why_set(why, 0, "not a plain file: %s", shown);
-	else if (!is_others(st))
+	else if (!of_others && (st->st_mode & (S_IWGRP | S_IRWXO)) == 0)
 		return FAULT_NONE;
 	else if (safefile_is_modeless(fd))
 		safefile_say_modeless(shown, why);
-	else if (st->st_uid != 0 && st->st_uid != geteuid())
+	else if (of_others)
 		why_set(why, 0, "belongs to %s: chown %s %s && chmod 600 %s",
 		    ids_user(st->st_uid).text, ids_owner(geteuid()).text, shown,
 		    shown);

@@ -110,26 +110,14 @@ enum fault address_user_socket(struct address *address_out)
 	return fault;
 }
 
-/* What stands in the lock file while somebody holds it; the bytes. */
-static size_t read_held(int fd, char *content, size_t content_bytes)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
-	    fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
-		return 0;
-	n = read(fd, content, content_bytes - 1);
-	return n > 0 ? (size_t)n : 0;
-}
-
 bool address_holder(const struct address *tried, struct address *holder_out)
 {
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[ADDRESS_FILE_MAX_BYTES], leaf[ADDRESS_FILE_MAX_BYTES + 8];
 	char content[ADDRESS_LOCK_MAX_BYTES], *line, *end;
 	bool found = false;
+	struct stat st;
+	ssize_t n = 0;
 	int fd;
 
 	if (address_user_keyring(path) != FAULT_NONE ||
@@ -138,7 +126,12 @@ bool address_holder(const struct address *tried, struct address *holder_out)
 	fd = open(leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	content[read_held(fd, content, sizeof(content))] = '\0';
+	/* Only while somebody holds it is it true. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_uid == geteuid() && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
+	    fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+		n = read(fd, content, sizeof(content) - 1);
+	content[n > 0 ? n : 0] = '\0';
 	(void)close(fd);
 
 	for (line = content; (end = strchr(line, '\n')) != NULL;

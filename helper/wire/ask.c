@@ -134,26 +134,19 @@ static enum fault receive_some(int fd, struct buf *in, int64_t deadline_ms,
 	return FAULT_NONE;
 }
 
-/* The list that was read before. */
-static void forget_list(struct buf *in, struct attrs *attrs)
-{
-	struct span last;
-
-	if (attrs->n == 0)
-		return;
-	last = attrs->at[attrs->n - 1].value;
-	buf_consume(in, (size_t)(last.p + last.n - in->p) + 2);
-	attrs->n = 0;
-}
-
 enum fault ask_receive(int fd, struct buf *in, int64_t deadline_ms,
     struct attrs *attrs, struct why *why)
 {
 	bool closed = false;
+	struct span last;
 	size_t length;
 	enum fault fault;
 
-	forget_list(in, attrs);
+	if (attrs->n > 0) { /* the list before */
+		last = attrs->at[attrs->n - 1].value;
+		buf_consume(in, (size_t)(last.p + last.n - in->p) + 2);
+		attrs->n = 0;
+	}
 	while (attr_length(buf_span(in), &length) == FAULT_NONE) {
 		if (length > 0) {
 			fault = attr_parse((struct span){ in->p, length },

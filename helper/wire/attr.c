@@ -7,25 +7,6 @@
 
 #include <stdio.h>
 
-static const char *const list_names[] = {
-	ATTR_DATA,
-	ATTR_DEFAULTS,
-	"sealed",
-	ATTR_CHANGED,
-	ATTR_NEEDS_RESTART,
-	ATTR_WARNING,
-};
-
-static bool is_list_name(struct span name)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(list_names) / sizeof(list_names[0]); i++)
-		if (span_is(name, list_names[i]))
-			return true;
-	return false;
-}
-
 static bool is_attr_name(struct span name)
 {
 	size_t i;
@@ -109,15 +90,16 @@ static bool is_same(struct span a, struct span b)
 
 static bool has_repeat(const struct attrs *attrs)
 {
+	static const char lists[] = ATTR_DATA
+	    " " ATTR_DEFAULTS " sealed " ATTR_CHANGED " " ATTR_NEEDS_RESTART
+	    " " ATTR_WARNING;
 	size_t i, j;
 
-	for (i = 0; i < attrs->n; i++) {
-		struct span a = attrs->at[i].name;
-
+	for (i = 0; i < attrs->n; i++)
 		for (j = 0; j < i; j++)
-			if (is_same(a, attrs->at[j].name) && !is_list_name(a))
+			if (is_same(attrs->at[i].name, attrs->at[j].name) &&
+			    !span_listed(attrs->at[i].name, lists))
 				return true;
-	}
 	return false;
 }
 
@@ -250,12 +232,6 @@ void attr_put_int(struct attr_writer *writer, const char *name, int64_t number)
 
 	(void)snprintf(digits, sizeof(digits), "%lld", (long long)number);
 	attr_put_str(writer, name, digits);
-}
-
-void attr_put_secret(struct attr_writer *writer, const char *name,
-    const struct secret *secret)
-{
-	attr_put(writer, name, secret_reveal(secret, "written to a list"));
 }
 
 enum fault attr_end(struct attr_writer *writer)

@@ -92,8 +92,6 @@ void attr_put(struct attr_writer *writer, const char *name, struct span value);
 void attr_put_str(struct attr_writer *writer, const char *name,
     const char *value);
 void attr_put_int(struct attr_writer *writer, const char *name, int64_t number);
-void attr_put_secret(struct attr_writer *writer, const char *name,
-    const struct secret *secret);
 enum fault attr_end(struct attr_writer *writer) MUST_CHECK;
 
 /*

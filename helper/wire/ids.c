@@ -15,23 +15,6 @@
 #define FILE_MAX_BYTES 65536 /* a thousand users; strangers cause it */
 #define NAME_MAX_BYTES 33    /* with the NUL; useradd(8) */
 
-static void read_file(const char *path, struct buf *out)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 1;
-	size_t room;
-	char *p;
-
-	if (fd < 0)
-		return;
-	while (n > 0 && (p = buf_space(out, 4096, &room)) != NULL) {
-		n = read(fd, p, room);
-		if (n > 0)
-			buf_used(out, (size_t)n);
-	}
-	(void)close(fd);
-}
-
 /* The field of a line that begins at it, and where the next one begins. */
 static struct span next_field(const char **at)
 {
@@ -46,10 +29,20 @@ static struct span next_field(const char **at)
 static bool find_name(const char *path, id_t id, char name[NAME_MAX_BYTES])
 {
 	struct buf file = BUF_INIT(FILE_MAX_BYTES);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? 1 : 0;
 	const char *at;
 	bool found = false;
+	size_t room;
+	char *p;
 
-	read_file(path, &file);
+	while (n > 0 && (p = buf_space(&file, 4096, &room)) != NULL) {
+		n = read(fd, p, room);
+		if (n > 0)
+			buf_used(&file, (size_t)n);
+	}
+	if (fd >= 0)
+		(void)close(fd);
 	for (at = file.p; at != NULL && *at != '\0' && !found;) {
 		struct span first = next_field(&at);
 		int64_t number;

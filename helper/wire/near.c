@@ -39,11 +39,8 @@ struct span near_word(struct span word, const char *words)
 	struct span found = { words, 0 }, one;
 	size_t best = word.n / 3 + 1, n;
 
-	for (one.p = words; *one.p != '\0'; one.p += one.n) {
-		while (*one.p == ' ')
-			one.p++;
-		one.n = strcspn(one.p, " ");
-		if (one.n == 0 || one.n > LONG_BYTES || word.n > LONG_BYTES)
+	while ((one = span_next(&words)).n > 0) {
+		if (one.n > LONG_BYTES || word.n > LONG_BYTES)
 			continue;
 		if (word.n >= 3 && one.n > word.n &&
 		    memcmp(one.p, word.p, word.n) == 0)
