@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "daemon/config_impl.h"
+#include "store/safefile.h"
 #include "wire/near.h"
 
 #define KEYWORDS_MAX_BYTES 1024
@@ -238,15 +239,16 @@ static enum fault include(const struct parser *p)
 	struct config_reading *reading = p->reading;
 	const char *path = p->line.values[0];
 	struct stat st, old;
+	struct why why;
 	unsigned i;
 
 	if (path[0] != '/')
 		return refuse(p,
 		    "include needs one whole path that begins with /");
-	if (stat(path, &st) != 0)
-		return refuse(p,
-		    errno == ENOENT ? "the included file does not exist" :
-				      "the included file cannot be read");
+	if (stat(path, &st) != 0) {
+		safefile_say_shut(path, errno, &why);
+		return config_pass(reading, &p->line, FAULT_CONFIG_ERROR, &why);
+	}
 	if (!S_ISREG(st.st_mode))
 		return refuse(p, "what is included is no plain file");
 	for (i = 0; i < reading->n_files; i++)

@@ -357,9 +357,7 @@ enum fault config_load(const char *path, uid_t owner, struct buf *out,
 		return FAULT_NOT_FOUND;
 	}
 	if (fd < 0) {
-		why_set(why, errno,
-		    "%s: cannot be read; make it readable for %s (chmod 0644)",
-		    path, ids_user(geteuid()).text);
+		safefile_say_shut(path, errno, why);
 		return FAULT_CONFIG_ERROR;
 	}
 	fault = check_file(fd, path, owner, why);

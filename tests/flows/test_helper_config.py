@@ -583,15 +583,19 @@ def test_a_line_end_behind_a_secret_is_none_of_it(helper, end):
     assert helper.token()["result"] == "ok"
 
 
-@pytest.mark.parametrize("key", ["client_secret_file", "keyring_key"])
+@pytest.mark.parametrize("key", ["client_secret_file", "keyring_key",
+                                 "include", "the file itself"])
 def test_a_file_that_cannot_be_read_names_the_cure(root, helper, key):
     assert root is None
     path = helper.path("shut")
-    write_file(path, "0" * 64, 0o600)
-    if key == "keyring_key":
-        helper.configure(f"keyring_key {path}\n")
-    else:
+    write_file(path, "" if key == "include" else "0" * 64, 0o600)
+    if key == "the file itself":
+        path = helper.config
+        os.chmod(path, 0o600)
+    elif key == "client_secret_file":
         helper.configure(client_secret_file=path)
+    else:
+        helper.configure(f"{key} {path}\n")
     helper.seed(age=4000)
     helper.start()
     text = helper.token()["text"]
@@ -601,6 +605,22 @@ def test_a_file_that_cannot_be_read_names_the_cure(root, helper, key):
     os.chown(path, 0, helper.user.pw_gid)
     os.chmod(path, 0o640)
     wait_for(lambda: path not in helper.token().get("text", ""))
+
+
+@pytest.mark.parametrize("key", ["keyring_key", "include", "the file itself"])
+def test_a_folder_that_may_not_be_entered_is_told(root, helper, key):
+    assert root is None
+    shut = helper.path("shut")
+    path = os.path.join(shut, "file")
+    os.mkdir(shut, 0o700)
+    write_file(path, Path(helper.config).read_text(), 0o644)
+    if key == "the file itself":
+        helper.config = path
+    else:
+        helper.configure(f"{key} {path}\n")
+    helper.start()
+    assert f"user {helper.user.pw_name} may not enter a folder of {path}: " \
+        f"see 'namei -l {path}'" in helper.token()["text"]
 
 
 @pytest.mark.parametrize("key", ["ca_file", "ca_path"])

@@ -489,7 +489,7 @@ static void includes_are_read_and_their_lines_named(void **state)
 	(void)snprintf(text, sizeof(text), "\ninclude %s\n", path);
 	write_file(other, text);
 	check_other(2, "included already");
-	bad("\ninclude /nonexistent\n", 2, "does not exist");
+	bad("\ninclude /nonexistent\n", 2, "No such file");
 	bad("\ninclude other.conf\n", 2, "begins with /");
 	bad("\ninclude ~root/x\n", 2, "begins with /");
 }
