@@ -7,13 +7,11 @@
 #include "daemon/account.h"
 
 #include <event2/event.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #include "daemon/refused.h"
 
-#define SAID_BYTES    1200
 #define READ_RETRY_MS 5000
 
 static void stored(void *ctx)
@@ -74,7 +72,6 @@ void account_free(struct account *account)
 	provider_release(account->provider);
 	free(account->refused);
 	free(account->standing.text);
-	free(account->said);
 	free(account->same);
 	free(account->subject);
 	free(account->name);
@@ -397,7 +394,7 @@ enum fault account_rekey(struct account *account, struct why *why)
 
 /* What backs off for a day is hardly temporary; one in flight is shown so,
  * which is no news. */
-static enum account_state shown(const struct account *account)
+enum account_state account_shown(const struct account *account)
 {
 	if (account->refresh.place == REFRESH_RUNS)
 		return ACCOUNT_REFRESHING;
@@ -421,7 +418,7 @@ const char *account_state_word(enum account_state state)
 
 void account_tell(struct account *account)
 {
-	enum account_state state = shown(account);
+	enum account_state state = account_shown(account);
 	bool unsaved = account->record.unsaved;
 	struct log_line line;
 
@@ -443,63 +440,4 @@ void account_tell(struct account *account)
 	account->told_unsaved = unsaved;
 	if (account->engine->watchers != NULL)
 		account->engine->changed(account->engine, account);
-}
-
-/* Why it is not well, or what its mail servers and its configuration will
- * make of a grant that is. */
-static const char *say(struct account *account)
-{
-	const struct standing *standing = &account->standing;
-	char text[SAID_BYTES] = "", since[40];
-
-	refused_date(standing->since_s, since);
-	if (standing->text != NULL && standing->state != ACCOUNT_BACKOFF)
-		return standing->text;
-	if (standing->text != NULL)
-		(void)snprintf(text, sizeof(text), "%s (since %s)",
-		    standing->text, since);
-	else
-		refused_say(account->refused, account->name, clock_boot_ms(),
-		    text, sizeof(text));
-	if (text[0] == '\0' && standing->state == ACCOUNT_ACTIVE &&
-	    !account->record.in_memory && account->record.entry != NULL)
-		grant_say_scope(account->record.entry, account->engine->config,
-		    text, sizeof(text));
-	free(account->said);
-	account->said = text[0] != '\0' ? strdup(text) : NULL;
-	return account->said;
-}
-
-void account_describe(struct account *account, struct account_view *view_out)
-{
-	const struct standing *standing = &account->standing;
-	struct account_view view = { .account = account->name };
-	struct now now = clock_now();
-	const struct entry *entry;
-	int64_t next_ms;
-
-	if (account->edition != account->engine->edition)
-		account_reconsider(account);
-	entry = account_entry(account);
-	view.state = shown(account);
-	view.unsaved = account->record.unsaved;
-	view.text = say(account);
-	if (entry != NULL) {
-		view.account = entry->account;
-		view.provider = entry->provider;
-		view.servers = entry->servers;
-		view.refreshed_s = entry->refreshed_s;
-		view.untried = entry->refreshed_s == 0 && entry->flow != NULL &&
-		    strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0;
-		view.grant_expires_s = entry->grant_expires_s;
-		view.expires_s = now.wall_s +
-		    life_left_s(&standing->life, &now);
-	}
-	if (standing->state == ACCOUNT_BACKOFF) {
-		next_ms = standing->gate_ms > standing->renew_ms ?
-		    standing->gate_ms :
-		    standing->renew_ms;
-		view.next_try_s = now.wall_s + (next_ms - now.boot_ms) / 1000;
-	}
-	*view_out = view;
 }

@@ -33,7 +33,6 @@ struct account {
 	char *same;		 /* the answer that it fails with ... */
 	int64_t same_since_ms;	 /* ... since when, boot time */
 	int64_t same_since_s;	 /* ... and unix seconds */
-	char *said;		 /* what account_describe() made last */
 	struct event *timer;
 	bool idle; /* when the timer was set: nobody had asked for a day */
 	enum account_state told_state; /* what watchers know */
@@ -105,21 +104,8 @@ enum fault account_rekey(struct account *account, struct why *why) MUST_CHECK;
 /* account_tell - watchers and the log, of a new state. */
 void account_tell(struct account *account);
 
-/* What status and watch show. */
-struct account_view {
-	const char *account; /* as it signed in */
-	bool untried;	     /* imported, and not renewed since */
-	const char *provider;
-	const char *text;
-	const char *servers;
-	enum account_state state;
-	bool unsaved;
-	int64_t expires_s;
-	int64_t refreshed_s;
-	int64_t grant_expires_s;
-	int64_t next_try_s;
-};
-void account_describe(struct account *account, struct account_view *view_out);
+/* account_shown - its state as status and watch have it. */
+enum account_state account_shown(const struct account *account);
 const char *account_state_word(enum account_state state);
 
 #endif

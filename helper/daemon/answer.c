@@ -20,7 +20,7 @@ void answer_text(struct attr_writer *writer, const char *name, const char *text)
 {
 	char plain[TEXT_MAX_BYTES];
 
-	if (text == NULL)
+	if (text == NULL || text[0] == '\0')
 		return;
 	attr_plain_rest(text, plain, sizeof(plain));
 	attr_put_str(writer, name, plain);

@@ -16,7 +16,8 @@
 void answer_begin(struct attr_writer *writer, struct buf *out, const char *name,
     const char *value);
 
-/* answer_text - a sentence, foreign bytes escaped; NULL: none. */
+/* answer_text - a sentence, foreign bytes escaped; NULL or empty:
+ * none. */
 void answer_text(struct attr_writer *writer, const char *name,
     const char *text);
 

@@ -8,7 +8,10 @@
 
 #include "daemon/accounts.h"
 #include "daemon/grant.h"
+#include "daemon/refused.h"
 #include "daemon/verbs.h"
+
+#define SAID_BYTES 1200
 
 /* What the peer asked for and may know of; name is folded. */
 static bool is_shown(struct conn *conn, const char *name)
@@ -25,92 +28,133 @@ static void put_time(struct attr_writer *writer, const char *name,
 		attr_put_int(writer, name, time_s);
 }
 
-/* provider NULL: its servers are not known. */
-static void tell(struct conn *conn, const struct account_view *view,
-    const struct provider *provider)
+/* Why it is not well, or what its mail servers and its configuration will
+ * make of a grant that is; or nothing. */
+static void say(struct account *account, char text[SAID_BYTES])
 {
-	char untried[ACCOUNT_MAX_BYTES + 120];
-	const char *text = view->text;
-	struct attr_writer writer;
+	const struct standing *standing = &account->standing;
+	const struct entry *entry = account->record.entry;
+	char since[40];
 
-	answer_begin(&writer, &conn->out, ATTR_ACCOUNT, view->account);
-	if (view->provider != NULL)
-		attr_put_str(&writer, ATTR_PROVIDER, view->provider);
-	attr_put_str(&writer, ATTR_STATE, account_state_word(view->state));
-	if (provider != NULL)
-		answer_servers(&writer, provider, view->account, view->servers);
-	put_time(&writer, ATTR_EXPIRES, view->expires_s);
-	put_time(&writer, ATTR_REFRESHED, view->refreshed_s);
-	put_time(&writer, ATTR_GRANT_EXPIRES, view->grant_expires_s);
-	put_time(&writer, ATTR_NEXT_TRY, view->next_try_s);
-	attr_put_str(&writer, ATTR_UNSAVED, view->unsaved ? "yes" : "no");
-	if (text == NULL && view->untried) {
-		(void)snprintf(untried, sizeof(untried),
+	refused_date(standing->since_s, since);
+	if (standing->text != NULL)
+		(void)snprintf(text, SAID_BYTES,
+		    standing->state == ACCOUNT_BACKOFF ? "%s (since %s)" : "%s",
+		    standing->text, since);
+	else
+		refused_say(account->refused, account->name, clock_boot_ms(),
+		    text, SAID_BYTES);
+	if (text[0] == '\0' && standing->state == ACCOUNT_ACTIVE &&
+	    !account->record.in_memory && entry != NULL)
+		grant_say_scope(entry, account->engine->config, text,
+		    SAID_BYTES);
+	if (text[0] == '\0' && entry != NULL && entry->refreshed_s == 0 &&
+	    entry->flow != NULL && strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0)
+		(void)snprintf(text, SAID_BYTES,
 		    "imported, and not renewed yet: whether the grant works "
 		    "shows when you run: mailtoken refresh %s",
-		    view->account);
-		text = untried;
-	}
-	answer_text(&writer, ATTR_TEXT, text);
-	answer_end(&writer);
+		    entry->account);
 }
 
+static void tell_times(struct attr_writer *writer,
+    const struct account *account)
+{
+	const struct standing *standing = &account->standing;
+	const struct entry *entry = account->record.entry;
+	struct now now = clock_now();
+	int64_t next_ms = standing->gate_ms > standing->renew_ms ?
+	    standing->gate_ms :
+	    standing->renew_ms;
+
+	if (entry != NULL) {
+		put_time(writer, ATTR_EXPIRES,
+		    now.wall_s + life_left_s(&standing->life, &now));
+		put_time(writer, ATTR_REFRESHED, entry->refreshed_s);
+		put_time(writer, ATTR_GRANT_EXPIRES, entry->grant_expires_s);
+	}
+	if (standing->state == ACCOUNT_BACKOFF)
+		put_time(writer, ATTR_NEXT_TRY,
+		    now.wall_s + (next_ms - now.boot_ms) / 1000);
+}
+
+/* provider NULL: its servers are not known. */
 static void show(struct conn *conn, struct account *account)
 {
-	struct provider *provider;
-	struct account_view view;
+	const struct config *config = conn->engine->config;
+	const struct provider *provider = NULL;
+	char text[SAID_BYTES] = "";
+	const struct entry *entry;
+	struct attr_writer writer;
+	enum fault fault;
 	struct why why;
 
 	if (account->record.in_memory ||
 	    (!account->record.exists && conn->phase != CONN_STREAMING) ||
 	    !is_shown(conn, account->name) ||
-	    accounts_app(conn->engine->config, account->name) != NULL)
+	    accounts_app(config, account->name) != NULL)
 		return;
-	account_describe(account, &view);
-	/* One that cannot be read is not read again: view has its text. */
-	provider = view.provider == NULL ?
-	    NULL :
-	    config_provider(conn->engine->config, view.provider);
+	if (account->edition != account->engine->edition)
+		account_reconsider(account);
+	fault = account_ready(account, &why);
+	entry = account->record.entry;
+	if (entry != NULL)
+		provider = config_provider(config, entry->provider);
+	if (provider == NULL && fault == FAULT_NONE)
+		provider = account->provider;
+	answer_begin(&writer, &conn->out, ATTR_ACCOUNT,
+	    entry != NULL ? entry->account : account->name);
+	if (entry != NULL)
+		attr_put_str(&writer, ATTR_PROVIDER, entry->provider);
+	attr_put_str(&writer, ATTR_STATE,
+	    account_state_word(account_shown(account)));
 	if (provider != NULL)
-		provider = provider_share(provider);
-	else if (view.provider != NULL &&
-	    grant_provider(conn->engine->config, account_entry(account),
-		&provider, &why) != FAULT_NONE)
-		provider = NULL;
-	tell(conn, &view, provider);
-	provider_release(provider);
+		answer_servers(&writer, provider, entry->account,
+		    entry->servers);
+	tell_times(&writer, account);
+	attr_put_str(&writer, ATTR_UNSAVED,
+	    account->record.unsaved ? "yes" : "no");
+	say(account, text);
+	answer_text(&writer, ATTR_TEXT, text);
+	answer_end(&writer);
 	/* Else one status would keep all records in memory. */
 	if (conn->phase != CONN_STREAMING)
 		account_rest(account);
 }
 
-/* A mailbox of an application, by the name that the configuration has. */
+/* A mailbox of an application, by the name that the configuration has; its
+ * account is there once somebody has asked. */
 static void show_app(struct conn *conn, const char *mailbox)
 {
 	const struct config *config = conn->engine->config;
 	const struct config_account *block = config_account(config, mailbox);
-	struct provider *provider = accounts_app(config, mailbox);
 	struct account *account = accounts_app_of(conn->engine->accounts,
 	    mailbox);
 	struct account *old = accounts_find(conn->engine->accounts, mailbox);
-	struct account_view view = { .state = ACCOUNT_ACTIVE };
-	char text[ACCOUNT_MAX_BYTES + 100];
+	char text[SAID_BYTES] = "";
+	struct attr_writer writer;
 
-	if (provider == NULL || !is_shown(conn, mailbox))
+	if (block == NULL || block->app == NULL || !is_shown(conn, mailbox))
 		return;
-	if (account != NULL)
-		account_describe(account, &view);
-	if (view.text == NULL && old != NULL && old->record.exists) {
+	if (account != NULL && account->edition != account->engine->edition)
+		account_reconsider(account);
+	answer_begin(&writer, &conn->out, ATTR_ACCOUNT, mailbox);
+	attr_put_str(&writer, ATTR_PROVIDER, block->app->name);
+	attr_put_str(&writer, ATTR_STATE,
+	    account_state_word(
+		account != NULL ? account_shown(account) : ACCOUNT_ACTIVE));
+	answer_servers(&writer, block->app, mailbox, block->servers);
+	if (account != NULL) {
+		tell_times(&writer, account);
+		say(account, text);
+	}
+	attr_put_str(&writer, ATTR_UNSAVED, "no");
+	if (text[0] == '\0' && old != NULL && old->record.exists)
 		(void)snprintf(text, sizeof(text),
 		    "an older grant of a sign-in is kept and not used: to end "
 		    "it, run: mailtoken logout %s",
 		    mailbox);
-		view.text = text;
-	}
-	view.account = mailbox;
-	view.provider = provider->name;
-	view.servers = block->servers;
-	tell(conn, &view, provider);
+	answer_text(&writer, ATTR_TEXT, text);
+	answer_end(&writer);
 }
 
 /* Records, then blocks with a name: those of the application that has changed,
