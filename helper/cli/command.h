@@ -18,6 +18,7 @@ enum command_helper {
 };
 
 struct command {
+	char **argv; /* of main(), as it was */
 	const char *verb;
 	char **words; /* behind the verb, into argv; NULL after the last */
 	size_t n_words;

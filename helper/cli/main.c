@@ -4,6 +4,7 @@
  * mailtoken: the command.  Owns main, the table of verbs and the usage.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -181,16 +182,25 @@ static bool fill_descriptors(void)
 
 int main(int argc, char **argv)
 {
+	enum outcome outcome = OUTCOME_USAGE;
 	struct command command;
-	enum outcome outcome;
 	struct why why;
+	char **given;
 
 	if (argc < 1 || !fill_descriptors())
 		return OUTCOME_NO;
+	given = calloc((size_t)argc + 1, sizeof(*given));
+	if (given == NULL)
+		return OUTCOME_LATER;
+	memcpy(given, argv, (size_t)argc * sizeof(*given));
 	screen_init();
-	if (command_parse(&command, argc, argv, &why) != FAULT_NONE)
-		return (int)command_usage(&command, why.text);
-	outcome = run(&command);
+	if (command_parse(&command, argc, argv, &why) != FAULT_NONE) {
+		(void)command_usage(&command, why.text);
+	} else {
+		command.argv = given;
+		outcome = run(&command);
+	}
 	screen_flush();
+	free(given);
 	return (int)outcome;
 }

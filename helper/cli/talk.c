@@ -94,7 +94,14 @@ static enum fault end_request(struct talk *talk)
 {
 	enum fault fault = attr_end(&talk->writer);
 
-	if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG)
+	if (fault != FAULT_GRAMMAR && fault != FAULT_TOO_BIG)
+		return fault;
+	if (talk->subject != NULL)
+		why_set(&talk->why, 0,
+		    "%s is not %s: a value in it is too long or has bytes that "
+		    "cannot be kept",
+		    talk->subject, talk->done);
+	else
 		why_set(&talk->why, 0,
 		    "a word of the command line is too long or has bytes that "
 		    "cannot be sent");

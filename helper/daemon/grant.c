@@ -289,8 +289,7 @@ static bool is_outdated(const struct entry *entry,
     const struct provider *provider)
 {
 	if (entry->scope == NULL || provider->scope == NULL ||
-	    (entry->flow != NULL &&
-		strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0))
+	    (entry->flow != NULL && strcmp(entry->flow, IMPORT_FLOW) == 0))
 		return false;
 	if (provider->scope_derived)
 		return entry->chosen_protocols == NULL &&

@@ -26,10 +26,16 @@ enum fault grant_provider(const struct config *config,
     const struct entry *entry, struct provider **provider_out,
     struct why *why) MUST_CHECK;
 
-/* Of records that another program's grant was imported into, and whose client
- * the configuration need not know; no block can have that name. */
-#define GRANT_IMPORT_FLOW   "import"
-#define GRANT_IMPORT_PREFIX "import:"
+/*
+ * grant_settle - what another program's grant becomes where a block describes
+ * its client (same id and token host, and a secret if it had one): the block's,
+ * which has all else.  FAULT_NOMEM.
+ *
+ * grant_is_brought - whether the record still brings its client itself
+ */
+enum fault grant_settle(const struct config *config,
+    struct entry *entry) MUST_CHECK;
+bool grant_is_brought(const struct entry *entry);
 
 /*
  * grant_complete - base made whole for exchanges of entry: the endpoints of

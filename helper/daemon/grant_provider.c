@@ -64,12 +64,56 @@ static enum fault check_issuer(const struct entry *entry,
 	return FAULT_NONE;
 }
 
-static bool is_imported(const struct entry *entry)
+bool grant_is_brought(const struct entry *entry)
 {
-	return entry->flow != NULL &&
-	    strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0 &&
-	    strncmp(entry->provider, GRANT_IMPORT_PREFIX,
-		strlen(GRANT_IMPORT_PREFIX)) == 0;
+	return entry->flow != NULL && strcmp(entry->flow, IMPORT_FLOW) == 0 &&
+	    strncmp(entry->provider, IMPORT_PREFIX, strlen(IMPORT_PREFIX)) == 0;
+}
+
+/* The client that a block describes?  The block's secret counts. */
+static bool is_of(const struct entry *entry, const struct provider *block)
+{
+	return block->client_id != NULL && !provider_is_app_only(block) &&
+	    entry->client_id != NULL &&
+	    strcmp(block->client_id, entry->client_id) == 0 &&
+	    (entry->client_secret == NULL || block->client_secret != NULL) &&
+	    block->token_host != NULL &&
+	    is_same(block->token_host, entry->token_host);
+}
+
+static enum fault give_to(const struct provider *block, struct entry *entry)
+{
+	const struct {
+		char **slot;
+		const char *value;
+	} rows[] = {
+		{ &entry->provider, block->name },
+		{ &entry->issuer, block->issuer },
+		{ &entry->tenant, block->tenant },
+		{ &entry->token_endpoint, block->token_endpoint },
+		{ &entry->proxy, NULL },
+		{ &entry->ca_file, NULL },
+		{ &entry->ca_path, NULL },
+	};
+	enum fault fault = FAULT_NONE;
+	size_t i;
+
+	for (i = 0; fault == FAULT_NONE && i < COUNT(rows); i++)
+		fault = entry_set(rows[i].slot, span_of(rows[i].value));
+	secret_free(entry->client_secret);
+	entry->client_secret = NULL;
+	entry->margin_s = 0;
+	return fault;
+}
+
+enum fault grant_settle(const struct config *config, struct entry *entry)
+{
+	size_t i;
+
+	for (i = 0; grant_is_brought(entry) && i < config->n_providers; i++)
+		if (is_of(entry, config->providers[i]))
+			return give_to(config->providers[i], entry);
+	return FAULT_NONE;
 }
 
 /*
@@ -148,7 +192,7 @@ static bool brings_client(const struct config *config,
     const struct entry *entry)
 {
 	return config_provider(config, entry->provider) == NULL &&
-	    (is_imported(entry) || entry->registered_s > 0);
+	    (grant_is_brought(entry) || entry->registered_s > 0);
 }
 
 /* What the block says counts; what it does not say, the record still does. */
@@ -224,7 +268,7 @@ enum fault grant_provider(const struct config *config,
 	if (taker != NULL)
 		return take_over(taker, entry, provider_out, why);
 	provider = config_provider(config, entry->provider);
-	if (provider == NULL && is_imported(entry))
+	if (provider == NULL && grant_is_brought(entry))
 		return provider_of_entry(entry, provider_out, why);
 	if (provider == NULL && entry->registered_s > 0) {
 		fault = choose_rebuild(config, entry, provider_out, why);

@@ -17,6 +17,7 @@ enum request_needs {
 	MAY_HAVE_ACCOUNT,
 	NEEDS_ACCOUNT,
 	NEEDS_SERIAL,  /* ... of an account's token */
+	NEEDS_RECORD,  /* ... of one, whose attributes are not looked at */
 	ACCOUNT_OR_DUE /* one of the two */
 };
 
@@ -42,7 +43,6 @@ struct request {
 	bool revoke;
 	bool keep_local;
 	bool due;
-	struct span format;
 	bool replace;
 };
 

@@ -52,7 +52,6 @@ static const struct field {
 	{ ATTR_REVOKE, FLAG, AT(revoke), ANY_BYTES },
 	{ ATTR_KEEP_LOCAL, FLAG, AT(keep_local), ANY_BYTES },
 	{ ATTR_DUE, FLAG, AT(due), ANY_BYTES },
-	{ ATTR_FORMAT, BYTES, AT(format), SERVICE_MAX_BYTES },
 	{ ATTR_REPLACE, FLAG, AT(replace), ANY_BYTES },
 	{ NULL, BYTES, 0, 0 },
 };
@@ -162,7 +161,9 @@ enum fault request_read(const struct attrs *attrs, enum request_needs needs,
 				break;
 		value = attrs->at[i].value;
 		to = (char *)request_out + field->at;
-		if (field->name == NULL)
+		if (field->name == NULL ||
+		    (needs == NEEDS_RECORD && field->at != AT(account) &&
+			field->at != AT(replace)))
 			continue;
 		if (value.n > field->max_bytes) {
 			why_set(why, 0, "%s is longer than %zu bytes",
@@ -181,7 +182,8 @@ enum fault request_read(const struct attrs *attrs, enum request_needs needs,
 	if (needs == NEEDS_NOTHING)
 		account->n = 0;
 	else if (account->p == NULL &&
-	    (needs == NEEDS_ACCOUNT || needs == NEEDS_SERIAL))
+	    (needs == NEEDS_ACCOUNT || needs == NEEDS_SERIAL ||
+		needs == NEEDS_RECORD))
 		return bad(why, "the request names no account");
 	else if (account->p != NULL &&
 	    keyring_fold(*account, request_out->folded) != FAULT_NONE) {
@@ -236,7 +238,7 @@ static const struct verb {
 	{ VERB_STATUS, MAY_HAVE_ACCOUNT, RIGHT_ANYBODY, false, verbs_status },
 	{ VERB_WATCH, MAY_HAVE_ACCOUNT, RIGHT_ANYBODY, false, verbs_watch },
 	{ VERB_REFRESH, ACCOUNT_OR_DUE, RIGHT_ADMIN, true, verbs_refresh },
-	{ VERB_IMPORT, MAY_HAVE_ACCOUNT, RIGHT_ADMIN, false, verbs_import },
+	{ VERB_IMPORT, NEEDS_RECORD, RIGHT_ADMIN, false, verbs_import },
 	{ VERB_EXPORT, MAY_HAVE_ACCOUNT, RIGHT_ROOT, false, verbs_export },
 	{ VERB_REKEY, NEEDS_ACCOUNT, RIGHT_ROOT, false, verbs_rekey },
 	{ VERB_RELOAD, NEEDS_NOTHING, RIGHT_ADMIN, false, reload },

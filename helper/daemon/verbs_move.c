@@ -1,53 +1,50 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Grants in and out of the keyring, in base64 because the lists of a record
- * do not fit into those of an answer.  Both hold secrets: buffers are wiped,
- * and nothing of them is logged.
+ * Grants in and out of the keyring: a record's attributes in a list of the
+ * protocol.  They hold secrets: nothing of them is logged.
  */
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "daemon/accounts.h"
-#include "daemon/import.h"
 #include "daemon/outcome.h"
 #include "daemon/verbs.h"
-#include "wire/base64.h"
 
-/* The request's list once more: its spans do not hold repeated names. */
+/*
+ * The request's list once more, as a record.  It must work, and fit on disk,
+ * before the other program is told to stop.
+ */
 static enum fault read_record(const struct conn *conn, struct entry **entry_out,
     struct why *why)
 {
-	struct buf data = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	struct buf defaults = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	struct import_source source = {
-		.config = conn->engine->config,
-		.format = conn->request.format,
-		.account = conn->request.account,
-		.servers = conn->request.servers,
-		.now_s = clock_wall_s(),
-	};
+	struct buf bytes = BUF_INIT(ENTRY_MAX_BYTES);
+	struct entry *entry = NULL;
 	struct attrs attrs;
 	enum fault fault;
 
-	why_set(why, 0, "data is missing, or not in base64");
 	fault = attr_parse(conn->list, WIRE_FIRST, &attrs);
 	if (fault == FAULT_NONE)
-		fault = base64_get(&attrs, ATTR_DATA, &data);
-	if (fault == FAULT_NONE && attr_has(&attrs, ATTR_DEFAULTS))
-		fault = base64_get(&attrs, ATTR_DEFAULTS, &defaults);
-	source.data = buf_span(&data);
-	source.defaults = buf_span(&defaults);
-	if (fault == FAULT_NONE) {
-		why->text[0] = '\0';
-		fault = import_read(&source, entry_out, why);
+		fault = entry_take(&attrs, &entry);
+	if (fault == FAULT_NONE)
+		fault = entry_encode(entry, &bytes);
+	buf_drop(&bytes);
+	if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG) {
+		why_set(why, 0,
+		    "it is no whole record, or a value in it is too long or "
+		    "has bytes that cannot be kept");
+		fault = FAULT_BAD_REQUEST;
 	}
-	buf_drop(&defaults);
-	buf_drop(&data);
-	return fault == FAULT_NONE || fault == FAULT_NOMEM ||
-		fault == FAULT_CONFIG_ERROR ?
-	    fault :
-	    FAULT_BAD_REQUEST;
+	if (fault == FAULT_NONE && entry->signed_in_s == 0)
+		entry->signed_in_s = clock_wall_s();
+	if (fault == FAULT_NONE)
+		fault = grant_settle(conn->engine->config, entry);
+	if (fault != FAULT_NONE) {
+		entry_free(entry);
+		return fault;
+	}
+	*entry_out = entry;
+	return FAULT_NONE;
 }
 
 static enum fault check_place(const struct conn *conn, const char *folded,
@@ -88,37 +85,39 @@ static bool can_open(const char *path)
 
 void verbs_import(struct conn *conn)
 {
-	char folded[ACCOUNT_MAX_BYTES + 1];
+	struct why why = { .err = 0, .text = "" }, unsaved, unknown;
+	const char *folded = conn->request.folded;
 	struct provider *provider = NULL;
 	struct entry *entry = NULL;
 	struct account *account;
-	struct why assumed = { .err = 0, .text = "" }, unsaved, unknown;
 	struct attr_writer writer;
-	enum fault fault;
+	enum fault fault, known = FAULT_NONE;
 
-	fault = read_record(conn, &entry, &assumed);
-	if (fault == FAULT_NONE &&
-	    keyring_fold(span_of(entry->account), folded) != FAULT_NONE)
-		fault = FAULT_BAD_REQUEST;
+	fault = read_record(conn, &entry, &why);
 	if (fault == FAULT_NONE)
-		fault = check_place(conn, folded, &assumed);
+		fault = check_place(conn, folded, &why);
+	if (fault == FAULT_NONE)
+		known = grant_provider(conn->engine->config, entry, &provider,
+		    &unknown);
+	/* Of another helper's the configuration may follow. */
+	if (known != FAULT_NONE && grant_is_brought(entry)) {
+		fault = known;
+		why = unknown;
+	}
 	if (fault == FAULT_NONE)
 		fault = accounts_make(conn->engine->accounts, folded, &account);
+	provider_release(provider);
 	if (fault != FAULT_NONE) {
 		entry_free(entry);
-		conn_refuse(conn, fault, assumed.text);
+		conn_refuse(conn, fault, why.text);
 		return;
 	}
 	answer_begin(&writer, &conn->out, ATTR_ACCOUNT, entry->account);
 	answer_text(&writer, ATTR_PROVIDER, entry->provider);
-	if (assumed.text[0] != '\0')
-		answer_text(&writer, ATTR_WARNING, assumed.text);
 	if (account_adopt(account, entry, &unsaved) != FAULT_NONE)
 		answer_text(&writer, ATTR_WARNING, unsaved.text);
-	if (grant_provider(conn->engine->config, entry, &provider, &unknown) !=
-	    FAULT_NONE)
+	if (known != FAULT_NONE)
 		answer_text(&writer, ATTR_WARNING, unknown.text);
-	provider_release(provider);
 	if (!can_open(entry->ca_file) || !can_open(entry->ca_path))
 		answer_text(&writer, ATTR_WARNING,
 		    "the helper cannot open the CA file that it names: give "
@@ -163,7 +162,6 @@ static struct account *find(struct conn *conn)
  * of accounts times their size. */
 void verbs_export(struct conn *conn)
 {
-	struct buf record = BUF_INIT(ENTRY_MAX_BYTES);
 	struct why why = { .err = 0, .text = "" };
 	struct attr_writer writer;
 	struct account *account;
@@ -178,14 +176,11 @@ void verbs_export(struct conn *conn)
 	if (account == NULL)
 		return;
 	fault = account_read(account, &why);
-	if (fault == FAULT_NONE)
-		fault = entry_encode(account_entry(account), &record);
 	if (fault == FAULT_NONE) {
-		answer_begin(&writer, &conn->out, ATTR_ACCOUNT, account->name);
-		base64_put(&writer, ATTR_DATA, buf_span(&record));
+		attr_begin(&writer, &conn->out, WIRE_FIRST);
+		entry_put(account_entry(account), &writer);
 		answer_end(&writer);
 	}
-	buf_drop(&record);
 	/* Else one backup would keep all records in memory. */
 	account_rest(account);
 	if (fault == FAULT_NONE)

@@ -49,7 +49,7 @@ static void say(struct account *account, char text[SAID_BYTES])
 		grant_say_scope(entry, account->engine->config, text,
 		    SAID_BYTES);
 	if (text[0] == '\0' && entry != NULL && entry->refreshed_s == 0 &&
-	    entry->flow != NULL && strcmp(entry->flow, GRANT_IMPORT_FLOW) == 0)
+	    entry->flow != NULL && strcmp(entry->flow, IMPORT_FLOW) == 0)
 		(void)snprintf(text, SAID_BYTES,
 		    "imported, and not renewed yet: whether the grant works "
 		    "shows when you run: mailtoken refresh %s",

@@ -79,11 +79,11 @@ static const struct field fields[] = {
 	STRING(ATTR_PROVIDER, provider, is_some),
 	STRING(ATTR_FLOW, flow, NULL),
 	STRING("issuer", issuer, NULL),
-	STRING("token-host", token_host, NULL),
-	STRING("tenant", tenant, NULL),
-	STRING("client-id", client_id, NULL),
+	STRING(ATTR_TOKEN_HOST, token_host, NULL),
+	STRING(ATTR_TENANT, tenant, NULL),
+	STRING(ATTR_CLIENT_ID, client_id, NULL),
 	STRING(ATTR_SERVERS, servers, NULL),
-	STRING("token-endpoint", token_endpoint, NULL),
+	STRING(ATTR_TOKEN_ENDPOINT, token_endpoint, NULL),
 	STRING("device-authorization-endpoint", device_authorization_endpoint,
 	    NULL),
 	STRING("authorization-endpoint", authorization_endpoint, NULL),
@@ -99,12 +99,12 @@ static const struct field fields[] = {
 	STRING("rejected-service", rejected_service, NULL),
 	STRING(ATTR_TEXT, text, NULL),
 	STRING("failing", failing, NULL),
-	STRING("proxy", proxy, NULL),
-	STRING("ca-file", ca_file, NULL),
-	STRING("ca-path", ca_path, NULL),
-	SECRET("refresh-token", refresh_token, is_refresh_token),
+	STRING(ATTR_PROXY, proxy, NULL),
+	STRING(ATTR_CA_FILE, ca_file, NULL),
+	STRING(ATTR_CA_PATH, ca_path, NULL),
+	SECRET(ATTR_REFRESH_TOKEN, refresh_token, is_refresh_token),
 	SECRET("access-token", access_token, is_access_token),
-	SECRET("client-secret", client_secret, attr_is_client_secret),
+	SECRET(ATTR_CLIENT_SECRET, client_secret, attr_is_client_secret),
 	NUMBER(ATTR_EXPIRES, expires_s),
 	NUMBER("granted", granted_s),
 	NUMBER("refresh-in", refresh_in_s),
@@ -112,7 +112,7 @@ static const struct field fields[] = {
 	NUMBER(ATTR_GRANT_EXPIRES, grant_expires_s),
 	NUMBER("signed-in", signed_in_s),
 	NUMBER("asked", asked_s),
-	NUMBER("margin", margin_s),
+	NUMBER(ATTR_MARGIN, margin_s),
 	NUMBER("rejected-since", rejected_s),
 	NUMBER("registered", registered_s),
 	NUMBER("failing-since", failing_s),
@@ -242,26 +242,32 @@ static struct span text_of(const struct entry *entry, const struct field *field,
 	return span_of(NULL);
 }
 
-enum fault entry_encode(const struct entry *entry, struct buf *buf)
+void entry_put(const struct entry *entry, struct attr_writer *writer)
 {
-	struct attr_writer writer;
 	char digits[NUMBER_BYTES];
 	struct span text;
-	enum fault fault;
 	size_t i;
 
-	if (entry->account == NULL || entry->provider == NULL)
-		return FAULT_GRAMMAR;
-	attr_begin(&writer, buf, WIRE_FIRST_ENTRY);
 	for (i = 0; i < FIELDS; i++) {
 		text = text_of(entry, &fields[i], digits);
 		if (text.p == NULL)
 			continue;
 		if (fields[i].is_legal != NULL && !fields[i].is_legal(text) &&
-		    buf->fault == FAULT_NONE)
-			buf->fault = FAULT_GRAMMAR;
-		attr_put(&writer, fields[i].name, text);
+		    writer->buf->fault == FAULT_NONE)
+			writer->buf->fault = FAULT_GRAMMAR;
+		attr_put(writer, fields[i].name, text);
 	}
+}
+
+enum fault entry_encode(const struct entry *entry, struct buf *buf)
+{
+	struct attr_writer writer;
+	enum fault fault;
+
+	if (entry->account == NULL || entry->provider == NULL)
+		return FAULT_GRAMMAR;
+	attr_begin(&writer, buf, WIRE_FIRST_ENTRY);
+	entry_put(entry, &writer);
 	fault = attr_end(&writer);
 	if (fault == FAULT_NONE && buf->n - writer.start > ENTRY_MAX_BYTES) {
 		secret_wipe(buf->p + writer.start, buf->n - writer.start);
@@ -295,31 +301,33 @@ static enum fault take_field(const struct attrs *attrs,
 	return FAULT_NONE;
 }
 
-enum fault entry_decode(struct span list, struct entry **entry_out)
+enum fault entry_take(const struct attrs *attrs, struct entry **entry_out)
 {
 	struct entry *entry = NULL;
-	struct attrs attrs;
 	enum fault fault;
 	size_t i;
+
+	fault = entry_new(&entry);
+	for (i = 0; i < FIELDS && fault == FAULT_NONE; i++)
+		fault = take_field(attrs, &fields[i], entry);
+	if (fault == FAULT_NONE &&
+	    (entry->account == NULL || entry->provider == NULL))
+		fault = FAULT_GRAMMAR;
+	if (fault != FAULT_NONE) {
+		entry_free(entry);
+		return fault;
+	}
+	*entry_out = entry;
+	return FAULT_NONE;
+}
+
+enum fault entry_decode(struct span list, struct entry **entry_out)
+{
+	struct attrs attrs;
+	enum fault fault;
 
 	if (list.n > ENTRY_MAX_BYTES)
 		return FAULT_TOO_BIG;
 	fault = attr_parse(list, WIRE_FIRST_ENTRY, &attrs);
-	if (fault != FAULT_NONE)
-		goto out;
-	fault = entry_new(&entry);
-	for (i = 0; i < FIELDS && fault == FAULT_NONE; i++)
-		fault = take_field(&attrs, &fields[i], entry);
-	if (fault != FAULT_NONE)
-		goto out;
-	if (entry->account == NULL || entry->provider == NULL) {
-		fault = FAULT_GRAMMAR;
-		goto out;
-	}
-
-	*entry_out = entry;
-	entry = NULL;
-out:
-	entry_free(entry);
-	return fault;
+	return fault != FAULT_NONE ? fault : entry_take(&attrs, entry_out);
 }

@@ -89,6 +89,16 @@ enum fault entry_copy(const struct entry *entry,
 enum fault entry_set(char **slot, struct span text) MUST_CHECK;
 
 /*
+ * entry_put - all it holds into a list of another kind; faults as those of
+ * entry_encode(), which attr_end() returns
+ * entry_take - the record in a parsed list, of whatever first attribute;
+ * faults as those of entry_decode()
+ */
+void entry_put(const struct entry *entry, struct attr_writer *writer);
+enum fault entry_take(const struct attrs *attrs,
+    struct entry **entry_out) MUST_CHECK;
+
+/*
  * entry_encode - append the list to buf (limit ENTRY_MAX_BYTES)
  *
  * FAULT_GRAMMAR when a string has bytes a list cannot carry or a token is

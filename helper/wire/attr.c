@@ -90,9 +90,8 @@ static bool is_same(struct span a, struct span b)
 
 static bool has_repeat(const struct attrs *attrs)
 {
-	static const char lists[] = ATTR_DATA
-	    " " ATTR_DEFAULTS " sealed " ATTR_CHANGED " " ATTR_NEEDS_RESTART
-	    " " ATTR_WARNING;
+	static const char lists[] = "sealed " ATTR_CHANGED
+				    " " ATTR_NEEDS_RESTART " " ATTR_WARNING;
 	size_t i, j;
 
 	for (i = 0; i < attrs->n; i++)
@@ -202,28 +201,41 @@ void attr_begin(struct attr_writer *writer, struct buf *buf, const char *first)
 	attr_put_str(writer, first, WIRE_VERSION);
 }
 
-void attr_put(struct attr_writer *writer, const char *name, struct span value)
+static void put(struct attr_writer *writer, const struct attr *attr)
 {
+	struct span name = attr->name, value = attr->value;
 	struct buf *buf = writer->buf;
-	struct span called = span_of(name);
 
 	if (buf->fault != FAULT_NONE)
 		return;
-	if (!is_attr_name(called) || !is_attr_value(value))
+	if (!is_attr_name(name) || !is_attr_value(value))
 		buf->fault = FAULT_GRAMMAR;
-	else if (called.n + 1 + value.n > WIRE_LINE_MAX_BYTES ||
+	else if (name.n + 1 + value.n > WIRE_LINE_MAX_BYTES ||
 	    writer->lines++ == WIRE_LINES_MAX)
 		buf->fault = FAULT_TOO_BIG;
-	buf_add(buf, called);
+	buf_add(buf, name);
 	buf_add_lit(buf, "=");
 	buf_add(buf, value);
 	buf_add_lit(buf, "\n");
+}
+
+void attr_put(struct attr_writer *writer, const char *name, struct span value)
+{
+	put(writer, &(struct attr){ span_of(name), value });
 }
 
 void attr_put_str(struct attr_writer *writer, const char *name,
     const char *value)
 {
 	attr_put(writer, name, span_of(value));
+}
+
+void attr_put_rest(struct attr_writer *writer, const struct attrs *attrs)
+{
+	size_t i;
+
+	for (i = 1; i < attrs->n; i++)
+		put(writer, &attrs->at[i]);
 }
 
 void attr_put_int(struct attr_writer *writer, const char *name, int64_t number)

@@ -46,8 +46,8 @@ enum fault attr_length(struct span bytes, size_t *list_out) MUST_CHECK;
  * first  in: WIRE_FIRST or WIRE_FIRST_ENTRY, the name that must come first
  *
  * FAULT_NONE; FAULT_GRAMMAR for anything the grammar above does not allow,
- * another version, or a name that stands twice and is no list (data,
- * defaults, sealed, changed, needs-restart, warning); FAULT_TOO_BIG.
+ * another version, or a name that stands twice and is no list (sealed,
+ * changed, needs-restart, warning); FAULT_TOO_BIG.
  */
 enum fault attr_parse(struct span list, const char *first,
     struct attrs *attrs_out) MUST_CHECK;
@@ -81,6 +81,8 @@ enum fault attr_number(struct span text, int64_t min, int64_t max,
  * refuses what the reader would but for names that stand twice; attr_end()
  * closes the list and returns the first fault (FAULT_GRAMMAR, FAULT_TOO_BIG,
  * FAULT_NOMEM).  On a fault the buf holds no byte of the list.
+ *
+ * attr_put_rest - all of another list but its first attribute
  */
 struct attr_writer {
 	struct buf *buf;
@@ -92,6 +94,7 @@ void attr_put(struct attr_writer *writer, const char *name, struct span value);
 void attr_put_str(struct attr_writer *writer, const char *name,
     const char *value);
 void attr_put_int(struct attr_writer *writer, const char *name, int64_t number);
+void attr_put_rest(struct attr_writer *writer, const struct attrs *attrs);
 enum fault attr_end(struct attr_writer *writer) MUST_CHECK;
 
 /*

@@ -47,9 +47,6 @@
 #define ATTR_AS_DELEGATE  "as-delegate"
 #define ATTR_REVOKE	  "revoke"
 #define ATTR_DUE	  "due"
-#define ATTR_FORMAT	  "format"
-#define ATTR_DATA	  "data"
-#define ATTR_DEFAULTS	  "defaults"
 #define ATTR_REPLACE	  "replace"
 #define ATTR_ANSWER	  "answer"
 
@@ -100,10 +97,22 @@
 #define QUESTION_PASTE_URL  "paste-url"
 #define QUESTION_PROVIDER   "provider"
 
-/* What import reads. */
-#define FORMAT_MAILTOKEN    "mailtoken"
-#define FORMAT_SASL_XOAUTH2 "sasl-xoauth2"
-#define FORMAT_MUTT_OAUTH2  "mutt_oauth2"
+/* Attributes of records that a writer beside the keyring names. */
+#define ATTR_TOKEN_HOST	    "token-host"
+#define ATTR_TENANT	    "tenant"
+#define ATTR_CLIENT_ID	    "client-id"
+#define ATTR_TOKEN_ENDPOINT "token-endpoint"
+#define ATTR_PROXY	    "proxy"
+#define ATTR_CA_FILE	    "ca-file"
+#define ATTR_CA_PATH	    "ca-path"
+#define ATTR_REFRESH_TOKEN  "refresh-token"
+#define ATTR_CLIENT_SECRET  "client-secret"
+#define ATTR_MARGIN	    "margin"
+
+/* Flow of a grant that another program made, and how its provider's name
+ * begins where the record brings the client; no block can have that name. */
+#define IMPORT_FLOW   "import"
+#define IMPORT_PREFIX "import:"
 
 /* Limits of the grammar, in bytes unless said otherwise. */
 #define WIRE_NAME_MAX_BYTES 32

@@ -13,8 +13,7 @@ import sys
 import time
 
 NAME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-")
-LISTS = frozenset(("data", "defaults", "sealed", "changed", "needs-restart",
-                   "warning"))
+LISTS = frozenset(("sealed", "changed", "needs-restart", "warning"))
 WORDS = frozenset(("ok", "login-needed", "unknown-account", "wrong-server",
                    "try-later", "config-error", "denied", "bad-request",
                    "busy", "timeout", "internal"))

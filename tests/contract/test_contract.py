@@ -16,7 +16,6 @@ MAILTOKEN_CONTRACT_WAIT_S, the patience in seconds (35).  As root, uid 2
 must be a stranger to it.
 """
 
-import base64
 import threading
 import time
 
@@ -85,8 +84,8 @@ GOOD = [
           "line-of-65536"),
     plain(b"mailtoken=1\nverb=version\na=" + b"x" * 65500 + b"\nb="
           + b"x" * 65500 + b"\nc=" + b"x" * 37 + b"\n\n", "list-of-131072"),
-    plain(b"mailtoken=1\nverb=version\ndata=a\ndata=a\nwarning=b\n"
-          b"warning=c\nsealed=1\nsealed=2\ndefaults=\ndefaults=\n"
+    plain(b"mailtoken=1\nverb=version\nwarning=b\n"
+          b"warning=c\nsealed=1\nsealed=2\n"
           b"changed=1\nchanged=1\nneeds-restart=1\nneeds-restart=1\n\n",
           "names-that-are-lists"),
 ]
@@ -414,32 +413,28 @@ def test_export_of_an_account_is_its_record(helper):
     answer = helper.ask(b"mailtoken=1\nverb=export\naccount=%s\n\n"
                         % helper.account.encode())
     assert answer.result == "ok"
-    pieces = [value for name, value in split(answer.raw)[0]
-              if name == "data"]
-    assert pieces and all(len(piece) <= 64000 for piece in pieces)
-    lines = base64.b64decode(b"".join(pieces), validate=True).split(b"\n")
-    assert lines[0].startswith(b"mailtoken-entry=")
-    names = [line[8:] for line in lines if line.startswith(b"account=")]
-    assert [n.decode().lower() for n in names] == [helper.account.lower()]
+    (record,) = answer.records
+    assert record["account"].decode().lower() == helper.account.lower()
+    assert record["provider"]
 
 
 @pytest.mark.parametrize("more", [
-    b"", b"format=mailtoken\n", b"data=eA==\n",
-    b"format=mailtoken\ndata=not base64\n", b"format=other\ndata=eA==\n",
-    b"format=mailtoken\ndata=eA==\n",
-    b"format=mailtoken\ndata=eA==\nreplace=maybe\n"])
+    b"", b"account=new@example.org\n", b"provider=test\n",
+    b"account=\nprovider=test\n",
+    b"account=new@example.org\nprovider=test\nreplace=maybe\n"])
 def test_import_refuses_what_is_no_record(helper, more):
     raw = b"mailtoken=1\nverb=import\n" + more + b"\n"
     assert helper.ask(raw).result == "bad-request"
 
 
 def test_import_refuses_to_replace_unasked(helper):
-    (*_, data), _ = split(helper.ask(
+    record, _ = split(helper.ask(
         b"mailtoken=1\nverb=export\naccount=%s\n\n"
         % helper.account.encode()).raw)
     before = helper.token()
-    raw = b"mailtoken=1\nverb=import\nformat=mailtoken\ndata=%s\n\n"
-    assert helper.ask(raw % data[1]).result == "bad-request"
+    raw = b"mailtoken=1\nverb=import\n%s\n" % b"".join(
+        b"%s=%s\n" % (name.encode(), value) for name, value in record[1:])
+    assert helper.ask(raw).result == "bad-request"
     assert helper.token().get("serial") == before.get("serial")
 
 

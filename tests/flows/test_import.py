@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Grants of other programs come in, our own go out and come back."""
 
-import base64
 import json
 import os
 import pty
 import re
 import secrets
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,7 +15,6 @@ import pytest
 import paths
 from bed import DEADLINE_S, wait_for, write_file
 from bed_helper import ROOT, SCOPE
-from helper_line import connect
 
 JO, ANN = "jo@example.org", "ann@example.org"
 FOREIGN = "old-program"
@@ -68,10 +67,12 @@ def sasl_xoauth2(bed, *files, status=0, **conf):
                      conf_file(bed, **conf), *files, status=status)
 
 
-def pieces(text):
-    """The attribute that carries bytes."""
-    return base64.b64encode(text.encode() if isinstance(text, str)
-                            else text).decode()
+def record(bed, **more):
+    """A record that brings its client, as the request has it."""
+    return {"account": JO, "provider": "import:old", "flow": "import",
+            "token-host": f"localhost:{bed.idp.port}",
+            "token-endpoint": f"{bed.idp.url}/token", "client-id": FOREIGN,
+            "refresh-token": "abc", **more}
 
 
 def test_postfix_keeps_sending_after_an_import(bed, idp):
@@ -532,37 +533,80 @@ def test_import_is_for_admins_and_export_for_root(bed, root):
     bed.configure(more="admin daemon")
     bed.seed(ANN)
     bed.start()
-    data = pieces(json.dumps({"refresh_token": "abc", "client_id": FOREIGN,
-                              "token_endpoint": f"{bed.idp.url}/token"}))
-    ask = {"format": "sasl-xoauth2", "account": JO, "data": data}
+    ask = record(bed)
     assert bed.ask("import", uid=2, **ask)["result"] == "denied"
     assert bed.ask("import", uid=1, **ask)["result"] == "ok"
     for uid in (1, 2):
         answer = bed.ask("export", uid=uid, account=ANN)
         assert answer["result"] == "denied"
-    assert "data" not in bed.ask("export", uid=1, account=ANN)
+        assert "refresh-token" not in answer
 
 
-def test_data_in_pieces_is_joined(bed):
+def test_attributes_of_export_are_those_of_import(bed):
+    bed.seed(refresh_token="r" * 16000, access_token="a" * 65000)
     bed.start()
-    text = pieces(json.dumps({"refresh_token": "a" * 9000,
-                              "client_id": FOREIGN,
-                              "token_endpoint": f"{bed.idp.url}/token"}))
-    with connect(bed.socket) as line:
-        line.sock.sendall(("mailtoken=1\nverb=import\nformat=sasl-xoauth2\n"
-                           f"account={JO}\n" + "".join(
-                               f"data={text[i:i + 500]}\n"
-                               for i in range(0, len(text), 500)) +
-                           "\n").encode())
-        assert line.rest()[-1]["result"] == "ok"
-    assert bed.record()["refresh-token"] == "a" * 9000
+    with bed.connect() as line:
+        out, end = line.send("export", account=JO).rest()
+    assert end["result"] == "ok"
+    assert out["refresh-token"] == "r" * 16000
+    before = bed.record()
+    answer = bed.ask("import", **out)
+    assert answer["result"] == "bad-request"
+    assert "--replace" in answer["text"]
+    assert bed.ask("import", replace="yes", **out)["result"] == "ok"
+    after = bed.record()
+    assert all(after[name] == before[name] for name in before)
 
 
-@pytest.mark.parametrize("data", ("", "a", "%%%%", "YQ", "YQ==YQ==", "YR=="))
-def test_data_that_is_no_base64_is_a_bad_request(bed, data):
+@pytest.mark.parametrize("more", (
+    {"provider": None}, {"account": None}, {"account": ""},
+    {"refresh-token": "two words"}, {"refresh-token": "r" * 16001},
+    {"expires": "soon"}, {"state": "no such state"},
+    {"issuer": "i" * 60000, "scope": "s" * 40000}))
+def test_what_is_no_record_is_a_bad_request(bed, more):
     bed.start()
-    assert bed.ask("import", format="sasl-xoauth2", account=JO,
-                   data=data)["result"] == "bad-request"
+    answer = bed.ask("import", **{
+        k: v for k, v in record(bed, **more).items() if v is not None})
+    assert answer["result"] == "bad-request"
+    assert bed.token()["result"] == "unknown-account"
+
+
+@pytest.mark.parametrize("more", (b"replace=yes", b"verb=forget"))
+def test_a_backup_gives_no_orders(bed, more):
+    bed.seed()
+    bed.start()
+    out = mailtoken(bed, "export").stdout
+    before = bed.record()
+    done = mailtoken(bed, "import", "mailtoken", status=1,
+                     data=out[:-1] + more + b"\n\n")
+    assert b"a record is not imported" in done.stderr
+    assert bed.record() == before
+
+
+def test_a_record_that_is_damaged_does_not_stop_the_others(bed, beds):
+    for account in (JO, ANN):
+        bed.seed(account)
+    bed.start()
+    ann, jo, _ = mailtoken(bed, "export").stdout.split(b"\n\n")
+    assert bed.stop() == 0
+    other = beds()
+    other.start()
+    done = mailtoken(other, "import", "mailtoken", status=1, data=b"".join(
+        (ann, b"\nno attribute\n\n", jo, b"\n\n")))
+    assert b"a record is not imported" in done.stderr
+    assert done.stdout.count(b"is imported") == 1
+
+
+def test_operator_that_is_not_installed_is_said(bed):
+    path = token_file(bed)
+    alone = bed.path("alone")
+    shutil.copy(paths.program("mailtoken"), alone)
+    done = subprocess.run([alone, "import", "sasl-xoauth2", path],
+                          capture_output=True, text=True, timeout=DEADLINE_S)
+    if Path(paths.configured("pkglibexecdir"), "mailtoken-operator").exists():
+        pytest.skip("it is installed")
+    assert done.returncode == 1
+    assert "mailtoken-operator: No such file or directory" in done.stderr
 
 
 def test_name_that_no_file_can_have_is_refused(bed):
@@ -571,13 +615,6 @@ def test_name_that_no_file_can_have_is_refused(bed):
                         token_file(bed), status=1)
     assert b"too long" in done.stderr
     assert not os.listdir(bed.keyring) or os.listdir(bed.keyring) == [".lock"]
-
-
-def test_unknown_format_is_a_bad_request(bed):
-    bed.start()
-    answer = bed.ask("import", format="elsewhere", account=JO, data="e30=")
-    assert answer["result"] == "bad-request"
-    assert "sasl-xoauth2" in answer["text"]
 
 
 def test_imported_grant_is_renewed_in_the_background(bed):

@@ -5,8 +5,9 @@
  * is, in base64 and in hexadecimal, and what is found stands there in some
  * form.
  */
-#include "wire/base64.h"
 #include "wire/echo.h"
+
+#include "wire/buf.h"
 
 #include "fuzz.h"
 
@@ -40,13 +41,32 @@ static void check_copy(struct span text, struct span copy, struct span secret)
 	buf_drop(&whole);
 }
 
+/* Without padding, and without what the last one or two bytes would be. */
+static void add_base64(struct buf *out, struct span bytes)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t i, shift;
+
+	for (i = 0; i + 3 <= bytes.n; i += 3) {
+		unsigned bits = (unsigned)(unsigned char)bytes.p[i] << 16 |
+		    (unsigned)(unsigned char)bytes.p[i + 1] << 8 |
+		    (unsigned char)bytes.p[i + 2];
+
+		for (shift = 24; shift > 0; shift -= 6)
+			buf_add(out,
+			    (struct span){ &digits[bits >> (shift - 6) & 63],
+				1 });
+	}
+}
+
 static void check_copies(struct span text, struct span secret)
 {
 	struct buf copy = BUF_INIT(2 * MAX_BYTES);
 	size_t i;
 
 	check_copy(text, secret, secret);
-	base64_add(&copy, secret);
+	add_base64(&copy, secret);
 	/* Not all digits are letters. */
 	if (letters(buf_span(&copy)) == copy.n && copy.n >= 24)
 		check_copy(text, buf_span(&copy), secret);

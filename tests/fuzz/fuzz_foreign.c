@@ -4,7 +4,7 @@
  * Token files of other programs: the first line is the token file, the rest
  * its defaults; what is taken is enough to renew, and no reason quotes it.
  */
-#include "oauth/foreign.h"
+#include "operator/foreign.h"
 
 #include "fuzz.h"
 #include "oauth/reply.h"

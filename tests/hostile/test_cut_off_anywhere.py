@@ -5,7 +5,6 @@ strace(1) ends the helper at the n-th call of a name, or lets that call
 fail; without it these tests are skipped.
 """
 
-import base64
 import os
 import shutil
 import subprocess
@@ -180,7 +179,8 @@ class Import:
         path = Path(self.bed.keyring, account)
         old = path.read_bytes() if path.exists() else None
         self.bed.seed(account)
-        self.brought[account] = path.read_bytes()
+        self.brought[account] = dict(
+            line.split("=", 1) for line in path.read_text().splitlines()[1:-1])
         if old is None:
             path.unlink()
         else:
@@ -190,8 +190,8 @@ class Import:
         """What is traced; what the answer says."""
         with self.bed.connect() as line:
             said = line.send(
-                "import", account=account, format="mailtoken", replace="yes",
-                data=base64.b64encode(self.brought[account]).decode()).rest()
+                "import", replace="yes",
+                **self.brought[account]).rest()
         assert said
         return {**said[0], **said[-1]}
 
@@ -253,8 +253,8 @@ def test_an_imported_account_is_there_or_not(root, helper):
             assert answer is None
         else:
             there += 1
-            assert f"={record['refresh-token']}\n".encode() in \
-                way.brought[account], call
+            assert record["refresh-token"] in \
+                way.brought[account].values(), call
             assert helper.token(account)["result"] == "ok", (call, account)
     assert there and absent
 

@@ -2,8 +2,6 @@
 """An address without TLS is refused wherever it stands, and nothing is sent
 there."""
 
-import base64
-import json
 
 import pytest
 
@@ -37,11 +35,12 @@ def test_a_configured_address_without_tls_is_refused(helper, idp, plain, key):
 
 def test_an_imported_address_without_tls_is_refused(helper, plain):
     helper.start()
-    data = json.dumps({"refresh_token": "x" * 40, "user": JO,
-                       "client_id": "mail-app", "client_secret": "",
-                       "token_endpoint": f"{plain.url}/token"}).encode()
-    answer = helper.ask("import", account=JO, format="sasl-xoauth2",
-                        data=base64.b64encode(data).decode())
-    assert answer["text"] == "its token_endpoint is no https URL"
+    answer = helper.ask("import", account=JO, provider="import:x",
+                        flow="import", **{
+                            "refresh-token": "x" * 40, "client-id": "x",
+                            "token-host": f"localhost:{plain.port}",
+                            "token-endpoint": f"{plain.url}/token"})
+    assert answer["result"] == "config-error"
+    assert "token_endpoint must be 'https://'" in answer["text"]
     assert helper.token()["result"] == "unknown-account"
     assert len(plain.requests) == 0

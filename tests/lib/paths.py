@@ -21,6 +21,7 @@ DEFAULTS = {
     "SANITIZE_CFLAGS": "",
     "sasl_plugindir": "/usr/lib/sasl2",
     "libdir": "/usr/lib",
+    "pkglibexecdir": "/usr/libexec/mailtoken",
     "exec_prefix": "/usr",
     "prefix": "/usr",
     "CC": "cc",

@@ -27,7 +27,7 @@ LINE_MAX = 65536
 LIST_MAX = 131072
 LINES_MAX = 64
 NAME = re.compile(rb"[a-z0-9-]{1,32}")
-LISTS = ("data", "defaults")
+LISTS = ("warning",)
 FAULT_WORDS = ("login-needed", "unknown-account", "wrong-server",
                "try-later", "config-error", "denied", "bad-request", "busy",
                "timeout", "internal")

@@ -3,7 +3,7 @@
  *
  * Token files of other programs: what is taken, and what is refused.
  */
-#include "oauth/foreign.h"
+#include "operator/foreign.h"
 
 #include <stdlib.h>
 

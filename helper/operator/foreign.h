@@ -9,8 +9,8 @@
  * tokens are left, because nothing says how long they were granted for.
  * Knows no keyring and checks no URL.
  */
-#ifndef MAILTOKEN_OAUTH_FOREIGN_H
-#define MAILTOKEN_OAUTH_FOREIGN_H
+#ifndef MAILTOKEN_OPERATOR_FOREIGN_H
+#define MAILTOKEN_OPERATOR_FOREIGN_H
 
 #include "wire/buf.h"
 

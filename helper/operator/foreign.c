@@ -4,7 +4,7 @@
  * Members by name, from one JSON object or from two of which the first goes
  * before the second.
  */
-#include "oauth/foreign.h"
+#include "operator/foreign.h"
 
 #include <stdlib.h>
 

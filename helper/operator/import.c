@@ -1,0 +1,274 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What another program kept, as a record: whose it is, and the client that it
+ * brings with it, so that mail goes on without a sign-in.
+ */
+#include "operator/import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "cli/import.h"
+#include "oauth/presets.h"
+#include "oauth/url.h"
+#include "operator/foreign.h"
+
+#define FILE_MAX_BYTES	  65536
+#define SASL_XOAUTH2	  "sasl-xoauth2"
+#define SASL_XOAUTH2_CONF "/etc/sasl-xoauth2.conf"
+
+struct import {
+	struct command *command;
+	bool files;	     /* of sasl-xoauth2; else mutt_oauth2's */
+	struct buf defaults; /* sasl-xoauth2's own configuration */
+	struct why why;
+	bool any;	      /* is imported */
+	enum outcome outcome; /* the worst */
+};
+
+/* path is NULL for standard input. */
+static enum fault read_file(struct import *import, const char *path,
+    struct buf *out)
+{
+	const char *name = path != NULL ? path : IMPORT_STDIN;
+	int fd = STDIN_FILENO;
+	enum fault fault;
+
+	if (path != NULL)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		why_set(&import->why, errno, "cannot read %s", name);
+		return FAULT_IO;
+	}
+	fault = import_read(fd, name, out, &import->why);
+	if (path != NULL)
+		(void)close(fd);
+	if (fault == FAULT_NONE && out->n == out->max_bytes) {
+		why_set(&import->why, 0, "%s is too large to be a token file",
+		    name);
+		fault = FAULT_TOO_BIG;
+	}
+	return fault;
+}
+
+/*
+ * The account that programs ask for.  A token file is named by sasl_passwd and
+ * mostly called like its user.
+ */
+static const char *account_of(const struct command *command, const char *path,
+    const struct foreign *foreign)
+{
+	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+	const char *name = slash != NULL ? slash + 1 : path;
+
+	if (command->account != NULL)
+		return command->account;
+	return name != NULL && strchr(name, '@') != NULL &&
+		attr_is_account(span_of(name)) ?
+	    name :
+	    foreign->user;
+}
+
+/* "https://host/TENANT/oauth2/v2.0/token", or nothing. */
+static struct span tenant_of(const char *endpoint)
+{
+	const char *host = endpoint + strlen("https://");
+	const char *slash = strchr(host, '/');
+	struct span tenant = { NULL, 0 };
+
+	if (slash != NULL && strchr(slash + 1, '/') != NULL &&
+	    strcmp(strchr(slash + 1, '/'), "/oauth2/v2.0/token") == 0) {
+		tenant.p = slash + 1;
+		tenant.n = strcspn(tenant.p, "/");
+	}
+	return tenant;
+}
+
+static void put(struct talk *talk, const char *name, struct span value)
+{
+	if (value.n > 0)
+		attr_put(&talk->writer, name, value);
+}
+
+static void put_secret(struct talk *talk, const char *name,
+    const struct secret *secret)
+{
+	if (secret != NULL)
+		attr_put(&talk->writer, name,
+		    secret_reveal(secret, "put into a record"));
+}
+
+/* The record; host is that of the endpoint.  mailtokend(8), KEYRING. */
+static void put_record(struct talk *talk, const struct foreign *foreign,
+    const char *host)
+{
+	const char *preset = preset_of_host(host);
+	struct buf provider = BUF_INIT(512);
+
+	buf_add_lit(&provider, IMPORT_PREFIX);
+	buf_add_str(&provider, preset != NULL ? preset : host);
+	put(talk, ATTR_PROVIDER, buf_span(&provider));
+	buf_drop(&provider);
+	talk_put(talk, ATTR_FLOW, IMPORT_FLOW);
+	/* What mail servers were told goes on being sent to them. */
+	if (foreign->user != NULL &&
+	    strcasecmp(foreign->user, talk->account) != 0)
+		talk_put(talk, ATTR_LOGIN, foreign->user);
+	talk_put(talk, ATTR_TOKEN_HOST, host);
+	put(talk, ATTR_TENANT, tenant_of(foreign->token_endpoint));
+	talk_put(talk, ATTR_CLIENT_ID, foreign->client_id);
+	talk_put_servers(talk);
+	talk_put(talk, ATTR_TOKEN_ENDPOINT, foreign->token_endpoint);
+	talk_put(talk, ATTR_SCOPE, foreign->scope);
+	talk_put(talk, ATTR_PROXY, foreign->proxy);
+	talk_put(talk, ATTR_CA_FILE, foreign->ca_file);
+	talk_put(talk, ATTR_CA_PATH, foreign->ca_path);
+	put_secret(talk, ATTR_REFRESH_TOKEN, foreign->refresh_token);
+	put_secret(talk, ATTR_CLIENT_SECRET, foreign->client_secret);
+	attr_put_int(&talk->writer, ATTR_MARGIN, foreign->margin_s);
+}
+
+static enum outcome send_grant(struct import *import, const char *where,
+    const char *account, const struct foreign *foreign)
+{
+	enum outcome outcome;
+	char *host = NULL;
+	struct talk talk;
+
+	if (account == NULL || !attr_is_account(span_of(account)))
+		return import_refuse(where,
+		    "the file does not say whose it is: name the account with "
+		    "--account");
+	switch (url_host(foreign->token_endpoint, &host)) {
+	case FAULT_NONE: break;
+	case FAULT_NOMEM: return OUTCOME_LATER;
+	default:
+		return import_refuse(where,
+		    "its token_endpoint is no https URL");
+	}
+	import_begin(&talk, import->command, account);
+	put_record(&talk, foreign, host);
+	free(host);
+	outcome = import_send(&talk, where);
+	if (outcome == OUTCOME_DONE && foreign->assumed)
+		screen_say("%s: nothing says the provider (there is no "
+			   "token_endpoint), so Google was assumed, as "
+			   "sasl-xoauth2 does: if it is another's, write its "
+			   "token_endpoint into the token file and import it "
+			   "again with --replace",
+		    account);
+	return outcome;
+}
+
+/* path is NULL for standard input. */
+static enum fault import_one(struct import *import, const char *path)
+{
+	const char *where = path != NULL ? path : IMPORT_STDIN;
+	struct buf data = BUF_INIT(FILE_MAX_BYTES);
+	struct foreign foreign = { .refresh_token = NULL };
+	enum outcome outcome;
+	struct why why;
+	enum fault fault;
+
+	fault = read_file(import, path, &data);
+	if (fault != FAULT_NONE) {
+		buf_drop(&data);
+		return fault;
+	}
+	fault = import->files ?
+	    foreign_sasl_xoauth2(buf_span(&data), buf_span(&import->defaults),
+		&foreign, &why) :
+	    foreign_mutt_oauth2(buf_span(&data), &foreign, &why);
+	buf_drop(&data);
+	if (fault == FAULT_NOMEM)
+		return fault;
+	outcome = fault != FAULT_NONE ?
+	    import_refuse(where, why.text) :
+	    send_grant(import, where,
+		account_of(import->command, path, &foreign), &foreign);
+	foreign_drop(&foreign);
+	import->outcome = outcome_worse(import->outcome, outcome);
+	import->any |= outcome == OUTCOME_DONE;
+	return FAULT_NONE;
+}
+
+static enum fault import_files(struct import *import)
+{
+	const char *defaults = import->command->config;
+	enum fault fault = FAULT_NONE;
+	size_t i;
+
+	/* It may be missing: token files can say all. */
+	if (defaults == NULL && access(SASL_XOAUTH2_CONF, F_OK) == 0)
+		defaults = SASL_XOAUTH2_CONF;
+	if (defaults != NULL)
+		fault = read_file(import, defaults, &import->defaults);
+	for (i = 1; fault == FAULT_NONE && i < import->command->n_words; i++)
+		fault = import_one(import, import->command->words[i]);
+	return fault;
+}
+
+static void say_postfix(void)
+{
+	screen_say(
+	    "what is left to do for Postfix: in the password map of "
+	    "smtp_sasl_password_maps (mostly /etc/postfix/sasl_passwd) take "
+	    "away the colon and the path of the token file, so that a line "
+	    "reads \"[smtp.example.com]:587 user@example.com\", and run "
+	    "postmap on it");
+	screen_say("in main.cf keep smtp_sasl_auth_enable = yes, "
+		   "smtp_sasl_mechanism_filter = xoauth2 and "
+		   "smtp_sasl_tls_security_options = noanonymous; take away "
+		   "smtp_sasl_auth_cache_name");
+	screen_say("then run postfix reload, and mailtoken refresh ACCOUNT for "
+		   "each account: only that shows that the grant works; until "
+		   "it has, keep the token files, and to go back give Postfix "
+		   "its old settings again");
+	screen_say("when it has, remove sasl-xoauth2, which offers the same "
+		   "mechanism and would renew the same grant");
+}
+
+static const char *find_wrong(const struct command *command, bool files)
+{
+	if (files != (command->n_words > 1))
+		return files ? "the token files are missing" :
+			       "the data comes on standard input";
+	if (command->config != NULL && !files)
+		return "--config goes with " SASL_XOAUTH2;
+	if (command->account != NULL && command->n_words > 2)
+		return "--account goes with one file";
+	return NULL;
+}
+
+enum outcome import_foreign(struct command *command)
+{
+	struct import import = {
+		.command = command,
+		.files = span_is(span_of(command->words[0]), SASL_XOAUTH2),
+		.defaults = BUF_INIT(FILE_MAX_BYTES),
+		.why = { .err = 0 },
+	};
+	const char *wrong = find_wrong(command, import.files);
+	enum fault fault;
+
+	if (wrong != NULL)
+		return command_usage(command, wrong);
+	if (!command_servers(command) ||
+	    (command->account != NULL && !command_account(command->account)) ||
+	    (!import.files && !import_may_read()))
+		return OUTCOME_USAGE;
+	command_no_core();
+	fault = import.files ? import_files(&import) :
+			       import_one(&import, NULL);
+	buf_drop(&import.defaults);
+	if (import.files && import.any && command->json == NULL)
+		say_postfix();
+	if (fault == FAULT_NONE)
+		return import.outcome;
+	screen_say("%s", why_text(&import.why, fault));
+	return fault == FAULT_NOMEM ? OUTCOME_LATER : OUTCOME_NO;
+}
