@@ -276,7 +276,6 @@ static enum fault open_keyring(struct keeper *keeper, struct why *why)
 			return fault;
 		}
 		name_sockets(keeper);
-		keyring_sweep(keeper->engine.keyring);
 	}
 	if (keeper->engine.config->keyring_key != NULL && keeper->key == NULL) {
 		fault = seal_key_read(keeper->engine.config->keyring_key,
@@ -309,6 +308,15 @@ static enum fault sandbox(struct keeper *keeper, struct why *why)
 	return FAULT_NONE;
 }
 
+static void was_waiting(void *ctx, const char *name)
+{
+	const struct keeper *keeper = ctx;
+	struct account *account = accounts_find(keeper->engine.accounts, name);
+
+	if (account != NULL)
+		account_was_killed(account);
+}
+
 static enum fault start_engine(struct keeper *keeper, struct why *why)
 {
 	enum fault fault;
@@ -325,6 +333,7 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 		    why);
 	if (fault != FAULT_NONE)
 		return fault;
+	keyring_sweep(keeper->engine.keyring, was_waiting, keeper);
 	keeper->engine.working = true;
 	tell(keeper, "");
 	return FAULT_NONE;

@@ -103,6 +103,15 @@ static void note_spent(struct account *account)
 	record_note(&account->record, standing->text);
 }
 
+static void lose_answer(struct account *account, const char *text)
+{
+	struct now now = clock_now();
+
+	standing_set(&account->standing, ACCOUNT_BACKOFF, text, &now);
+	account->standing.gate_ms = now.boot_ms + SPENT_MS;
+	note_spent(account);
+}
+
 /* Until the gate opens in an hour, or somebody does something about it. */
 static void stand_still(struct account *account, enum account_state state,
     const char *text)
@@ -330,21 +339,28 @@ void account_give_up(struct account *account)
 	    false);
 }
 
+void account_was_killed(struct account *account)
+{
+	if (account_entry(account) == NULL ||
+	    account->standing.state != ACCOUNT_ACTIVE)
+		return;
+	lose_answer(account,
+	    "the helper was killed before the provider answered; its refresh "
+	    "token may be spent, so it is not sent again before the next try");
+	account_arm(account);
+	account_tell(account);
+}
+
 void account_save_last(struct account *account)
 {
 	struct record *record = &account->record;
-	struct now now = clock_now();
 
 	/* What is still under way has no answer any more. */
-	if (account->refresh.flow != NULL && !record->in_memory) {
-		standing_set(&account->standing, ACCOUNT_BACKOFF,
+	if (account->refresh.flow != NULL && !record->in_memory)
+		lose_answer(account,
 		    "the helper was stopped before the provider answered; its "
 		    "refresh token may be spent, so it is not sent again "
-		    "before the next try",
-		    &now);
-		account->standing.gate_ms = now.boot_ms + SPENT_MS;
-		note_spent(account);
-	}
+		    "before the next try");
 	if (record->unsaved)
 		record_save(record);
 	if (record->unsaved)

@@ -45,6 +45,10 @@ void account_revoked(struct account *account);
  * what is unsaved is tried every second. */
 void account_give_up(struct account *account);
 
+/* account_was_killed - starting: the last helper was, while it waited for the
+ * answer to a refresh. */
+void account_was_killed(struct account *account);
+
 /* account_save_last - stopping: one more try to store what is unsaved. */
 void account_save_last(struct account *account);
 

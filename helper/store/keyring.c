@@ -224,6 +224,23 @@ static enum fault check_old(const struct keyring *keyring, const char *leaf,
 	return FAULT_IO;
 }
 
+/* So that who finds the file knows whose answer was waited for. */
+static enum fault sign(const struct keyring_stage *stage, struct span account,
+    struct why *why)
+{
+	struct buf bytes = BUF_INIT(WIRE_LINE_MAX_BYTES);
+	struct attr_writer writer;
+	enum fault fault;
+
+	attr_begin(&writer, &bytes, WIRE_FIRST_ENTRY);
+	attr_put(&writer, ATTR_ACCOUNT, account);
+	fault = attr_end(&writer) == FAULT_NONE ?
+	    safefile_begin(&stage->tmp, buf_span(&bytes), why) :
+	    no_memory(why);
+	buf_drop(&bytes);
+	return fault;
+}
+
 static enum fault make_stage(struct keyring *keyring, struct span account,
     bool reserves, struct keyring_stage **stage_out, struct why *why)
 {
@@ -245,6 +262,8 @@ static enum fault make_stage(struct keyring *keyring, struct span account,
 	if (fault == FAULT_NONE)
 		fault = safefile_random(stage->nonce, sizeof(stage->nonce),
 		    why);
+	if (fault == FAULT_NONE && reserves)
+		fault = sign(stage, account, why);
 	if (fault == FAULT_NONE)
 		*stage_out = stage;
 	else
@@ -397,10 +416,32 @@ enum fault keyring_list(struct keyring *keyring, keyring_visit_fn *visit,
 	return fault;
 }
 
+/* Whose answer was waited for; a record that stands there has had its. */
+static bool is_signed(const struct keyring *keyring, const char *name,
+    char account[ACCOUNT_MAX_BYTES + 1])
+{
+	struct buf bytes = BUF_INIT(2 * RECORD_MAX_BYTES);
+	struct why unsaid;
+	struct attrs attrs;
+	struct span list;
+	bool found;
+
+	found = safefile_read(keyring->dirfd, keyring->path, name, &bytes,
+		    &unsaid) == FAULT_NONE;
+	list = buf_span(&bytes);
+	found = found && attr_length(list, &list.n) == FAULT_NONE &&
+	    attr_parse(list, WIRE_FIRST_ENTRY, &attrs) == FAULT_NONE &&
+	    attrs.n == 2 &&
+	    keyring_fold(attr_get(&attrs, ATTR_ACCOUNT), account) == FAULT_NONE;
+	buf_drop(&bytes);
+	return found;
+}
+
 /* What cannot be removed does no harm but its size; no reason to stop. */
-void keyring_sweep(struct keyring *keyring)
+void keyring_sweep(struct keyring *keyring, keyring_left_fn *left, void *ctx)
 {
 	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
+	char account[ACCOUNT_MAX_BYTES + 1];
 	struct stat st;
 	size_t at;
 
@@ -410,11 +451,14 @@ void keyring_sweep(struct keyring *keyring)
 	for (at = 0; at < names.n; at += strlen(names.p + at) + 1) {
 		const char *name = names.p + at;
 
-		if (is_tmp(name) &&
-		    fstatat(keyring->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) ==
-			0 &&
-		    S_ISREG(st.st_mode) && st.st_uid == geteuid())
-			(void)unlinkat(keyring->dirfd, name, 0);
+		if (!is_tmp(name) ||
+		    fstatat(keyring->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) !=
+			0 ||
+		    !S_ISREG(st.st_mode) || st.st_uid != geteuid())
+			continue;
+		if (is_signed(keyring, name, account))
+			left(ctx, account);
+		(void)unlinkat(keyring->dirfd, name, 0);
 	}
 out:
 	buf_drop(&names);

@@ -129,8 +129,8 @@ enum fault keyring_load(struct keyring *keyring, struct span account,
 
 /*
  * keyring_stage_new - make the new file and reserve the size of the old
- * record and 32 KiB, and draw what sealing needs, before a refresh token is
- * spent
+ * record and 32 KiB, write there whose it is, and draw what sealing needs,
+ * before a refresh token is spent
  *
  * FAULT_NONE; FAULT_READ_ONLY (EROFS, EACCES, EPERM); FAULT_IO with
  * why.err ENOSPC, EDQUOT, EFBIG and others (the process must ignore
@@ -179,8 +179,12 @@ enum fault keyring_list(struct keyring *keyring, keyring_visit_fn *visit,
 
 /*
  * keyring_sweep - remove ".tmp-*" files that a killed helper left; only
- * while the lock is held.
+ * while the lock is held
+ *
+ * left  called for each account with a stage that was never saved: what was
+ *       asked of the provider may have had an answer.  It may load and save.
  */
-void keyring_sweep(struct keyring *keyring);
+typedef void keyring_left_fn(void *ctx, const char *account);
+void keyring_sweep(struct keyring *keyring, keyring_left_fn *left, void *ctx);
 
 #endif

@@ -405,6 +405,14 @@ enum fault safefile_make(int dirfd, off_t size, struct safefile_tmp *tmp_out,
 	return fault;
 }
 
+enum fault safefile_begin(const struct safefile_tmp *tmp, struct span bytes,
+    struct why *why)
+{
+	int err = write_bytes(tmp->fd, bytes, 0);
+
+	return err == 0 ? FAULT_NONE : failed(err, "write", why);
+}
+
 /* Some file systems have no fsync for directories and say EINVAL. */
 static enum fault sync_dir(int dirfd, struct why *why)
 {

@@ -83,8 +83,9 @@ void safefile_say_modeless(const char *dir, struct why *why);
 
 /*
  * The steps of a replacement.  safefile_make opens a new file ".tmp-..."
- * (0600 whatever the umask) and reserves size bytes; safefile_put writes,
- * cuts, fsyncs, closes, renames to leaf and fsyncs the directory.  A
+ * (0600 whatever the umask) and reserves size bytes; safefile_begin writes
+ * what a process that is killed leaves there; safefile_put writes from the
+ * beginning, cuts, fsyncs, closes, renames to leaf and fsyncs the directory.  A
  * safefile_tmp is closed and removed by safefile_abandon, and by
  * safefile_put when it fails.
  */
@@ -94,6 +95,8 @@ struct safefile_tmp {
 };
 
 enum fault safefile_make(int dirfd, off_t size, struct safefile_tmp *tmp_out,
+    struct why *why) MUST_CHECK;
+enum fault safefile_begin(const struct safefile_tmp *tmp, struct span bytes,
     struct why *why) MUST_CHECK;
 enum fault safefile_put(int dirfd, struct safefile_tmp *tmp, const char *leaf,
     struct span bytes, struct why *why) MUST_CHECK;

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bed import wait_for
+from bed import wait_for, write_file
 
 JO = "jo@example.org"
 
@@ -137,6 +137,32 @@ def test_an_answer_that_the_stop_did_not_wait_for_is_lost(helper, idp):
         helper.start()
         ask_both(helper)
         assert helper.refreshes() == 1
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_an_answer_that_a_kill_did_not_wait_for_is_lost(helper, idp, sealed):
+    if sealed:
+        key = helper.path("key")
+        write_file(key, "0f" * 32, 0o600)
+        os.chown(key, helper.user.pw_uid, -1)
+        helper.configure(f"keyring_key {key}")
+    idp.set(reuse_detection=False)      # nor could it be held against it
+    helper.seed(age=4000)
+    helper.start()
+    with idp.holding("token"):
+        helper.later(helper.token)
+        wait_for(lambda: helper.refreshes() == 1)
+        killed(helper)
+        ask_both(helper)
+        assert "was killed before" in helper.status()["text"]
+        assert helper.refreshes() == 1
+    wait_for(lambda: helper.token()["result"] == "ok")
+    assert helper.refreshes() == 2
+    assert not [name for name in os.listdir(helper.keyring)
+                if name.startswith(".tmp-")]
+    killed(helper)          # nothing is awaited
+    assert helper.token()["result"] == "ok"
+    assert helper.status()["state"] == "active"
 
 
 def test_a_new_sign_in_waits_for_nothing(helper, idp):

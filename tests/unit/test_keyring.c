@@ -30,6 +30,7 @@ struct bed {
 	struct keyring *keyring;
 	struct entry *entry;
 	struct why why;
+	unsigned left; /* met by a sweep */
 };
 
 static struct entry *decoded(struct span list)
@@ -520,23 +521,39 @@ static void list_meets_each_record_once(void **state)
 	assert_non_null(strstr(seen.text, "/Foreign\\x0a"));
 }
 
+static void left(void *ctx, const char *account)
+{
+	struct bed *bed = ctx;
+
+	assert_string_equal(account, "me@example.com");
+	bed->left++;
+}
+
 static void sweep_removes_what_a_killed_helper_left(void **state)
 {
+	static const char made[4096] =
+	    "mailtoken-entry=1\naccount=Me@Example.com"
+	    "\n\n";
 	struct bed *bed = *state;
 	char path[SCRATCH_BYTES];
 
 	assert_int_equal(save(bed), FAULT_NONE);
 	put_file(bed, ".tmp-0123456789abcdef", BYTES("x"), 0600);
+	put_file(bed, ".tmp-made", (struct span){ made, sizeof(made) }, 0600);
+	put_file(bed, ".tmp-done",
+	    BYTES("mailtoken-entry=1\naccount=me@example.com\nprovider=p\n\n"),
+	    0600);
 	put_file(bed, ".tmpx", BYTES("x"), 0600);
 	in_dir(bed, ".tmp-dir", path);
 	assert_int_equal(mkdir(path, 0700), 0);
 	/* Not without the lock: it may be another's. */
-	keyring_sweep(bed->keyring);
-	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 2);
+	keyring_sweep(bed->keyring, left, bed);
+	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 4);
 	assert_int_equal(keyring_lock(bed->keyring, &bed->why), FAULT_NONE);
-	keyring_sweep(bed->keyring);
+	keyring_sweep(bed->keyring, left, bed);
 	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 1);
 	assert_int_equal(scratch_count(bed->dir, ".tmpx"), 1);
+	assert_int_equal(bed->left, 1);
 	assert_int_equal(load(bed, "me@example.com"), FAULT_NONE);
 }
 
@@ -792,7 +809,7 @@ static int use_read_only(void *ctx)
 	if (keyring_erase(a, BYTES("me@example.com"), &bed->why) !=
 	    FAULT_READ_ONLY)
 		return 6;
-	keyring_sweep(a);
+	keyring_sweep(a, left, bed);
 	keyring_close(b);
 	return load(bed, "me@example.com") == FAULT_NONE ? 0 : 7;
 }
@@ -1008,7 +1025,7 @@ static void a_kill_leaves_the_old_or_the_new_record(void **state)
 	(void)close(ready[0]);
 	(void)close(ready[1]);
 	assert_int_equal(keyring_lock(bed->keyring, &bed->why), FAULT_NONE);
-	keyring_sweep(bed->keyring);
+	keyring_sweep(bed->keyring, left, bed);
 	assert_int_equal(scratch_count(bed->dir, ".tmp-"), 0);
 	is_whole(bed);
 }
