@@ -140,9 +140,12 @@ enum fault config_pass(const struct config_reading *reading,
 
 static enum fault add_note(struct config *config, const struct why *why)
 {
+	bool last = config->n_notes == CONFIG_NOTES_MAX - 1;
+
 	if (config->n_notes == CONFIG_NOTES_MAX)
 		return FAULT_NONE;
-	if (config_put(&config->notes[config->n_notes], why->text))
+	if (config_put(&config->notes[config->n_notes],
+		last ? "there is more; mend these first" : why->text))
 		return FAULT_NOMEM;
 	config->n_notes++;
 	return FAULT_NONE;

@@ -515,6 +515,14 @@ def test_a_list_that_cannot_be_lets_nobody_in(helper, allow):
     assert answer["result"] in ("config-error", "unknown-account")
 
 
+def checked(helper):
+    """How --check ends, and what it says."""
+    helper.options = ["--check"]
+    run = subprocess.run(helper.argv(), capture_output=True, text=True,
+                         timeout=DEADLINE_S, check=False)
+    return run.returncode, run.stdout + run.stderr
+
+
 def test_check_tells_every_bad_block(helper):
     secret = helper.path("no-such-secret")
     helper.configure(BAD_BLOCKS.format(secret=secret))
@@ -523,6 +531,11 @@ def test_check_tells_every_bad_block(helper):
     assert helper.wait() == 1
     assert secret in helper.log() and "login" in helper.log()
     assert ": good" not in helper.log()
+    helper.configure("".join(f"account a{i}@example.org\n    login\n"
+                             for i in range(40)))
+    said = re.findall(r"^warning: (.*)$", checked(helper)[1], re.M)
+    assert len(said) == 32
+    assert said[-1] == "there is more; mend these first"
 
 
 @pytest.mark.parametrize("content,says", [
@@ -541,14 +554,6 @@ def test_what_an_editor_left_in_a_secret_file_is_said(helper, content, says):
     helper.launch()
     assert helper.wait() == 1
     assert says in helper.log() and secret in helper.log()
-
-
-def checked(helper):
-    """How --check ends, and what it says."""
-    helper.options = ["--check"]
-    run = subprocess.run(helper.argv(), capture_output=True, text=True,
-                         timeout=DEADLINE_S, check=False)
-    return run.returncode, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("content", [
