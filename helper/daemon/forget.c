@@ -10,32 +10,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/answer.h"
 #include "daemon/outcome.h"
 #include "oauth/issuer.h"
 
 #define REVOKE_MAX_S 25 /* for two requests; clients wait for 35 */
 
 struct forget {
-	struct forget_wish wish;
+	struct conn *conn;
+	struct account *account;
 	int64_t signed_in_s;	   /* of the grant that is to end */
 	struct provider *provider; /* NULL: not known any more */
 	struct flow *flow;
 	struct event *timer; /* the provider has its time; or there is nothing
 				to tell it */
-	enum forget_revoked revoked;
-	char text[720];
+	enum {
+		NOT_REVOKED,
+		REVOKED,
+		UNSUPPORTED /* the provider cannot be told */
+	} revoked;
+	char text[720]; /* a sentence for the user, or "" */
 };
 
+/* It is gone then. */
 static void tell(struct forget *forget, enum fault fault, bool deleted)
 {
-	const struct forget_end end = {
-		.fault = fault,
-		.deleted = deleted,
-		.revoked = forget->revoked,
-		.text = forget->text[0] != '\0' ? forget->text : NULL,
+	static const char *const words[] = {
+		[NOT_REVOKED] = "no",
+		[REVOKED] = "yes",
+		[UNSUPPORTED] = "unsupported",
 	};
+	struct conn *conn = forget->conn;
+	struct attr_writer writer;
 
-	forget->wish.fn(forget->wish.ctx, &end);
+	if (fault != FAULT_NONE) {
+		conn_refuse(conn, fault, forget->text);
+		return;
+	}
+	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
+	attr_put_str(&writer, ATTR_DELETED, deleted ? "yes" : "no");
+	attr_put_str(&writer, ATTR_REVOKED, words[forget->revoked]);
+	answer_text(&writer, ATTR_TEXT, forget->text);
+	answer_end(&writer);
+	conn_close_after(conn, FAULT_NONE);
 }
 
 /* What the user can do where the provider has not done it. */
@@ -60,9 +77,9 @@ static void say_failed(struct forget *forget, const char *why)
 /* The provider has been told, or could not be. */
 static void finish(struct forget *forget)
 {
-	struct account *account = forget->wish.account;
+	struct account *account = forget->account;
 	const struct entry *entry = account_entry(account);
-	bool revoked = forget->revoked == FORGET_REVOKED;
+	bool revoked = forget->revoked == REVOKED;
 	struct why why = { .err = 0, .text = "" };
 	bool deleted = false;
 
@@ -79,16 +96,17 @@ static void finish(struct forget *forget)
 		tell(forget, FAULT_NONE, false);
 		return;
 	}
-	if (!forget->wish.keep_local)
+	if (!forget->conn->request.keep_local)
 		deleted = account_forget(account, &why) == FAULT_NONE;
 	if (!deleted && revoked)
 		account_revoked(account);
-	if (!deleted && !forget->wish.keep_local)
+	if (!deleted && !forget->conn->request.keep_local)
 		(void)snprintf(forget->text, sizeof(forget->text), "%s%s",
 		    revoked ? "the provider has ended the grant, but " : "",
 		    why.text);
 	tell(forget,
-	    deleted || forget->wish.keep_local ? FAULT_NONE : FAULT_INTERNAL,
+	    deleted || forget->conn->request.keep_local ? FAULT_NONE :
+							  FAULT_INTERNAL,
 	    deleted);
 }
 
@@ -97,7 +115,7 @@ static void happened(void *ctx, const struct flow_event *event)
 	struct forget *forget = ctx;
 
 	if (event->kind == FLOW_REVOKED)
-		forget->revoked = FORGET_REVOKED;
+		forget->revoked = REVOKED;
 	else if (event->kind == FLOW_FAILED)
 		say_failed(forget, event->failure->text);
 	else
@@ -112,7 +130,7 @@ static void time_is_up(evutil_socket_t fd, short events, void *ctx)
 	(void)fd;
 	(void)events;
 	if (forget->flow != NULL && flow_revoke_is_done(forget->flow))
-		forget->revoked = FORGET_REVOKED;
+		forget->revoked = REVOKED;
 	else if (forget->flow != NULL)
 		say_failed(forget, "it did not answer in time");
 	finish(forget);
@@ -121,7 +139,7 @@ static void time_is_up(evutil_socket_t fd, short events, void *ctx)
 /* The profile that the grant is of, whole where that takes no asking. */
 static void find_provider(struct forget *forget, const struct entry *entry)
 {
-	struct engine *engine = forget->wish.account->engine;
+	struct engine *engine = forget->account->engine;
 	struct provider *base = NULL;
 	struct why why;
 
@@ -141,8 +159,8 @@ static void find_provider(struct forget *forget, const struct entry *entry)
 static void revoke(struct forget *forget, const struct entry *entry)
 {
 	struct flow_target target = {
-		.http = forget->wish.account->engine->http,
-		.base = forget->wish.account->engine->base,
+		.http = forget->account->engine->http,
+		.base = forget->account->engine->base,
 		.basic = entry->secret_by_basic != 0,
 		.event = happened,
 		.ctx = forget,
@@ -153,7 +171,7 @@ static void revoke(struct forget *forget, const struct entry *entry)
 	target.provider = forget->provider;
 	if (forget->provider == NULL ||
 	    forget->provider->revocation_endpoint == NULL) {
-		forget->revoked = FORGET_UNSUPPORTED;
+		forget->revoked = UNSUPPORTED;
 		say_not_revoked(forget, "was not told", "");
 		return;
 	}
@@ -163,33 +181,31 @@ static void revoke(struct forget *forget, const struct entry *entry)
 		say_failed(forget, fault_text(fault));
 }
 
-enum fault forget_start(const struct forget_wish *wish,
-    struct forget **forget_out)
+enum fault forget_start(struct conn *conn, struct account *account)
 {
-	const struct entry *entry = account_entry(wish->account);
+	const struct entry *entry = account_entry(account);
 	struct forget *forget = calloc(1, sizeof(*forget));
 	struct timeval limit = { 0, 0 };
 
 	if (forget == NULL)
 		return FAULT_NOMEM;
-	forget->wish = *wish;
-	forget->revoked = FORGET_NOT_REVOKED;
-	forget->timer = evtimer_new(wish->account->engine->base, time_is_up,
-	    forget);
+	forget->conn = conn;
+	forget->account = account;
+	forget->timer = evtimer_new(conn->engine->base, time_is_up, forget);
 	if (forget->timer == NULL) {
 		free(forget);
 		return FAULT_NOMEM;
 	}
 	if (entry != NULL)
 		forget->signed_in_s = entry->signed_in_s;
-	if (wish->revoke && entry != NULL)
+	if (conn->request.revoke && entry != NULL)
 		revoke(forget, entry);
-	else if (wish->revoke && wish->account->record.exists)
+	else if (conn->request.revoke && account->record.exists)
 		say_failed(forget, "the record cannot be read");
 	if (forget->flow != NULL)
 		limit.tv_sec = REVOKE_MAX_S;
 	(void)evtimer_add(forget->timer, &limit);
-	*forget_out = forget;
+	conn->forget = forget;
 	return FAULT_NONE;
 }
 

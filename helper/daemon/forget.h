@@ -11,34 +11,13 @@
 #define MAILTOKEN_DAEMON_FORGET_H
 
 #include "daemon/account.h"
+#include "daemon/conn.h"
 
 struct forget;
 
-enum forget_revoked {
-	FORGET_REVOKED,
-	FORGET_NOT_REVOKED,
-	FORGET_UNSUPPORTED /* it cannot be told */
-};
-
-struct forget_end {
-	enum fault fault;
-	enum forget_revoked revoked;
-	bool deleted;
-	const char *text; /* a sentence for the user, or NULL */
-};
-typedef void forget_fn(void *ctx, const struct forget_end *end);
-
-/* forget_start - fn is called once, from the loop; forget_free() may be called
- * in it.  FAULT_NOMEM. */
-struct forget_wish {
-	struct account *account;
-	bool revoke;
-	bool keep_local; /* do not delete */
-	forget_fn *fn;
-	void *ctx;
-};
-enum fault forget_start(const struct forget_wish *wish,
-    struct forget **forget_out) MUST_CHECK;
+/* forget_start - of account, as the request of the connection has it, which
+ * is answered from the loop; conn->forget is it.  FAULT_NOMEM. */
+enum fault forget_start(struct conn *conn, struct account *account) MUST_CHECK;
 
 /* forget_free - leave it at that; NULL is allowed. */
 void forget_free(struct forget *forget);

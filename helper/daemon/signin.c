@@ -142,7 +142,7 @@ static void tell(struct signin *signin, const char *word,
 {
 	struct attr_writer writer;
 
-	answer_begin(&writer, signin->hearer.out, ATTR_EVENT, word);
+	answer_begin(&writer, &signin->conn->out, ATTR_EVENT, word);
 	if (event->kind == FLOW_SHOW_CODE) {
 		tell_device(&writer, event->device);
 	} else if (event->kind == FLOW_SHOW_URL) {
@@ -156,7 +156,7 @@ static void tell(struct signin *signin, const char *word,
 		answer_text(&writer, ATTR_TEXT, signin->reason);
 	}
 	answer_end(&writer);
-	signin->hearer.told(signin->hearer.ctx);
+	conn_send_later(signin->conn);
 }
 
 static void happened(void *ctx, const struct flow_event *event)
@@ -199,7 +199,7 @@ static void look_who_left(const struct engine *engine)
 
 	for (at = engine->signins; at != NULL; at = next) {
 		next = at->next;
-		at->hearer.look(at->hearer.ctx);
+		conn_start(at->conn);
 	}
 }
 
@@ -502,10 +502,10 @@ static enum fault fill(struct signin *signin, const struct request *request)
 	return FAULT_NONE;
 }
 
-enum fault signin_start(struct engine *engine, const struct request *request,
-    const struct signin_hearer *hearer, struct signin **signin_out,
-    struct why *why)
+enum fault signin_start(struct conn *conn, struct why *why)
 {
+	struct engine *engine = conn->engine;
+	const struct request *request = &conn->request;
 	struct choice choice = { .provider = NULL };
 	struct signin *signin;
 	enum fault fault;
@@ -527,7 +527,7 @@ enum fault signin_start(struct engine *engine, const struct request *request,
 	signin->provider = choice.provider;
 	signin->chosen = provider_share(choice.provider);
 	signin->choice = choice;
-	signin->hearer = *hearer;
+	signin->conn = conn;
 	signin->next = engine->signins;
 	engine->signins = signin;
 	fault = fill(signin, request);
@@ -535,7 +535,7 @@ enum fault signin_start(struct engine *engine, const struct request *request,
 		signin_free(signin);
 		return fault;
 	}
-	*signin_out = signin;
+	conn->signin = signin;
 	return FAULT_NONE;
 }
 

@@ -10,43 +10,25 @@
 #ifndef MAILTOKEN_DAEMON_SIGNIN_H
 #define MAILTOKEN_DAEMON_SIGNIN_H
 
-#include "daemon/engine.h"
-#include "daemon/request.h"
-#include "oauth/flow.h"
+#include "daemon/conn.h"
 
 #define SIGNIN_MAX   8
 #define SIGNIN_MAX_S 900
 
 struct signin;
 
-/* Who is told; called from the loop only. */
-struct signin_hearer {
-	struct buf *out; /* gets a list an event, mailtoken-protocol(7) */
-
-	/* out has one more. */
-	void (*told)(void *ctx);
-
-	/* ... which is the last: now signin_free() is to be called. */
-	void (*ended)(void *ctx, enum fault fault);
-
-	/* Read what has come from who waits; the sign-in may be gone then. */
-	void (*look)(void *ctx);
-	void *ctx;
-};
-
 /*
- * signin_start - request is not kept, hearer is copied
+ * signin_start - for the request of a connection, which gets a list an event
+ * (mailtoken-protocol(7)) and is closed after the last; conn->signin is it
  *
  * FAULT_BUSY, FAULT_CONFIG_ERROR, FAULT_BAD_REQUEST, FAULT_NOMEM,
  * FAULT_INTERNAL; why says what to do.
  */
-enum fault signin_start(struct engine *engine, const struct request *request,
-    const struct signin_hearer *hearer, struct signin **signin_out,
-    struct why *why) MUST_CHECK;
+enum fault signin_start(struct conn *conn, struct why *why) MUST_CHECK;
 
 /*
  * signin_answer - to a question: "yes" or no to QUESTION_OTHER_USER, then
- * ended() follows, from inside; an address or a code to QUESTION_PASTE_URL,
+ * the end follows, from inside; an address or a code to QUESTION_PASTE_URL,
  * then the question follows again, from inside, if it is none, and "no" does
  * nothing
  */

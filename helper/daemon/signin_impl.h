@@ -41,7 +41,7 @@ struct signin {
 	char serial[GRANT_SERIAL_BYTES + 1];
 	struct entry *entry;   /* until it is kept */
 	answered_fn *answered; /* of the open question; NULL: none is */
-	struct signin_hearer hearer;
+	struct conn *conn;     /* of who signs in */
 	struct signin *next;
 };
 

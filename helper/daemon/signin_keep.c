@@ -16,15 +16,14 @@
 
 void signin_end(struct signin *signin, enum fault fault, const char *text)
 {
-	struct signin_hearer *hearer = &signin->hearer;
 	struct attr_writer writer;
 
-	answer_begin(&writer, hearer->out, ATTR_EVENT, EVENT_DONE);
+	answer_begin(&writer, &signin->conn->out, ATTR_EVENT, EVENT_DONE);
 	attr_put_str(&writer, ATTR_RESULT, fault_word(fault));
 	answer_text(&writer, ATTR_TEXT,
 	    text != NULL ? text : fault_text(fault));
 	answer_end(&writer);
-	hearer->ended(hearer->ctx, fault);
+	conn_close_after(signin->conn, fault);
 }
 
 void signin_ask(struct signin *signin, const struct signin_question *question)
@@ -32,12 +31,12 @@ void signin_ask(struct signin *signin, const struct signin_question *question)
 	struct attr_writer writer;
 
 	signin->answered = question->answered;
-	answer_begin(&writer, signin->hearer.out, ATTR_EVENT, EVENT_ASK);
+	answer_begin(&writer, &signin->conn->out, ATTR_EVENT, EVENT_ASK);
 	attr_put_str(&writer, ATTR_QUESTION, question->word);
 	answer_text(&writer, ATTR_IDENTITY, question->identity);
 	answer_text(&writer, ATTR_TEXT, question->text);
 	answer_end(&writer);
-	signin->hearer.told(signin->hearer.ctx);
+	conn_send_later(signin->conn);
 }
 
 /* Whether name is one of the blank-separated names of identity. */
@@ -60,11 +59,10 @@ static bool is_named(const char *identity, const char *name)
 static void tell(struct signin *signin, const struct entry *entry,
     const char *const warnings[], size_t n)
 {
-	struct signin_hearer *hearer = &signin->hearer;
 	struct attr_writer writer;
 	size_t i;
 
-	answer_begin(&writer, hearer->out, ATTR_EVENT, EVENT_DONE);
+	answer_begin(&writer, &signin->conn->out, ATTR_EVENT, EVENT_DONE);
 	attr_put_str(&writer, ATTR_RESULT, RESULT_OK);
 	attr_put_str(&writer, ATTR_ACCOUNT, entry->account);
 	attr_put_str(&writer, ATTR_PROVIDER, signin->provider->name);
@@ -74,7 +72,7 @@ static void tell(struct signin *signin, const struct entry *entry,
 	for (i = 0; i < n; i++)
 		answer_text(&writer, ATTR_WARNING, warnings[i]);
 	answer_end(&writer);
-	hearer->ended(hearer->ctx, FAULT_NONE);
+	conn_close_after(signin->conn, FAULT_NONE);
 }
 
 static void commit(struct signin *signin)

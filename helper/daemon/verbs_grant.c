@@ -53,30 +53,8 @@ static bool somebody_has_to(const struct conn *conn)
 		!span_is(request->provider, provider->name));
 }
 
-static void told(void *ctx)
-{
-	conn_send_later(ctx);
-}
-
-static void ended(void *ctx, enum fault fault)
-{
-	conn_close_after(ctx, fault);
-}
-
-static void look(void *ctx)
-{
-	conn_start(ctx);
-}
-
 void verbs_sign_in(struct conn *conn)
 {
-	const struct signin_hearer hearer = {
-		.out = &conn->out,
-		.told = told,
-		.ended = ended,
-		.look = look,
-		.ctx = conn,
-	};
 	struct request kept = { .verb = conn->request.verb };
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
@@ -86,8 +64,7 @@ void verbs_sign_in(struct conn *conn)
 		verbs_force(conn, app_answered);
 		return;
 	}
-	fault = signin_start(conn->engine, &conn->request, &hearer,
-	    &conn->signin, &why);
+	fault = signin_start(conn, &why);
 	if (fault != FAULT_NONE) {
 		conn_refuse(conn, fault, why.text);
 		return;
@@ -98,50 +75,22 @@ void verbs_sign_in(struct conn *conn)
 	conn->phase = CONN_DIALOGUE;
 }
 
-static void forgotten(void *ctx, const struct forget_end *end)
-{
-	static const char *const words[] = {
-		[FORGET_REVOKED] = "yes",
-		[FORGET_NOT_REVOKED] = "no",
-		[FORGET_UNSUPPORTED] = "unsupported",
-	};
-	struct attr_writer writer;
-	struct conn *conn = ctx;
-
-	if (end->fault != FAULT_NONE) {
-		conn_refuse(conn, end->fault, end->text);
-		return;
-	}
-	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
-	attr_put_str(&writer, ATTR_DELETED, end->deleted ? "yes" : "no");
-	attr_put_str(&writer, ATTR_REVOKED, words[end->revoked]);
-	answer_text(&writer, ATTR_TEXT, end->text);
-	answer_end(&writer);
-	conn_close_after(conn, FAULT_NONE);
-}
-
 void verbs_forget(struct conn *conn)
 {
 	const char *name = conn->request.folded;
-	const struct forget_wish wish = {
-		.account = accounts_find(conn->engine->accounts, name),
-		.revoke = conn->request.revoke,
-		.keep_local = conn->request.keep_local,
-		.fn = forgotten,
-		.ctx = conn,
-	};
+	struct account *account = accounts_find(conn->engine->accounts, name);
 	struct why why;
 
-	if (wish.account == NULL)
+	if (account == NULL)
 		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
 		    accounts_app(conn->engine->config, name) != NULL ?
 			"its application signs in for it, so there is nothing "
 			"to forget: take its block out of the configuration" :
 			"there is no such account to forget");
 	/* Nobody could end what it holds any more. */
-	else if (wish.revoke &&
-	    account_read(wish.account, &why) == FAULT_TRY_LATER)
+	else if (conn->request.revoke &&
+	    account_read(account, &why) == FAULT_TRY_LATER)
 		conn_refuse(conn, FAULT_TRY_LATER, why.text);
-	else if (forget_start(&wish, &conn->forget) != FAULT_NONE)
+	else if (forget_start(conn, account) != FAULT_NONE)
 		conn_refuse(conn, FAULT_INTERNAL, NULL);
 }
