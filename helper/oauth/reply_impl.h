@@ -56,21 +56,15 @@ struct span reply_text(const json_t *object, const char *name);
 enum fault reply_string(const json_t *object, const char *name,
     struct span *text_out, struct why *why) MUST_CHECK;
 
-/*
- * reply_number - a number member or a numeric string, min..max; other is its
- * value when it is absent or null.  FAULT_GARBLED.
- */
-struct reply_range {
-	int64_t min, max, other;
-};
-enum fault reply_number(const json_t *object, const char *name,
-    struct reply_range range, int64_t *number_out, struct why *why) MUST_CHECK;
-
 /* reply_dump - append object, which may be NULL for no memory, as compact
  * JSON in ASCII; the faults of out. */
 enum fault reply_dump(const json_t *object, struct buf *out) MUST_CHECK;
 
-/* reply_seconds - over the maximum it is that, odd or too small the other. */
+/* reply_seconds - a number member or a numeric string; over the maximum it is
+ * that, odd, absent or too small the other. */
+struct reply_range {
+	int64_t min, max, other;
+};
 int64_t reply_seconds(const json_t *object, const char *name,
     struct reply_range range);
 

@@ -268,22 +268,6 @@ static bool to_number(const json_t *member, int64_t *number_out)
 	return true;
 }
 
-enum fault reply_number(const json_t *object, const char *name,
-    struct reply_range range, int64_t *number_out, struct why *why)
-{
-	const json_t *member = json_object_get(object, name);
-	int64_t number = range.other;
-
-	if (member != NULL && !json_is_null(member) &&
-	    (!to_number(member, &number) || number < range.min ||
-		number > range.max)) {
-		why_set(why, 0, "its %s is no number or out of range", name);
-		return FAULT_GARBLED;
-	}
-	*number_out = number;
-	return FAULT_NONE;
-}
-
 int64_t reply_seconds(const json_t *object, const char *name,
     struct reply_range range)
 {

@@ -10,6 +10,7 @@
 
 #include "oauth/provider.h"
 #include "oauth/reply_impl.h"
+#include "wire/attr.h"
 
 /* What sasl-xoauth2 and mutt_oauth2.py use where nothing else is said. */
 #define GOOGLE_TOKEN "https://accounts.google.com/o/oauth2/token"
@@ -132,9 +133,30 @@ static enum fault take_all(struct reading *reading, const char *user,
 					    bad(reading, no_client);
 }
 
+/* Seconds, as a number or its digits. */
+static enum fault take_margin(struct reading *reading)
+{
+	static const char name[] = "refresh_window";
+	const json_t *member = json_object_get(source_of(reading, name), name);
+	struct span digits = span_of(json_string_value(member));
+	double real = json_number_value(member);
+	int64_t *margin_s = &reading->foreign.margin_s;
+
+	if (member == NULL || json_is_null(member))
+		return FAULT_NONE;
+	if (digits.p != NULL ? attr_number(digits, 0, FOREIGN_MARGIN_MAX_S,
+				   margin_s) != FAULT_NONE :
+			       !json_is_number(member) || real < 0 ||
+		    real > FOREIGN_MARGIN_MAX_S)
+		return bad(reading,
+		    "its refresh_window is no number or out of range");
+	if (digits.p == NULL)
+		*margin_s = (int64_t)real;
+	return FAULT_NONE;
+}
+
 static enum fault read_sasl_xoauth2(struct reading *reading)
 {
-	const struct reply_range margin = { 0, FOREIGN_MARGIN_MAX_S, 0 };
 	struct foreign *foreign = &reading->foreign;
 	enum fault fault;
 
@@ -150,8 +172,7 @@ static enum fault read_sasl_xoauth2(struct reading *reading)
 	    "nothing says the client_id: name the file that has it with "
 	    "--config");
 	if (fault == FAULT_NONE)
-		fault = reply_number(source_of(reading, "refresh_window"),
-		    "refresh_window", margin, &foreign->margin_s, reading->why);
+		fault = take_margin(reading);
 	foreign->assumed = foreign->token_endpoint == NULL;
 	return fault != FAULT_NONE ?
 	    fault :
