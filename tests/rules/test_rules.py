@@ -130,6 +130,18 @@ def test_a_planted_line_is_found(tree, rule, where, more):
     assert f"{where}:" in done.stdout
 
 
+def test_a_room_that_grows_is_found(tree):
+    path = tree / "helper/wire/near.c"
+    clean = path.read_text()
+    path.write_text(clean + "/* x */\n" * 60)
+    try:
+        done = run(tree, "sizes")
+    finally:
+        path.write_text(clean)
+    assert done.returncode == 1, done.stderr
+    assert "helper/wire:" in done.stdout and "at most" in done.stdout
+
+
 def test_a_function_that_nothing_calls_is_found(tree, tmp_path):
     """Objects of one file: what it exports and does not use is named."""
     path = tree / "helper/wire/planted.c"
