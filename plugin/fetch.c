@@ -224,7 +224,7 @@ static int seconds_of(const struct talk *talk)
 {
 	int64_t after_s = 0;
 
-	(void)!attr_get_int(&talk->attrs, ATTR_RETRY_AFTER, 1,
+	(void)!attr_number(attr_get(&talk->attrs, ATTR_RETRY_AFTER), 1,
 	    RETRY_AFTER_MAX_S, &after_s);
 	return (int)after_s;
 }

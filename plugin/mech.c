@@ -153,31 +153,13 @@ static int try_password(struct mech *mech, const struct step *step)
 	    step->why.text);
 }
 
-static int get_token(struct mech *mech, struct step *step)
-{
-	struct question question = { .account = mech->who.account,
-		.server = step->params->serverFQDN,
-		.service = step->params->service,
-		.mechanism = mech->kind->name };
-	enum fault fault;
-	int code;
-
-	fetch_drop(&mech->fetched);
-	fault = fetch_token(&question, &mech->fetched, &step->why);
-	if (fault == FAULT_UNKNOWN_ACCOUNT && mech->fetched.password_allowed)
-		return try_password(mech, step);
-	if (fault != FAULT_NONE)
-		return tell(step->params, fetch_code(fault), step->why.text);
-
-	code = send_token(mech, step, mech->fetched.token);
-	secret_free(mech->fetched.token);
-	mech->fetched.token = NULL;
-	return code;
-}
-
 static int first_step(struct mech *mech, struct step *step)
 {
 	sasl_client_params_t *params = step->params;
+	const struct question question = { .account = mech->who.account,
+		.server = params->serverFQDN,
+		.service = params->service,
+		.mechanism = mech->kind->name };
 	struct why *why = &step->why;
 	enum fault fault;
 	int code;
@@ -198,7 +180,17 @@ static int first_step(struct mech *mech, struct step *step)
 		return code;
 	if (code != SASL_OK)
 		return tell(params, code, why->text);
-	return get_token(mech, step);
+
+	fetch_drop(&mech->fetched);
+	fault = fetch_token(&question, &mech->fetched, why);
+	if (fault == FAULT_UNKNOWN_ACCOUNT && mech->fetched.password_allowed)
+		return try_password(mech, step);
+	if (fault != FAULT_NONE)
+		return tell(params, fetch_code(fault), why->text);
+	code = send_token(mech, step, mech->fetched.token);
+	secret_free(mech->fetched.token);
+	mech->fetched.token = NULL;
+	return code;
 }
 
 /*

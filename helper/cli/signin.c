@@ -91,8 +91,8 @@ void signin_lapses(struct signin *signin, const struct attrs *event)
 {
 	int64_t left_s;
 
-	if (attr_get_int(event, ATTR_EXPIRES_IN, 0, LIFE_MAX_S, &left_s) ==
-	    FAULT_NONE)
+	if (attr_number(attr_get(event, ATTR_EXPIRES_IN), 0, LIFE_MAX_S,
+		&left_s) == FAULT_NONE)
 		signin->end_ms = ask_now_ms() + left_s * 1000;
 }
 

@@ -26,7 +26,8 @@ static void add_life(struct buf *out, const struct attrs *list)
 {
 	int64_t expires_s = 0, left_s;
 
-	(void)!attr_get_int(list, ATTR_EXPIRES, 0, INT64_MAX, &expires_s);
+	(void)!attr_number(attr_get(list, ATTR_EXPIRES), 0, INT64_MAX,
+	    &expires_s);
 	left_s = expires_s - screen_now_s();
 	if (expires_s == 0)
 		buf_add_lit(out, "-");
@@ -44,7 +45,7 @@ static void add_note(struct buf *out, const struct attrs *list)
 	if (attr_is(list, ATTR_STATE, "empty"))
 		return;
 	buf_add(out, text);
-	if (attr_get_int(list, ATTR_NEXT_TRY, 1, INT64_MAX, &next_s) !=
+	if (attr_number(attr_get(list, ATTR_NEXT_TRY), 1, INT64_MAX, &next_s) !=
 	    FAULT_NONE)
 		return;
 	buf_add_str(out, text.n > 0 ? " (next try in " : "(next try in ");

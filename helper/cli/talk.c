@@ -68,28 +68,6 @@ static bool is_absent(const struct talk *talk, enum fault fault)
 	    (talk->why.err == ENOENT || talk->why.err == ECONNREFUSED);
 }
 
-static enum fault dial_or_start(struct talk *talk)
-{
-	enum fault fault = dial(talk, 0);
-	struct why reason;
-	bool started;
-
-	if (fault == FAULT_NO_HELPER && talk->why.err == EAGAIN)
-		return dial(talk, CONNECT_RETRY_MAX_MS);
-	if (is_absent(talk, fault) && start_fall_back(talk->command))
-		fault = dial(talk, 0);
-	if (!is_absent(talk, fault) || talk->as_it_is ||
-	    !start_may(talk->command))
-		return fault;
-	started = start_helper(&reason);
-	fault = dial(talk, started ? CONNECT_RETRY_MAX_MS : 0);
-	if (fault != FAULT_NONE && !started) {
-		talk->why = reason;
-		talk->why.err = 0; /* not connect's: it is told as it is */
-	}
-	return fault;
-}
-
 static enum fault end_request(struct talk *talk)
 {
 	enum fault fault = attr_end(&talk->writer);
@@ -116,6 +94,28 @@ static enum fault send_request(struct talk *talk)
 	buf_drop(&talk->request);
 	/* A helper that refuses at once may have answered before it closed. */
 	return fault == FAULT_NO_HELPER ? FAULT_NONE : fault;
+}
+
+static enum fault dial_or_start(struct talk *talk)
+{
+	enum fault fault = dial(talk, 0);
+	struct why reason;
+	bool started;
+
+	if (fault == FAULT_NO_HELPER && talk->why.err == EAGAIN)
+		return dial(talk, CONNECT_RETRY_MAX_MS);
+	if (is_absent(talk, fault) && start_fall_back(talk->command))
+		fault = dial(talk, 0);
+	if (!is_absent(talk, fault) || talk->as_it_is ||
+	    !start_may(talk->command))
+		return fault;
+	started = start_helper(&reason);
+	fault = dial(talk, started ? CONNECT_RETRY_MAX_MS : 0);
+	if (fault != FAULT_NONE && !started) {
+		talk->why = reason;
+		talk->why.err = 0; /* not connect's: it is told as it is */
+	}
+	return fault;
 }
 
 enum fault talk_open(struct talk *talk)
@@ -210,28 +210,6 @@ static void say_no_helper(const struct command *command, const struct why *why)
 	}
 }
 
-static enum outcome tell_fault(const struct talk *talk, enum fault fault)
-{
-	const struct why *why = &talk->why;
-
-	if (fault == FAULT_NO_HELPER)
-		say_no_helper(talk->command, why);
-	else if (fault == FAULT_TIMEOUT)
-		screen_say("the helper did not answer in time: its log says "
-			   "why; try again later");
-	else if (fault == FAULT_GARBLED)
-		screen_say("%s: compare the versions with \"mailtoken "
-			   "version\"",
-		    why->text);
-	else if (fault == FAULT_UNTRUSTED)
-		screen_say("%s; nothing was sent", why->text);
-	else
-		screen_say("%s", why_text(why, fault));
-	return fault == FAULT_NO_HELPER && why->err == EACCES ?
-	    OUTCOME_DENIED :
-	    outcome_of(fault);
-}
-
 static enum outcome tell_refusal(const struct talk *talk, enum fault fault)
 {
 	const struct command *command = talk->command;
@@ -244,7 +222,7 @@ static enum outcome tell_refusal(const struct talk *talk, enum fault fault)
 	if (text.n == 0)
 		text = span_of(fault_text(fault));
 	screen_say("%.*s", SPAN(text));
-	if (attr_get_int(&talk->list, ATTR_RETRY_AFTER, 1, INT32_MAX,
+	if (attr_number(attr_get(&talk->list, ATTR_RETRY_AFTER), 1, INT32_MAX,
 		&later_s) == FAULT_NONE)
 		screen_say("try again in %lld s", (long long)later_s);
 	if (fault != FAULT_UNKNOWN_ACCOUNT && fault != FAULT_DENIED)
@@ -266,12 +244,33 @@ static enum outcome tell_refusal(const struct talk *talk, enum fault fault)
 
 enum outcome talk_end(struct talk *talk, enum fault fault)
 {
-	enum outcome outcome = OUTCOME_DONE;
+	enum outcome outcome = outcome_of(fault);
+	const struct why *why = &talk->why;
 
-	if (fault != FAULT_NONE)
-		outcome = tell_fault(talk, fault);
-	else if (ask_result(&talk->list) != FAULT_NONE)
-		outcome = tell_refusal(talk, ask_result(&talk->list));
+	switch (fault) {
+	case FAULT_NONE:
+		if (ask_result(&talk->list) != FAULT_NONE)
+			outcome = tell_refusal(talk, ask_result(&talk->list));
+		break;
+	case FAULT_NO_HELPER:
+		say_no_helper(talk->command, why);
+		if (why->err == EACCES)
+			outcome = OUTCOME_DENIED;
+		break;
+	case FAULT_TIMEOUT:
+		screen_say("the helper did not answer in time: its log says "
+			   "why; try again later");
+		break;
+	case FAULT_GARBLED:
+		screen_say("%s: compare the versions with \"mailtoken "
+			   "version\"",
+		    why->text);
+		break;
+	case FAULT_UNTRUSTED:
+		screen_say("%s; nothing was sent", why->text);
+		break;
+	default: screen_say("%s", why_text(why, fault)); break;
+	}
 	talk_close(talk);
 	return outcome;
 }

@@ -86,8 +86,8 @@ static enum fault show_renewed(struct talk *talk)
 		return FAULT_NONE;
 	}
 	screen_add("renewed");
-	if (attr_get_int(list, ATTR_EXPIRES, 1, INT64_MAX, &expires_s) ==
-	    FAULT_NONE)
+	if (attr_number(attr_get(list, ATTR_EXPIRES), 1, INT64_MAX,
+		&expires_s) == FAULT_NONE)
 		screen_print("; the token is good for %s",
 		    screen_left(expires_s - screen_now_s()).text);
 	screen_add(attr_is(list, ATTR_UNSAVED, "yes") ? unsaved : "\n");

@@ -181,38 +181,30 @@ enum fault entry_set(char **slot, struct span text)
 	return FAULT_NONE;
 }
 
-static enum fault copy_field(const struct entry *from,
-    const struct field *field, struct entry *to)
-{
-	const void *value = look(from, field);
-	struct secret *const *secret = value;
-
-	if (field->kind == KIND_STRING)
-		return entry_set(slot(to, field),
-		    span_of(*(char *const *)value));
-	if (field->kind == KIND_SECRET)
-		return *secret == NULL ? FAULT_NONE :
-					 secret_copy(*secret, slot(to, field));
-	memcpy(slot(to, field), value,
-	    field->kind == KIND_NUMBER ? sizeof(int64_t) : sizeof(to->state));
-	return FAULT_NONE;
-}
-
 enum fault entry_copy(const struct entry *entry, struct entry **entry_out)
 {
-	struct entry *copy;
+	struct entry *copy = NULL;
 	enum fault fault;
 	size_t i;
 
 	fault = entry_new(&copy);
-	if (fault != FAULT_NONE)
-		return fault;
-	for (i = 0; i < FIELDS && fault == FAULT_NONE; i++)
-		fault = copy_field(entry, &fields[i], copy);
+	for (i = 0; i < FIELDS && fault == FAULT_NONE; i++) {
+		const void *value = look(entry, &fields[i]);
+		struct secret *const *secret = value;
+		void *to = slot(copy, &fields[i]);
+
+		if (fields[i].kind == KIND_STRING)
+			fault = entry_set(to, span_of(*(char *const *)value));
+		else if (fields[i].kind == KIND_NUMBER)
+			memcpy(to, value, sizeof(int64_t));
+		else if (fields[i].kind == KIND_SECRET && *secret != NULL)
+			fault = secret_copy(*secret, to);
+	}
 	if (fault != FAULT_NONE) {
 		entry_free(copy);
 		return fault;
 	}
+	copy->state = entry->state;
 	*entry_out = copy;
 	return FAULT_NONE;
 }

@@ -27,42 +27,44 @@ static bool may_be_made_below(const struct stat *st)
 	    (st->st_uid == 0 && (st->st_mode & S_IWOTH) == 0);
 }
 
-static enum fault check(const char *path, const struct stat *st,
-    struct why *why)
-{
+struct keydir {
+	const char *path;
 	char shown[SHOWN_BYTES];
+	struct why *why;
+};
 
-	attr_plain(span_of(path), shown, sizeof(shown));
+static enum fault check(const struct keydir *dir, const struct stat *st)
+{
+	struct why *why = dir->why;
+
 	if (S_ISLNK(st->st_mode))
 		why_set(why, 0,
 		    "the keyring is a symbolic link, name its target or: rm %s",
-		    shown);
+		    dir->shown);
 	else if (!S_ISDIR(st->st_mode))
-		why_set(why, 0, "the keyring is not a directory: rm %s", shown);
+		why_set(why, 0, "the keyring is not a directory: rm %s",
+		    dir->shown);
 	else if (st->st_uid != geteuid() && may_be_made_below(st) &&
-	    access(path, W_OK) == 0)
+	    access(dir->path, W_OK) == 0)
 		why_set(why, 0,
 		    "the keyring belongs to %s: name %s/keyring instead, "
 		    "which the helper makes",
-		    ids_user(st->st_uid).text, shown);
+		    ids_user(st->st_uid).text, dir->shown);
 	else if (st->st_uid != geteuid())
 		why_set(why, 0, "the keyring belongs to %s: chown %s %s",
 		    ids_user(st->st_uid).text, ids_owner(geteuid()).text,
-		    shown);
+		    dir->shown);
 	else if ((st->st_mode & 077) != 0)
 		why_set(why, 0, "the keyring has mode %04o: chmod 700 %s",
-		    (unsigned int)(st->st_mode & 07777), shown);
+		    (unsigned int)(st->st_mode & 07777), dir->shown);
 	else
 		return FAULT_NONE;
 	return FAULT_UNSAFE;
 }
 
-static enum fault cannot(const char *path, int err, struct why *why)
+static enum fault cannot(const struct keydir *dir, int err)
 {
-	char shown[SHOWN_BYTES];
-
-	attr_plain(span_of(path), shown, sizeof(shown));
-	why_set(why, err, "%s", shown);
+	why_set(dir->why, err, "%s", dir->shown);
 	return FAULT_IO;
 }
 
@@ -110,53 +112,50 @@ static int make(char *path)
 	return err;
 }
 
-static enum fault make_missing(const char *path, char *parts, struct why *why)
+static enum fault make_missing(const struct keydir *dir, char *path)
 {
-	char shown[SHOWN_BYTES];
-	int err = make(parts);
+	int err = make(path);
 
 	if (err == 0)
 		return FAULT_NONE;
 	if (err != EACCES)
-		return cannot(path, err, why);
-	attr_plain(span_of(path), shown, sizeof(shown));
-	why_set(why, 0,
+		return cannot(dir, err);
+	why_set(dir->why, 0,
 	    "the keyring is missing and its parent is not ours: name one that "
 	    "%s may write to, or, as root: install -d -m 700 -o %s %s",
-	    ids_user(geteuid()).text, ids_owner(geteuid()).text, shown);
+	    ids_user(geteuid()).text, ids_owner(geteuid()).text, dir->shown);
 	return FAULT_UNSAFE;
 }
 
 enum fault keydir_open(const char *path, int *fd_out, struct why *why)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	struct keydir dir = { .path = path, .why = why };
 	char parts[PATH_MAX_BYTES];
+	size_t n = strlen(path);
 	enum fault fault;
 	struct stat st;
-	size_t n = strlen(path);
 	int fd, err;
 
+	attr_plain(span_of(path), dir.shown, sizeof(dir.shown));
 	if (n == 0 || n >= sizeof(parts))
-		return cannot(path, n == 0 ? ENOENT : ENAMETOOLONG, why);
+		return cannot(&dir, n == 0 ? ENOENT : ENAMETOOLONG);
 	memcpy(parts, path, n + 1);
 	while (n > 1 && parts[n - 1] == '/')
 		parts[--n] = '\0';
 	fd = open(parts, flags);
 	if (fd < 0 && errno == ENOENT) {
-		fault = make_missing(path, parts, why);
+		fault = make_missing(&dir, parts);
 		if (fault != FAULT_NONE)
 			return fault;
 		fd = open(parts, flags);
 	}
-	if (fd < 0) {
-		err = errno;
-		if (lstat(parts, &st) == 0 &&
-		    check(path, &st, why) != FAULT_NONE)
-			return FAULT_UNSAFE;
-		return cannot(path, err, why);
-	}
-	fault = fstat(fd, &st) == 0 ? check(path, &st, why) :
-				      cannot(path, errno, why);
+	err = errno;
+	if (fd < 0 && lstat(parts, &st) == 0 && check(&dir, &st) != FAULT_NONE)
+		return FAULT_UNSAFE;
+	if (fd < 0)
+		return cannot(&dir, err);
+	fault = fstat(fd, &st) == 0 ? check(&dir, &st) : cannot(&dir, errno);
 	if (fault == FAULT_UNSAFE && st.st_uid == geteuid() &&
 	    !safefile_keeps_modes(fd))
 		safefile_say_modeless(path, why);

@@ -6,6 +6,8 @@
  */
 #include "store/keyring.h"
 
+#include <openssl/crypto.h>
+
 static bool is_plain(char c, bool is_first)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '@' ||
@@ -58,15 +60,6 @@ enum fault keyring_leaf(struct span account, char *out)
 	return FAULT_NONE;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 enum fault keyring_unleaf(const char *leaf, char *out)
 {
 	char account[KEYRING_LEAF_MAX_BYTES + 1];
@@ -78,8 +71,11 @@ enum fault keyring_unleaf(const char *leaf, char *out)
 		return FAULT_GRAMMAR;
 	for (i = 0; leaf[i] != '\0'; i++) {
 		if (leaf[i] == '%') {
-			int high = hex_digit(leaf[i + 1]);
-			int low = high < 0 ? -1 : hex_digit(leaf[i + 2]);
+			int high = OPENSSL_hexchar2int(
+			    (unsigned char)leaf[i + 1]);
+			int low = high < 0 ?
+			    -1 :
+			    OPENSSL_hexchar2int((unsigned char)leaf[i + 2]);
 
 			if (low < 0)
 				return FAULT_GRAMMAR;

@@ -218,10 +218,6 @@ enum fault seal_entry(const struct seal_key *key,
 	unsigned char *p;
 	enum fault fault;
 
-	if (plain.n > ENTRY_MAX_BYTES)
-		return FAULT_TOO_BIG;
-	if (!attr_is_account(account))
-		return FAULT_GRAMMAR;
 	p = room_for(&raw, plain.n + TAG_BYTES);
 	if (p == NULL)
 		return buf_fault(&raw);

@@ -301,7 +301,5 @@ enum fault ask(const struct ask *ask, struct buf *answer,
 
 enum fault ask_result(const struct attrs *attrs)
 {
-	if (!attr_has(attrs, ATTR_RESULT))
-		return FAULT_GARBLED;
 	return fault_from_word(attr_get(attrs, ATTR_RESULT));
 }

@@ -185,14 +185,6 @@ enum fault attr_number(struct span text, int64_t min, int64_t max,
 	return FAULT_NONE;
 }
 
-enum fault attr_get_int(const struct attrs *attrs, const char *name,
-    int64_t min, int64_t max, int64_t *number_out)
-{
-	if (!attr_has(attrs, name))
-		return FAULT_NOT_FOUND;
-	return attr_number(attr_get(attrs, name), min, max, number_out);
-}
-
 void attr_begin(struct attr_writer *writer, struct buf *buf, const char *first)
 {
 	writer->buf = buf;

@@ -62,16 +62,8 @@ struct span attr_get(const struct attrs *attrs, const char *name);
 bool attr_is(const struct attrs *attrs, const char *name, const char *value);
 
 /*
- * attr_get_int - its value as a decimal number, min..max
- *
- * FAULT_NOT_FOUND when absent, FAULT_GRAMMAR when it is not 1..19 digits
- * with an optional minus sign or lies outside; *number_out is untouched then.
- */
-enum fault attr_get_int(const struct attrs *attrs, const char *name,
-    int64_t min, int64_t max, int64_t *number_out) MUST_CHECK;
-
-/*
- * attr_number - the checked number parser itself, for any text.
+ * attr_number - a decimal number, min..max: 1..19 digits with an optional
+ * minus sign; FAULT_GRAMMAR, *number_out is untouched then.
  */
 enum fault attr_number(struct span text, int64_t min, int64_t max,
     int64_t *number_out) MUST_CHECK;

@@ -245,22 +245,6 @@ static void a_list_may_have_64_lines(void **state)
 	buf_drop(&buf);
 }
 
-static void numbers_in_lists_may_be_absent(void **state)
-{
-	struct attrs attrs;
-	int64_t number = 42;
-
-	(void)state;
-	assert_int_equal(parse(BYTES(HEAD "a=5\nb=x\n\n"), &attrs), FAULT_NONE);
-	assert_int_equal(attr_get_int(&attrs, "c", 0, 9, &number),
-	    FAULT_NOT_FOUND);
-	assert_int_equal(attr_get_int(&attrs, "b", 0, 9, &number),
-	    FAULT_GRAMMAR);
-	assert_int_equal(number, 42);
-	assert_int_equal(attr_get_int(&attrs, "a", 0, 9, &number), FAULT_NONE);
-	assert_int_equal(number, 5);
-}
-
 static void writer_writes_the_grammar(void **state)
 {
 	struct buf buf = BUF_INIT(1000);
@@ -397,7 +381,6 @@ int main(void)
 		cmocka_unit_test(a_line_may_have_65536_bytes),
 		cmocka_unit_test(a_list_may_have_131072_bytes),
 		cmocka_unit_test(a_list_may_have_64_lines),
-		cmocka_unit_test(numbers_in_lists_may_be_absent),
 		cmocka_unit_test(writer_writes_the_grammar),
 		cmocka_unit_test(writer_refuses_what_the_reader_would),
 		cmocka_unit_test(writer_keeps_the_limits),
