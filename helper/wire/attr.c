@@ -68,7 +68,7 @@ static enum fault parse_line(struct span line, struct attrs *attrs)
 	struct attr attr;
 	const char *eq;
 
-	if (attrs->n == WIRE_LINES_MAX)
+	if (attrs->n == WIRE_LINES_MAX || line.n > WIRE_LINE_MAX_BYTES)
 		return FAULT_TOO_BIG;
 	eq = memchr(line.p, '=', line.n);
 	if (eq == NULL)
@@ -105,28 +105,29 @@ static bool has_repeat(const struct attrs *attrs)
 enum fault attr_parse(struct span list, const char *first,
     struct attrs *attrs_out)
 {
-	size_t length, at = 0;
 	struct attrs attrs;
+	struct span line;
 	enum fault fault;
+	const char *lf;
+	size_t at;
 
-	fault = attr_length(list, &length);
-	if (fault != FAULT_NONE)
-		return fault;
-	if (length == 0 || length != list.n)
-		return FAULT_GRAMMAR;
-
+	if (list.n > WIRE_LIST_MAX_BYTES)
+		return FAULT_TOO_BIG;
 	attrs.n = 0;
-	while (at < list.n - 1) {
-		const char *lf = memchr(list.p + at, '\n', list.n - at);
-		struct span line = { list.p + at,
-			(size_t)(lf - (list.p + at)) };
-
+	for (at = 0;; at += line.n + 1) {
+		line.p = list.p + at;
+		lf = at < list.n ? memchr(line.p, '\n', list.n - at) : NULL;
+		if (lf == NULL)
+			return FAULT_GRAMMAR;
+		line.n = (size_t)(lf - line.p);
+		if (line.n == 0)
+			break;
 		fault = parse_line(line, &attrs);
 		if (fault != FAULT_NONE)
 			return fault;
-		at += line.n + 1;
 	}
-	if (attrs.n == 0 || !span_is(attrs.at[0].name, first) ||
+	if (at + 1 != list.n || attrs.n == 0 ||
+	    !span_is(attrs.at[0].name, first) ||
 	    !span_is(attrs.at[0].value, WIRE_VERSION) || has_repeat(&attrs))
 		return FAULT_GRAMMAR;
 	*attrs_out = attrs;
@@ -158,7 +159,7 @@ struct span attr_get(const struct attrs *attrs, const char *name)
 
 bool attr_is(const struct attrs *attrs, const char *name, const char *value)
 {
-	return attr_has(attrs, name) && span_is(attr_get(attrs, name), value);
+	return span_is(attr_get(attrs, name), value);
 }
 
 enum fault attr_number(struct span text, int64_t min, int64_t max,

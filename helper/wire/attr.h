@@ -58,7 +58,7 @@ bool attr_has(const struct attrs *attrs, const char *name);
 /* attr_get - its (first) value; the empty span when it is absent. */
 struct span attr_get(const struct attrs *attrs, const char *name);
 
-/* attr_is - whether its value is exactly this. */
+/* attr_is - whether its value is exactly this, which is not empty. */
 bool attr_is(const struct attrs *attrs, const char *name, const char *value);
 
 /*
