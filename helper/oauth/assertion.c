@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "oauth/base64url.h"
+#include "oauth/form.h"
 #include "oauth/reply_impl.h"
 
 #define KEY_MIN_BITS	    2048
@@ -137,7 +137,7 @@ static enum fault take_digest(const X509 *x509, struct assertion_key *key)
 	unsigned n = 0;
 
 	if (X509_digest(x509, EVP_sha256(), digest, &n) == 1)
-		base64url_add(&text, (struct span){ (char *)digest, n });
+		form_base64url(&text, digest, n);
 	key->id = text.p != NULL ? strdup(text.p) : NULL;
 	key->id_name = "x5t#S256";
 	buf_drop(&text);
@@ -281,7 +281,7 @@ static enum fault add_part(struct buf *out, json_t *object, const char *name,
 	    json_object_set_new(object, name, json_string(text)) == 0)
 		fault = reply_dump(object, &json);
 	json_decref(object);
-	base64url_add(out, buf_span(&json));
+	form_base64url(out, json.p, json.n);
 	buf_drop(&json);
 	return fault ? fault : buf_fault(out);
 }
@@ -344,7 +344,7 @@ static enum fault add_signature(const struct assertion_key *key,
 	    EVP_DigestSign(md, signature, &n, (const unsigned char *)out->p,
 		out->n) == 1) {
 		buf_add_lit(out, ".");
-		base64url_add(out, (struct span){ (char *)signature, n });
+		form_base64url(out, signature, n);
 		fault = buf_fault(out);
 	}
 	EVP_MD_CTX_free(md);

@@ -8,7 +8,6 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include "oauth/base64url.h"
 #include "oauth/flow.h"
 #include "oauth/form.h"
 #include "wire/attr.h"
@@ -23,8 +22,7 @@ enum fault code_random(struct secret **text_out)
 
 	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
 		return FAULT_INTERNAL;
-	base64url_add(&text,
-	    (struct span){ (const char *)bytes, sizeof(bytes) });
+	form_base64url(&text, bytes, sizeof(bytes));
 	fault = buf_fault(&text);
 	if (!fault)
 		fault = secret_new(buf_span(&text), text_out);
@@ -43,7 +41,7 @@ static enum fault add_challenge(struct span verifier, struct buf *form)
 		NULL) != 1)
 		return FAULT_INTERNAL;
 	buf_add_lit(form, "&code_challenge=");
-	base64url_add(form, (struct span){ (const char *)digest, n });
+	form_base64url(form, digest, n);
 	return buf_fault(form);
 }
 
@@ -162,23 +160,17 @@ static bool is_address(const char *text)
  * cannot be decoded is taken as it is. */
 static enum fault add_code(struct span text, struct buf *out)
 {
-	struct buf plain = BUF_INIT(CODE_MAX_BYTES);
-	enum fault fault = FAULT_GRAMMAR;
-
-	if (memchr(text.p, '+', text.n) == NULL)
-		fault = form_decode(&plain, text);
-	if (!fault)
-		text = buf_span(&plain);
-	if (fault != FAULT_NOMEM) {
-		fault = FAULT_GRAMMAR;
-		if (text.n >= CODE_MIN_BYTES &&
-		    attr_is_token(text, CODE_MAX_BYTES)) {
-			buf_add(out, text);
-			fault = buf_fault(out);
-		}
+	if (memchr(text.p, '+', text.n) != NULL ||
+	    form_decode(out, text) == FAULT_GRAMMAR) {
+		buf_drop(out);
+		buf_add(out, text);
 	}
-	buf_drop(&plain);
-	return fault;
+	if (buf_fault(out))
+		return buf_fault(out);
+	return out->n >= CODE_MIN_BYTES &&
+		attr_is_token(buf_span(out), CODE_MAX_BYTES) ?
+	    FAULT_NONE :
+	    FAULT_GRAMMAR;
 }
 
 /* text is clean. */

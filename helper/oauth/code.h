@@ -54,12 +54,12 @@ enum code_pasted {
 };
 
 /*
- * code_read_pasted - append the query or the code that a person copied
+ * code_read_pasted - the query or the code that a person copied
  *
  * Forgives what copying does: line ends, blanks, quotes, brackets, a beginning
  * that is missing.  Whether it is from our sign-in is the flow's question.
  *
- * out  in/out: holds a secret afterwards
+ * out  in/out: empty; holds a secret afterwards
  *
  * FAULT_GRAMMAR, why saying what it is not; FAULT_NOMEM.
  */

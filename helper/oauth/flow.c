@@ -15,7 +15,6 @@
  */
 #include "oauth/flow.h"
 
-#include <event2/event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,14 +63,9 @@ struct flow *flow_new(size_t bytes, const struct flow_grant *grant,
 	    provider->secret_way == SECRET_WAY_UNKNOWN;
 	flow->basic = provider->secret_way == SECRET_WAY_BASIC ||
 	    (flow->guessed && target->basic);
-	if (!grant->signs_in)
-		return flow;
-	flow->wake = evtimer_new(target->base, on_wake, flow);
-	flow->limit = evtimer_new(target->base, on_limit, flow);
-	if (flow->wake != NULL && flow->limit != NULL)
-		return flow;
-	flow_free(flow);
-	return NULL;
+	(void)evtimer_assign(&flow->wake, target->base, on_wake, flow);
+	(void)evtimer_assign(&flow->limit, target->base, on_limit, flow);
+	return flow;
 }
 
 enum fault flow_started(struct flow *flow, enum fault fault,
@@ -94,10 +88,8 @@ void flow_free(struct flow *flow)
 	if (flow->grant->drop != NULL)
 		flow->grant->drop(flow);
 	provider_release(flow->target.provider);
-	if (flow->wake != NULL)
-		event_free(flow->wake);
-	if (flow->limit != NULL)
-		event_free(flow->limit);
+	(void)evtimer_del(&flow->wake);
+	(void)evtimer_del(&flow->limit);
 	buf_drop(&flow->form);
 	reply_token_drop(&flow->token);
 	free(flow->scope);
@@ -130,10 +122,8 @@ void flow_tell(struct flow *flow, const struct flow_event *event)
 /* The receiver may keep the flow for a while. */
 static void tell_end(struct flow *flow, const struct flow_event *event)
 {
-	if (flow->wake != NULL)
-		(void)evtimer_del(flow->wake);
-	if (flow->limit != NULL)
-		(void)evtimer_del(flow->limit);
+	(void)evtimer_del(&flow->wake);
+	(void)evtimer_del(&flow->limit);
 	if (flow->grant->ended != NULL)
 		flow->grant->ended(flow,
 		    event->failure != NULL ? event->failure->text : NULL);

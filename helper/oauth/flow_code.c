@@ -58,7 +58,7 @@ static void code_woken(struct flow *flow)
 static void fail_soon(struct flow *flow)
 {
 	code_of(flow)->shown = true;
-	(void)!flow_timer(flow, flow->wake, 0);
+	(void)!flow_timer(flow, &flow->wake, 0);
 }
 
 static void code_late(struct flow *flow)
@@ -322,9 +322,9 @@ enum fault flow_code_start(const struct flow_target *target,
 		fault = code_url(target->provider, &fields, &code->url);
 	}
 	if (!fault)
-		fault = flow_timer(flow, flow->limit, FLOW_CODE_MAX_S);
+		fault = flow_timer(flow, &flow->limit, FLOW_CODE_MAX_S);
 	if (!fault)
-		fault = flow_timer(flow, flow->wake, 0);
+		fault = flow_timer(flow, &flow->wake, 0);
 	if (fault && why->text[0] == '\0')
 		why_set(why, 0, "%s", fault_text(fault));
 	return flow_started(flow, fault, flow_out);

@@ -7,7 +7,6 @@
  */
 #include "oauth/flow.h"
 
-#include <event2/event.h>
 #include <stdio.h>
 
 #include "oauth/flow_impl.h"
@@ -37,7 +36,7 @@ static int64_t left_s(const struct flow *flow)
 {
 	struct timeval end, now, left;
 
-	if (!evtimer_pending(flow->limit, &end) ||
+	if (!evtimer_pending(&flow->limit, &end) ||
 	    event_base_gettimeofday_cached(flow->target.base, &now) ||
 	    evutil_timercmp(&end, &now, <=))
 		return 0;
@@ -89,7 +88,7 @@ static void poll_again(struct flow *flow, int64_t at_least_s, const char *last)
 	(void)snprintf(device->last, sizeof(device->last), "%s", last);
 	if (event.left_s == 0) {
 		device_late(flow);
-	} else if (flow_timer(flow, flow->wake,
+	} else if (flow_timer(flow, &flow->wake,
 		       wait_s > at_least_s ? wait_s : at_least_s)) {
 		flow_say_fault(flow, FAULT_NOMEM);
 		flow_fail(flow);
@@ -176,10 +175,10 @@ static void code_answered(struct flow *flow, const struct http_answer *answer)
 		flow->fault = reply_device_parse(answer->body, &asked,
 		    &device->reply, &flow->why);
 	if (!flow->fault)
-		flow->fault = flow_timer(flow, flow->limit,
+		flow->fault = flow_timer(flow, &flow->limit,
 		    device->reply.expires_in_s);
 	if (!flow->fault)
-		flow->fault = flow_timer(flow, flow->wake,
+		flow->fault = flow_timer(flow, &flow->wake,
 		    device->reply.interval_s);
 	if (flow->fault) {
 		flow_judge(flow, answer);

@@ -10,6 +10,9 @@
 #ifndef MAILTOKEN_OAUTH_FLOW_IMPL_H
 #define MAILTOKEN_OAUTH_FLOW_IMPL_H
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
 #include "oauth/flow.h"
 
 #define FLOW_FORM_MAX_BYTES 131072
@@ -40,8 +43,8 @@ struct flow {
 	const struct flow_grant *grant;
 	struct flow_target target;
 	struct http_exchange *exchange;
-	struct event *wake;  /* NULL where nobody signs in */
-	struct event *limit; /* of waiting for a person */
+	struct event wake;
+	struct event limit; /* of waiting for a person */
 
 	/* What is sent, and may be once more. */
 	struct buf form;

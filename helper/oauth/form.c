@@ -7,6 +7,7 @@
 #include "oauth/form.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 static bool is_unreserved(unsigned char c)
 {
@@ -111,4 +112,46 @@ bool form_has(const char *form, struct span name)
 	struct span value;
 
 	return find(span_of(form), name, &value) > 0;
+}
+
+/* By way of OpenSSL's, which knows the other alphabet and wants padding: four
+ * letters at a time. */
+void form_base64url(struct buf *out, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+	unsigned char four[5];
+	size_t i, part;
+
+	for (; n > 0; p += part, n -= part) {
+		part = n < 3 ? n : 3;
+		(void)EVP_EncodeBlock(four, p, (int)part);
+		for (i = 0; i <= part; i++)
+			four[i] = four[i] == '+' ? '-' :
+			    four[i] == '/'	 ? '_' :
+						   four[i];
+		buf_add(out, (struct span){ (char *)four, part + 1 });
+	}
+	secret_wipe(four, sizeof(four));
+}
+
+enum fault form_unbase64url(struct span text, struct buf *out)
+{
+	unsigned char four[4], three[3];
+	size_t i, n;
+	char c;
+
+	while (text.n > 0 && text.p[text.n - 1] == '=')
+		text.n--;
+	for (; text.n > 0; text.p += n, text.n -= n) {
+		n = text.n < 4 ? text.n : 4;
+		for (i = 0; i < 4; i++) {
+			c = i < n ? text.p[i] : '=';
+			c = c == '-' ? '+' : c == '_' ? '/' : c;
+			four[i] = (unsigned char)c;
+		}
+		if (n < 2 || EVP_DecodeBlock(three, four, 4) != 3)
+			return FAULT_GRAMMAR;
+		buf_add(out, (struct span){ (char *)three, n - 1 });
+	}
+	return buf_fault(out);
 }

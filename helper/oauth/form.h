@@ -1,7 +1,8 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * form - application/x-www-form-urlencoded (WHATWG URL, section 5.2)
+ * form - how fields are written: application/x-www-form-urlencoded (WHATWG
+ * URL, section 5.2), and base64url as JOSE and PKCE use it
  */
 #ifndef MAILTOKEN_OAUTH_FORM_H
 #define MAILTOKEN_OAUTH_FORM_H
@@ -36,5 +37,16 @@ enum fault form_get(struct span form, const char *name,
 /* form_has - whether that name, which needs no encoding, is in form (may be
  * NULL). */
 bool form_has(const char *form, struct span name);
+
+/* form_base64url - append n bytes as RFC 4648 section 5 has it, without
+ * padding; faults stick to out. */
+void form_base64url(struct buf *out, const void *bytes, size_t n);
+
+/*
+ * form_unbase64url - append what text stands for; padding does no harm
+ *
+ * FAULT_GRAMMAR, FAULT_TOO_BIG, FAULT_NOMEM.
+ */
+enum fault form_unbase64url(struct span text, struct buf *out) MUST_CHECK;
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "oauth/base64url.h"
+#include "oauth/form.h"
 #include "oauth/reply_impl.h"
 #include "wire/attr.h"
 #include "wire/echo.h"
@@ -128,7 +128,7 @@ static enum fault take_identity(const json_t *answer,
 		return FAULT_NONE;
 	part.p = strchr(part.p, '.') + 1;
 	part.n = strcspn(part.p, ".");
-	fault = base64url_decode(part, &json);
+	fault = form_unbase64url(part, &json);
 	if (!fault)
 		fault = reply_answer(buf_span(&json), asked, &claims, NULL);
 	if (!fault)

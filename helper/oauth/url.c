@@ -88,41 +88,36 @@ static struct span without_dot(struct span name)
 	return name;
 }
 
-static bool is_below(struct span host, struct span domain)
+/* Whether host is name, or below it. */
+static bool matches(struct span host, struct span name, bool same, bool below)
 {
-	size_t head = host.n - domain.n;
+	size_t head;
 
-	return domain.n > 0 && host.n >= domain.n + 2 &&
-	    host.p[head - 1] == '.' &&
-	    strncasecmp(host.p + head, domain.p, domain.n) == 0;
-}
-
-static bool is_same(struct span a, struct span b)
-{
-	return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+	host = without_dot(host);
+	name = without_dot(name);
+	head = host.n - name.n;
+	if (name.n == 0 || host.n < name.n ||
+	    strncasecmp(host.p + head, name.p, name.n) != 0)
+		return false;
+	return head == 0 ? same : below && head > 1 && host.p[head - 1] == '.';
 }
 
 bool url_is_in(struct span host, struct span domain)
 {
-	host = without_dot(host);
-	domain = without_dot(domain);
-	return is_same(host, domain) || is_below(host, domain);
+	return matches(host, domain, true, true);
 }
 
 bool url_is_listed(struct span host, const char *list)
 {
 	struct span name;
+	bool star;
 
-	host = without_dot(host);
 	while ((name = span_next(&list)).n > 0) {
-		if (name.n > 2 && memcmp(name.p, "*.", 2) == 0) {
-			if (is_below(host,
-				without_dot(
-				    (struct span){ name.p + 2, name.n - 2 })))
-				return true;
-		} else if (is_same(host, without_dot(name))) {
+		star = name.n > 2 && memcmp(name.p, "*.", 2) == 0;
+		if (star)
+			name = (struct span){ name.p + 2, name.n - 2 };
+		if (matches(host, name, !star, star))
 			return true;
-		}
 	}
 	return false;
 }
