@@ -35,9 +35,8 @@ struct serve {
 	struct conn *first; /* the newest first */
 	size_t n_conns;
 	size_t n_conns_max;
-	int64_t last_ms;  /* when the last connection came */
-	int64_t n_let_go; /* strangers, not logged yet */
-	int64_t said_ms;  /* when that was logged */
+	int64_t last_ms; /* when the last connection came */
+	int64_t said_ms; /* when it was logged that strangers go */
 };
 
 struct census {
@@ -100,19 +99,19 @@ static void left(struct conn *conn)
 		set_accepting(serve, true);
 }
 
+/* Not how many: those of the next minute are not known yet. */
 static void say_let_go(struct serve *serve, uid_t uid)
 {
 	int64_t now_ms = clock_boot_ms();
 
-	serve->n_let_go++;
 	if (serve->said_ms != 0 && now_ms - serve->said_ms < STRANGERS_LOG_MS)
 		return;
 	log_event(LOG_LEVEL_WARNING, "strangers",
-	    "too much at once from users that no allow or admin names: %lld "
-	    "of their connections were closed, the last of %s",
-	    (long long)serve->n_let_go, ids_user(uid).text);
+	    "too much at once from users that no allow or admin names: their "
+	    "oldest connections are closed, one of %s just now; this is told "
+	    "once a minute",
+	    ids_user(uid).text);
 	serve->said_ms = now_ms;
-	serve->n_let_go = 0;
 }
 
 /* The oldest goes first, so that one who is quick is still answered.  It is

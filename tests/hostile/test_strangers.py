@@ -86,6 +86,8 @@ def test_all_strangers_have_one_ceiling(open_helper):
         assert friend_is_served(open_helper)
         log = open_helper.log()
         assert log.count("event=strangers") == 2, log[-3000:]
+        # The first of many that go is no count of them.
+        assert "1 of their connections" not in log
     finally:
         for line in lines:
             line.close()
