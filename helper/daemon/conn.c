@@ -18,6 +18,7 @@
 #define REQUEST_MAX_MS 2000
 #define SEND_MAX_MS    2000 /* that a peer takes nothing */
 #define RECEIVE_BYTES  4096
+#define WALK_BYTES     8192
 #define OUT_MAX_BYTES  (64 * 1024 * 1024)
 
 static const char too_long[] = "the request is too long";
@@ -185,12 +186,12 @@ void conn_answer_ok(struct conn *conn)
 	conn_close_after(conn, FAULT_NONE);
 }
 
-/* The next slice waits until all of this one has left. */
+/* When there is enough to send, the next slice waits until all has left. */
 static void rest(void *ctx)
 {
 	struct conn *conn = ctx;
 
-	if (conn->out.n == 0)
+	if (conn->out.n < WALK_BYTES)
 		slices_go_on(&conn->work);
 	else
 		conn_send_later(conn);

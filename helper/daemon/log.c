@@ -113,11 +113,12 @@ static void put_tail(struct log_line *line, const char *tail)
 static void put_pair(struct log_line *line, const char *name, struct span value,
     bool is_plain)
 {
-	bool bare = is_bare(value);
 	size_t i, start = line->n;
+	bool bare;
 
 	if (!line->on || value.n == 0)
 		return;
+	bare = is_bare(value);
 	if ((line->n > 0 && !put(line, " ", 1)) ||
 	    !put(line, name, strlen(name)) ||
 	    !put(line, bare ? "=" : "=\"", bare ? 1 : 2)) {

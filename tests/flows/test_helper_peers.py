@@ -44,6 +44,7 @@ def test_allow_lists_name_users_and_groups(town):
     assert may(JO, uid=FRIEND) == "ok"
     assert may(ANN, uid=FRIEND) == "unknown-account"
     assert may(ANN, uid=STRANGER, groups=(7, GROUP)) == "ok"
+    assert may(ANN, uid=STRANGER, groups=(*range(9000, 9300), GROUP)) == "ok"
     assert may(JO, uid=STRANGER, groups=(7, GROUP)) == "unknown-account"
     assert may(JO, uid=STRANGER) == "unknown-account"
     # An admin signs in and out; that gives no token.

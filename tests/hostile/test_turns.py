@@ -51,7 +51,7 @@ def test_authorities_are_not_read_for_each_exchange(renewed, helper):
 
 def test_no_turn_begins_all_exchanges_that_may_run(renewed):
     most = max(turn.count("connect(") for turn in turns(renewed))
-    # A slice of the walk makes twenty; all of them at once were too many.
+    # A slice of the walk makes five; all of them at once were too many.
     assert 1 <= most <= 24
 
 
