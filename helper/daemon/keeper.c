@@ -487,7 +487,7 @@ void keeper_free(struct keeper *keeper)
 	issuers_free(keeper->engine.issuers);
 	http_free(keeper->engine.http);
 	slices_end(&keeper->engine.slices);
-	free(keeper->engine.refreshes);
+	refreshes_free(keeper->engine.refreshes);
 	keyring_close(keeper->engine.keyring);
 	seal_key_free(keeper->key);
 	config_files_drop(&keeper->files);

@@ -6,14 +6,21 @@
  */
 #include "daemon/refresh.h"
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdlib.h>
 
 #include "oauth/assertion.h"
 #include "oauth/issuer.h"
 #include "store/safefile.h"
 
+/* Many renewals at once must leave most of the helper to who wants what is
+ * there: each costs some 3 ms. */
+#define RENEWALS_APART_US 10000
+
 struct refreshes {
 	const struct engine *engine;
+	struct event pause; /* pending while no renewal may begin */
 	unsigned n;
 	struct refresh *running[REFRESH_MAX];
 	struct refresh queues[2]; /* heads; [1]: somebody waits */
@@ -23,6 +30,7 @@ struct refreshes {
 };
 
 static void begin(struct refresh *refresh);
+static void pause_over(evutil_socket_t fd, short events, void *ctx);
 
 enum fault refreshes_new(const struct engine *engine,
     struct refreshes **refreshes_out)
@@ -33,10 +41,18 @@ enum fault refreshes_new(const struct engine *engine,
 	if (all == NULL)
 		return FAULT_NOMEM;
 	all->engine = engine;
+	(void)evtimer_assign(&all->pause, engine->base, pause_over, all);
 	for (i = 0; i < 2; i++)
 		all->queues[i].after = all->queues[i].before = &all->queues[i];
 	*refreshes_out = all;
 	return FAULT_NONE;
+}
+
+void refreshes_free(struct refreshes *all)
+{
+	if (all != NULL)
+		(void)event_del(&all->pause);
+	free(all);
 }
 
 unsigned refreshes_running(const struct refreshes *all)
@@ -97,6 +113,8 @@ static struct refresh *next_of(struct refreshes *all)
 	int i;
 
 	for (i = 1; i >= 0; i--) {
+		if (i == 0 && evtimer_pending(&all->pause, NULL))
+			break;
 		head = &all->queues[i];
 		for (refresh = head->after; refresh != head;
 		     refresh = refresh->after)
@@ -108,6 +126,7 @@ static struct refresh *next_of(struct refreshes *all)
 
 static void begin_some(struct refreshes *all)
 {
+	static const struct timeval apart = { 0, RENEWALS_APART_US };
 	struct refresh *refresh;
 
 	/* One that ends at once comes back here: it must not go deeper. */
@@ -116,11 +135,20 @@ static void begin_some(struct refreshes *all)
 	all->starting = true;
 	while (all->n < REFRESH_MAX && (refresh = next_of(all)) != NULL) {
 		take_out(refresh);
+		if (!refresh->urgent)
+			(void)evtimer_add(&all->pause, &apart);
 		refresh->place = REFRESH_RUNS;
 		all->running[all->n++] = refresh;
 		begin(refresh);
 	}
 	all->starting = false;
+}
+
+static void pause_over(evutil_socket_t fd, short events, void *ctx)
+{
+	(void)fd;
+	(void)events;
+	begin_some(ctx);
 }
 
 void refresh_want(struct refresh *refresh, bool urgent)

@@ -4,7 +4,8 @@
  * refresh - the one exchange of an account, and its turn among all
  *
  * At most 32 exchanges with providers run at once.  Two queues, each first
- * come, first served: who waits for mail goes before renewals, always.  Where
+ * come, first served: who waits for mail goes before renewals, always, and
+ * these begin one after the other, so that most of the time is free.  Where
  * accounts of more than one token host are known, none of these begins one
  * when it has as many as are free: those that hang must not keep the others
  * from theirs.  A turn lasts from an exchange's beginning to its end.
@@ -20,9 +21,11 @@
 
 struct refreshes; /* all of a helper, and the queues */
 
-/* refreshes_new - for free(3).  FAULT_NOMEM. */
+/* refreshes_new - FAULT_NOMEM.  refreshes_free - none may be queued any more;
+ * NULL is fine. */
 enum fault refreshes_new(const struct engine *engine,
     struct refreshes **refreshes_out) MUST_CHECK;
+void refreshes_free(struct refreshes *refreshes);
 
 /* refreshes_running - how many exchanges are in flight. */
 unsigned refreshes_running(const struct refreshes *refreshes);
