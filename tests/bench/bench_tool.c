@@ -9,7 +9,7 @@
  *	bench_tool epoll SOCKET BYTES	answers many at once
  *	bench_tool ask SOCKET CLIENTS COUNT RATE
  *		until all are answered, or SIGTERM; at most so many a second
- *	bench_tool auth SOCKET BLOCKS EACH ACCOUNT SERVER
+ *	bench_tool auth ECHO EPOLL BLOCKS EACH ACCOUNT SERVER
  *	bench_tool life MECHANISM COUNT ACCOUNT SERVER
  */
 #include <errno.h>
@@ -309,26 +309,29 @@ static double echo_once(const char *path)
 	return now_us() - start;
 }
 
-/* A line a block: means of the three, one after the other. */
-static void compare(const char *path, size_t blocks, size_t each)
+/* A line a block: means of the four, one after the other. */
+static void compare(const char *path, const char *epoll_path, size_t blocks,
+    size_t each)
 {
-	double raw, ours, plain;
+	double raw, epoll, ours, plain;
 	size_t i;
 
 	read_request();
 	if (sasl_client_init(callbacks) != SASL_OK)
 		die("sasl_client_init");
 	while (blocks-- > 0) {
-		raw = ours = plain = 0;
+		raw = epoll = ours = plain = 0;
 		for (i = 0; i < each; i++)
 			raw += echo_once(path);
+		for (i = 0; i < each; i++)
+			epoll += echo_once(epoll_path);
 		for (i = 0; i < each; i++)
 			ours += authenticate("XOAUTH2");
 		for (i = 0; i < each; i++)
 			plain += authenticate("PLAIN");
-		(void)printf("echo=%.2f ours=%.2f plain=%.2f\n",
-		    raw / (double)each, ours / (double)each,
-		    plain / (double)each);
+		(void)printf("echo=%.2f epoll=%.2f ours=%.2f plain=%.2f\n",
+		    raw / (double)each, epoll / (double)each,
+		    ours / (double)each, plain / (double)each);
 	}
 }
 
@@ -361,11 +364,11 @@ int main(int argc, char **argv)
 		ask(argv[2], number(argv[3], CLIENTS_MAX - 100),
 		    number(argv[4], COUNT_MAX),
 		    (double)number(argv[5], COUNT_MAX));
-	} else if (strcmp(what, "auth") == 0 && argc == 7) {
-		account = argv[5];
-		server = argv[6];
-		compare(argv[2], number(argv[3], COUNT_MAX),
-		    number(argv[4], COUNT_MAX));
+	} else if (strcmp(what, "auth") == 0 && argc == 8) {
+		account = argv[6];
+		server = argv[7];
+		compare(argv[2], argv[3], number(argv[4], COUNT_MAX),
+		    number(argv[5], COUNT_MAX));
 	} else if (strcmp(what, "life") == 0 && argc == 6) {
 		account = argv[4];
 		server = argv[5];

@@ -164,9 +164,15 @@ class Table:
         print(line(self.rows[-1]), flush=True)
         return median
 
-    def write(self, path):
-        """As JSON."""
-        Path(path).write_text(json.dumps(self.rows, indent=1) + "\n")
+    def end(self, path):
+        """Those with a budget once more, to be pasted into HACKING; all of
+        them as JSON where there is a path."""
+        print()
+        for row in self.rows:
+            if row["budget"] is not None:
+                print(line({**row, "what": row["what"].strip()}))
+        if path:
+            Path(path).write_text(json.dumps(self.rows, indent=1) + "\n")
 
 
 def _digits(value):
@@ -175,14 +181,17 @@ def _digits(value):
 
 
 def line(row):
-    """A row that can be pasted."""
+    """A row as text."""
     words = f"{_digits(row['median'])} {row['unit']}".strip()
     if row["rounds"] > 1:
         words += f" ({_digits(row['min'])} .. {_digits(row['max'])})"
     if row["budget"] is not None:
         words += f", budget {row['budget']:g}"
         words += "" if row["held"] else ": MISSED"
-    return f"    {row['what']}: {words}{row['note']}"
+    words += row["note"]
+    whole = f"    {row['what']}: {words}"
+    return whole if len(whole) < 80 else \
+        f"    {row['what']}:\n{words.rjust(79)}"
 
 
 def curve(points, title, at, of):
