@@ -108,6 +108,24 @@ def test_registered_client_signs_in_with_a_browser(issuer, idp):
     assert idp.refusals() == []
 
 
+def test_registered_client_asks_for_what_was_granted(issuer, idp):
+    """The provider grants less, and knows it again at each refresh."""
+    idp.set(withheld=("email",))
+    issuer.start()
+    line, url, _ = begin_browser(issuer, flow="browser")
+    asked = parameters(url)["scope"].split()
+    assert "email" in asked and visit(idp.browse(url)).status == 200
+    with line:
+        assert done(line)["result"] == "ok"
+    for _ in range(2):
+        assert issuer.ask("refresh", account=JO)["result"] == "ok"
+        issuer.restart()
+    granted = [word for word in asked if word != "email"]
+    assert [r.form["scope"].split() for r in idp.requests
+            if r.form.get("grant_type") == "refresh_token"] == [granted] * 2
+    assert idp.refusals() == []
+
+
 def test_registered_secret_redeems_the_code(issuer, idp):
     idp.set(register_secret=True)
     issuer.start()
