@@ -18,15 +18,14 @@
 struct waiter {
 	struct account *account;
 	struct account_question question;
-	struct event *timer;
+	struct event timer;
 	int64_t asked_ms;
 	struct waiter *next;
 };
 
 static void waiter_free(struct waiter *waiter)
 {
-	if (waiter->timer != NULL)
-		event_free(waiter->timer);
+	(void)evtimer_del(&waiter->timer);
 	free(waiter);
 }
 
@@ -74,18 +73,17 @@ static bool set_limit(struct waiter *waiter)
 {
 	const struct refresh *refresh = &waiter->account->refresh;
 	bool begun = refresh->place == REFRESH_RUNS;
-	int64_t until_ms = waiter->asked_ms + TURN_MAX_MS;
+	bool renewal = waiter->question.renewal;
+	int64_t until_ms = begun ? refresh->begun_ms + WAIT_MAX_MS :
+				   waiter->asked_ms + TURN_MAX_MS;
 	struct timeval limit;
 
-	if (waiter->question.renewal && !begun)
+	if (renewal && !begun)
 		return true;
-	if (begun)
-		until_ms = refresh->begun_ms + WAIT_MAX_MS;
-	if (begun && !waiter->question.renewal &&
-	    until_ms > waiter->asked_ms + ASK_MAX_MS)
+	if (!renewal && until_ms > waiter->asked_ms + ASK_MAX_MS)
 		until_ms = waiter->asked_ms + ASK_MAX_MS;
 	limit = clock_span(until_ms - clock_boot_ms());
-	return evtimer_add(waiter->timer, &limit) == 0;
+	return evtimer_add(&waiter->timer, &limit) == 0;
 }
 
 static enum fault add_waiter(struct account *account,
@@ -95,12 +93,13 @@ static enum fault add_waiter(struct account *account,
 
 	if (waiter == NULL)
 		return FAULT_NOMEM;
-	waiter->timer = evtimer_new(account->engine->base, waited_long, waiter);
+	(void)evtimer_assign(&waiter->timer, account->engine->base, waited_long,
+	    waiter);
 	waiter->account = account;
 	waiter->question = *question;
 	waiter->question.mailbox = NULL; /* may be the configuration's */
 	waiter->asked_ms = clock_boot_ms();
-	if (waiter->timer == NULL || !set_limit(waiter)) {
+	if (!set_limit(waiter)) {
 		waiter_free(waiter);
 		return FAULT_NOMEM;
 	}

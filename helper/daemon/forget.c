@@ -22,7 +22,7 @@ struct forget {
 	int64_t signed_in_s;	   /* of the grant that is to end */
 	struct provider *provider; /* NULL: not known any more */
 	struct flow *flow;
-	struct event *timer; /* the provider has its time; or there is nothing
+	struct event timer; /* the provider has its time; or there is nothing
 				to tell it */
 	enum {
 		NOT_REVOKED,
@@ -85,7 +85,7 @@ static void finish(struct forget *forget)
 
 	flow_free(forget->flow);
 	forget->flow = NULL;
-	(void)evtimer_del(forget->timer);
+	(void)evtimer_del(&forget->timer);
 	if (!account->record.exists) {
 		tell(forget, FAULT_UNKNOWN_ACCOUNT, false);
 		return;
@@ -191,11 +191,8 @@ enum fault forget_start(struct conn *conn, struct account *account)
 		return FAULT_NOMEM;
 	forget->conn = conn;
 	forget->account = account;
-	forget->timer = evtimer_new(conn->engine->base, time_is_up, forget);
-	if (forget->timer == NULL) {
-		free(forget);
-		return FAULT_NOMEM;
-	}
+	(void)evtimer_assign(&forget->timer, conn->engine->base, time_is_up,
+	    forget);
 	if (entry != NULL)
 		forget->signed_in_s = entry->signed_in_s;
 	if (conn->request.revoke && entry != NULL)
@@ -204,7 +201,7 @@ enum fault forget_start(struct conn *conn, struct account *account)
 		say_failed(forget, "the record cannot be read");
 	if (forget->flow != NULL)
 		limit.tv_sec = REVOKE_MAX_S;
-	(void)evtimer_add(forget->timer, &limit);
+	(void)evtimer_add(&forget->timer, &limit);
 	conn->forget = forget;
 	return FAULT_NONE;
 }
@@ -214,7 +211,7 @@ void forget_free(struct forget *forget)
 	if (forget == NULL)
 		return;
 	flow_free(forget->flow);
-	event_free(forget->timer);
+	(void)evtimer_del(&forget->timer);
 	provider_release(forget->provider);
 	free(forget);
 }

@@ -493,11 +493,11 @@ static enum fault fill(struct signin *signin, const struct request *request)
 	signin->servers = strndup(request->servers.n > 0 ? request->servers.p :
 							   "",
 	    request->servers.n);
-	signin->limit = evtimer_new(base, too_long, signin);
-	signin->soon = evtimer_new(base, begin, signin);
+	(void)evtimer_assign(&signin->limit, base, too_long, signin);
+	(void)evtimer_assign(&signin->soon, base, begin, signin);
 	if (signin->account == NULL || signin->servers == NULL ||
-	    signin->limit == NULL || evtimer_add(signin->limit, &limit) != 0 ||
-	    signin->soon == NULL || evtimer_add(signin->soon, &now) != 0)
+	    evtimer_add(&signin->limit, &limit) != 0 ||
+	    evtimer_add(&signin->soon, &now) != 0)
 		return FAULT_NOMEM;
 	return FAULT_NONE;
 }
@@ -553,10 +553,8 @@ void signin_free(struct signin *signin)
 	}
 	flow_free(signin->flow);
 	issuer_cancel(signin->step);
-	if (signin->soon != NULL)
-		event_free(signin->soon);
-	if (signin->limit != NULL)
-		event_free(signin->limit);
+	(void)evtimer_del(&signin->soon);
+	(void)evtimer_del(&signin->limit);
 	entry_free(signin->entry);
 	provider_release(signin->provider);
 	provider_release(signin->chosen);

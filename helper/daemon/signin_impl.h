@@ -26,8 +26,8 @@ struct signin {
 	struct provider *chosen; /* as configured */
 	struct provider *provider;
 	struct flow *flow;
-	struct event *limit;
-	struct event *soon;	  /* first turn of the loop */
+	struct event limit;
+	struct event soon;	  /* first turn of the loop */
 	struct issuer_step *step; /* before the flow */
 	struct choice choice;
 	char protocols[REQUEST_PROTOCOLS_BYTES]; /* chosen; "": none */
