@@ -242,7 +242,8 @@ def test_import_of_nothing_says_so(mailtoken, helper):
 def test_import_takes_as_many_files_as_there_are(mailtoken, helper, tmp_path):
     files = [tmp_path / f"a{i}@b" for i in range(70)]
     for path in files:
-        path.write_text("{}")
+        path.write_text(json.dumps({"refresh_token": path.name,
+                                    "client_id": "c"}))
     answer(helper, {"account": "a@b", "provider": "p"}, {"result": "ok"},
            times=None)
     run = mailtoken("import", "sasl-xoauth2", "--config", "/dev/null",
@@ -275,7 +276,9 @@ def test_what_holds_tokens_leaves_no_core(mailtoken, place, words):
         talk.send({"result": "denied"})
 
     helper = Conversation(place, turn)
-    run = subprocess.run(mailtoken.argv(*words), input="{}", text=True,
+    grant = json.dumps({"registration": "google", "email": "a@b",
+                        "refresh_token": "r", "client_id": "c"})
+    run = subprocess.run(mailtoken.argv(*words), input=grant, text=True,
                          capture_output=True, timeout=DEADLINE_S, check=False,
                          preexec_fn=lambda: resource.setrlimit(
                              resource.RLIMIT_CORE,
