@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * The verbs that are a request and a few lines: token, refresh, logout,
- * reload, version.
+ * export, rekey, reload, version.
  *
  * Every buffer that held a token is wiped; there is no core file to find it
  * in.
@@ -199,6 +199,66 @@ enum outcome logout_run(struct command *command)
 		return command_usage(command, wrong);
 	return command->all != NULL ? forget_all(command) :
 				      forget(command, command->words[0]);
+}
+
+/* Of the accounts that are named, or of all. */
+static enum outcome do_each(struct command *command, const char *verb,
+    const char *done, talk_fn *each)
+{
+	struct buf names = BUF_INIT(NAMES_MAX_BYTES);
+	enum outcome all = OUTCOME_DONE, one = OUTCOME_DONE;
+	bool named = command->n_words > 0;
+	struct talk talk;
+	size_t at;
+
+	for (at = 0; at < command->n_words; at++) {
+		buf_add_str(&names, command->words[at]);
+		buf_add(&names, (struct span){ "", 1 });
+	}
+	if (!named) {
+		talk_begin(&talk, command, VERB_EXPORT, NULL);
+		one = all = talk_names(&talk, &names);
+		if (all == OUTCOME_DONE && names.n == 0)
+			screen_say("the keyring has no records");
+	}
+	for (at = 0; at < names.n && (named || one != OUTCOME_LATER);
+	     at += strlen(names.p + at) + 1) {
+		talk_begin(&talk, command, verb, names.p + at);
+		talk.subject = names.p + at;
+		talk.done = done;
+		one = talk_run(&talk, each, NULL);
+		all = outcome_worse(all, one);
+	}
+	buf_drop(&names);
+	return all;
+}
+
+enum outcome rekey_run(struct command *command)
+{
+	return do_each(command, VERB_REKEY, "sealed", NULL);
+}
+
+/* As the keyring has it. */
+static enum fault add_record(struct talk *talk)
+{
+	struct attr_writer writer;
+
+	attr_begin(&writer, &screen_out, WIRE_FIRST_ENTRY);
+	attr_put_rest(&writer, &talk->list);
+	return attr_end(&writer);
+}
+
+/* Records hold refresh tokens: never to a terminal. */
+enum outcome export_run(struct command *command)
+{
+	if (screen.terminal) {
+		screen_say("this would show refresh tokens: give standard "
+			   "output to a file or, better, to a program that "
+			   "encrypts, as mailtoken(1) shows");
+		return OUTCOME_USAGE;
+	}
+	command_no_core();
+	return do_each(command, VERB_EXPORT, "exported", add_record);
 }
 
 static enum fault show_reloaded(struct talk *talk)
