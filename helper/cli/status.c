@@ -111,15 +111,22 @@ static void print_rows(const struct row *rows, size_t n)
 	}
 }
 
-static bool print_table(struct status *status)
+static enum fault show_all(struct talk *talk)
 {
-	struct row *rows = calloc(status->n + 1, sizeof(*rows));
+	struct status *status = talk->ctx;
 	const char *at = status->cells.p;
+	struct row *rows;
 	size_t r, i;
 
+	talk_warn(talk, "warning: ");
+	if (talk->command->json != NULL) {
+		screen_add(status->n == 0 ? "[]\n" : "]\n");
+		return FAULT_NONE;
+	}
+	rows = calloc(status->n + 1, sizeof(*rows));
 	if (rows == NULL || buf_fault(&status->cells) != FAULT_NONE) {
 		free(rows);
-		return false;
+		return FAULT_NOMEM;
 	}
 	rows[0] = (struct row){ { "ACCOUNT", "STATE", "EXPIRES IN", "" } };
 	for (r = 1; r <= status->n; r++)
@@ -127,26 +134,14 @@ static bool print_table(struct status *status)
 			rows[r].cells[i] = at;
 			at += strlen(at) + 1;
 		}
-	qsort(rows + 1, status->n, sizeof(*rows), by_first_cell);
-	print_rows(rows, status->n + 1);
-	free(rows);
-	return true;
-}
-
-static enum fault show_all(struct talk *talk)
-{
-	struct status *status = talk->ctx;
-
-	talk_warn(talk, "warning: ");
-	if (talk->command->json != NULL) {
-		screen_add(status->n == 0 ? "[]\n" : "]\n");
-		return FAULT_NONE;
-	}
-	if (status->n == 0)
+	if (status->n > 0) {
+		qsort(rows + 1, status->n, sizeof(*rows), by_first_cell);
+		print_rows(rows, status->n + 1);
+	} else {
 		screen_say("no account is signed in, or none that this user "
 			   "may see: run \"mailtoken login ACCOUNT\"");
-	else if (!print_table(status))
-		return FAULT_NOMEM;
+	}
+	free(rows);
 	talk_whose(talk);
 	return FAULT_NONE;
 }

@@ -201,12 +201,6 @@ static int connect_once(const struct address *address, int *fd_out)
 	return 0;
 }
 
-static bool may_pass(int err)
-{
-	return err == ENOENT || err == ECONNREFUSED || err == EAGAIN ||
-	    err == EINTR;
-}
-
 enum fault ask_open(const struct ask *ask, int *fd_out, struct why *why)
 {
 	int64_t until_ms = ask_now_ms() + ask->retry_ms;
@@ -224,7 +218,9 @@ enum fault ask_open(const struct ask *ask, int *fd_out, struct why *why)
 					    ENOENT;
 		if (err == 0)
 			break;
-		if (!may_pass(err) || ask_now_ms() >= until_ms) {
+		if ((err != ENOENT && err != ECONNREFUSED && err != EAGAIN &&
+			err != EINTR) ||
+		    ask_now_ms() >= until_ms) {
 			why_set(why, err, "%s", ask->address.path);
 			return FAULT_NO_HELPER;
 		}
