@@ -219,8 +219,11 @@ enum fault seal_entry(const struct seal_key *key,
 	enum fault fault;
 
 	p = room_for(&raw, plain.n + TAG_BYTES);
-	if (p == NULL)
-		return buf_fault(&raw);
+	if (p == NULL) {
+		fault = buf_fault(&raw);
+		buf_drop(&raw);
+		return fault;
+	}
 	pass.tag = p + plain.n;
 	fault = run_cipher(&pass, plain, p);
 	if (fault == FAULT_NONE) {

@@ -51,6 +51,7 @@ static void check_config(struct config *config)
 		FUZZ_CHECK(fuzz_is_plain(config->notes[i]));
 	(void)config_allows(config, RIGHT_ACCOUNT, "alice@example.org",
 	    &nobody);
+	peer_drop(&nobody);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
