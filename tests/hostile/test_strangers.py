@@ -14,6 +14,7 @@ JO = "jo@example.org"
 FRIEND = 4800
 STRANGERS = range(5000, 5020)
 FRIENDS = (4801, 4802, 4803)    # one allow lets all of them in
+NEWCOMER = 4999
 TOTAL = 64
 FIRST = b"mailtoken=1\n"
 HALF = FIRST + b"".join(b"x%d=%s\n" % (i, b"y" * 6000) for i in range(20))
@@ -185,9 +186,9 @@ def test_nobody_who_is_let_in_has_all_connections(small_helper):
 
 
 def test_who_was_let_in_a_moment_ago_is_no_stranger(open_helper, idp):
-    open_helper.configure(f"admin {FRIEND + 1}")
+    open_helper.configure(f"admin {NEWCOMER}")
     open_helper.clock.both(2)   # so that the next request looks at the file
-    line = connect(open_helper.socket, uid=FRIEND + 1)
+    line = connect(open_helper.socket, uid=NEWCOMER)
     line.send("sign-in", account=JO)
     code = line.next()["user-code"]
     lines = crowd(open_helper, 4, FIRST)
@@ -199,13 +200,18 @@ def test_who_was_let_in_a_moment_ago_is_no_stranger(open_helper, idp):
             line.close()
 
 
-def test_root_has_connections_of_its_own(small_helper):
+def test_root_has_connections_of_its_own(clocked, small_helper):
+    uids = [FRIEND + i for i in range(100)]
+    clocked.configure(f"allow {' '.join(map(str, uids))}")
     helper = small_helper(before=["prlimit", "--nofile=300:300"])
     # Watches stay; those over what is for others are refused.
-    lines = [connect(helper.socket, uid=FRIEND).send("watch")
-             for _ in range(180)]
+    lines = [connect(helper.socket, uid=uid).send("watch")
+             for uid in uids + uids[:80]]
     try:
-        assert any(line.next()["result"] == "busy" for line in lines[-72:-64])
+        assert lines[-1].next()["result"] == "busy"
+        lines += [connect(helper.socket).send("watch") for _ in range(4)]
+        for line in lines[-4:]:
+            assert line.next()["event"] == "watching"
         assert helper.ask("version")["result"] == "ok"
         assert ask(helper.socket, "version",
                    helper.user.pw_uid)["result"] == "ok"
