@@ -115,4 +115,8 @@ bool start_helper(struct why *why);
  */
 bool start_browser(char *link, struct why *why);
 
+/* start_operator - be mailtoken-operator, with the same arguments: beside this
+ * program where both were built, else where it is installed. */
+verb_fn start_operator;
+
 #endif

@@ -11,8 +11,6 @@
 
 #include "cli/screen.h"
 
-#define OPERATOR "mailtoken-operator"
-
 bool import_may_read(void)
 {
 	if (screen.keyboard)
@@ -130,27 +128,6 @@ static enum fault send_all(struct command *command, enum outcome *worst,
 	return fault;
 }
 
-/* Beside this program where both were built, else where it is installed. */
-static enum outcome run_operator(const struct command *command)
-{
-	char beside[ADDRESS_FILE_MAX_BYTES];
-	ssize_t n = readlink("/proc/self/exe", beside,
-	    sizeof(beside) - sizeof(OPERATOR));
-	struct why why;
-
-	while (n > 0 && beside[n - 1] != '/')
-		n--;
-	if (n > 0) {
-		memcpy(beside + n, OPERATOR, sizeof(OPERATOR));
-		(void)execv(beside, command->argv);
-	}
-	(void)execv(MAILTOKEN_OPERATOR, command->argv);
-	why_set(&why, errno, "install all of mailtoken anew: cannot run %s",
-	    MAILTOKEN_OPERATOR);
-	screen_say("%s", why_text(&why, FAULT_IO));
-	return OUTCOME_NO;
-}
-
 enum outcome import_run(struct command *command)
 {
 	struct span format = span_of(command->words[0]);
@@ -159,7 +136,7 @@ enum outcome import_run(struct command *command)
 	enum fault fault;
 
 	if (span_is(format, "sasl-xoauth2") || span_is(format, "mutt_oauth2"))
-		return run_operator(command);
+		return start_operator(command);
 	if (format.p == NULL)
 		return command_usage(command,
 		    "the kind of data is missing: sasl-xoauth2, mutt_oauth2 or "

@@ -16,7 +16,7 @@ static const char lists[] = ATTR_CHANGED " " ATTR_NEEDS_RESTART
 					 " " ATTR_WARNING;
 
 /* string = %x22 *char %x22; char = unescaped / %x5C ... */
-void json_string(struct span text)
+void screen_json_string(struct span text)
 {
 	char escape[8];
 	unsigned code;
@@ -54,7 +54,7 @@ static void add_words(struct span text)
 			continue;
 		}
 		screen_add(between);
-		json_string((struct span){ text.p, n });
+		screen_json_string((struct span){ text.p, n });
 		between = ", ";
 	}
 	screen_add("]");
@@ -80,7 +80,7 @@ static void add_value(const struct attrs *attrs, size_t i)
 	if (span_listed(name, lists)) {
 		for (; i < attrs->n; i = next_of(attrs, name, i + 1)) {
 			screen_add(between);
-			json_string(attrs->at[i].value);
+			screen_json_string(attrs->at[i].value);
 			between = ", ";
 		}
 		screen_add("]");
@@ -93,11 +93,11 @@ static void add_value(const struct attrs *attrs, size_t i)
 	    attr_number(value, INT64_MIN, INT64_MAX, &number) == FAULT_NONE) {
 		buf_add_int(&screen_out, number);
 	} else {
-		json_string(value);
+		screen_json_string(value);
 	}
 }
 
-void json_object(const struct attrs *attrs)
+void screen_json(const struct attrs *attrs)
 {
 	const char *between = "{";
 	size_t i;
@@ -106,7 +106,7 @@ void json_object(const struct attrs *attrs)
 		if (next_of(attrs, attrs->at[i].name, 1) < i)
 			continue;
 		screen_add(between);
-		json_string(attrs->at[i].name);
+		screen_json_string(attrs->at[i].name);
 		screen_add(": ");
 		add_value(attrs, i);
 		between = ", ";

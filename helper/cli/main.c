@@ -54,6 +54,8 @@ static const struct verb {
 	    "seal records that are plain, of some accounts or all" },
 	{ "providers", providers_run, 0, 1, false, "[NAME]",
 	    "list the built-in providers, or print one to be pasted" },
+	{ "doctor", start_operator, 0, 1, true, "[ACCOUNT]",
+	    "check the whole way that a mail takes" },
 	{ "reload", reload_run, 0, 0, false, "",
 	    "have the helper read its configuration" },
 	{ "version", version_run, 0, 0, false, "",

@@ -23,9 +23,9 @@ static void show(const struct builtin *builtin, bool json)
 {
 	if (json) {
 		screen_add("{\"name\": ");
-		json_string(span_of(builtin->name));
+		screen_json_string(span_of(builtin->name));
 		screen_add(", \"title\": ");
-		json_string(span_of(builtin->title));
+		screen_json_string(span_of(builtin->title));
 		screen_add("}");
 		return;
 	}

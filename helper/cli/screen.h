@@ -96,12 +96,12 @@ void qr_draw(const char *link, size_t rows);
  * JSON (RFC 8259), added to screen_out; always valid UTF-8, without control
  * characters
  *
- * json_string  text, with its quotes
- * json_object  a list without its first attribute, on one line: names as in
- *              mailtoken-protocol(7), numbers and times as numbers, yes/no as
- *              true/false, lists as arrays
+ * screen_json_string  text, with its quotes; screen_json: a list without its
+ * first attribute, on one line: names as in mailtoken-protocol(7), numbers and
+ * times as numbers, yes/no as true/false, lists as arrays.  (jansson has the
+ * names json_string and json_object.)
  */
-void json_string(struct span text);
-void json_object(const struct attrs *attrs);
+void screen_json_string(struct span text);
+void screen_json(const struct attrs *attrs);
 
 #endif

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/screen.h"
 #include "wire/ask.h"
 
 #define START_MAX_MS	   20000
@@ -21,6 +22,7 @@
 #define REASON_MAX_BYTES   4096
 #define REASON_SHOWN_BYTES 400
 #define DESCRIPTORS_MAX	   1024 /* that a starter may have left open */
+#define OPERATOR	   "mailtoken-operator"
 
 /* The link is an argument of the shell, never a part of what it reads. */
 #define OPEN_LINK "exec ${BROWSER%%:*} \"$1\""
@@ -242,4 +244,25 @@ bool start_browser(char *link, struct why *why)
 		    "open the link yourself, or let BROWSER name a program: %s",
 		    argv[0]);
 	return err == 0;
+}
+
+/* Beside this program where both were built, else where it is installed. */
+enum outcome start_operator(struct command *command)
+{
+	char beside[ADDRESS_FILE_MAX_BYTES];
+	ssize_t n = readlink("/proc/self/exe", beside,
+	    sizeof(beside) - sizeof(OPERATOR));
+	struct why why;
+
+	while (n > 0 && beside[n - 1] != '/')
+		n--;
+	if (n > 0) {
+		memcpy(beside + n, OPERATOR, sizeof(OPERATOR));
+		(void)execv(beside, command->argv);
+	}
+	(void)execv(MAILTOKEN_OPERATOR, command->argv);
+	why_set(&why, errno, "install all of mailtoken anew: cannot run %s",
+	    MAILTOKEN_OPERATOR);
+	screen_say("%s", why_text(&why, FAULT_IO));
+	return OUTCOME_NO;
 }

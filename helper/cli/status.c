@@ -63,7 +63,7 @@ static enum fault add_account(struct talk *talk)
 	status->n++;
 	if (talk->command->json != NULL) {
 		screen_add(status->n == 1 ? "[" : ",\n ");
-		json_object(list);
+		screen_json(list);
 		return FAULT_NONE;
 	}
 	buf_add(cells, attr_get(list, ATTR_ACCOUNT));

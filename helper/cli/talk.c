@@ -307,7 +307,7 @@ bool talk_json(const struct talk *talk)
 {
 	if (talk->command->json == NULL)
 		return false;
-	json_object(&talk->list);
+	screen_json(&talk->list);
 	screen_add("\n");
 	return true;
 }

@@ -300,7 +300,7 @@ static enum fault show_helper(struct talk *talk)
 
 	if (talk->command->json != NULL) {
 		screen_add(", \"helper\": ");
-		json_object(list);
+		screen_json(list);
 		return FAULT_NONE;
 	}
 	screen_print("mailtokend %.*s", SPAN(attr_get(list, ATTR_VERSION)));

@@ -6,13 +6,26 @@
  */
 #include "cli/screen.h"
 #include "oauth/reply.h"
+#include "operator/doctor.h"
 #include "operator/import.h"
+#include "operator/run.h"
+
+static const struct {
+	const char *name;
+	verb_fn *run;
+} verbs[] = {
+	{ "doctor", doctor_run },
+	{ "import", import_foreign },
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 int main(int argc, char **argv)
 {
 	struct command command;
 	enum outcome outcome;
 	struct why why;
+	size_t i;
 
 	if (argc < 1)
 		return OUTCOME_NO;
@@ -20,10 +33,14 @@ int main(int argc, char **argv)
 	reply_setup();
 	if (command_parse(&command, argc, argv, &why) != FAULT_NONE)
 		return (int)command_usage(&command, why.text);
-	if (command.verb == NULL || strcmp(command.verb, "import") != 0)
+	for (i = 0; i < VERBS && command.verb != NULL; i++)
+		if (strcmp(command.verb, verbs[i].name) == 0)
+			break;
+	if (i == VERBS || command.verb == NULL)
 		return (int)command_usage(&command,
 		    "this program is run by mailtoken");
-	outcome = import_foreign(&command);
+	run_setup();
+	outcome = verbs[i].run(&command);
 	screen_flush();
 	return (int)outcome;
 }

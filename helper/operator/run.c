@@ -1,0 +1,172 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Files in memory are what a program reads and writes: nothing has to be
+ * passed on while it runs, and nothing can block.
+ */
+#include "operator/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "wire/ask.h"
+#include "wire/attr.h"
+
+#define PAUSE_MS	 5
+#define SAID_MAX_BYTES	 16384
+#define SHOWN_BYTES	 400
+#define SYSTEM_PATH	 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+#define SYSTEM_PATH_MORE ":/sbin:/bin"
+
+enum {
+	IN,
+	OUT,
+	ERR,
+	FILES
+};
+
+void run_setup(void)
+{
+	if (getuid() == 0 || getenv("PATH") == NULL)
+		(void)setenv("PATH", SYSTEM_PATH SYSTEM_PATH_MORE, 1);
+	(void)setenv("LC_ALL", "C", 1);
+}
+
+static int spawn(pid_t *pid_out, const char *const *argv,
+    const int files[FILES])
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int fd, err = 0;
+
+	(void)sigemptyset(&none);
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawnattr_init(&attr);
+	for (fd = 0; fd < FILES && err == 0; fd++)
+		err = posix_spawn_file_actions_adddup2(&actions, files[fd], fd);
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	if (err == 0)
+		err = posix_spawnp(pid_out, argv[0], &actions, &attr,
+		    (char *const *)(void *)argv, environ);
+	(void)posix_spawnattr_destroy(&attr);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return err;
+}
+
+static enum fault await(pid_t pid, int64_t wait_ms, int *status)
+{
+	int64_t end_ms = ask_now_ms() + wait_ms;
+	pid_t got;
+
+	while (
+	    (got = waitpid(pid, status, WNOHANG)) == 0 && ask_now_ms() < end_ms)
+		ask_pause(PAUSE_MS, end_ms);
+	if (got != 0)
+		return FAULT_NONE;
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, status, 0);
+	return FAULT_TIMEOUT;
+}
+
+/* Up to the room that there is. */
+static void read_file(int fd, struct buf *out)
+{
+	size_t room;
+	ssize_t n = 1;
+	off_t at = 0;
+	char *p;
+
+	while (n > 0 && out->n < out->max_bytes) {
+		p = buf_space(out, 4096, &room);
+		n = p != NULL ? pread(fd, p, room, at) : 0;
+		if (n > 0)
+			buf_used(out, (size_t)n);
+		at += n > 0 ? n : 0;
+	}
+}
+
+static void tell_status(const char *name, int status, int fd, struct why *why)
+{
+	struct buf said = BUF_INIT(SAID_MAX_BYTES);
+	char shown[SHOWN_BYTES] = "";
+	const char *line;
+	size_t end;
+
+	read_file(fd, &said);
+	for (end = said.n; end > 0 && said.p[end - 1] == '\n';)
+		end--;
+	line = said.p;
+	for (size_t i = 0; i < end; i++)
+		if (said.p[i] == '\n')
+			line = said.p + i + 1;
+	if (end > 0)
+		attr_plain((struct span){ line, (size_t)(said.p + end - line) },
+		    shown, sizeof(shown));
+	if (shown[0] != '\0')
+		why_set(why, 0, "%s: %s", name, shown);
+	else
+		why_set(why, 0, "%s ended with status %d", name,
+		    WIFEXITED(status) ? WEXITSTATUS(status) :
+					128 + WTERMSIG(status));
+	buf_drop(&said);
+}
+
+static enum fault run(const char *const *argv, const int files[FILES],
+    int64_t wait_ms, struct buf *out, struct why *why)
+{
+	enum fault fault;
+	int err, status = 0;
+	pid_t pid;
+
+	err = spawn(&pid, argv, files);
+	if (err != 0) {
+		why_set(why, err, "cannot run %s", argv[0]);
+		return err == ENOENT ? FAULT_NOT_FOUND : FAULT_IO;
+	}
+	fault = await(pid, wait_ms, &status);
+	if (fault) {
+		why_set(why, 0, "%s did not end within %d s", argv[0],
+		    (int)(wait_ms / 1000));
+		return fault;
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		tell_status(argv[0], status, files[ERR], why);
+		return FAULT_IO;
+	}
+	if (out != NULL)
+		read_file(files[OUT], out);
+	return out != NULL ? buf_fault(out) : FAULT_NONE;
+}
+
+enum fault run_program(const char *const *argv, struct span in, int64_t wait_ms,
+    struct buf *out, struct why *why)
+{
+	int files[FILES] = { -1, -1, -1 };
+	enum fault fault = FAULT_NONE;
+	size_t i;
+
+	for (i = 0; i < FILES && fault == FAULT_NONE; i++) {
+		files[i] = memfd_create("run", MFD_CLOEXEC);
+		if (files[i] < 0)
+			fault = FAULT_IO;
+	}
+	if (fault == FAULT_NONE && in.n > 0 &&
+	    pwrite(files[IN], in.p, in.n, 0) != (ssize_t)in.n)
+		fault = FAULT_IO;
+	if (fault)
+		why_set(why, errno, "cannot make a file in memory");
+	else
+		fault = run(argv, files, wait_ms, out, why);
+	for (i = 0; i < FILES; i++)
+		if (files[i] >= 0)
+			(void)close(files[i]);
+	return fault;
+}
