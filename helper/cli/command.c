@@ -32,6 +32,7 @@ static const struct option options[] = {
 	OPTION(no_argument, "version", version),
 	/* of some */
 	OPTION(required_argument, "account", account),
+	OPTION(no_argument, "accounts", accounts),
 	OPTION(no_argument, "all", all),
 	OPTION(no_argument, "any-name", any_name),
 	OPTION(no_argument, "as-delegate", as_delegate),
@@ -48,6 +49,7 @@ static const struct option options[] = {
 	OPTION(required_argument, "provider", provider),
 	OPTION(no_argument, "replace", replace),
 	OPTION(required_argument, "server", servers),
+	OPTION(required_argument, "textfile", textfile),
 	OPTION(no_argument, "yes", yes),
 	{ NULL, 0, NULL, 0 },
 };

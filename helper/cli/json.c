@@ -12,8 +12,8 @@ static const char numbers[] = ATTR_EXPIRES
     " " ATTR_EXPIRES_IN " " ATTR_REFRESHED " " ATTR_GRANT_EXPIRES
     " " ATTR_NEXT_TRY " " ATTR_RETRY_AFTER " " ATTR_PID " " ATTR_PROTOCOL;
 static const char booleans[] = ATTR_UNSAVED " " ATTR_DELETED;
-static const char lists[] = ATTR_CHANGED " " ATTR_NEEDS_RESTART
-					 " " ATTR_WARNING;
+static const char lists[] = ATTR_CHANGED " " ATTR_NEEDS_RESTART " " ATTR_WARNING
+					 " " ATTR_SAMPLE;
 
 /* string = %x22 *char %x22; char = unescaped / %x5C ... */
 void screen_json_string(struct span text)

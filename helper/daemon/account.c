@@ -125,6 +125,7 @@ void account_resume(struct account *account)
 		.refresh_in_s = entry->refresh_in_s };
 	life_begin(life, &now);
 	account->refreshed_s = entry->refreshed_s;
+	account->grant_expires_s = entry->grant_expires_s;
 	account->ready = 0;
 	if (account->record.asked_s == 0)
 		account->record.asked_s = entry->asked_s;

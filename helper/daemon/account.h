@@ -30,6 +30,7 @@ struct account {
 	struct waiter *waiters;
 	struct refused *refused; /* which tokens, by whom */
 	int64_t refreshed_s;	 /* unix seconds; known while it is at rest */
+	int64_t grant_expires_s; /* likewise; 0: not said */
 	char *same;		 /* the answer that it fails with ... */
 	int64_t same_since_ms;	 /* ... since when, boot time */
 	int64_t same_since_s;	 /* ... and unix seconds */

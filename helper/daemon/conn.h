@@ -33,6 +33,7 @@ struct account;
 struct accounts_place;
 struct conn;
 struct forget;
+struct metrics_walk;
 struct serve;
 struct signin;
 
@@ -79,6 +80,7 @@ struct conn {
 	struct account *asked; /* which has not answered yet */
 	struct signin *signin;
 	struct forget *forget;
+	struct metrics_walk *metrics;
 	struct conn *next_watcher; /* of the engine's */
 	size_t dues_left;	   /* of a refresh of all that are due */
 	struct slices_work work;   /* over all accounts ... */

@@ -12,6 +12,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/config.h"
+#include "daemon/metrics.h"
 #include "daemon/plan.h"
 #include "daemon/slices.h"
 #include "oauth/http.h"
@@ -45,6 +46,7 @@ struct engine {
 	struct conn *watchers; /* who is told of a changed account ... */
 	void (*changed)(struct engine *engine, struct account *account);
 	struct signin *signins;
+	struct metrics metrics;
 	bool stopping;
 };
 

@@ -488,6 +488,7 @@ void keeper_free(struct keeper *keeper)
 	http_free(keeper->engine.http);
 	slices_end(&keeper->engine.slices);
 	refreshes_free(keeper->engine.refreshes);
+	metrics_drop(&keeper->engine.metrics);
 	keyring_close(keeper->engine.keyring);
 	seal_key_free(keeper->key);
 	config_files_drop(&keeper->files);

@@ -27,6 +27,7 @@ static struct {
 	int64_t window_ms; /* when the present window began */
 	int lines[BUDGETS];
 	int64_t dropped;
+	uint64_t dropped_ever;
 	bool stalled;	     /* nobody reads */
 	struct event *later; /* to say what was dropped */
 } sink = { .level = LOG_LEVEL_INFO };
@@ -34,6 +35,11 @@ static struct {
 void log_open(void)
 {
 	sink_open();
+}
+
+uint64_t log_dropped(void)
+{
+	return sink.dropped_ever;
 }
 
 void log_level_set(enum log_level level)
@@ -204,6 +210,7 @@ void log_attend(struct event_base *base)
 static void drop(void)
 {
 	sink.dropped++;
+	sink.dropped_ever++;
 	say_later();
 }
 

@@ -32,6 +32,9 @@ void log_open(void);
  * dropped until then is said. */
 void log_attend(struct event_base *base);
 
+/* log_dropped - how many lines there could have been and were not. */
+uint64_t log_dropped(void);
+
 /* log_level_set - lines above level are dropped. */
 void log_level_set(enum log_level level);
 

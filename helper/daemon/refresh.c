@@ -228,6 +228,20 @@ static void log_end_of(const struct refresh *refresh, enum fault fault,
 	log_end(&line);
 }
 
+/* Of a provider that the configuration names, or others together. */
+static void count(const struct refresh *refresh, enum fault fault, int64_t ms)
+{
+	const struct entry *entry = refresh->record->entry;
+	struct engine *engine = refresh->record->engine;
+	const char *name = entry != NULL ? entry->provider : NULL;
+
+	metrics_refreshed(&engine->metrics,
+	    name != NULL && config_provider(engine->config, name) != NULL ?
+		name :
+		METRICS_OTHERS,
+	    fault, ms);
+}
+
 static void warn_of_scope(const struct record *record)
 {
 	struct span word = grant_lacks(record->entry);
@@ -250,6 +264,7 @@ static void finished(void *ctx, const struct flow_event *event)
 		.failure = event->failure };
 	struct now now = clock_now();
 	struct entry *next = refresh->next;
+	enum fault fault;
 
 	if (event->kind != FLOW_TOKENS && event->kind != FLOW_FAILED)
 		return;
@@ -272,7 +287,9 @@ static void finished(void *ctx, const struct flow_event *event)
 		told.may_be_spent = event->failure->lost &&
 		    event->token == NULL && !record->in_memory;
 	}
-	log_end_of(refresh, tell(refresh, told), event->failure);
+	fault = tell(refresh, told);
+	count(refresh, fault, clock_boot_ms() - refresh->begun_ms);
+	log_end_of(refresh, fault, event->failure);
 	if (event->kind == FLOW_TOKENS)
 		warn_of_scope(record);
 	end(refresh);
@@ -369,10 +386,12 @@ static enum fault start(struct refresh *refresh, struct provider *provider,
 static void not_started(struct refresh *refresh, enum refresh_event_kind kind,
     enum fault fault, const struct why *why)
 {
-	(void)tell(refresh,
-	    (struct refresh_event){ .kind = kind,
-		.fault = fault,
-		.text = why_text(why, fault) });
+	count(refresh,
+	    tell(refresh,
+		(struct refresh_event){ .kind = kind,
+		    .fault = fault,
+		    .text = why_text(why, fault) }),
+	    -1);
 	end(refresh);
 }
 

@@ -44,6 +44,7 @@ struct request {
 	bool keep_local;
 	bool due;
 	bool replace;
+	bool accounts;
 };
 
 /*

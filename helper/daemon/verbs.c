@@ -7,6 +7,7 @@
 #include "daemon/verbs.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/forget.h"
@@ -53,6 +54,7 @@ static const struct field {
 	{ ATTR_KEEP_LOCAL, FLAG, AT(keep_local), ANY_BYTES },
 	{ ATTR_DUE, FLAG, AT(due), ANY_BYTES },
 	{ ATTR_REPLACE, FLAG, AT(replace), ANY_BYTES },
+	{ ATTR_ACCOUNTS, FLAG, AT(accounts), ANY_BYTES },
 	{ NULL, BYTES, 0, 0 },
 };
 
@@ -242,6 +244,7 @@ static const struct verb {
 	{ VERB_EXPORT, MAY_HAVE_ACCOUNT, RIGHT_ROOT, false, verbs_export },
 	{ VERB_REKEY, NEEDS_ACCOUNT, RIGHT_ROOT, false, verbs_rekey },
 	{ VERB_RELOAD, NEEDS_NOTHING, RIGHT_ADMIN, false, reload },
+	{ VERB_METRICS, NEEDS_NOTHING, RIGHT_ANYBODY, false, verbs_metrics },
 	{ VERB_VERSION, NEEDS_NOTHING, RIGHT_ANYBODY, false, version },
 };
 
@@ -345,9 +348,13 @@ static void on_request(struct conn *conn, const struct attrs *attrs)
 
 static void on_drop(struct conn *conn)
 {
+	const char *verb = conn->request.verb;
 	struct conn **at;
 
+	if (verb != NULL && strcmp(verb, VERB_TOKEN) == 0)
+		conn->engine->metrics.token_requests[conn->outcome]++;
 	slices_drop(&conn->work);
+	free(conn->metrics);
 	config_release(conn->blocks);
 	verbs_unwait(conn);
 	signin_free(conn->signin);

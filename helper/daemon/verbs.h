@@ -24,6 +24,7 @@ void verbs_export(struct conn *conn);
 void verbs_rekey(struct conn *conn);
 void verbs_status(struct conn *conn);
 void verbs_watch(struct conn *conn);
+void verbs_metrics(struct conn *conn);
 
 /* verbs_force - have the account of the request renewed now; or refuse where
  * there is none. */

@@ -91,7 +91,8 @@ static bool is_same(struct span a, struct span b)
 static bool has_repeat(const struct attrs *attrs)
 {
 	static const char lists[] = "sealed " ATTR_CHANGED
-				    " " ATTR_NEEDS_RESTART " " ATTR_WARNING;
+				    " " ATTR_NEEDS_RESTART " " ATTR_WARNING
+				    " " ATTR_SAMPLE;
 	size_t i, j;
 
 	for (i = 0; i < attrs->n; i++)

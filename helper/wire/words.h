@@ -26,6 +26,7 @@
 #define VERB_EXPORT   "export"
 #define VERB_REKEY    "rekey"
 #define VERB_RELOAD   "reload"
+#define VERB_METRICS  "metrics"
 #define VERB_VERSION  "version"
 
 /* Attributes of requests. */
@@ -49,6 +50,7 @@
 #define ATTR_DUE	  "due"
 #define ATTR_REPLACE	  "replace"
 #define ATTR_ANSWER	  "answer"
+#define ATTR_ACCOUNTS	  "accounts"
 
 /* Attributes of answers. */
 #define ATTR_RESULT		       "result"
@@ -83,6 +85,11 @@
 #define ATTR_PROTOCOL		       "protocol"
 #define ATTR_KEYRING		       "keyring"
 #define ATTR_PID		       "pid"
+#define ATTR_METRIC		       "metric"
+#define ATTR_TYPE		       "type"
+#define ATTR_UNIT		       "unit"
+#define ATTR_HELP		       "help"
+#define ATTR_SAMPLE		       "sample"
 
 #define RESULT_OK "ok"
 

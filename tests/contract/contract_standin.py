@@ -84,12 +84,15 @@ FAULTS = {
     "stranger": "serves strangers",
     "tells-apart": "tells strangers which accounts exist",
     "shows-pid": "shows its pid to strangers",
+    "names-counted": "names accounts among its metrics, for strangers",
+    "bare-sample": "has a sample that is none of its family's",
 }
 
-LISTS = ("sealed", "changed", "needs-restart", "warning")
+LISTS = ("sealed", "changed", "needs-restart", "warning", "sample")
 KNOWN = ("mailtoken", "verb", "account", "server", "service", "mechanism",
          "min-validity", "serial", "challenge", "provider", "flow",
-         "servers", "as-delegate", "revoke", "due", "answer", "replace")
+         "servers", "as-delegate", "revoke", "due", "answer", "replace",
+         "accounts")
 NAME = b"abcdefghijklmnopqrstuvwxyz0123456789-"
 ACCOUNTS = ("alice@example.org", "bob@example.org")
 SERVER = "localhost"
@@ -297,6 +300,8 @@ class Standin(ScriptedHelper):
                 "shows-pid") else []
             return [], [("result", "ok"), ("version", "1"),
                         ("protocol", "1"), *more]
+        if verb == "metrics":
+            return self._count(attributes, own)
         if verb in ("watch", "status"):
             return self._see(verb, attributes, own)
         if verb in ("token", "rejected"):
@@ -308,6 +313,16 @@ class Standin(ScriptedHelper):
                 raise Refused("denied", "Admins only.")
             return self._manage(verb, attributes)
         raise bad("no such verb")
+
+    def _count(self, attributes, own):
+        named = attributes.get("accounts") == b"yes"
+        if named and not own and not self.has("names-counted"):
+            raise Refused("denied", "Admins only.")
+        family = "other" if self.has("bare-sample") else "mailtoken_accounts"
+        label = f'{{account="{ACCOUNTS[0]}"}}' if named else ""
+        return [[("metric", "mailtoken_accounts"), ("type", "gauge"),
+                 ("help", "Accounts."), ("sample", f"{family}{label} 2")]], [
+                     ("result", "ok")]
 
     def _unknown(self, name, own=True):
         text = "No such account."

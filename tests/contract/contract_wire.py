@@ -13,7 +13,8 @@ import sys
 import time
 
 NAME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-")
-LISTS = frozenset(("sealed", "changed", "needs-restart", "warning"))
+LISTS = frozenset(("sealed", "changed", "needs-restart", "warning",
+                   "sample"))
 WORDS = frozenset(("ok", "login-needed", "unknown-account", "wrong-server",
                    "try-later", "config-error", "denied", "bad-request",
                    "busy", "timeout", "internal"))

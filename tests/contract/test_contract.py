@@ -438,6 +438,21 @@ def test_import_refuses_to_replace_unasked(helper):
     assert helper.token().get("serial") == before.get("serial")
 
 
+def test_metrics_is_a_list_a_family_and_an_end(helper):
+    answer = helper.ask(b"mailtoken=1\nverb=metrics\n\n")
+    assert answer.result == "ok" and answer.records
+    seen = set()
+    for pairs in split(answer.raw)[:-1]:
+        family = dict(pairs)
+        name = family["metric"]
+        samples = [value for key, value in pairs if key == "sample"]
+        assert samples and all(sample.startswith(name) for sample in samples)
+        assert b"@" not in b"".join(samples)
+        # What goes on says no more than its name.
+        assert ("type" in family) == ("help" in family) == (name not in seen)
+        seen.add(name)
+
+
 def test_reload_is_answered(helper):
     assert helper.ask(b"mailtoken=1\nverb=reload\n\n").result == "ok"
 
@@ -500,6 +515,12 @@ def test_a_stranger_may_use_no_admins_verb(helper, verb):
     assert Answer(raw).result == "denied"
     assert raw == helper.as_stranger(
         asked % (verb, b"no.such.account@invalid"))
+
+
+def test_a_stranger_is_told_no_names_of_metrics(helper):
+    raw = b"mailtoken=1\nverb=metrics\naccounts=%s\n\n"
+    assert Answer(helper.as_stranger(raw % b"no")).result == "ok"
+    assert Answer(helper.as_stranger(raw % b"yes")).result == "denied"
 
 
 def test_a_stranger_may_ask_what_answers(helper):

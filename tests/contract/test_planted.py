@@ -18,7 +18,8 @@ import pytest
 import contract_standin
 
 HERE = Path(__file__).resolve().parent
-AS_ROOT = ("stranger", "tells-apart", "shows-pid", "exports-all")
+AS_ROOT = ("stranger", "tells-apart", "shows-pid", "exports-all",
+           "names-counted")
 
 
 @pytest.fixture

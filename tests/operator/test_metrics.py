@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""mailtoken metrics: what a real helper counts, read by who reads such pages.
+
+promtool, prometheus and prometheus-node-exporter are Debian's.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from bed_cli import Command
+
+JO = "jo@example.org"
+DAY_S = 86400
+
+
+
+@pytest.fixture
+def metrics(program, helper):
+    """mailtoken metrics; returns its page."""
+    def ask(*args, status=0):
+        got = Command(program, helper.socket)("metrics", *args)
+        assert got.returncode == status, got.stderr
+        return got.stdout
+    return ask
+
+
+def samples(page):
+    """What a page says, by sample and labels as they stand."""
+    found = {}
+    for line in page.splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            assert name not in found, f"{name} stands twice"
+            found[name] = float(value)
+    return found
+
+
+def lint(page):
+    """What promtool has to say of it."""
+    return subprocess.run(["promtool", "check", "metrics"], input=page,
+                          capture_output=True, text=True, check=False)
+
+
+def test_a_page_is_open_metrics(helper, metrics):
+    helper.seed(grant_expires=int(time.time()) + DAY_S)
+    helper.start()
+    page = metrics()
+    assert page.endswith("\n# EOF\n") and page.count("# EOF") == 1
+    families = re.findall(r"^# TYPE (\S+) (\S+)$", page, re.M)
+    assert len(families) == len(dict(families))
+    assert dict(families)["mailtoken_build"] == "info"
+    assert dict(families)["mailtoken_token_requests"] == "counter"
+    for name, kind in families:
+        assert name.startswith("mailtoken_")
+        unit = re.search(rf"^# UNIT {name} (.*)$", page, re.M)
+        assert (unit is not None) == name.endswith("_seconds")
+        assert re.search(rf"^# HELP {name} .*\.$", page, re.M)
+        # Its samples follow it, and are called as their type wants it.
+        body = page.split(f"# HELP {name} ", 1)[1].split("\n# ", 1)[0]
+        body = body.split("\n")[1:]
+        suffix = {"counter": "_total", "info": "_info", "gauge": "",
+                  "histogram": "_(bucket|sum|count)"}[kind]
+        assert body and all(
+            re.fullmatch(rf'{name}{suffix}(\{{.*\}})? [\d.]+', line)
+            for line in body), body
+    got = samples(page)
+    assert got["mailtoken_up"] == 1
+    assert got['mailtoken_accounts{state="active"}'] == 1
+    assert got['mailtoken_accounts{state="login-needed"}'] == 0
+    assert got["mailtoken_grant_expiration_timestamp_seconds"] == float(
+        helper.record()["grant-expires"])
+    assert "@" not in page
+
+
+def test_the_older_format_is_promtools(helper, metrics, tmp_path):
+    helper.seed(grant_expires=int(time.time()) + DAY_S)
+    helper.start()
+    helper.token()
+    target = tmp_path / "mailtoken.prom"
+    assert metrics("--accounts", "--textfile", str(target)) == ""
+    page = target.read_text()
+    linted = lint(page)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+    assert "# EOF" not in page and "# UNIT" not in page
+    assert "# TYPE mailtoken_token_requests_total counter" in page
+    assert target.stat().st_mode & 0o7777 == 0o644
+    assert os.listdir(tmp_path) == ["mailtoken.prom"]
+    assert not re.search(r" \d+ \d+$", page, re.M), "a time stands there"
+
+
+def test_what_happens_is_counted(helper, metrics):
+    helper.seed(age=3600)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    assert helper.token()["result"] == "ok"
+    assert helper.token(server="elsewhere.example")["result"] == \
+        "wrong-server"
+    assert helper.token("nobody@example.org")["result"] == "unknown-account"
+    got = samples(metrics())
+    requests = {name: n for name, n in got.items()
+                if name.startswith("mailtoken_token_requests_total") and n}
+    assert requests == {
+        'mailtoken_token_requests_total{result="ok"}': 2,
+        'mailtoken_token_requests_total{result="wrong-server"}': 1,
+        'mailtoken_token_requests_total{result="unknown-account"}': 1}
+    assert got['mailtoken_refreshes_total{provider="test",result="ok"}'] == 1
+    name = "mailtoken_refresh_duration_seconds"
+    buckets = [n for key, n in got.items() if key.startswith(f"{name}_b")]
+    assert buckets == sorted(buckets) and buckets[-1] == 1
+    assert got[f"{name}_count"] == 1 and 0 < got[f"{name}_sum"] < 60
+    assert "mailtoken_oldest_failing_account_timestamp_seconds" not in got
+
+
+def test_a_failure_shows_since_when(idp, helper, metrics):
+    helper.seed(age=3600)
+    helper.start()
+    idp.revoke(JO)
+    before = int(time.time())
+    assert helper.token()["result"] == "login-needed"
+    got = samples(metrics())
+    assert got['mailtoken_accounts{state="login-needed"}'] == 1
+    assert got["mailtoken_oldest_failing_account_timestamp_seconds"] \
+        >= before
+    assert got['mailtoken_refreshes_total{provider="test",'
+               'result="login-needed"}'] == 1
+
+
+def test_names_are_for_admins_who_ask(root, helper, metrics):
+    helper.seed()
+    helper.seed('a"b\\c@example.org')
+    os.rename(os.path.join(helper.keyring, 'a"b\\c@example.org'),
+              os.path.join(helper.keyring, "a%22b%5Cc@example.org"))
+    helper.configure(more="allow daemon\n")
+    helper.start()
+    page = metrics("--accounts")
+    assert f'mailtoken_account_state{{account="{JO}",state="active"}} 1' \
+        in page
+    assert r'{account="a\"b\\c@example.org",' in page
+    assert samples(page)["mailtoken_unnamed_accounts"] == 0
+    for uid in (1, 2):
+        assert helper.ask("metrics", uid=uid, accounts="yes")[
+            "result"] == "denied"
+        with helper.connect(uid=uid) as line:
+            told = line.send("metrics").rest()
+        assert told[-1]["result"] == "ok" and len(told) > 5
+        assert "@" not in str([answer.pairs for answer in told])
+
+
+def test_at_most_a_thousand_names(helper, metrics):
+    seeded = helper.idp.seed(JO)
+    for i in range(1001):
+        helper.seed(f"u{i}@example.org", seeded=seeded)
+    helper.start()
+    page = metrics("--accounts")
+    got = samples(page)
+    assert sum(name.startswith("mailtoken_account_state{")
+               for name in got) == 1000
+    assert page.count("# TYPE mailtoken_account_state gauge") == 1
+    assert got["mailtoken_unnamed_accounts"] == 1
+    assert got['mailtoken_accounts{state="active"}'] == 1001
+
+
+def test_a_secrets_end_is_told(helper, metrics):
+    helper.configure(client_secret_expires="2031-01-01")
+    helper.seed()
+    helper.start()
+    assert samples(metrics())[
+        'mailtoken_client_secret_expiration_timestamp_seconds'
+        '{provider="test"}'] == 1924992000
+
+
+def test_a_helper_that_is_down_is_told(helper, metrics, tmp_path):
+    target = tmp_path / "mailtoken.prom"
+    assert samples(metrics(status=75)) == {"mailtoken_up": 0}
+    metrics("--textfile", str(target), status=75)
+    assert samples(target.read_text()) == {"mailtoken_up": 0}
+    metrics("--textfile", str(tmp_path / "none" / "x.prom"), status=1)
+    assert os.listdir(tmp_path) == ["mailtoken.prom"]
+
+
+def test_in_json_it_is_an_array_of_families(helper, metrics):
+    helper.seed()
+    helper.start()
+    families = {entry["metric"]: entry
+                for entry in json.loads(metrics("--json"))}
+    assert families["mailtoken_build"]["type"] == "info"
+    assert 'mailtoken_accounts{state="active"} 1' in \
+        families["mailtoken_accounts"]["sample"]
+
+
+def test_the_tools_are_there():
+    for name in ("promtool", "prometheus", "prometheus-node-exporter"):
+        assert shutil.which(name), f"{name} is not installed"
