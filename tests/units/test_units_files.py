@@ -102,6 +102,18 @@ def test_installing_switches_nothing_on(tmp_path):
         assert not path.parent.name.endswith((".wants", ".requires"))
 
 
+def test_the_folder_of_the_configuration_is_open_whatever_the_umask(
+        tmp_path):
+    subprocess.run(["make", "-s", "-C", str(paths.BUILD), "install-data",
+                    f"DESTDIR={tmp_path}"], check=True, umask=0o077,
+                   stdout=subprocess.DEVNULL)
+    folder = tmp_path / "etc" / "mailtoken"
+    assert folder.stat().st_mode & 0o7777 == 0o755
+    assert not list(folder.iterdir())
+    sample = paths.configured("docdir") + "/examples/mailtoken.conf"
+    assert (tmp_path / sample.lstrip("/")).exists()
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemd_finds_no_fault_with_the_system_unit(machine, unit):
     done = machine.run("systemd-analyze", "verify", "--man=no", unit,
