@@ -7,9 +7,8 @@
 #include "daemon/choose.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <strings.h>
 
+#include "daemon/grant.h"
 #include "oauth/url.h"
 #include "wire/attr.h"
 
@@ -52,52 +51,6 @@ static enum fault take(struct choosing *c, struct provider *provider,
 	return FAULT_NONE;
 }
 
-/* What a profile brings that no block has; values may be NULL. */
-struct brought {
-	const char *name;
-	const char *preset;
-	const char *issuer, *ca_file, *proxy, *tenant, *client_id;
-	const struct secret *client_secret;
-};
-
-static enum fault make(const struct config *config,
-    const struct brought *brought, struct provider **provider_out,
-    struct why *why)
-{
-	const struct {
-		const char *key;
-		const char *value;
-	} rows[] = {
-		{ "issuer", brought->issuer },
-		{ "ca_file", brought->ca_file },
-		{ "proxy", brought->proxy },
-		{ "tenant", brought->tenant },
-		{ "client_id", brought->client_id },
-	};
-	struct provider *provider = NULL;
-	enum fault fault;
-	size_t i;
-
-	fault = provider_new(brought->name, brought->preset, &provider);
-	for (i = 0; fault == FAULT_NONE && i < sizeof(rows) / sizeof(rows[0]);
-	     i++)
-		if (rows[i].value != NULL)
-			fault = provider_set(provider, rows[i].key,
-			    rows[i].value, why);
-	if (fault == FAULT_NONE && brought->client_secret != NULL)
-		fault = provider_set_secret(provider, brought->client_secret);
-	if (fault == FAULT_NONE) {
-		provider->registered = brought->client_id != NULL;
-		fault = provider_finish(provider,
-		    config->user_helper ? NULL : "smtp", why);
-	}
-	if (fault != FAULT_NONE)
-		provider_release(provider);
-	else
-		*provider_out = provider;
-	return fault;
-}
-
 static enum fault by_name(struct choosing *c)
 {
 	struct provider *provider;
@@ -111,11 +64,13 @@ static enum fault by_name(struct choosing *c)
 	if (provider != NULL)
 		return take(c, provider, "named for this sign-in");
 	if (registers_itself(name)) {
-		const struct brought preset = { .name = name, .preset = name };
+		const struct grant_profile preset = { .name = name,
+			.preset = name };
 
 		(void)snprintf(c->choice.reason, sizeof(c->choice.reason),
 		    "named for this sign-in; it needs no client id");
-		return make(c->config, &preset, &c->choice.provider, c->why);
+		return grant_make(c->config, &preset, &c->choice.provider,
+		    c->why);
 	}
 	bad = config_bad_provider(c->config, name);
 	if (bad != NULL)
@@ -135,7 +90,7 @@ static enum fault by_name(struct choosing *c)
 static enum fault by_issuer(struct choosing *c)
 {
 	char text[URL_MAX_BYTES + 2]; /* one too long stays that */
-	const struct brought issuer = { .name = text, .issuer = text };
+	const struct grant_profile issuer = { .name = text, .issuer = text };
 	enum fault fault;
 	size_t i;
 
@@ -152,7 +107,7 @@ static enum fault by_issuer(struct choosing *c)
 	    "the issuer that was named");
 	(void)snprintf(text, sizeof(text), "%.*s", (int)c->from->issuer.n,
 	    c->from->issuer.p);
-	fault = make(c->config, &issuer, &c->choice.provider, c->why);
+	fault = grant_make(c->config, &issuer, &c->choice.provider, c->why);
 	return fault == FAULT_GRAMMAR ? FAULT_BAD_REQUEST : fault;
 }
 
@@ -167,81 +122,17 @@ static enum fault by_block(struct choosing *c)
 	    "the one of the account's block");
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcasecmp(a, b) == 0);
-}
-
-/* An imported record has no issuer: it is of one at the same host. */
-static bool is_issuer_of(const struct provider *provider,
-    const struct entry *entry)
-{
-	char *host = NULL;
-	bool same;
-
-	if (provider->issuer == NULL)
-		return false;
-	if (entry->issuer != NULL)
-		return is_same(provider->issuer, entry->issuer);
-	same = url_host(provider->issuer, &host) == FAULT_NONE &&
-	    is_same(host, entry->token_host);
-	free(host);
-	return same;
-}
-
-/* The provider may have moved its endpoint since. */
-static bool is_host_of(const struct provider *provider,
-    const struct entry *entry)
-{
-	const char *host = provider->token_host, *preset;
-
-	if (entry->token_host == NULL)
-		return false;
-	if (host == NULL)
-		return is_issuer_of(provider, entry);
-	preset = preset_of_host(entry->token_host);
-	return is_same(host, entry->token_host) ||
-	    (preset != NULL && is_same(preset, provider->preset) &&
-		preset_of_host(host) == preset);
-}
-
-struct provider *choose_same_client(const struct config *config,
-    const struct entry *entry)
-{
-	struct provider *provider;
-	size_t i;
-
-	for (i = 0; i < config->n_providers; i++) {
-		provider = config->providers[i];
-		if (provider->client_id != NULL && entry->client_id != NULL &&
-		    !provider_is_app_only(provider) &&
-		    strcmp(provider->client_id, entry->client_id) == 0 &&
-		    is_same(provider->tenant, entry->tenant) &&
-		    is_host_of(provider, entry))
-			return provider;
-	}
-	return NULL;
-}
-
 static enum fault by_record(struct choosing *c)
 {
-	static const char reason[] = "the one of the earlier sign-in";
-	const struct entry *entry = c->from->entry;
-	struct provider *provider;
 	enum fault fault;
 
-	if (entry == NULL)
+	if (c->from->entry == NULL)
 		return FAULT_NONE;
-	provider = config_provider(c->config, entry->provider);
-	if (provider == NULL)
-		provider = choose_same_client(c->config, entry);
-	if (provider != NULL)
-		return take(c, provider, reason);
-	fault = choose_rebuild(c->config, entry, &provider, c->why);
-	if (fault == FAULT_NONE)
-		(void)take(c, provider, reason);
-	if (fault == FAULT_NONE)
-		provider_release(provider);
+	fault = grant_earlier(c->config, c->from->entry, &c->choice.provider,
+	    c->why);
+	if (!fault)
+		(void)snprintf(c->choice.reason, sizeof(c->choice.reason),
+		    "the one of the earlier sign-in");
 	return fault == FAULT_NOMEM ? fault : FAULT_NONE;
 }
 
@@ -268,7 +159,7 @@ static struct provider *of_preset(const struct config *config,
 
 static enum fault by_preset(struct choosing *c, const char *preset)
 {
-	const struct brought brought = { .name = preset, .preset = preset };
+	const struct grant_profile known = { .name = preset, .preset = preset };
 	struct provider *provider = of_preset(c->config, preset);
 
 	/* Personal mailboxes sign in with either block of Microsoft. */
@@ -277,7 +168,8 @@ static enum fault by_preset(struct choosing *c, const char *preset)
 	if (provider != NULL)
 		c->choice.provider = provider_share(provider);
 	else if (registers_itself(preset))
-		return make(c->config, &brought, &c->choice.provider, c->why);
+		return grant_make(c->config, &known, &c->choice.provider,
+		    c->why);
 	return FAULT_NONE;
 }
 
@@ -386,29 +278,4 @@ enum fault choose_provider(const struct choose_from *from,
 	if (fault == FAULT_NONE)
 		*choice_out = c.choice;
 	return fault;
-}
-
-enum fault choose_rebuild(const struct config *config,
-    const struct entry *entry, struct provider **provider_out, struct why *why)
-{
-	bool is_issuer = strncmp(entry->provider, "https://", 8) == 0;
-	/* Endpoints the issuer tells; a preset knows its own. */
-	const struct brought brought = {
-		.name = entry->provider,
-		.preset = is_issuer ? NULL : entry->provider,
-		.issuer = is_issuer ? entry->issuer : NULL,
-		.ca_file = is_issuer ? entry->ca_file : NULL,
-		.proxy = is_issuer ? entry->proxy : NULL,
-		.tenant = is_issuer ? NULL : entry->tenant,
-		.client_id = entry->client_id,
-		.client_secret = entry->client_secret,
-	};
-	enum fault fault;
-
-	if (entry->registered_s == 0 ||
-	    (!is_issuer && preset_find(entry->provider) == NULL))
-		return FAULT_NOT_FOUND;
-	fault = make(config, &brought, provider_out, why);
-	return fault == FAULT_NONE || fault == FAULT_NOMEM ? fault :
-							     FAULT_CONFIG_ERROR;
 }

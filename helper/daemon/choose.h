@@ -36,23 +36,4 @@ struct choice {
 enum fault choose_provider(const struct choose_from *from,
     struct choice *choice_out, struct why *why) MUST_CHECK;
 
-/*
- * choose_same_client - the first block that describes the client of a record
- * that brings its own: the same id and tenant, and a token host of the same
- * provider; NULL when none does.  The configuration's.
- */
-struct provider *choose_same_client(const struct config *config,
-    const struct entry *entry);
-
-/*
- * choose_rebuild - the profile of a record whose client the helper registered
- * and that no block of the configuration names; the caller's
- *
- * FAULT_NOT_FOUND when the record is none such; FAULT_CONFIG_ERROR;
- * FAULT_NOMEM.
- */
-enum fault choose_rebuild(const struct config *config,
-    const struct entry *entry, struct provider **provider_out,
-    struct why *why) MUST_CHECK;
-
 #endif

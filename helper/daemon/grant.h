@@ -27,6 +27,40 @@ enum fault grant_provider(const struct config *config,
     struct why *why) MUST_CHECK;
 
 /*
+ * grant_make - a profile of what no block has; values may be NULL
+ *
+ * config  in: says which protocols it is for; NULL: all
+ *
+ * FAULT_NOT_FOUND for a preset that there is not; FAULT_GRAMMAR for a value
+ * that cannot be and FAULT_CONFIG_ERROR, with the cure in why; FAULT_NOMEM.
+ */
+struct grant_profile {
+	const char *name;
+	const char *preset;
+	const char *issuer;
+	const char *token_endpoint; /* without a preset it is all there is */
+	const char *client_id;
+	const struct secret *client_secret;
+	bool registered; /* the client is one that the helper registered */
+	const char *tenant, *scope;
+	const char *proxy, *ca_file, *ca_path;
+	int64_t min_validity_s;
+};
+enum fault grant_make(const struct config *config,
+    const struct grant_profile *profile, struct provider **provider_out,
+    struct why *why) MUST_CHECK;
+
+/*
+ * grant_earlier - the profile that somebody signed in with: the block of that
+ * name or of the same client, or one without a block whose client the helper
+ * registered; the caller's
+ *
+ * FAULT_NOT_FOUND when it is none such; FAULT_CONFIG_ERROR; FAULT_NOMEM.
+ */
+enum fault grant_earlier(const struct config *config, const struct entry *entry,
+    struct provider **provider_out, struct why *why) MUST_CHECK;
+
+/*
  * grant_settle - what another program's grant becomes where a block describes
  * its client (same id and token host, and a secret if it had one): the block's,
  * which has all else.  FAULT_NOMEM.

@@ -6,9 +6,10 @@
  */
 #include "daemon/grant.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
-#include "daemon/choose.h"
+#include "oauth/url.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -70,12 +71,18 @@ bool grant_is_brought(const struct entry *entry)
 	    strncmp(entry->provider, IMPORT_PREFIX, strlen(IMPORT_PREFIX)) == 0;
 }
 
-/* The client that a block describes?  The block's secret counts. */
-static bool is_of(const struct entry *entry, const struct provider *block)
+static bool is_client_of(const struct entry *entry,
+    const struct provider *block)
 {
 	return block->client_id != NULL && !provider_is_app_only(block) &&
 	    entry->client_id != NULL &&
-	    strcmp(block->client_id, entry->client_id) == 0 &&
+	    strcmp(block->client_id, entry->client_id) == 0;
+}
+
+/* The client that a block describes?  The block's secret counts. */
+static bool is_of(const struct entry *entry, const struct provider *block)
+{
+	return is_client_of(entry, block) &&
 	    (entry->client_secret == NULL || block->client_secret != NULL) &&
 	    block->token_host != NULL &&
 	    is_same(block->token_host, entry->token_host);
@@ -116,83 +123,185 @@ enum fault grant_settle(const struct config *config, struct entry *entry)
 	return FAULT_NONE;
 }
 
-/*
- * The profile that an imported record brings: the client and the endpoint of
- * the program that made the grant, and of the preset on that host the mail
- * servers and the manners.
- */
-static enum fault set_client(const struct entry *entry,
-    struct provider *provider, struct why *why)
+enum fault grant_make(const struct config *config,
+    const struct grant_profile *profile, struct provider **provider_out,
+    struct why *why)
 {
 	const struct {
 		const char *key;
 		const char *value;
 	} rows[] = {
-		{ "token_endpoint", entry->token_endpoint },
-		{ "client_id", entry->client_id },
-		{ "tenant", entry->tenant },
-		{ "proxy", entry->proxy },
-		{ "ca_file", entry->ca_file },
-		{ "ca_path", entry->ca_path },
+		{ "issuer", profile->issuer },
+		{ "token_endpoint", profile->token_endpoint },
+		{ "client_id", profile->client_id },
+		{ "tenant", profile->tenant },
+		{ "scope", profile->scope },
+		{ "proxy", profile->proxy },
+		{ "ca_file", profile->ca_file },
+		{ "ca_path", profile->ca_path },
 	};
-	enum fault fault = FAULT_NONE;
+	struct provider *provider = NULL;
+	enum fault fault;
 	size_t i;
 
-	for (i = 0; i < COUNT(rows); i++)
-		if (fault == FAULT_NONE && rows[i].value != NULL)
+	fault = provider_new(profile->name, profile->preset, &provider);
+	for (i = 0; !fault && i < COUNT(rows); i++)
+		if (rows[i].value != NULL)
 			fault = provider_set(provider, rows[i].key,
 			    rows[i].value, why);
-	/* As the program before sent none, except where one must be. */
-	if (fault == FAULT_NONE &&
-	    (entry->tenant == NULL || strcmp(entry->tenant, "consumers") != 0))
-		fault = provider_set(provider, "scope", "", why);
-	if (fault == FAULT_NONE)
-		fault = provider_set_secret(provider, entry->client_secret);
-	provider->min_validity_s = entry->margin_s;
+	if (!fault)
+		fault = provider_set_secret(provider, profile->client_secret);
+	if (!fault) {
+		provider->registered = profile->registered;
+		provider->min_validity_s = profile->min_validity_s;
+		/* Without a preset nothing completes an endpoint. */
+		if (profile->preset != NULL || profile->token_endpoint == NULL)
+			fault = provider_finish(provider,
+			    config == NULL || config->user_helper ? NULL :
+								    "smtp",
+			    why);
+	}
+	if (fault)
+		provider_release(provider);
+	else
+		*provider_out = provider;
 	return fault;
 }
 
-static enum fault provider_of_entry(const struct entry *entry,
+/*
+ * The profile that an imported record brings: the client and the endpoint of
+ * the program that made the grant, and of the preset on that host the mail
+ * servers and the manners.
+ */
+static enum fault make_brought(const struct entry *entry,
     struct provider **provider_out, struct why *why)
 {
-	const char *preset = entry->token_host != NULL ?
-	    preset_of_host(entry->token_host) :
-	    NULL;
-	struct provider *provider = NULL;
+	struct grant_profile brought = {
+		.name = entry->provider,
+		.token_endpoint = entry->token_endpoint,
+		.client_id = entry->client_id,
+		.client_secret = entry->client_secret,
+		.tenant = entry->tenant,
+		.proxy = entry->proxy,
+		.ca_file = entry->ca_file,
+		.ca_path = entry->ca_path,
+		.min_validity_s = entry->margin_s,
+	};
 	enum fault fault;
 
-	fault = provider_new(entry->provider, preset, &provider);
-	if (fault != FAULT_NONE)
-		return fault;
-	fault = set_client(entry, provider, why);
+	if (entry->token_host != NULL)
+		brought.preset = preset_of_host(entry->token_host);
+	/* As the program before sent none, except where one must be. */
+	if (entry->tenant == NULL || strcmp(entry->tenant, "consumers") != 0)
+		brought.scope = "";
+	fault = grant_make(NULL, &brought, provider_out, why);
 	if (fault == FAULT_GRAMMAR)
 		fault = FAULT_CONFIG_ERROR;
-	/* Without a preset there is nothing to complete it with. */
-	if (fault == FAULT_NONE && preset != NULL)
-		fault = provider_finish(provider, NULL, why);
-	if (fault == FAULT_NONE &&
-	    (provider->client_id == NULL || provider->token_host == NULL ||
-		!is_same(provider->token_host, entry->token_host))) {
-		why_set(why, 0,
-		    "the imported record of %s is not whole: import it again, "
-		    "or run: mailtoken login %s",
-		    entry->account, entry->account);
-		fault = FAULT_CONFIG_ERROR;
-	}
-	if (fault != FAULT_NONE) {
-		provider_release(provider);
+	if (fault ||
+	    ((*provider_out)->client_id != NULL &&
+		(*provider_out)->token_host != NULL &&
+		is_same((*provider_out)->token_host, entry->token_host)))
 		return fault;
-	}
-	*provider_out = provider;
-	return FAULT_NONE;
+	provider_release(*provider_out);
+	*provider_out = NULL;
+	why_set(why, 0,
+	    "the imported record of %s is not whole: import it again, or run: "
+	    "mailtoken login %s",
+	    entry->account, entry->account);
+	return FAULT_CONFIG_ERROR;
 }
 
-/* A record whose client no block had when it was made. */
-static bool brings_client(const struct config *config,
+/* The profile of a record whose client the helper registered; FAULT_NOT_FOUND
+ * when it is none such.  Endpoints the issuer tells; a preset knows its own. */
+static enum fault make_registered(const struct config *config,
+    const struct entry *entry, struct provider **provider_out, struct why *why)
+{
+	struct grant_profile profile = {
+		.name = entry->provider,
+		.client_id = entry->client_id,
+		.client_secret = entry->client_secret,
+		.registered = entry->client_id != NULL,
+	};
+	enum fault fault;
+
+	if (entry->registered_s == 0)
+		return FAULT_NOT_FOUND;
+	if (strncmp(entry->provider, "https://", 8) == 0) {
+		profile.issuer = entry->issuer;
+		profile.ca_file = entry->ca_file;
+		profile.proxy = entry->proxy;
+	} else {
+		profile.preset = entry->provider;
+		profile.tenant = entry->tenant;
+	}
+	fault = grant_make(config, &profile, provider_out, why);
+	return fault == FAULT_GRAMMAR ? FAULT_CONFIG_ERROR : fault;
+}
+
+/* An imported record has no issuer: it is of one at the same host. */
+static bool is_issuer_of(const struct provider *provider,
     const struct entry *entry)
 {
-	return config_provider(config, entry->provider) == NULL &&
-	    (grant_is_brought(entry) || entry->registered_s > 0);
+	char *host = NULL;
+	bool same;
+
+	if (provider->issuer == NULL)
+		return false;
+	if (entry->issuer != NULL)
+		return is_same(provider->issuer, entry->issuer);
+	same = url_host(provider->issuer, &host) == FAULT_NONE &&
+	    is_same(host, entry->token_host);
+	free(host);
+	return same;
+}
+
+/* The provider may have moved its endpoint since. */
+static bool is_host_of(const struct provider *provider,
+    const struct entry *entry)
+{
+	const char *host = provider->token_host, *preset;
+
+	if (entry->token_host == NULL)
+		return false;
+	if (host == NULL)
+		return is_issuer_of(provider, entry);
+	preset = preset_of_host(entry->token_host);
+	return is_same(host, entry->token_host) ||
+	    (preset != NULL && is_same(preset, provider->preset) &&
+		preset_of_host(host) == preset);
+}
+
+/*
+ * The first block that describes the client of a record that brings its own:
+ * the same id and tenant, and a token host of the same provider; or NULL.
+ */
+static struct provider *same_client(const struct config *config,
+    const struct entry *entry)
+{
+	struct provider *provider;
+	size_t i;
+
+	for (i = 0; i < config->n_providers; i++) {
+		provider = config->providers[i];
+		if (is_client_of(entry, provider) &&
+		    is_same(provider->tenant, entry->tenant) &&
+		    is_host_of(provider, entry))
+			return provider;
+	}
+	return NULL;
+}
+
+enum fault grant_earlier(const struct config *config, const struct entry *entry,
+    struct provider **provider_out, struct why *why)
+{
+	struct provider *provider = config_provider(config, entry->provider);
+
+	if (provider == NULL)
+		provider = same_client(config, entry);
+	if (provider == NULL)
+		return make_registered(config, entry, provider_out, why);
+	*provider_out = provider_share(provider);
+	return FAULT_NONE;
 }
 
 /* What the block says counts; what it does not say, the record still does. */
@@ -205,7 +314,7 @@ static enum fault take_over(struct provider *block, const struct entry *entry,
 	/* Its grant stays with the host that issued it. */
 	if (block->token_host != NULL &&
 	    !is_same(entry->token_host, block->token_host)) {
-		fault = provider_of_entry(entry, provider_out, why);
+		fault = make_brought(entry, provider_out, why);
 		if (fault == FAULT_NONE && block->client_secret != NULL)
 			fault = provider_set_secret(*provider_out,
 			    block->client_secret);
@@ -219,22 +328,19 @@ static enum fault take_over(struct provider *block, const struct entry *entry,
 	return provider_change(block, &change, provider_out, why);
 }
 
-/* The configuration alone says what its token is for. */
-static enum fault provider_of_app(const struct config *config,
-    const struct entry *entry, struct provider **provider_out, struct why *why)
+/* What there was is not there, or bad; cure may be empty. */
+static enum fault refuse_gone(const struct config *config,
+    const struct entry *entry, const char *kind, const char *cure,
+    struct why *why)
 {
 	const char *bad = config_bad_provider(config, entry->provider);
-	struct provider *provider = config_provider(config, entry->provider);
 
-	if (provider != NULL && provider_is_app_only(provider)) {
-		*provider_out = provider_share(provider);
-		return FAULT_NONE;
-	}
 	if (bad != NULL)
 		why_set(why, 0, "%s", bad);
 	else
-		why_set(why, 0, "%s has no app-only provider '%s' any more",
-		    config->path, entry->provider);
+		why_set(why, 0, "%s has no %sprovider '%s' any more%s%s",
+		    config->path, kind, entry->provider, cure,
+		    cure[0] != '\0' ? entry->account : "");
 	return FAULT_CONFIG_ERROR;
 }
 
@@ -251,10 +357,18 @@ enum fault grant_provider(const struct config *config,
 	struct provider *provider, *taker = NULL;
 	enum fault fault;
 
-	if (is_of_app(entry))
-		return provider_of_app(config, entry, provider_out, why);
-	if (brings_client(config, entry))
-		taker = choose_same_client(config, entry);
+	provider = config_provider(config, entry->provider);
+	/* The configuration alone says what an application's token is for. */
+	if (is_of_app(entry)) {
+		if (provider == NULL || !provider_is_app_only(provider))
+			return refuse_gone(config, entry, "app-only ", "", why);
+		*provider_out = provider_share(provider);
+		return FAULT_NONE;
+	}
+	/* Its client no block had when it was made. */
+	if (provider == NULL &&
+	    (grant_is_brought(entry) || entry->registered_s > 0))
+		taker = same_client(config, entry);
 	block = config_account(config, entry->account);
 	if (block != NULL && block->provider != NULL &&
 	    strcmp(block->provider, entry->provider) != 0 &&
@@ -267,26 +381,14 @@ enum fault grant_provider(const struct config *config,
 	}
 	if (taker != NULL)
 		return take_over(taker, entry, provider_out, why);
-	provider = config_provider(config, entry->provider);
 	if (provider == NULL && grant_is_brought(entry))
-		return provider_of_entry(entry, provider_out, why);
-	if (provider == NULL && entry->registered_s > 0) {
-		fault = choose_rebuild(config, entry, provider_out, why);
-		if (fault != FAULT_NOT_FOUND)
-			return fault;
-	}
-	if (provider == NULL &&
-	    config_bad_provider(config, entry->provider) != NULL) {
-		why_set(why, 0, "%s",
-		    config_bad_provider(config, entry->provider));
-		return FAULT_CONFIG_ERROR;
-	}
+		return make_brought(entry, provider_out, why);
 	if (provider == NULL) {
-		why_set(why, 0,
-		    "%s has no provider '%s' any more: put it back, or run: "
-		    "mailtoken login %s",
-		    config->path, entry->provider, entry->account);
-		return FAULT_CONFIG_ERROR;
+		fault = make_registered(config, entry, provider_out, why);
+		return fault != FAULT_NOT_FOUND ?
+		    fault :
+		    refuse_gone(config, entry, "",
+			": put it back, or run: mailtoken login ", why);
 	}
 	fault = check_issuer(entry, provider, why);
 	if (fault == FAULT_NONE)

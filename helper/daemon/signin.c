@@ -225,33 +225,6 @@ static enum fault check_room(const struct engine *engine,
 	return FAULT_BUSY;
 }
 
-static enum fault start_device(struct signin *signin,
-    const struct flow_target *target, struct why *why)
-{
-	enum fault fault;
-
-	fault = flow_device_start(target, signin->provider->scope,
-	    signin->account, &signin->flow);
-	if (fault == FAULT_CONFIG_ERROR)
-		why_set(why, 0,
-		    "provider '%s' has no device_authorization_endpoint: add "
-		    "it, or choose another flow",
-		    signin->provider->name);
-	return fault;
-}
-
-static enum fault start_browser(struct signin *signin,
-    const struct flow_target *target, struct why *why)
-{
-	struct flow_code_wish wish = {
-		.scope = signin->provider->scope,
-		.account = signin->account,
-		.port = signin->provider->redirect_port,
-	};
-
-	return flow_code_start(target, &wish, &signin->flow, why);
-}
-
 static enum fault start_flow(struct signin *signin, struct why *why)
 {
 	struct flow_target target = {
@@ -269,13 +242,12 @@ static enum fault start_flow(struct signin *signin, struct why *why)
 	fault = grant_draw_serial(signin->serial, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	switch (signin->kind) {
-	case FLOW_DEVICE: return start_device(signin, &target, why);
-	case FLOW_BROWSER: return start_browser(signin, &target, why);
-	case FLOW_CLIENT_CREDENTIALS:
-	case FLOW_SERVICE_ACCOUNT:
-	case FLOW_NONE: break;
-	}
+	if (signin->kind == FLOW_DEVICE)
+		return flow_device_start(&target, signin->account,
+		    &signin->flow);
+	if (signin->kind == FLOW_BROWSER)
+		return flow_code_start(&target, signin->account, &signin->flow,
+		    why);
 	why_set(why, 0,
 	    "provider '%s': nobody signs in with its flow: with 'device' and "
 	    "'browser' somebody can",
@@ -283,12 +255,19 @@ static enum fault start_flow(struct signin *signin, struct why *why)
 	return FAULT_CONFIG_ERROR;
 }
 
+/* Of an earlier sign-in, or NULL. */
+static const struct entry *earlier(const struct engine *engine,
+    const char *folded)
+{
+	struct account *known = accounts_find(engine->accounts, folded);
+
+	return known != NULL ? account_entry(known) : NULL;
+}
+
 /* How it was signed in before with that provider, if that can work still. */
 static enum flow_kind earlier_flow(const struct signin *signin)
 {
-	struct account *known = accounts_find(signin->engine->accounts,
-	    signin->folded);
-	const struct entry *entry = known != NULL ? account_entry(known) : NULL;
+	const struct entry *entry = earlier(signin->engine, signin->folded);
 	enum flow_kind kind = FLOW_NONE;
 	struct why why;
 
@@ -398,9 +377,7 @@ static enum fault recall_client(struct signin *signin,
 
 static void prepare(struct signin *signin)
 {
-	struct account *known = accounts_find(signin->engine->accounts,
-	    signin->folded);
-	const struct entry *entry = known != NULL ? account_entry(known) : NULL;
+	const struct entry *entry = earlier(signin->engine, signin->folded);
 	struct issuer_wish wish = {
 		.now_ms = clock_boot_ms(),
 		.to_sign_in = true,
@@ -461,23 +438,6 @@ static void begin(evutil_socket_t fd, short events, void *ctx)
 		prepare(signin);
 }
 
-static enum fault choose(const struct engine *engine,
-    const struct request *request, struct choice *choice, struct why *why)
-{
-	struct account *known = accounts_find(engine->accounts,
-	    request->folded);
-	const struct choose_from from = {
-		.config = engine->config,
-		.account = request->folded,
-		.entry = known != NULL ? account_entry(known) : NULL,
-		.provider = request->provider,
-		.issuer = request->issuer,
-		.mx = request->mx,
-	};
-
-	return choose_provider(&from, choice, why);
-}
-
 static enum fault fill(struct signin *signin, const struct request *request)
 {
 	static const struct timeval limit = { SIGNIN_MAX_S, 0 };
@@ -506,6 +466,13 @@ enum fault signin_start(struct conn *conn, struct why *why)
 {
 	struct engine *engine = conn->engine;
 	const struct request *request = &conn->request;
+	struct choose_from from = {
+		.config = engine->config,
+		.account = request->folded,
+		.provider = request->provider,
+		.issuer = request->issuer,
+		.mx = request->mx,
+	};
 	struct choice choice = { .provider = NULL };
 	struct signin *signin;
 	enum fault fault;
@@ -514,9 +481,11 @@ enum fault signin_start(struct conn *conn, struct why *why)
 	fault = accounts_fits(request->folded, why);
 	if (fault == FAULT_NONE)
 		fault = check_room(engine, request, why);
-	if (fault == FAULT_NONE)
-		fault = choose(engine, request, &choice, why);
-	if (fault != FAULT_NONE)
+	if (!fault) {
+		from.entry = earlier(engine, request->folded);
+		fault = choose_provider(&from, &choice, why);
+	}
+	if (fault)
 		return fault;
 	signin = calloc(1, sizeof(*signin));
 	if (signin == NULL) {

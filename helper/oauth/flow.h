@@ -81,25 +81,25 @@ enum fault flow_refresh_start(const struct flow_target *target,
     struct flow **flow_out) MUST_CHECK;
 
 /*
- * flow_device_start - RFC 8628
+ * flow_device_start - RFC 8628, where the provider has an endpoint for it
+ * (provider_check_flow())
  *
- * scope  in: what to ask for
  * account  in: for login_hint where the provider takes one; may be NULL
  *
- * FAULT_CONFIG_ERROR without a device authorization endpoint; FAULT_NOMEM,
- * FAULT_INTERNAL.
+ * FAULT_NOMEM, FAULT_INTERNAL.
  */
 enum fault flow_device_start(const struct flow_target *target,
-    const char *scope, const char *account, struct flow **flow_out) MUST_CHECK;
+    const char *account, struct flow **flow_out) MUST_CHECK;
 
 /*
  * flow_code_start - the authorization code grant of RFC 6749 section 4.1 with
  * PKCE, as RFC 8252 asks of programs without a server
  *
  * Shows an URL once; then waits FLOW_CODE_MAX_S for the browser to come to
- * the listener, or for flow_code_paste().
+ * the listener, or for flow_code_paste().  The provider has an authorization
+ * endpoint (provider_check_flow()).
  *
- * target's provider has an authorization endpoint (provider_check_flow()).
+ * account  in: for login_hint; may be NULL
  *
  * FAULT_CONFIG_ERROR for a port that may not be taken; FAULT_BUSY when it is
  * in use; FAULT_NOMEM; FAULT_IO; FAULT_INTERNAL; why says what to do.
@@ -108,15 +108,8 @@ enum fault flow_device_start(const struct flow_target *target,
 #define FLOW_CODE_PATH	"/callback" /* what is registered: the URI ... */
 #define FLOW_CODE_URI	"http://127.0.0.1" FLOW_CODE_PATH /* ... any port */
 
-struct flow_code_wish {
-	const char *scope;   /* what to ask for */
-	const char *account; /* for login_hint; may be NULL */
-	uint16_t port;	     /* of the listener; 0: the kernel chooses */
-};
-
 enum fault flow_code_start(const struct flow_target *target,
-    const struct flow_code_wish *wish, struct flow **flow_out,
-    struct why *why) MUST_CHECK;
+    const char *account, struct flow **flow_out, struct why *why) MUST_CHECK;
 
 /*
  * flow_code_paste - what a person copied out of a browser: the address it

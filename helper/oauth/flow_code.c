@@ -267,14 +267,13 @@ enum fault flow_code_paste(struct flow *flow, struct span text, struct why *why)
 }
 
 /* Where the browser comes back to: we listen there unless it is elsewhere. */
-static enum fault set_uri(struct flow_code *code, uint16_t port,
-    struct why *why)
+static enum fault set_uri(struct flow_code *code, struct why *why)
 {
 	const struct provider *provider = code->flow.target.provider;
 	const struct redirect_wish visit = {
 		.base = code->flow.target.base,
 		.path = code_path(provider),
-		.port = port,
+		.port = provider->redirect_port,
 		.came = code_came,
 		.ctx = code,
 	};
@@ -291,13 +290,13 @@ static enum fault set_uri(struct flow_code *code, uint16_t port,
 }
 
 enum fault flow_code_start(const struct flow_target *target,
-    const struct flow_code_wish *wish, struct flow **flow_out, struct why *why)
+    const char *account, struct flow **flow_out, struct why *why)
 {
 	struct flow *flow = flow_new(sizeof(struct flow_code), &code_grant,
 	    target);
 	struct flow_code *code = code_of(flow);
-	struct code_wish fields = { .scope = wish->scope,
-		.account = wish->account };
+	struct code_wish fields = { .scope = target->provider->scope,
+		.account = account };
 	enum fault fault;
 
 	if (flow == NULL)
@@ -312,7 +311,7 @@ enum fault flow_code_start(const struct flow_target *target,
 	if (!fault)
 		fault = code_random(&code->state);
 	if (!fault)
-		fault = set_uri(code, wish->port, why);
+		fault = set_uri(code, why);
 	fields.redirect_uri = buf_span(&code->uri);
 	if (!fault) {
 		fields.state = secret_reveal(code->state,

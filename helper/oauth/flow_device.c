@@ -212,15 +212,14 @@ static const struct flow_grant device_grant = {
 };
 
 enum fault flow_device_start(const struct flow_target *target,
-    const char *scope, const char *account, struct flow **flow_out)
+    const char *account, struct flow **flow_out)
 {
 	const struct provider *provider = target->provider;
+	const char *scope = provider->scope;
 	bool is_standard = provider->family == PROVIDER_STANDARD;
 	struct flow *flow;
 	struct buf *form;
 
-	if (provider->device_authorization_endpoint == NULL)
-		return FAULT_CONFIG_ERROR;
 	flow = flow_new(sizeof(struct flow_device), &device_grant, target);
 	if (flow == NULL)
 		return FAULT_NOMEM;

@@ -164,16 +164,11 @@ static void paste(evutil_socket_t fd, short what, void *ctx)
 static enum fault start_browser(struct driver *driver,
     const struct flow_target *target, struct flow **flow_out)
 {
-	struct flow_code_wish wish = {
-		.scope = driver->scope,
-		.account = driver->account,
-		.port = driver->provider->redirect_port,
-	};
 	struct why why = { 0, "" };
 	enum fault fault;
 
 	driver->provider->returns_iss = driver->returns_iss;
-	fault = flow_code_start(target, &wish, flow_out, &why);
+	fault = flow_code_start(target, driver->account, flow_out, &why);
 	if (fault)
 		printf("event=not-started\nfault=%s\ntext=%s\n\n",
 		    fault_word(fault), why.text);
@@ -203,8 +198,8 @@ static void start(struct driver *driver)
 			fault = start_browser(driver, &target,
 			    &driver->flows[i]);
 		else if (driver->device)
-			fault = flow_device_start(&target, driver->scope,
-			    driver->account, &driver->flows[i]);
+			fault = flow_device_start(&target, driver->account,
+			    &driver->flows[i]);
 		else
 			fault = flow_refresh_start(&target,
 			    driver->refresh_token, driver->scope,
@@ -313,8 +308,9 @@ static void set_up(struct driver *driver, int argc, char **argv)
 	if (provider_set_secret(driver->provider, driver->client_secret) ||
 	    provider_finish(driver->provider, "smtp", &why))
 		die(why.text);
-	if ((driver->device || driver->browser) && driver->scope == NULL)
-		driver->scope = driver->provider->scope;
+	if ((driver->device || driver->browser) && driver->scope != NULL &&
+	    provider_set(driver->provider, "scope", driver->scope, &why))
+		die(why.text);
 }
 
 int main(int argc, char **argv)

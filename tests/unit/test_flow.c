@@ -93,8 +93,7 @@ static void starting_tells_nothing_and_freeing_tells_nothing(void **state)
 	assert_int_equal(
 	    flow_refresh_start(&target, f->refresh_token, NULL, &refresh),
 	    FAULT_NONE);
-	assert_int_equal(flow_device_start(&target, "a", NULL, &device),
-	    FAULT_NONE);
+	assert_int_equal(flow_device_start(&target, NULL, &device), FAULT_NONE);
 	assert_int_equal(f->provider->users, 3);
 	flow_free(refresh);
 	flow_free(device);
@@ -104,28 +103,15 @@ static void starting_tells_nothing_and_freeing_tells_nothing(void **state)
 	assert_false(f->told);
 }
 
-static void no_device_endpoint_is_a_fault_of_the_configuration(void **state)
-{
-	struct fixture *f = *state;
-	struct flow_target target = target_of(f);
-	struct flow *flow = NULL;
-
-	finish(f, false);
-	assert_int_equal(flow_device_start(&target, "a", NULL, &flow),
-	    FAULT_CONFIG_ERROR);
-	assert_null(flow);
-}
-
 static void a_browser_flow_tells_nothing_before_the_loop_turns(void **state)
 {
 	struct fixture *f = *state;
 	struct flow_target target = target_of(f);
-	const struct flow_code_wish wish = { .scope = "a" };
 	struct flow *flow = NULL;
 	struct why why = { 0, "" };
 
 	finish(f, false);
-	assert_int_equal(flow_code_start(&target, &wish, &flow, &why),
+	assert_int_equal(flow_code_start(&target, NULL, &flow, &why),
 	    FAULT_NONE);
 	assert_false(f->told);
 	assert_int_equal(flow_code_paste(flow, span_of("no"), &why),
@@ -144,8 +130,7 @@ static void only_a_browser_flow_takes_an_address(void **state)
 	struct why why = { 0, "" };
 
 	finish(f, true);
-	assert_int_equal(flow_device_start(&target, "a", NULL, &flow),
-	    FAULT_NONE);
+	assert_int_equal(flow_device_start(&target, NULL, &flow), FAULT_NONE);
 	assert_int_equal(flow_code_paste(flow, span_of("some-code"), &why),
 	    FAULT_DENIED);
 	flow_free(flow);
@@ -155,13 +140,11 @@ static enum fault start_browser(void *ctx)
 {
 	struct fixture *f = ctx;
 	struct flow_target target = target_of(f);
-	const struct flow_code_wish wish = { .scope = "a",
-		.account = "jo@x.example" };
 	struct flow *flow = NULL;
 	struct why why;
 	enum fault fault;
 
-	fault = flow_code_start(&target, &wish, &flow, &why);
+	fault = flow_code_start(&target, "jo@x.example", &flow, &why);
 	flow_free(flow);
 	return fault;
 }
@@ -171,7 +154,6 @@ static void no_memory_for_a_browser_flow_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct flow_target target = target_of(f);
-	const struct flow_code_wish wish = { .scope = "a" };
 	struct flow *flow = NULL;
 	unsigned long n = 0;
 	struct why why;
@@ -181,7 +163,7 @@ static void no_memory_for_a_browser_flow_leaves_nothing(void **state)
 	assert_true(failing_malloc_each(start_browser, f) > 5);
 	failing_malloc_watch("the-code-1");
 	do {
-		assert_int_equal(flow_code_start(&target, &wish, &flow, &why),
+		assert_int_equal(flow_code_start(&target, NULL, &flow, &why),
 		    FAULT_NONE);
 		failing_malloc_at(++n);
 		(void)!flow_code_paste(flow, span_of("the-code-1"), &why);
@@ -205,7 +187,7 @@ static enum fault start_both(void *ctx)
 		return fault;
 	flow_free(flow);
 	flow = NULL;
-	fault = flow_device_start(&target, "openid", "jo@x.example", &flow);
+	fault = flow_device_start(&target, "jo@x.example", &flow);
 	flow_free(flow);
 	return fault;
 }
@@ -227,9 +209,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    starting_tells_nothing_and_freeing_tells_nothing, set_up,
-		    tear_down),
-		cmocka_unit_test_setup_teardown(
-		    no_device_endpoint_is_a_fault_of_the_configuration, set_up,
 		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    no_memory_is_a_fault_and_leaves_nothing, set_up, tear_down),
