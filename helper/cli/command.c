@@ -33,11 +33,13 @@ static const struct option options[] = {
 	/* of some */
 	OPTION(required_argument, "account", account),
 	OPTION(no_argument, "accounts", accounts),
+	OPTION(no_argument, "alive", alive),
 	OPTION(no_argument, "all", all),
 	OPTION(no_argument, "any-name", any_name),
 	OPTION(no_argument, "as-delegate", as_delegate),
 	OPTION(no_argument, "browser", browser),
 	OPTION(required_argument, "config", config),
+	OPTION(required_argument, "critical", critical),
 	OPTION(no_argument, "due", due),
 	OPTION(required_argument, "exec", exec),
 	OPTION(required_argument, "flow", flow),
@@ -50,6 +52,7 @@ static const struct option options[] = {
 	OPTION(no_argument, "replace", replace),
 	OPTION(required_argument, "server", servers),
 	OPTION(required_argument, "textfile", textfile),
+	OPTION(required_argument, "warning", warning),
 	OPTION(no_argument, "yes", yes),
 	{ NULL, 0, NULL, 0 },
 };

@@ -25,10 +25,10 @@ struct command {
 
 	/* Into argv, "yes" for one that takes no value, NULL: not given. */
 	const char *system, *user, *json, *help, *version;
-	const char *accounts, *all, *any_name, *as_delegate, *browser, *due,
-	    *keep_local, *no_revoke, *replace, *yes;
-	const char *socket, *account, *config, *exec, *flow, *issuer,
-	    *min_validity, *protocols, *provider, *textfile;
+	const char *accounts, *alive, *all, *any_name, *as_delegate, *browser,
+	    *due, *keep_local, *no_revoke, *replace, *yes;
+	const char *socket, *account, *config, *critical, *exec, *flow, *issuer,
+	    *min_validity, *protocols, *provider, *textfile, *warning;
 	const char *servers[COMMAND_LIST_MAX + 1]; /* to the first NULL */
 
 	/* Set by start_choose(). */
@@ -69,9 +69,9 @@ void command_no_core(void);
  */
 typedef enum outcome verb_fn(struct command *command);
 
-verb_fn login_run, logout_run, status_run, token_run, refresh_run, watch_run,
-    metrics_run, import_run, export_run, providers_run, rekey_run, reload_run,
-    version_run;
+verb_fn login_run, logout_run, status_run, check_run, token_run, refresh_run,
+    watch_run, metrics_run, import_run, export_run, providers_run, rekey_run,
+    reload_run, version_run;
 
 /*
  * start: which helper to ask, and the programs that this one starts.  A helper

@@ -34,6 +34,9 @@ static const struct verb {
 	    "forget an account and end its grant" },
 	{ "status", status_run, 0, 1, true, "[ACCOUNT]",
 	    "show accounts and their states" },
+	{ "check", check_run, 0, 1, true,
+	    "[ACCOUNT] [--alive] [--warning SECONDS] [--critical SECONDS]",
+	    "say in one line how it stands, for Nagios and the like" },
 	{ "token", token_run, 1, 1, true,
 	    "ACCOUNT [--server HOST] [--min-validity SECONDS]",
 	    "print an access token" },
@@ -204,6 +207,10 @@ int main(int argc, char **argv)
 		command.argv = given;
 		outcome = run(&command);
 	}
+	/* To a monitor 2 is an alarm; "unknown" is 3. */
+	if (outcome == OUTCOME_USAGE && screen_out.n == 0 && argv[0] != NULL &&
+	    strcmp(argv[0], "check") == 0)
+		outcome = (enum outcome)3;
 	screen_flush();
 	free(given);
 	return (int)outcome;

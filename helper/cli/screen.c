@@ -288,6 +288,13 @@ void screen_say(const char *format, ...)
 	struct buf line = BUF_INIT(LINE_MAX_BYTES);
 	va_list args;
 
+	if (screen.said != NULL) {
+		buf_add_str(screen.said, screen.said->n > 0 ? "; " : "");
+		va_start(args, format);
+		add_text(screen.said, format, args);
+		va_end(args);
+		return;
+	}
 	buf_add_lit(&line, "mailtoken: ");
 	va_start(args, format);
 	add_text(&line, format, args);

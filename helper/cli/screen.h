@@ -40,6 +40,7 @@ extern struct screen {
 	bool colours;  /* likewise, and NO_COLOR is not set (no-color.org) */
 	bool pictures; /* likewise, and block characters are shown */
 	size_t columns, rows;
+	struct buf *said; /* what screen_say() says goes there; NULL: stderr */
 } screen;
 
 /* The answer, until it is flushed; the first fault sticks. */

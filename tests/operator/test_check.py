@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""mailtoken check: the guidelines of monitoring-plugins, with real helpers."""
+
+import re
+import time
+
+import pytest
+
+from bed_cli import Command
+
+JO = "jo@example.org"
+DAY_S = 86400
+WORDS = ["OK", "WARNING", "CRITICAL", "UNKNOWN"]
+# 'label'=value[UOM];[warn];[crit];[min];[max]
+FIGURE = r"[a-z_]+=-?\d+s?(;\d*:?){0,4}"
+
+
+@pytest.fixture
+def check(program, helper):
+    """mailtoken check; its status and line."""
+    def run(*args):
+        got = Command(program, helper.socket)("check", *args)
+        assert got.stderr == "" and got.stdout.count("\n") == 1, got
+        line = got.stdout.rstrip("\n")
+        assert line.startswith(f"MAILTOKEN {WORDS[got.returncode]} - ")
+        text, bar, figures = line.partition(" | ")
+        assert "|" not in text + figures
+        if bar:
+            for figure in figures.split():
+                assert re.fullmatch(FIGURE, figure), figure
+        return got.returncode, line
+    return run
+
+
+def test_all_is_well(helper, check):
+    helper.seed()
+    helper.seed("bo@example.org")
+    helper.start()
+    status, line = check()
+    assert status == 0
+    assert line.startswith("MAILTOKEN OK - 2 accounts are active | "
+                           "accounts=2;;;0 failing=0;;;0 unsaved=0;;;0")
+    assert check(JO)[1].startswith("MAILTOKEN OK - 1 account is active | ")
+
+
+def test_who_must_sign_in_is_critical(helper, check):
+    helper.seed()
+    helper.seed("bo@example.org", state="login-needed",
+                text="sign in again | soon")
+    helper.seed("cy@example.org", state="config-error", text="no client")
+    helper.start()
+    status, line = check()
+    assert status == 2 and "failing=2;" in line and "(and 1 more)" in line
+    assert check("bo@example.org")[0] == 2
+    assert "bo@example.org: login-needed: sign in again / soon" in \
+        check("bo@example.org")[1]
+    assert check(JO)[0] == 0
+
+
+def test_a_failure_for_now_is_critical_without_a_token(idp, helper, check):
+    helper.seed()
+    helper.seed("bo@example.org", age=3600)
+    helper.start()
+    idp.fault("token", "http_error", times=None, status=503)
+    assert helper.ask("refresh", account=JO)["result"] == "try-later"
+    status, line = check(JO)
+    assert status == 1 and f"{JO}: backoff: " in line
+    assert helper.ask("refresh", account="bo@example.org")["result"] == \
+        "try-later"
+    status, line = check()
+    assert status == 2 and "bo@example.org: backoff: " in line
+    assert "failing=2;" in line
+
+
+@pytest.mark.parametrize("left_s,args,wanted", [
+    (8 * DAY_S, (), 0), (6 * DAY_S, (), 1), (DAY_S // 2, (), 2),
+    (8 * DAY_S, ("--warning", str(9 * DAY_S)), 1),
+    (6 * DAY_S, ("--critical", str(7 * DAY_S), "--warning",
+                 str(8 * DAY_S)), 2),
+    (DAY_S // 2, ("--critical", "0", "--warning", "0"), 0)])
+def test_a_grants_end_comes_in_time(helper, check, left_s, args, wanted):
+    helper.seed(grant_expires=int(time.time()) + left_s)
+    helper.start()
+    status, line = check(*args)
+    assert status == wanted
+    left, warning, critical = re.search(
+        r" grant_left=(-?\d+)s;(\d+):;(\d+):", line).groups()
+    assert left_s - 60 < int(left) <= left_s
+    assert warning == (args[args.index("--warning") + 1]
+                       if "--warning" in args else str(7 * DAY_S))
+    if wanted:
+        assert f"{JO}: its grant ends in " in line
+        assert f"mailtoken login {JO}" in line
+
+
+def test_what_a_server_refuses_is_a_warning(helper, check):
+    helper.seed()
+    helper.start()
+    helper.ask("rejected", account=JO, server="localhost", service="smtp",
+               serial=helper.token()["serial"])
+    status, line = check()
+    assert status == 1 and "localhost (smtp) refused the token" in line
+
+
+def test_no_helper_is_critical_and_no_account_unknown(helper, check):
+    status, line = check()
+    assert status == 2 and "start mailtokend" in line and " | " not in line
+    assert check("--alive")[0] == 2
+    helper.start()
+    assert check()[0] == 3
+    status, line = check("nobody@example.org")
+    assert status == 2 and "not signed in" in line
+
+
+def test_alive_whatever_the_accounts_are(helper, check):
+    helper.seed(state="login-needed", text="sign in again")
+    helper.start()
+    status, line = check("--alive")
+    assert status == 0
+    assert re.fullmatch(r"MAILTOKEN OK - the helper answers \(version "
+                        r"[\w.~+-]+\)", line)
+
+
+@pytest.mark.parametrize("args", [
+    ["--warning", "soon"], ["--critical", "-1"], ["--nonsense"], ["a", "b"]])
+def test_a_wrong_command_line_is_unknown(program, helper, args):
+    got = Command(program, helper.socket)("check", *args)
+    assert got.returncode == 3 and got.stdout == ""
+    assert "mailtoken: " in got.stderr
