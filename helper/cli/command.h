@@ -29,6 +29,10 @@ struct command {
 	    *due, *keep_local, *no_revoke, *replace, *yes;
 	const char *socket, *account, *config, *critical, *exec, *flow, *issuer,
 	    *min_validity, *protocols, *provider, *textfile, *warning;
+	/* of setup */
+	const char *app_only, *dry_run, *make_certificate, *no_postfix;
+	const char *certificate, *certificate_key, *client_id,
+	    *client_secret_file, *tenant;
 	const char *servers[COMMAND_LIST_MAX + 1]; /* to the first NULL */
 
 	/* Set by start_choose(). */

@@ -24,6 +24,13 @@ static const struct verb {
 	const char *arguments;
 	const char *purpose;
 } verbs[] = {
+	{ "setup", start_operator, 0, 2, false,
+	    "[ADDRESS] [--provider NAME | --issuer URL] [--client-id ID]\n"
+	    "    [--tenant TENANT] [--flow FLOW] [--browser]\n"
+	    "    [--client-secret-file FILE] [--app-only]\n"
+	    "    [--certificate FILE [--certificate-key FILE] |\n"
+	    "    --make-certificate] [--no-postfix] [--yes] [--dry-run]",
+	    "set an account up, from nothing to a test message" },
 	{ "login", login_run, 1, 1, true,
 	    "ACCOUNT [--provider NAME | --issuer URL] [--flow FLOW]\n"
 	    "    [--protocols LIST] [--server HOST]... [--as-delegate]\n"

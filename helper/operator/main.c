@@ -9,6 +9,7 @@
 #include "operator/doctor.h"
 #include "operator/import.h"
 #include "operator/run.h"
+#include "operator/setup.h"
 
 static const struct {
 	const char *name;
@@ -16,6 +17,7 @@ static const struct {
 } verbs[] = {
 	{ "doctor", doctor_run },
 	{ "import", import_foreign },
+	{ "setup", setup_run },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

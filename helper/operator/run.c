@@ -137,12 +137,12 @@ static enum fault run(const char *const *argv, const int files[FILES],
 		    (int)(wait_ms / 1000));
 		return fault;
 	}
+	if (out != NULL)
+		read_file(files[OUT], out);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		tell_status(argv[0], status, files[ERR], why);
 		return FAULT_IO;
 	}
-	if (out != NULL)
-		read_file(files[OUT], out);
 	return out != NULL ? buf_fault(out) : FAULT_NONE;
 }
 

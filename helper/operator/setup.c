@@ -1,0 +1,245 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What is said, asked and written.
+ */
+#include "operator/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli/import.h"
+
+#define LINE_BYTES  1024
+#define BACKUPS_MAX 1000
+
+/* The format and its arguments as one line, made harmless by who shows it. */
+#define FORMAT(text, format) \
+	do { \
+		va_list args; \
+		va_start(args, format); \
+		(void)vsnprintf(text, sizeof(text), format, args); \
+		va_end(args); \
+	} while (0)
+
+bool setup_step(struct setup *setup, const char *format, ...)
+{
+	char text[LINE_BYTES];
+
+	FORMAT(text, format);
+	setup->changed = true;
+	screen_print("%s%s\n", setup->dry_run ? "would " : "- ", text);
+	screen_flush();
+	return !setup->dry_run;
+}
+
+void setup_left(struct setup *setup, const char *format, ...)
+{
+	char text[LINE_BYTES];
+
+	FORMAT(text, format);
+	buf_add_str(&setup->left, "  ");
+	screen_plain(&setup->left, span_of(text));
+	buf_add_lit(&setup->left, "\n");
+}
+
+/* One line of standard input, to its end; false when there is none. */
+static bool read_line(struct buf *out)
+{
+	bool any = false;
+	char c = ' ';
+
+	/* Not by stdio, which would keep a secret for ever. */
+	while (c != '\n' && read(STDIN_FILENO, &c, 1) == 1) {
+		any = true;
+		if (c != '\n' && (out->n > 0 || (c != ' ' && c != '\t')))
+			buf_add(out, (struct span){ &c, 1 });
+	}
+	while (out->n > 0 && strchr(" \t\r", out->p[out->n - 1]) != NULL)
+		out->p[--out->n] = '\0';
+	if (!any)
+		screen_add("\n");
+	screen_flush();
+	return any;
+}
+
+static bool can_ask(const char *what, const char *option)
+{
+	if (screen.keyboard)
+		return true;
+	screen_say("nobody can be asked for %s here: give it with %s, or run "
+		   "this on a terminal",
+	    what, option);
+	return false;
+}
+
+enum answer setup_ask(struct setup *setup, bool by_default, const char *format,
+    ...)
+{
+	struct buf line = BUF_INIT(LINE_BYTES);
+	enum answer answer = by_default ? ANSWER_YES : ANSWER_NO;
+	char text[LINE_BYTES];
+
+	FORMAT(text, format);
+	if (setup->yes || setup->dry_run)
+		return answer;
+	if (!screen.keyboard) {
+		screen_say("%s: nobody can be asked here: add --yes, which "
+			   "means %s, or run this on a terminal",
+		    text, by_default ? "yes" : "no");
+		return ANSWER_NONE;
+	}
+	screen_print("%s [%s] \n", text, by_default ? "Y/n" : "y/N");
+	if (screen_out.n > 0)
+		screen_out.p[--screen_out.n] = '\0'; /* typed behind it */
+	screen_flush();
+	if (!read_line(&line))
+		answer = ANSWER_NO; /* who went away has agreed to nothing */
+	else if (line.n > 0)
+		answer = line.p[0] == 'y' || line.p[0] == 'Y' ? ANSWER_YES :
+								ANSWER_NO;
+	buf_drop(&line);
+	return answer;
+}
+
+bool setup_input(struct setup *setup, struct buf *out, const char *what,
+    const char *option, const char *usual)
+{
+	if (usual != NULL && (setup->yes || setup->dry_run)) {
+		buf_add_str(out, usual);
+		return true;
+	}
+	if (!can_ask(what, option))
+		return false;
+	do {
+		if (usual != NULL)
+			screen_print("%s [%s]: ", what, usual);
+		else
+			screen_print("%s: ", what);
+		screen_flush();
+		if (!read_line(out))
+			return false;
+		if (out->n == 0)
+			buf_add_str(out, usual != NULL ? usual : "");
+	} while (out->n == 0);
+	return buf_fault(out) == FAULT_NONE;
+}
+
+bool setup_secret(struct buf *out, const char *what, const char *option)
+{
+	struct termios before, quiet;
+	bool any;
+
+	if (!can_ask(what, option) || tcgetattr(STDIN_FILENO, &before) != 0)
+		return false;
+	quiet = before;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	screen_print("%s (not shown): ", what);
+	screen_flush();
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	any = read_line(out);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+	screen_add("\n");
+	screen_flush();
+	if (any && out->n == 0)
+		screen_say("no %s was typed", what);
+	return any && out->n > 0 && buf_fault(out) == FAULT_NONE;
+}
+
+/* Whether a file has that content, mode and owner. */
+static bool is_so(const struct setup_file *file, const struct stat *st)
+{
+	struct buf there = BUF_INIT(file->content.n + 1);
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct why why;
+	bool same = fd >= 0 &&
+	    import_read(fd, file->path, &there, &why) == FAULT_NONE &&
+	    there.n == file->content.n && st->st_uid == file->uid &&
+	    st->st_gid == file->gid && (st->st_mode & 07777) == file->mode &&
+	    (there.n == 0 || memcmp(there.p, file->content.p, there.n) == 0);
+
+	if (fd >= 0)
+		(void)close(fd);
+	buf_drop(&there);
+	return same;
+}
+
+/* A second name for what is there, of which the first is taken away. */
+static bool keep(const char *path)
+{
+	char name[PATH_MAX];
+	int i;
+
+	for (i = 1; i < BACKUPS_MAX; i++) {
+		if (snprintf(name, sizeof(name), "%s.before-mailtoken-%d", path,
+			i) >= (int)sizeof(name))
+			return false;
+		if (link(path, name) == 0) {
+			screen_print("  (what was there: %s)\n", name);
+			return true;
+		}
+		if (errno != EEXIST)
+			return false;
+	}
+	return false;
+}
+
+/* On the disk, and whole, before it has the name. */
+static bool replace(const struct setup_file *file, bool is_there)
+{
+	char path[PATH_MAX];
+	bool good = false;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s.XXXXXX", file->path);
+	fd = mkostemp(path, O_CLOEXEC); /* 0600 */
+	if (fd < 0)
+		return false;
+	if (write(fd, file->content.p, file->content.n) ==
+		(ssize_t)file->content.n &&
+	    fchown(fd, file->uid, file->gid) == 0 &&
+	    fchmod(fd, file->mode) == 0 && fsync(fd) == 0)
+		good = (!is_there || keep(file->path)) &&
+		    rename(path, file->path) == 0;
+	(void)close(fd);
+	if (!good) {
+		(void)unlink(path);
+		return false;
+	}
+	*strrchr(path, '/') = '\0';
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	good = fd >= 0 && fsync(fd) == 0;
+	(void)close(fd);
+	return good;
+}
+
+bool setup_write(struct setup *setup, const struct setup_file *given)
+{
+	struct setup_file file = *given;
+	char real[PATH_MAX];
+	struct why why;
+	struct stat st;
+	bool is_there;
+
+	/* Where a link leads, so that the link stays one. */
+	if (realpath(given->path, real) != NULL)
+		file.path = real;
+	is_there = stat(file.path, &st) == 0;
+	if (is_there && is_so(&file, &st))
+		return true;
+	if (!setup_step(setup, "%s %s", is_there ? "change" : "write",
+		file.path))
+		return true;
+	if (replace(&file, is_there))
+		return true;
+	why_set(&why, errno, "cannot write %s", file.path);
+	screen_say("%s", why.text);
+	return false;
+}

@@ -1,0 +1,362 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What is asked, and where to click for it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/import.h"
+#include "cli/signin.h"
+#include "oauth/provider.h"
+#include "operator/setup_impl.h"
+
+#define MX_MAX_BYTES 1000
+
+/* mailtoken-providers(7) has all of it. */
+static const char entra[] =
+    "At https://entra.microsoft.com, App registrations (once a tenant):\n"
+    "  1. New registration: any name, this organizational directory only.\n";
+static const char entra_device[] =
+    "  2. Authentication: platform \"Mobile and desktop applications\" with\n"
+    "     http://localhost, and \"Allow public client flows\": Yes.\n"
+    "  3. API permissions: Microsoft Graph, Delegated: SMTP.Send\n"
+    "     (and IMAP.AccessAsUser.All, POP.AccessAsUser.All if wanted).\n";
+static const char entra_app[] =
+    "  2. API permissions: APIs my organization uses, Office 365 Exchange\n"
+    "     Online, Application: SMTP.SendAsApp; Grant admin consent.\n"
+    "  3. Certificates & secrets: the certificate or secret of this helper.\n"
+    "     In Exchange PowerShell: New-ServicePrincipal, and\n"
+    "     Add-MailboxPermission for each mailbox (mailtoken-providers(7)).\n";
+static const char entra_end[] =
+    "  4. Overview: Application (client) ID, and Directory (tenant) ID.\n";
+static const char google[] =
+    "At https://console.cloud.google.com, Google Auth Platform (once):\n"
+    "  1. Audience: Internal in a Workspace; else External, In production\n"
+    "     (in Testing all sign-ins end after 7 days).\n"
+    "  2. Data access: add the scope https://mail.google.com/\n"
+    "  3. Clients: Create client, \"Desktop app\"; it shows id and secret.\n";
+
+static bool is_family(const struct wanted *wanted, const char *name)
+{
+	return preset_is(wanted->preset, "family", name);
+}
+
+static void say_clicks(const struct wanted *wanted)
+{
+	if (is_family(wanted, "microsoft")) {
+		screen_add(entra);
+		screen_add(wanted->app_only ? entra_app : entra_device);
+		screen_add(entra_end);
+	} else if (is_family(wanted, "google")) {
+		screen_add(google);
+	} else {
+		screen_add("Register an application at the provider: "
+			   "mailtoken-providers(7).\n");
+	}
+	screen_flush();
+}
+
+/* Whose preset the mail exchangers of the domain are; asked, as DNS may lie. */
+static bool ask_mx(struct wanted *wanted, const char *domain)
+{
+	struct buf names = BUF_INIT(MX_MAX_BYTES);
+	struct span none = { NULL, 0 };
+	const char *list, *name = NULL;
+	struct span one;
+	enum answer answer = ANSWER_NO;
+
+	mx_find(domain, &names);
+	for (list = names.p; name == NULL && (one = span_next(&list)).n > 0;)
+		name = preset_known_by(none, one);
+	if (name != NULL)
+		answer = setup_ask(wanted->setup, true,
+		    "Mail for %s goes to %s.  Is that the provider?", domain,
+		    preset_value(preset_find(name), "title"));
+	if (answer == ANSWER_YES)
+		buf_add_str(&wanted->provider, name);
+	buf_drop(&names);
+	return answer != ANSWER_NONE;
+}
+
+static bool choose_provider(struct wanted *wanted)
+{
+	struct setup *setup = wanted->setup;
+	const char *domain = strrchr(setup->account, '@') + 1;
+	struct span none = { NULL, 0 }, named;
+	struct buf head = BUF_INIT(ACCOUNT_MAX_BYTES + 16);
+
+	buf_add_lit(&head, "account ");
+	buf_add_str(&head, setup->account);
+	named = conf_get(&wanted->conf, head.p, "provider");
+	buf_drop(&head);
+	if (setup->command->provider != NULL)
+		named = span_of(setup->command->provider);
+	if (named.n == 0)
+		named = span_of(preset_known_by(span_of(domain), none));
+	buf_add(&wanted->provider, named);
+	if (named.n == 0 && !ask_mx(wanted, domain))
+		return false;
+	if (wanted->provider.n == 0)
+		buf_add(&wanted->provider,
+		    conf_only(&wanted->conf, "provider"));
+	return wanted->provider.n > 0 ||
+	    setup_input(setup, &wanted->provider,
+		"provider, such as microsoft or google (\"mailtoken "
+		"providers\" lists them)",
+		"--provider", NULL);
+}
+
+static bool know_provider(struct wanted *wanted)
+{
+	struct command *command = wanted->setup->command;
+	char name[ACCOUNT_MAX_BYTES];
+	struct span preset;
+
+	(void)snprintf(wanted->head, sizeof(wanted->head), "provider %s",
+	    wanted->provider.p);
+	preset = conf_get(&wanted->conf, wanted->head, "preset");
+	if (preset.n == 0)
+		preset = buf_span(&wanted->provider);
+	(void)snprintf(name, sizeof(name), "%.*s", SPAN(preset));
+	wanted->preset = preset_find(name);
+	if (conf_get(&wanted->conf, wanted->head, NULL).n > 0 ||
+	    command->issuer != NULL)
+		return true;
+	if (wanted->preset == NULL)
+		screen_say("there is no provider %s: \"mailtoken providers\" "
+			   "lists those that are built in; one of your own "
+			   "needs --issuer URL",
+		    name);
+	else if (preset_value(wanted->preset, "flow") == NULL)
+		screen_say("%s registers no applications for mail any more, "
+			   "as far as is known: if you have one, begin with "
+			   "\"mailtoken providers %s\"",
+		    preset_value(wanted->preset, "title"), name);
+	else
+		return true;
+	return false;
+}
+
+/* Of the command line, of the file, or typed. */
+static bool ask_value(struct wanted *wanted, struct buf *out, const char *key,
+    const char *given, const char *usual)
+{
+	bool client = span_is(span_of(key), "client_id");
+	const char *what = client ? "client id" : key;
+
+	if (given != NULL)
+		buf_add_str(out, given);
+	else
+		buf_add(out, conf_get(&wanted->conf, wanted->head, key));
+	if (out->n == 0 &&
+	    !setup_input(wanted->setup, out, what,
+		client ? "--client-id" : "--tenant", usual))
+		return false;
+	if (attr_is_token(buf_span(out), CONF_WORD_MAX_BYTES) &&
+	    !provider_is_placeholder(buf_span(out)))
+		return true;
+	screen_say("%s is no %s: take the one that the provider shows for "
+		   "your application",
+	    out->p, what);
+	return false;
+}
+
+static bool ask_client(struct wanted *wanted)
+{
+	static const char *const known[] = { "client_id", "issuer",
+		"registration_endpoint" };
+	struct command *command = wanted->setup->command;
+	bool needed = preset_value(wanted->preset, "registration_endpoint") ==
+		NULL &&
+	    command->issuer == NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (conf_get(&wanted->conf, wanted->head, known[i]).n > 0)
+			needed = false;
+	if (needed && command->client_id == NULL && screen.keyboard)
+		say_clicks(wanted);
+	if ((needed || command->client_id != NULL) &&
+	    !ask_value(wanted, &wanted->client_id, "client_id",
+		command->client_id, NULL))
+		return false;
+	needed = is_family(wanted, "microsoft") &&
+	    !preset_is(wanted->preset, "tenant", "consumers");
+	return (!needed && command->tenant == NULL) ||
+	    ask_value(wanted, &wanted->tenant, "tenant", command->tenant,
+		strrchr(wanted->setup->account, '@') + 1);
+}
+
+/* The file's content without the line's end, as the helper wants it. */
+static bool read_secret(struct buf *out, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct why why;
+	enum fault fault = FAULT_IO;
+
+	why_set(&why, errno, "cannot read %s", path);
+	if (fd >= 0) {
+		fault = import_read(fd, path, out, &why);
+		(void)close(fd);
+	}
+	while (out->n > 0 && strchr("\r\n", out->p[out->n - 1]) != NULL)
+		out->p[--out->n] = '\0';
+	if (fault == FAULT_NONE &&
+	    !attr_is_token(buf_span(out), CLIENT_SECRET_MAX_BYTES)) {
+		why_set(&why, 0, "%s has no client secret, which is one word",
+		    path);
+		fault = FAULT_GARBLED;
+	}
+	if (fault != FAULT_NONE)
+		screen_say("%s", why_text(&why, fault));
+	return fault == FAULT_NONE;
+}
+
+static bool ask_secret(struct wanted *wanted)
+{
+	struct setup *setup = wanted->setup;
+	struct command *command = setup->command;
+	const char *file = command->client_secret_file;
+	const char *const keys[] = { "client_secret_file", "certificate",
+		"assertion_file", "service_account_file" };
+	size_t i;
+
+	if (file != NULL)
+		return read_secret(&wanted->secret, file);
+	wanted->make_certificate = command->make_certificate != NULL;
+	if (wanted->make_certificate || command->certificate != NULL)
+		return true;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (conf_get(&wanted->conf, wanted->head, keys[i]).n > 0)
+			return true;
+	if (wanted->app_only)
+		switch (setup_ask(setup, true,
+		    "Sign in with a certificate that is made here? (No: with "
+		    "a client secret)")) {
+		case ANSWER_NONE: return false;
+		case ANSWER_YES: return wanted->make_certificate = true;
+		case ANSWER_NO: break;
+		}
+	else if (!is_family(wanted, "google"))
+		return true;
+	if (setup->dry_run)
+		return true;
+	return setup_secret(&wanted->secret, "client secret",
+	    "--client-secret-file");
+}
+
+bool account_ask(struct wanted *wanted)
+{
+	struct command *command = wanted->setup->command;
+	const char *flow = command->flow;
+	bool app = flow != NULL && strcmp(flow, "client-credentials") == 0;
+
+	if (!conf_load(wanted->setup, &wanted->conf) ||
+	    !choose_provider(wanted) || !know_provider(wanted))
+		return false;
+	wanted->app_only = command->app_only != NULL || app ||
+	    command->certificate != NULL || command->make_certificate != NULL ||
+	    preset_is(wanted->preset, "flow", "client-credentials") ||
+	    span_is(conf_get(&wanted->conf, wanted->head, "flow"),
+		"client-credentials");
+	if (flow != NULL && !app && wanted->app_only) {
+		screen_say("--flow %s is for users; an application that signs "
+			   "in for itself has none",
+		    flow);
+		return false;
+	}
+	return ask_client(wanted) && ask_secret(wanted);
+}
+
+/* A file beside mailtoken.conf that is named like the provider. */
+static void path_of(const struct wanted *wanted, const char *end,
+    char path[ADDRESS_FILE_MAX_BYTES])
+{
+	(void)snprintf(path, ADDRESS_FILE_MAX_BYTES, "%.*s/%s%s",
+	    (int)(strrchr(wanted->conf.path, '/') - wanted->conf.path),
+	    wanted->conf.path, wanted->provider.p, end);
+}
+
+/* What the block says of the secret or the certificate, and those files. */
+static bool write_secret(struct wanted *wanted)
+{
+	struct command *command = wanted->setup->command;
+	char path[ADDRESS_FILE_MAX_BYTES], key[ADDRESS_FILE_MAX_BYTES];
+	gid_t group = units_group(wanted->setup);
+	const char *certificate = command->certificate;
+	const char *named = command->certificate_key;
+	struct setup_file file = { path, buf_span(&wanted->secret), 0640,
+		geteuid(), group };
+
+	if (wanted->secret.n > 0) {
+		path_of(wanted, ".secret", path);
+		return conf_put(&wanted->conf, wanted->head,
+			   "client_secret_file", path) &&
+		    setup_write(wanted->setup, &file);
+	}
+	if (wanted->make_certificate) {
+		path_of(wanted, ".crt", path);
+		path_of(wanted, ".key", key);
+		certificate = path;
+		named = key;
+	}
+	if (certificate == NULL)
+		return true;
+	return conf_put(&wanted->conf, wanted->head, "certificate",
+		   certificate) &&
+	    (named == NULL ||
+		conf_put(&wanted->conf, wanted->head, "certificate_key",
+		    named)) &&
+	    (!wanted->make_certificate ||
+		cert_make(wanted->setup, certificate, named, group));
+}
+
+static bool put(struct wanted *wanted, const char *key, const char *value)
+{
+	return value == NULL || value[0] == '\0' ||
+	    conf_put(&wanted->conf, wanted->head, key, value);
+}
+
+/* Postfix may ask; what a human has said about that is not changed. */
+static bool allow_postfix(struct wanted *wanted)
+{
+	struct span allow = conf_get(&wanted->conf, NULL, "allow");
+	struct setup *setup = wanted->setup;
+	char list[CONF_WORD_MAX_BYTES];
+
+	if (!setup->root || setup->command->no_postfix != NULL ||
+	    getpwnam("postfix") == NULL)
+		return true;
+	if (allow.n == 0)
+		return conf_put(&wanted->conf, NULL, "allow", "postfix");
+	(void)snprintf(list, sizeof(list), "%.*s", SPAN(allow));
+	if (!span_listed(span_of("postfix"), list))
+		setup_left(setup, "add postfix to the line \"allow\" of %s",
+		    wanted->conf.path);
+	return true;
+}
+
+bool account_write(struct wanted *wanted)
+{
+	struct command *command = wanted->setup->command;
+	char head[ACCOUNT_MAX_BYTES + 16];
+
+	(void)snprintf(head, sizeof(head), "account %s",
+	    wanted->setup->account);
+	return conf_folder(wanted->setup, &wanted->conf) &&
+	    allow_postfix(wanted) && put(wanted, "issuer", command->issuer) &&
+	    put(wanted, "client_id", wanted->client_id.p) &&
+	    put(wanted, "tenant", wanted->tenant.p) &&
+	    put(wanted, "flow",
+		wanted->app_only ? "client-credentials" : command->flow) &&
+	    write_secret(wanted) &&
+	    (!wanted->app_only ||
+		conf_put(&wanted->conf, head, "provider",
+		    wanted->provider.p)) &&
+	    conf_save(wanted->setup, &wanted->conf);
+}

@@ -1,0 +1,272 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Lines of words, as mailtoken.conf(5) has them; what they mean is left to
+ * mailtokend --check.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/import.h"
+#include "operator/run.h"
+#include "operator/setup_impl.h"
+
+#define CONF_MAX_BYTES	1048576
+#define CHECK_MAX_MS	30000
+#define CHECK_MAX_BYTES 65536
+
+struct line {
+	struct span first, rest; /* the keyword, and what is behind it */
+	bool indented;
+	size_t end; /* where the next one begins */
+};
+
+static struct line read_line(struct span text, size_t at)
+{
+	static const char blanks[] = " \t\r";
+	struct line line = { .indented = strchr(blanks, text.p[at]) != NULL };
+	const char *p = text.p + at, *q;
+
+	line.end = at + strcspn(p, "\n");
+	for (q = p; q < text.p + line.end && *q != '#'; q++)
+		;
+	line.end += line.end < text.n ? 1 : 0;
+	p += strspn(p, blanks);
+	while (q > p && strchr(blanks, q[-1]) != NULL)
+		q--;
+	if (q < p)
+		q = p;
+	line.first.p = line.rest.p = p;
+	while (p < q && strchr(blanks, *p) == NULL)
+		p++;
+	line.first.n = (size_t)(p - line.first.p);
+	p += strspn(p, blanks);
+	if (p < q)
+		line.rest = (struct span){ p, (size_t)(q - p) };
+	return line;
+}
+
+struct place {
+	struct span value; /* not empty: there it is */
+	int number;	   /* of its line */
+	size_t end;	   /* of the block's last line that says something */
+};
+
+/* key NULL: the block itself. */
+static struct place find(const struct conf *conf, const char *head,
+    const char *key)
+{
+	size_t at, kind = head != NULL ? strcspn(head, " ") : 0;
+	struct place place = { .number = 0, .end = 0 };
+	struct span text = buf_span(&conf->text);
+	bool inside = head == NULL;
+	struct line line;
+	int number = 1;
+
+	for (at = 0; at < text.n; at = line.end, number++) {
+		line = read_line(text, at);
+		if (line.first.n == 0)
+			continue;
+		if (head != NULL && !line.indented)
+			inside = line.first.n == kind &&
+			    memcmp(line.first.p, head, kind) == 0 &&
+			    span_is(line.rest, head + kind + 1);
+		if (!inside)
+			continue;
+		place.end = line.end;
+		if (key == NULL ? !line.indented :
+				  line.indented == (head != NULL) &&
+			    span_is(line.first, key)) {
+			place.value = line.rest;
+			place.number = number;
+		}
+	}
+	return place;
+}
+
+struct span conf_get(const struct conf *conf, const char *head, const char *key)
+{
+	return find(conf, head, key).value;
+}
+
+struct span conf_only(const struct conf *conf, const char *kind)
+{
+	struct span text = buf_span(&conf->text), only = { NULL, 0 };
+	struct line line;
+	size_t at;
+
+	for (at = 0; at < text.n; at = line.end) {
+		line = read_line(text, at);
+		if (line.indented || !span_is(line.first, kind))
+			continue;
+		if (only.n > 0)
+			return (struct span){ NULL, 0 };
+		only = line.rest;
+	}
+	return only;
+}
+
+bool conf_put(struct conf *conf, const char *head, const char *key,
+    const char *value)
+{
+	struct place place = find(conf, head, key);
+	struct span old = buf_span(&conf->text);
+	struct buf text = BUF_INIT(CONF_MAX_BYTES);
+	bool begins = head != NULL && conf_get(conf, head, NULL).n == 0;
+	/* General keys go first: behind a block they would seem its own. */
+	size_t at = begins ? old.n : head == NULL ? 0 : place.end;
+
+	if (span_is(place.value, value))
+		return true;
+	if (place.value.n > 0)
+		screen_say("%s:%d says %s %.*s, not %s: change that line, or "
+			   "leave it out of the command",
+		    conf->path, place.number, key, SPAN(place.value), value);
+	else if (strpbrk(value, " \t\r\n\"#") != NULL)
+		screen_say("%s may have no blanks, quotes or #", key);
+	if (place.value.n > 0 || strpbrk(value, " \t\r\n\"#") != NULL)
+		return false;
+	buf_add(&text, (struct span){ old.p, at });
+	if (at > 0 && old.p[at - 1] != '\n')
+		buf_add_lit(&text, "\n");
+	if (begins) {
+		buf_add_str(&text, at > 0 ? "\n" : "");
+		buf_add_str(&text, head);
+		buf_add_lit(&text, "\n");
+	}
+	buf_add_str(&text, head != NULL ? "    " : "");
+	buf_add_str(&text, key);
+	buf_add_lit(&text, " ");
+	buf_add_str(&text, value);
+	buf_add_lit(&text, "\n");
+	buf_add(&text, (struct span){ old.p + at, old.n - at });
+	buf_drop(&conf->text);
+	conf->text = text;
+	conf->changed = true;
+	(void)setup_step(conf->setup, "add to %s: %s%s%s %s", conf->path,
+	    head != NULL ? head : "", head != NULL ? ": " : "", key, value);
+	return true;
+}
+
+bool conf_load(struct setup *setup, struct conf *conf)
+{
+	const char *named = getenv("MAILTOKEN_CONFIG");
+	enum fault fault = FAULT_NONE;
+	struct why why = { 0, "" };
+	int fd;
+
+	*conf = (struct conf){ .setup = setup,
+		.text = BUF_INIT(CONF_MAX_BYTES) };
+	if (named == NULL && setup->root)
+		named = address_system_config();
+	if (named == NULL)
+		fault = address_user_config(conf->path);
+	else
+		(void)snprintf(conf->path, sizeof(conf->path), "%s", named);
+	if (fault != FAULT_NONE || conf->path[0] != '/') {
+		screen_say("HOME is not set, or MAILTOKEN_CONFIG is no whole "
+			   "path");
+		return false;
+	}
+	fd = open(conf->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return true;
+	why_set(&why, errno, "cannot read %s", conf->path);
+	fault = fd < 0 ? FAULT_IO :
+			 import_read(fd, conf->path, &conf->text, &why);
+	if (fault != FAULT_NONE)
+		screen_say("%s", why_text(&why, fault));
+	if (fd >= 0)
+		(void)close(fd);
+	return fault == FAULT_NONE;
+}
+
+/* Whether the helper, which has to like it, does; what it says of the file at
+ * path is said of the one that it is to be. */
+static bool check(const char *path, const struct conf *conf)
+{
+	const struct units_path program = units_program("mailtokend");
+	const char *const argv[] = { program.text, "--check", "--config", path,
+		NULL };
+	struct buf out = BUF_INIT(CHECK_MAX_BYTES);
+	struct span none = { NULL, 0 };
+	struct why why;
+	const char *at;
+	enum fault fault = run_program(argv, none, CHECK_MAX_MS, &out, &why);
+
+	if (fault != FAULT_NONE) {
+		/* Blocks that are wrong are warned about, the rest is not. */
+		at = out.n > 0 ? strstr(out.p, path) : NULL;
+		at = at != NULL ? at : strstr(why_text(&why, fault), path);
+		screen_say("%s%.*s", at != NULL ? conf->path : "",
+		    at != NULL ? (int)strcspn(at, "\n") - (int)strlen(path) :
+				 WHY_MAX_BYTES,
+		    at != NULL ? at + strlen(path) : why_text(&why, fault));
+		screen_say("mend that first, then run this again; %s was not "
+			   "changed",
+		    conf->path);
+	}
+	buf_drop(&out);
+	return fault == FAULT_NONE;
+}
+
+/* It may be refused yet, as when a file that it includes has the block. */
+static bool check_new(const struct conf *conf)
+{
+	char path[PATH_MAX];
+	bool good = false;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s.XXXXXX", conf->path);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0 || fchmod(fd, 0644) != 0 ||
+	    write(fd, conf->text.p, conf->text.n) != (ssize_t)conf->text.n)
+		screen_say("cannot write beside %s", conf->path);
+	else
+		good = check(path, conf);
+	if (fd >= 0)
+		(void)close(fd);
+	(void)unlink(path);
+	return good;
+}
+
+bool conf_folder(struct setup *setup, const struct conf *conf)
+{
+	char folder[ADDRESS_FILE_MAX_BYTES];
+	char *end, *p;
+
+	memcpy(folder, conf->path, sizeof(folder));
+	end = strrchr(folder, '/');
+	*end = '\0';
+	if (access(folder, F_OK) == 0 ||
+	    !setup_step(setup, "make the folder %s", folder))
+		return true;
+	*end = '/';
+	for (p = folder; (p = strchr(p + 1, '/')) != NULL; *p = '/') {
+		*p = '\0';
+		if (mkdir(folder, 0755) != 0 && errno != EEXIST)
+			screen_say("cannot make %s", folder);
+	}
+	return access(folder, W_OK) == 0;
+}
+
+bool conf_save(struct setup *setup, const struct conf *conf)
+{
+	struct setup_file file = { conf->path, buf_span(&conf->text), 0644,
+		geteuid(), getegid() };
+	struct stat st;
+
+	if (!conf->changed)
+		return true;
+	if (stat(conf->path, &st) == 0) {
+		file.mode = st.st_mode & 07777;
+		file.uid = st.st_uid;
+		file.gid = st.st_gid;
+	}
+	return (setup->dry_run || check_new(conf)) && setup_write(setup, &file);
+}

@@ -1,0 +1,172 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mailtoken setup: which part, and the order of the whole: all that has to be
+ * known is asked for before anything is written.
+ */
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "operator/setup_impl.h"
+
+#define LEFT_MAX_BYTES 4096
+#define LEFT_MAX_LINES 7 /* so that all of the end is at most 12 */
+
+/* Whether the account has what it needs, by that provider. */
+static bool is_signed_in(const struct wanted *wanted)
+{
+	struct talk talk;
+	bool is = units_ask(wanted->setup, &talk, VERB_STATUS,
+		      wanted->setup->account) &&
+	    attr_is(&talk.list, ATTR_STATE, "active") &&
+	    attr_is(&talk.list, ATTR_PROVIDER, wanted->provider.p);
+
+	talk_close(&talk);
+	return is;
+}
+
+/* Now: by itself the helper looks once a second. */
+static bool reload(struct setup *setup, const struct wanted *wanted)
+{
+	struct talk talk;
+	bool good;
+
+	if (!wanted->conf.changed || setup->dry_run)
+		return true;
+	good = units_ask(setup, &talk, VERB_RELOAD, NULL);
+	talk_warn(&talk, "");
+	talk_close(&talk);
+	if (!good)
+		screen_say("the helper does not take %s (%s)",
+		    wanted->conf.path, talk.why.text);
+	return good;
+}
+
+/* There is one way to sign in, and this is its screen meanwhile. */
+static bool run_login(struct setup *setup, const struct wanted *wanted)
+{
+	const struct units_path program = units_program("mailtoken");
+	struct command *command = setup->command;
+	const char *argv[] = { program.text, "login", setup->account,
+		"--provider", wanted->provider.p,
+		setup->root ? "--system" : "--user", NULL, NULL, NULL };
+	size_t n = 6;
+	int status = 0;
+	pid_t pid;
+
+	if (command->helper == COMMAND_NAMED) {
+		argv[5] = "--socket";
+		argv[n++] = command->address.path;
+	}
+	argv[n] = command->browser != NULL ? "--browser" : NULL;
+	(void)signal(SIGINT, SIG_IGN); /* it says that it was cancelled */
+	if (posix_spawn(&pid, argv[0], NULL, NULL, (char *const *)(void *)argv,
+		environ) == 0)
+		(void)waitpid(pid, &status, 0);
+	else
+		status = -1;
+	(void)signal(SIGINT, SIG_DFL);
+	return status == 0;
+}
+
+static bool sign_in(struct setup *setup, const struct wanted *wanted)
+{
+	if (wanted->app_only || is_signed_in(wanted) ||
+	    !setup_step(setup, "sign in: mailtoken login %s --provider %s",
+		setup->account, wanted->provider.p))
+		return true;
+	if (run_login(setup, wanted))
+		return true;
+	screen_say("%s is not signed in: run \"mailtoken setup %s\" again to "
+		   "go on from here",
+	    setup->account, setup->account);
+	return false;
+}
+
+static void say_end(const struct setup *setup, const struct wanted *wanted)
+{
+	const char *p = setup->left.p;
+	int lines = 0;
+
+	if (setup->dry_run && setup->changed)
+		screen_print("Nothing was changed.\n");
+	else if (!setup->changed)
+		screen_print("%s is set up already: nothing was changed.\n",
+		    setup->account);
+	else
+		screen_print("%s is set up with %s.\n", setup->account,
+		    wanted->provider.p);
+	if (p != NULL)
+		screen_add("What is left to do:\n");
+	for (; p != NULL && *p != '\0' && lines < LEFT_MAX_LINES; lines++) {
+		screen_print("%.*s\n", (int)strcspn(p, "\n"), p);
+		p += strcspn(p, "\n") + 1;
+	}
+	screen_print("\"mailtoken status %s\" shows how it stands, \"mailtoken "
+		     "doctor\" checks the whole way.\n",
+	    setup->account);
+}
+
+static enum outcome set_up(struct setup *setup)
+{
+	struct wanted wanted = {
+		.setup = setup,
+		.provider = BUF_INIT(CONF_WORD_MAX_BYTES),
+		.client_id = BUF_INIT(CONF_WORD_MAX_BYTES),
+		.tenant = BUF_INIT(CONF_WORD_MAX_BYTES),
+		.secret = BUF_INIT(CONF_WORD_MAX_BYTES + 2),
+	};
+	bool good = account_ask(&wanted) && units_start(setup) &&
+	    account_write(&wanted) && reload(setup, &wanted) &&
+	    sign_in(setup, &wanted);
+
+	if (good)
+		say_end(setup, &wanted);
+	buf_drop(&wanted.conf.text);
+	buf_drop(&wanted.provider);
+	buf_drop(&wanted.client_id);
+	buf_drop(&wanted.tenant);
+	buf_drop(&wanted.secret);
+	return good ? OUTCOME_DONE : OUTCOME_NO;
+}
+
+enum outcome setup_run(struct command *command)
+{
+	struct setup setup = {
+		.command = command,
+		.account = command->words[0],
+		.dry_run = command->dry_run != NULL,
+		.yes = command->yes != NULL,
+		.root = geteuid() == 0 && command->user == NULL,
+		.left = BUF_INIT(LEFT_MAX_BYTES),
+	};
+	struct buf typed = BUF_INIT(ACCOUNT_MAX_BYTES);
+	enum outcome outcome = OUTCOME_USAGE;
+
+	if (command->system != NULL && !setup.root)
+		return command_usage(command,
+		    "only root can set up the system's helper; without "
+		    "--system one of your own is set up");
+	if (command->issuer != NULL && command->provider == NULL)
+		return command_usage(command,
+		    "--issuer needs --provider, a name for it");
+	if (!setup.root && command->socket == NULL)
+		command->user = "yes";
+	if (setup.account == NULL &&
+	    setup_input(&setup, &typed, "mail address",
+		"mailtoken setup "
+		"ADDRESS",
+		NULL))
+		setup.account = typed.p;
+	if (setup.account != NULL && strchr(setup.account, '@') == NULL)
+		screen_say("%s is no mail address, such as alice@example.com",
+		    setup.account);
+	else if (setup.account != NULL && command_account(setup.account))
+		outcome = set_up(&setup);
+	buf_drop(&typed);
+	buf_drop(&setup.left);
+	return outcome;
+}

@@ -1,0 +1,210 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The helper's user, its units, and whether it answers: by systemctl where
+ * systemd is, else by mailtokend itself.
+ */
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "operator/run.h"
+#include "operator/setup_impl.h"
+#include "wire/ask.h"
+
+#define RUN_MAX_MS   60000
+#define QUEUE_FOLDER "/var/spool/postfix"
+#define HOME_FOLDER  "/var/lib/mailtoken"
+
+struct units_path units_program(const char *name)
+{
+	struct units_path path;
+	ssize_t n = readlink("/proc/self/exe", path.text,
+	    sizeof(path.text) - strlen(name) - 1);
+
+	while (n > 0 && path.text[n - 1] != '/')
+		n--;
+	memcpy(path.text + (n > 0 ? n : 0), name, strlen(name) + 1);
+	if (n <= 0 || access(path.text, X_OK) != 0)
+		(void)snprintf(path.text, sizeof(path.text), "%s",
+		    strcmp(name, "mailtoken") == 0 ? MAILTOKEN_MAILTOKEN :
+						     MAILTOKEN_MAILTOKEND);
+	return path;
+}
+
+gid_t units_group(const struct setup *setup)
+{
+	const struct passwd *user = setup->root ?
+	    getpwnam(MAILTOKEN_HELPER_USER) :
+	    NULL;
+
+	return user != NULL ? user->pw_gid : getegid();
+}
+
+static bool run(const char *const *argv, struct why *why)
+{
+	return run_program(argv, (struct span){ NULL, 0 }, RUN_MAX_MS, NULL,
+		   why) == FAULT_NONE;
+}
+
+bool units_ask(const struct setup *setup, struct talk *talk, const char *verb,
+    const char *account)
+{
+	enum fault fault;
+
+	talk_begin(talk, setup->command, verb, account);
+	talk->as_it_is = setup->dry_run; /* else a user's is started */
+	fault = talk_open(talk);
+	if (fault == FAULT_NONE)
+		fault = talk_next(talk, ask_now_ms() + STEP_MAX_MS);
+	if (fault != FAULT_NONE && talk->why.text[0] == '\0')
+		why_set(&talk->why, 0, "%s", fault_text(fault));
+	return fault == FAULT_NONE;
+}
+
+static bool answers(const struct setup *setup, struct why *why)
+{
+	struct talk talk;
+	bool is = units_ask(setup, &talk, VERB_VERSION, NULL);
+
+	*why = talk.why;
+	talk_close(&talk);
+	return is;
+}
+
+static bool make_user(struct setup *setup)
+{
+	static const char *const sysusers[] = { "systemd-sysusers",
+		"mailtoken.conf", NULL };
+	static const char *const useradd[] = { "useradd", "--system",
+		"--user-group", "--no-create-home", "--home-dir", HOME_FOLDER,
+		"--shell", "/usr/sbin/nologin", MAILTOKEN_HELPER_USER, NULL };
+	struct why why = { 0, "" };
+
+	if (getpwnam(MAILTOKEN_HELPER_USER) != NULL ||
+	    !setup_step(setup, "make the user %s, who runs the helper",
+		MAILTOKEN_HELPER_USER))
+		return true;
+	if ((run(sysusers, &why) && getpwnam(MAILTOKEN_HELPER_USER) != NULL) ||
+	    run(useradd, &why))
+		return true;
+	screen_say("%s: make the user %s, then run this again", why.text,
+	    MAILTOKEN_HELPER_USER);
+	return false;
+}
+
+static bool systemctl(const struct setup *setup, const char *verb,
+    const char *option, const char *const *units, struct why *why)
+{
+	const char *argv[8] = { "systemctl",
+		setup->root ? "--system" : "--user", verb, option };
+	size_t n = option != NULL ? 4 : 3, i;
+
+	for (i = 0; units != NULL && units[i] != NULL; i++)
+		argv[n++] = units[i];
+	return run(argv, why);
+}
+
+/* Of several is-enabled asks whether any of them is. */
+static bool are_up(const struct setup *setup, const char *const *units)
+{
+	const char *one[2] = { NULL, NULL };
+	struct why why;
+
+	for (; units[0] != NULL; units++) {
+		one[0] = units[0];
+		if (!systemctl(setup, "is-enabled", "--quiet", one, &why) ||
+		    !systemctl(setup, "is-active", "--quiet", one, &why))
+			return false;
+	}
+	return true;
+}
+
+/* Whether Postfix may ask from inside of its chroot. */
+static bool is_chrooted(const struct setup *setup)
+{
+	return setup->root && setup->command->no_postfix == NULL &&
+	    access(QUEUE_FOLDER, F_OK) == 0;
+}
+
+/* A helper that runs cannot be given one more socket: mailtokend(8). */
+static bool start_units(struct setup *setup)
+{
+	const char *const units[] = { "mailtoken.socket",
+		setup->root ? "mailtokend.service" : "mailtoken-renew.timer",
+		is_chrooted(setup) ? "mailtoken-postfix.socket" : NULL, NULL };
+	struct why why;
+
+	if (are_up(setup, units) ||
+	    !setup_step(setup, "systemctl %senable --now %s %s%s%s",
+		setup->root ? "" : "--user ", units[0], units[1],
+		units[2] != NULL ? " " : "", units[2] != NULL ? units[2] : ""))
+		return true;
+	if (systemctl(setup, "daemon-reload", NULL, NULL, &why) &&
+	    (!setup->root || systemctl(setup, "stop", NULL, units, &why)) &&
+	    systemctl(setup, "enable", "--now", units, &why))
+		return true;
+	screen_say("%s; \"journalctl -xe\" has more", why.text);
+	return false;
+}
+
+/* Only where systemd is not, and somebody agrees. */
+static bool start_alone(struct setup *setup)
+{
+	const struct units_path program = units_program("mailtokend");
+	const bool chrooted = is_chrooted(setup);
+	char inside[sizeof(QUEUE_FOLDER) + ADDRESS_SOCKET_MAX_BYTES];
+	struct address address;
+	const char *argv[] = { program.text, "--background", "--listen",
+		address.path, chrooted ? "--listen" : NULL, inside, NULL };
+	const struct passwd *user = getpwnam(MAILTOKEN_HELPER_USER);
+	struct why why;
+
+	address_system_socket(&address);
+	(void)snprintf(inside, sizeof(inside), QUEUE_FOLDER "%s", address.path);
+	setup_left(setup,
+	    "have this run at each boot: mailtokend --listen %s"
+	    "%s%s",
+	    address.path, chrooted ? " --listen " : "", chrooted ? inside : "");
+	if (setup_ask(setup, true,
+		"No systemd is here to start the helper.  Start it now?") !=
+	    ANSWER_YES)
+		return false;
+	if (!setup_step(setup, "start the helper"))
+		return true;
+	if (mkdir(HOME_FOLDER, 0700) == 0 && user != NULL)
+		(void)!chown(HOME_FOLDER, user->pw_uid, user->pw_gid);
+	if (run(argv, &why))
+		return true;
+	screen_say("%s", why.text);
+	return false;
+}
+
+bool units_start(struct setup *setup)
+{
+	const char *runtime = setup->root ? "/run" : getenv("XDG_RUNTIME_DIR");
+	bool named = setup->command->socket != NULL ||
+	    getenv(ADDRESS_SOCKET_ENV) != NULL;
+	char systemd[ADDRESS_FILE_MAX_BYTES];
+	struct why why;
+
+	(void)snprintf(systemd, sizeof(systemd), "%s/systemd/%s",
+	    runtime != NULL ? runtime : "", setup->root ? "system" : "private");
+	if (!named && setup->root && !make_user(setup))
+		return false;
+	if (!named && access(systemd, F_OK) == 0) {
+		if (!start_units(setup))
+			return false;
+	} else if (!named && setup->root && !answers(setup, &why) &&
+	    !start_alone(setup)) {
+		return false;
+	}
+	if (setup->dry_run || answers(setup, &why))
+		return true;
+	screen_say("the helper does not answer (%s): start it as mailtokend(8) "
+		   "says, then run this again",
+	    why.text);
+	return false;
+}

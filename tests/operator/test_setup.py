@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""mailtoken setup: from nothing to an account that is signed in."""
+
+import re
+
+import pytest
+
+from bed_machine import CONFIG, machine                 # noqa: F401
+
+JO = "jo@example.org"
+ASKED = ("setup", JO, "--provider", "test")
+
+
+def approve(machine, who=JO):
+    """Sign in with the code that stands on the screen."""
+    def act(shown):
+        code = re.search(r"enter this code:\s+(\S+)", shown).group(1)
+        machine.idp.approve(code, who)
+    return "Waiting for you", act
+
+
+@pytest.fixture
+def ready(machine):
+    """What a human wrote is there, and lacks the client."""
+    machine.write(CONFIG, "# ours\n" + machine.provider() + "# end\n")
+    return machine
+
+
+@pytest.fixture
+def done(ready):
+    """An account that is set up."""
+    status, shown = ready.terminal(
+        *ASKED, turns=[("client id: ", "mail-app"),
+                       ("Start it now? [Y/n]", ""), approve(ready)])
+    assert status == 0, shown
+    ready.shown = shown
+    return ready
+
+
+def lines_are_kept(before, after):
+    """Whether all lines are there still, in their order."""
+    lines = iter(after.split("\n"))
+    return all(line in lines for line in before.split("\n"))
+
+
+def test_an_account_is_set_up_and_a_second_run_changes_nothing(done):
+    assert f"{JO} is set up with test." in done.shown
+    text = done.read(CONFIG)
+    assert lines_are_kept("# ours\n" + done.provider() + "# end", text)
+    assert "\nallow postfix\n" in "\n" + text
+    assert done.mode("/etc/mailtoken") == "root:root 755"
+    assert done.mode(CONFIG) == "root:root 644"
+    before = done.tree()
+    again = done.setup(JO, "--yes")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.startswith(f"{JO} is set up already")
+    assert done.tree() == before
+
+
+def test_what_was_there_is_kept_beside_it(done):
+    assert done.read(CONFIG + ".before-mailtoken-1") == \
+        "# ours\n" + done.provider() + "# end\n"
+
+
+def test_the_end_says_what_is_left_in_twelve_lines(done):
+    end = done.shown[done.shown.index("is set up with"):].strip().split("\n")
+    assert len(end) <= 12
+    assert any("at each boot: mailtokend " in line for line in end)
+
+
+def test_a_dry_run_says_all_and_writes_nothing(ready):
+    before = ready.tree()
+    ran = ready.setup(JO, "--client-id", "mail-app", "--dry-run")
+    assert ran.returncode == 0, ran.stderr
+    for line in ("would make the user mailtoken", "would start the helper",
+                 "provider test: client_id mail-app",
+                 f"would change {CONFIG}", "would sign in: "):
+        assert line in ran.stdout
+    assert ready.tree() == before
+
+
+def test_who_cannot_be_asked_is_told_the_option(ready):
+    ran = ready.setup(JO, "--yes")
+    assert ran.returncode == 1 and "--client-id" in ran.stderr
+
+
+@pytest.mark.parametrize("words, said", [
+    (("--client-id", "CLIENT_ID_GOES_HERE"), "is no client id"),
+    (("--client-id", "00000000-1111-2222-3333-444444444444"),
+     "is no client id"),
+    (("--provider", "nobody"), "mailtoken providers"),
+    (("--provider", "yahoo", "--client-id", "x"), "mailtoken providers yahoo"),
+])
+def test_what_cannot_be_is_refused_before_anything_is_done(ready, words, said):
+    before = ready.tree()
+    ran = ready.setup(JO, "--yes", *words)
+    assert ran.returncode == 1 and said in ran.stderr, ran
+    assert ready.tree() == before
+
+
+def test_what_a_human_wrote_is_not_contradicted(done):
+    before = done.tree()
+    ran = done.setup(JO, "--yes", "--client-id", "another")
+    assert ran.returncode == 1
+    assert re.search(CONFIG + r":\d+ says client_id mail-app", ran.stderr)
+    assert done.tree() == before
+
+
+def test_a_file_that_the_helper_would_refuse_is_not_written(ready):
+    text = ready.provider() + "colour blue\n"
+    ready.write(CONFIG, text)
+    ran = ready.setup(JO, "--client-id", "mail-app", "--yes")
+    assert ran.returncode == 1
+    assert f"{CONFIG}:" in ran.stderr and "colour" in ran.stderr
+    assert "mend that first" in ran.stderr
+    assert ready.read(CONFIG) == text
+    assert ready.run("ls", "/etc/mailtoken").stdout == "mailtoken.conf\n"
+
+
+def test_a_made_certificate_signs_an_application_in(machine):
+    machine.write(CONFIG, machine.provider(
+        device_authorization_endpoint=None,
+        scope=["https://mail.example/.default"]))
+    words = (JO, "--yes", "--provider", "test", "--client-id", "relay-app",
+             "--make-certificate")
+    ran = machine.setup(*words)
+    assert ran.returncode == 0, ran
+    key = machine.read("/etc/mailtoken/test.key")
+    assert machine.mode("/etc/mailtoken/test.key") == "root:mailtoken 640"
+    assert key.split("\n")[1] not in machine.printed
+    path = f"{machine.folder}/app.crt"
+    with open(path, "w") as out:
+        out.write(re.search("-----BEGIN CERT.*-----END CERTIFICATE-----\n",
+                            ran.stdout, re.S).group())
+    machine.idp.add_client("relay-app", certificate=path)
+    token = machine.mailtoken("token", JO, "--server", "localhost")
+    assert token.returncode == 0, token.stderr
+    assert "already" in machine.setup(*words).stdout
+    assert machine.read("/etc/mailtoken/test.key") == key
+
+
+def test_a_secret_is_typed_unseen_and_kept_for_the_helper(machine):
+    secret = machine.idp.client_secret
+    machine.write(CONFIG, machine.provider(
+        device_authorization_endpoint=None, scope=["mail"]))
+    status, shown = machine.terminal(
+        *ASKED, "--client-id", "mail-web", "--app-only",
+        turns=[("made here?", "n"), ("(not shown): ", secret),
+               ("Start it now? [Y/n]", "")])
+    assert status == 0, shown
+    assert machine.read("/etc/mailtoken/test.secret") == secret
+    assert machine.mode("/etc/mailtoken/test.secret") == "root:mailtoken 640"
+    assert secret not in shown
+
+
+def test_a_sign_in_that_was_cancelled_goes_on_later(ready):
+    # The status is that of nsenter(1), which hears it, too.
+    _, shown = ready.terminal(
+        *ASKED, turns=[("client id: ", "mail-app"),
+                       ("Start it now?", ""),
+                       ("Waiting for you", lambda _: "\003")])
+    assert f'run "mailtoken setup {JO}" again' in shown.replace("\r\n", " ")
+    status, shown = ready.terminal("setup", JO, turns=[approve(ready)])
+    assert status == 0, shown
