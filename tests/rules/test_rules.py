@@ -67,6 +67,11 @@ PLANTED = [
     ("docs", "helper/man/mailtoken.1", ".It Fl Fl brand-new\n"),
     ("docs", "helper/man/mailtokend.8", ".It Fl Fl brand-new\n"),
     ("docs", "helper/man/mailtoken.conf.5", ".It Ic brand_new Ar x\n"),
+    ("docs", "helper/oauth/presets.conf", "provider brand-new\n"),
+    ("docs", "helper/oauth/presets.conf", "    scope_smtp brand:new\n"),
+    ("docs", "helper/man/mailtoken.conf.5", ".Sh PRESETS\n"
+     ".It Ql brand-new\n"),
+    ("docs", "helper/man/mailtoken-providers.7", ".Ql brand-new\n.El\n"),
     ("docs", "configure.ac", "PKG_CHECK_MODULES([X], [brand-new >= 1])\n"),
     ("docs", "helper/oauth/form.c", '/* "the package brand-new" */\n'),
     ("words", "helper/wire/buf.c", "/* see bug" + " 123 */\n"),
