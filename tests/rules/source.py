@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 TOP = Path(__file__).resolve().parents[2]
 ROOMS = ("helper", "plugin", "tests", "packaging", ".ci")
 LEFT_OVERS = (".o", ".lo", ".la", ".log", ".trs", ".so", ".a", ".pyc",
-              ".gcda", ".gcno")
+              ".gcda", ".gcno", ".inc")
 
 _TOKEN = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)

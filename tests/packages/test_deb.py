@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The Debian packages, as their reviewers look at them."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import TOP
+
+PLUGIN = "libsasl2-modules-mailtoken"
+
+
+def test_lintian_has_nothing_to_say(debs):
+    if shutil.which("lintian") is None:
+        pytest.skip("there is no lintian")
+    said = subprocess.run(
+        ["lintian", "--pedantic", "--profile", "debian", "--allow-root",
+         "--fail-on", "error,warning,info,pedantic", debs.changes],
+        capture_output=True, text=True, timeout=300)
+    assert (said.returncode, said.stdout) == (0, ""), said.stdout
+
+
+def test_the_plugin_brings_nothing_but_libc_and_libsasl(debs):
+    depends = debs.control(PLUGIN, "Depends")
+    assert re.fullmatch(r"libsasl2-2, libc6 \([^)]*\)", depends), depends
+    assert debs.control(PLUGIN, "Multi-Arch") == "same"
+
+
+def test_nothing_is_setuid_and_all_is_roots(debs):
+    for package in (PLUGIN, "mailtoken"):
+        for mode, owner, path in debs.contents(package):
+            assert owner == "root/root", path
+            assert "s" not in mode and mode[8] != "w", path
+
+
+def test_no_configuration_comes_with_the_package(debs):
+    """With one the plugin would offer its mechanisms to strangers."""
+    paths = [path for _, _, path in debs.contents("mailtoken")]
+    assert "/etc/mailtoken/" in paths
+    assert "/etc/mailtoken/mailtoken.conf" not in paths
+    assert "/usr/share/doc/mailtoken/examples/mailtoken.conf" in paths
+
+
+def test_an_upgrade_leaves_the_sockets_to_systemd(debs):
+    script = debs.script("mailtoken", "prerm")
+    stopped = re.findall(r"deb-systemd-invoke stop ([^\n]*)", script)
+    assert stopped
+    for line in re.findall(r'if [^\n]*\n[^\n]*deb-systemd-invoke stop '
+                           r"[^\n]*\.socket", script):
+        assert '"$1" = remove' in line
+    restarted = re.findall(r"deb-systemd-invoke \$_dh_action ([^\n]*)",
+                           debs.script("mailtoken", "postinst"))
+    assert any("mailtokend.service" in line for line in restarted)
+
+
+def test_the_profile_of_apparmor_is_understood(debs):
+    parser = shutil.which("apparmor_parser")
+    if parser is None:
+        pytest.skip("there is no apparmor_parser")
+    said = subprocess.run(
+        [parser, "--skip-kernel-load", "--skip-cache",
+         TOP / "packaging/apparmor/usr.sbin.mailtokend"],
+        capture_output=True, text=True, timeout=60)
+    assert said.returncode == 0, said.stderr
