@@ -280,10 +280,13 @@ static void receive(struct conn *conn)
 			return;
 		}
 	}
-	if (p == NULL) {
+	if (p == NULL && buf_fault(&conn->in) == FAULT_NOMEM)
+		conn_refuse(conn, FAULT_BUSY,
+		    "the helper has no memory for the request: try again");
+	else if (p == NULL)
 		conn_refuse(conn, FAULT_BAD_REQUEST, too_long);
+	if (p == NULL)
 		return;
-	}
 	n = recv(conn->fd, p, room, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

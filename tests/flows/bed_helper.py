@@ -247,12 +247,16 @@ class Bed:
         wait_for(lambda: self.log().count(text) >= n,
                  what=f"{text!r} in the log")
 
-    def limit_files(self, size):
-        """No file may grow over size bytes; None: any size."""
+    def limit(self, what, size):
+        """No more than size of what (resource.RLIMIT_...); None: any."""
         size = resource.RLIM_INFINITY if size is None else size
         as_other(self.user.pw_uid, self.user.pw_gid, (), lambda:
-                  resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE,
+                  resource.prlimit(self.process.pid, what,
                                    (size, resource.RLIM_INFINITY)))
+
+    def limit_files(self, size):
+        """No file may grow over size bytes; None: any size."""
+        self.limit(resource.RLIMIT_FSIZE, size)
 
     # -- requests ---------------------------------------------------------
 

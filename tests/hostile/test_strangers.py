@@ -4,6 +4,7 @@ helper, however many they are, and nobody who is let in waits for them.
 
 The helper's time stands still, so that nobody is let go for being slow."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -218,3 +219,18 @@ def test_root_has_connections_of_its_own(clocked, small_helper):
     finally:
         for line in lines:
             line.close()
+
+
+def test_a_request_without_memory_for_it_is_not_called_too_long(open_helper):
+    long = b"".join(b"%c=%s\n" % (name, 60000 * b"x") for name in b"xy")
+
+    def answer():
+        with connect(open_helper.socket, uid=FRIEND) as line:
+            return line.raw(FIRST + long + b"verb=version\n\n").next()
+    assert answer()["result"] == "ok"
+    open_helper.limit(resource.RLIMIT_AS, 1)
+    refused = answer()
+    assert refused["result"] == "busy"
+    assert "no memory" in refused["text"] and "try again" in refused["text"]
+    open_helper.limit(resource.RLIMIT_AS, None)
+    assert answer()["result"] == "ok"
