@@ -28,13 +28,13 @@ bool response_is_bearer(struct span text);
  * response_xoauth2 - user=USER^Aauth=Bearer TOKEN^A^A
  *
  * user    in: as attr_is_login(); not terminated
- * token   in: 1..65000 printable ASCII bytes, no space; not terminated
+ * token   in: as attr_is_token(), which who has it has looked at, or a text
+ *         that response_is_bearer(); not terminated
  * out     in/out: empty buf whose limit is RESPONSE_MAX_BYTES; it holds a
  *         secret afterwards, so the caller must buf_drop() it
  *
- * FAULT_NONE; FAULT_GRAMMAR when user or token has a byte the format cannot
- * carry or is too short or too long; FAULT_NOMEM.  On any fault out holds no
- * token bytes.  Does not block.
+ * FAULT_NONE; FAULT_GRAMMAR when user is none; FAULT_NOMEM.  On any fault out
+ * holds no token bytes.  Does not block.
  */
 enum fault response_xoauth2(struct span user, struct span token,
     struct buf *out) MUST_CHECK;

@@ -100,14 +100,13 @@ static void utf8_goes_out_as_it_is(void **state)
 	check(response_xoauth2, span_of("zo\303\253"), tok, want, sizeof(want));
 }
 
-static void refuse(struct span user, struct span token)
+static void refuse(struct span user)
 {
 	struct buf out = BUF_INIT(RESPONSE_MAX_BYTES);
 
-	assert_int_equal(response_xoauth2(user, token, &out), FAULT_GRAMMAR);
+	assert_int_equal(response_xoauth2(user, tok, &out), FAULT_GRAMMAR);
 	assert_int_equal(out.n, 0);
-	assert_int_equal(response_oauthbearer(user, token, &out),
-	    FAULT_GRAMMAR);
+	assert_int_equal(response_oauthbearer(user, tok, &out), FAULT_GRAMMAR);
 	assert_int_equal(out.n, 0);
 	assert_null(out.p);
 }
@@ -121,34 +120,19 @@ static void no_control_byte_of_a_name_passes(void **state)
 	(void)state;
 	for (byte = 0; byte < 0x20; byte++) {
 		name[1] = (char)byte;
-		refuse(user, tok);
+		refuse(user);
 	}
 	name[1] = 0x7f;
-	refuse(user, tok);
+	refuse(user);
 }
 
 /* RFC 5801 section 4: a saslname is UTF-8. */
 static void no_other_character_set_passes(void **state)
 {
 	(void)state;
-	refuse(span_of("caf\351@x"), tok);
-	refuse(span_of("me@x\303"), tok);
-	refuse(span_of("me\302\233@x"), tok); /* a control character: CSI */
-}
-
-static void no_odd_byte_of_a_token_passes(void **state)
-{
-	char text[] = { 'a', 0, 'b' };
-	struct span token = { text, sizeof(text) };
-	int byte;
-
-	(void)state;
-	for (byte = 0; byte < 256; byte++) {
-		if (byte > 0x20 && byte < 0x7f)
-			continue;
-		text[1] = (char)byte;
-		refuse(alice, token);
-	}
+	refuse(span_of("caf\351@x"));
+	refuse(span_of("me@x\303"));
+	refuse(span_of("me\302\233@x")); /* a control character: CSI */
 }
 
 static void lengths_end_where_the_limits_are(void **state)
@@ -159,10 +143,8 @@ static void lengths_end_where_the_limits_are(void **state)
 	struct span empty = { NULL, 0 };
 
 	(void)state;
-	refuse(empty, tok);
-	refuse(alice, empty);
-	refuse(text_of(name, LOGIN_MAX_BYTES + 1, 'a'), tok);
-	refuse(alice, text_of(token, ACCESS_TOKEN_MAX_BYTES + 1, 'a'));
+	refuse(empty);
+	refuse(text_of(name, LOGIN_MAX_BYTES + 1, 'a'));
 
 	/* The longest of all: every byte of the name takes three. */
 	assert_int_equal(
@@ -252,7 +234,6 @@ int main(void)
 		cmocka_unit_test(utf8_goes_out_as_it_is),
 		cmocka_unit_test(no_control_byte_of_a_name_passes),
 		cmocka_unit_test(no_other_character_set_passes),
-		cmocka_unit_test(no_odd_byte_of_a_token_passes),
 		cmocka_unit_test(lengths_end_where_the_limits_are),
 		cmocka_unit_test(a_full_buf_holds_no_token_afterwards),
 		cmocka_unit_test(memory_may_run_out_and_tokens_are_wiped),
