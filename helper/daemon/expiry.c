@@ -1,11 +1,10 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * One timer, and what it says.
+ * What is said, in whose log or on whose terminal.
  */
 #include "daemon/expiry.h"
 
-#include <event2/event.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -57,25 +56,4 @@ void expiry_log(const struct config *config)
 {
 	if (config != NULL)
 		expiry_tell(config, log_it, NULL);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *ctx)
-{
-	struct config *const *config = ctx;
-
-	(void)fd;
-	(void)what;
-	expiry_log(*config);
-}
-
-struct event *expiry_timer(struct event_base *base, int64_t every_ms,
-    struct config *const *config)
-{
-	struct timeval every = clock_span(every_ms);
-	struct event *timer = event_new(base, -1, EV_PERSIST, on_timer,
-	    (void *)(uintptr_t)config);
-
-	if (timer != NULL)
-		(void)event_add(timer, &every);
-	return timer;
 }

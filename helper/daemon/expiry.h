@@ -11,10 +11,7 @@
 
 #include "daemon/config.h"
 
-#define EXPIRY_LOOK_MS 86400000
-
-struct event;
-struct event_base;
+#define EXPIRY_LOOK_MS 86400000 /* how often a helper looks */
 
 /* expiry_tell - say for each secret and certificate that has ended, or will
  * within 30 days. */
@@ -23,10 +20,5 @@ void expiry_tell(const struct config *config, expiry_say_fn *say, void *ctx);
 
 /* expiry_log - say it to the log; a configuration of NULL has none. */
 void expiry_log(const struct config *config);
-
-/* expiry_timer - log it every so many milliseconds of what stands in *config
- * then; NULL without memory. */
-struct event *expiry_timer(struct event_base *base, int64_t every_ms,
-    struct config *const *config);
 
 #endif

@@ -32,7 +32,6 @@ struct keeper {
 	bool sandboxed;
 	struct seal_key *key;
 	struct clock_watch *clock;
-	struct event *daily;
 	struct slices_work reconsidering;
 	struct accounts_place *place;
 	struct config_files files;
@@ -173,11 +172,7 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->reconsidering = (struct slices_work){ .uid = SLICES_NOBODY,
 		.step = reconsider_next,
 		.ctx = keeper };
-	keeper->daily = expiry_timer(options->base, EXPIRY_LOOK_MS,
-	    &keeper->engine.config);
-	fault = keeper->daily != NULL ? FAULT_NONE : FAULT_NOMEM;
-	if (fault == FAULT_NONE)
-		fault = http_new(options->base, &keeper->engine.http);
+	fault = http_new(options->base, &keeper->engine.http);
 	if (fault == FAULT_NONE)
 		fault = refreshes_new(&keeper->engine,
 		    &keeper->engine.refreshes);
@@ -439,11 +434,6 @@ void keeper_stranger(struct keeper *keeper, struct peer *peer)
 		config_release(config);
 }
 
-const char *keeper_trouble(const struct keeper *keeper)
-{
-	return keeper->engine.working ? NULL : keeper->trouble;
-}
-
 void keeper_stop(struct keeper *keeper)
 {
 	struct accounts_place *place = first_of(keeper);
@@ -452,11 +442,6 @@ void keeper_stop(struct keeper *keeper)
 	keeper->engine.stopping = true;
 	while ((account = accounts_next(&place)) != NULL)
 		account_give_up(account);
-}
-
-bool keeper_is_done(const struct keeper *keeper)
-{
-	return refreshes_running(keeper->engine.refreshes) == 0;
 }
 
 bool keeper_is_saved(const struct keeper *keeper)
@@ -482,8 +467,6 @@ void keeper_free(struct keeper *keeper)
 		account_save_last(account);
 	accounts_free(keeper->engine.accounts);
 	clock_watch_free(keeper->clock);
-	if (keeper->daily != NULL)
-		event_free(keeper->daily);
 	issuers_free(keeper->engine.issuers);
 	http_free(keeper->engine.http);
 	slices_end(&keeper->engine.slices);

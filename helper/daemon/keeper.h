@@ -37,9 +37,6 @@ enum fault keeper_new(const struct keeper_options *options,
  */
 enum fault keeper_start(struct keeper *keeper, struct why *why) MUST_CHECK;
 
-/* keeper_trouble - why it cannot work; NULL: it can. */
-const char *keeper_trouble(const struct keeper *keeper);
-
 /* keeper_engine - stays where it is, working or not. */
 struct engine *keeper_engine(struct keeper *keeper);
 
@@ -61,9 +58,6 @@ void keeper_stranger(struct keeper *keeper, struct peer *peer);
 
 /* keeper_stop - start no more refreshes; those in flight go on. */
 void keeper_stop(struct keeper *keeper);
-
-/* keeper_is_done - whether no refresh is in flight any more. */
-bool keeper_is_done(const struct keeper *keeper);
 
 /* keeper_is_saved - whether every record is on disk. */
 bool keeper_is_saved(const struct keeper *keeper);

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "daemon/clock.h"
+#include "daemon/expiry.h"
+#include "daemon/refresh.h"
 #include "daemon/serve.h"
 #include "daemon/supervise.h"
 #include "daemon/verbs.h"
@@ -65,7 +67,8 @@ static void look_whether_done(evutil_socket_t fd, short events, void *ctx)
 {
 	struct running *running = ctx;
 	bool late = clock_boot_ms() >= running->stop_at_ms;
-	bool done = keeper_is_done(running->keeper);
+	const struct engine *engine = keeper_engine(running->keeper);
+	bool done = refreshes_running(engine->refreshes) == 0;
 
 	(void)fd;
 	(void)events;
@@ -116,6 +119,15 @@ static void alive(evutil_socket_t fd, short events, void *ctx)
 	(void)events;
 	(void)ctx;
 	supervise_alive();
+}
+
+static void daily(evutil_socket_t fd, short events, void *ctx)
+{
+	const struct running *running = ctx;
+
+	(void)fd;
+	(void)events;
+	expiry_log(keeper_engine(running->keeper)->config);
 }
 
 /* A user's helper that systemd starts for each request need not stay. */
@@ -183,7 +195,7 @@ static int run(struct running *running, int ready_fd)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	int64_t watchdog_ms = supervise_watchdog_ms();
-	const char *trouble;
+	const struct engine *engine = keeper_engine(running->keeper);
 
 	/* To stop during the wait is to end; to reload, to do nothing. */
 	(void)sigaction(SIGHUP, &ignore, NULL);
@@ -192,20 +204,20 @@ static int run(struct running *running, int ready_fd)
 	if (!call(running, stop, SIGTERM, EV_SIGNAL, 0) ||
 	    !call(running, stop, SIGINT, EV_SIGNAL, 0) ||
 	    !call(running, hang_up, SIGHUP, EV_SIGNAL, 0) ||
+	    !call(running, daily, -1, 0, EXPIRY_LOOK_MS) ||
 	    (watchdog_ms > 0 && !call(running, alive, -1, 0, watchdog_ms)))
 		return EXIT_FAILURE;
 	if (running->quiet != NULL)
 		look_whether_quiet(-1, 0, running);
 	leave_foreground(ready_fd);
 	supervise_ready();
-	trouble = keeper_trouble(running->keeper);
-	if (trouble == NULL)
+	if (engine->working)
 		log_event(LOG_LEVEL_NOTICE, "start", "mailtokend %s is ready",
 		    MAILTOKEN_VERSION);
 	else
 		log_event(LOG_LEVEL_ERROR, "start",
 		    "mailtokend %s cannot work and answers why: %s",
-		    MAILTOKEN_VERSION, trouble);
+		    MAILTOKEN_VERSION, engine->config_trouble);
 	return event_base_dispatch(running->base) < 0 ? EXIT_FAILURE : 0;
 }
 
