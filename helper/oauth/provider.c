@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "oauth/assertion.h"
-#include "oauth/provider_impl.h"
 #include "oauth/url.h"
 #include "wire/attr.h"
 #include "wire/buf.h"

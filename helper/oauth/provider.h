@@ -197,4 +197,29 @@ const char *flow_kind_word(enum flow_kind kind);
 enum fault flow_kind_from_word(struct span word,
     enum flow_kind *kind_out) MUST_CHECK;
 
+/*
+ * For provider*.c only.
+ *
+ * provider_slot - where the ith string is that a profile owns; NULL behind the
+ * last
+ *
+ * provider_put - replace a string by a copy; NULL gives NULL.  FAULT_NOMEM,
+ * then the old one stays.
+ *
+ * provider_fill - every value that is not set: the preset's, with its tenant
+ * for {tenant}, and then found's endpoints and scopes (may be NULL).
+ * FAULT_CONFIG_ERROR without a tenant for {tenant}, or for a URL that is too
+ * long with it, with why; FAULT_NOMEM.
+ *
+ * provider_check - what a profile needs that has been filled: as
+ * provider_check_flow() of its flow, which a sign-in may have to name
+ */
+#define PROVIDER_VALUE_MAX_BYTES 4096
+char **provider_slot(struct provider *provider, size_t i);
+enum fault provider_put(char **slot, const char *text) MUST_CHECK;
+enum fault provider_fill(struct provider *provider,
+    const struct provider *found, struct why *why) MUST_CHECK;
+enum fault provider_check(const struct provider *provider,
+    struct why *why) MUST_CHECK;
+
 #endif

@@ -6,7 +6,7 @@
  * assertion of somebody it trusts, or a service account.
  */
 #include "oauth/assertion.h"
-#include "oauth/provider_impl.h"
+#include "oauth/provider.h"
 
 #define OF(kind) (1u << (kind))
 

@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "oauth/form.h"
-#include "oauth/provider_impl.h"
+#include "oauth/provider.h"
 #include "oauth/url.h"
 #include "wire/attr.h"
 
