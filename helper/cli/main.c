@@ -68,6 +68,8 @@ static const struct verb {
 	    "list the built-in providers, or print one to be pasted" },
 	{ "doctor", start_operator, 0, 1, true, "[ACCOUNT]",
 	    "check the whole way that a mail takes" },
+	{ "explain", start_operator, 0, SIZE_MAX, false, "[TEXT... | -]",
+	    "say what an error means and who must do what" },
 	{ "reload", reload_run, 0, 0, false, "",
 	    "have the helper read its configuration" },
 	{ "version", version_run, 0, 0, false, "",

@@ -7,6 +7,7 @@
 #include "cli/screen.h"
 #include "oauth/reply.h"
 #include "operator/doctor.h"
+#include "operator/explain.h"
 #include "operator/import.h"
 #include "operator/run.h"
 #include "operator/setup.h"
@@ -16,6 +17,7 @@ static const struct {
 	verb_fn *run;
 } verbs[] = {
 	{ "doctor", doctor_run },
+	{ "explain", explain_run },
 	{ "import", import_foreign },
 	{ "setup", setup_run },
 };

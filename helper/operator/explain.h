@@ -1,0 +1,42 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * explain - what an error means, who must act, and how: the rows of
+ * oauth/advice.conf and operator/explain.conf
+ */
+#ifndef MAILTOKEN_OPERATOR_EXPLAIN_H
+#define MAILTOKEN_OPERATOR_EXPLAIN_H
+
+#include "cli/command.h"
+
+#define EXPLAIN_ACCOUNT	  "ACCOUNT" /* stands for it in type and click */
+#define EXPLAIN_MAX_BYTES 4096	    /* of a text; the rest is not looked at */
+
+/* Constant; each line of type is a command, none ends with a newline. */
+struct explained {
+	struct span name;    /* as mailtoken-errors(7) has it */
+	struct span meaning; /* one sentence without capital and full stop */
+	struct span who;     /* "you", "relay admin", "tenant admin", "Exchange
+				admin", "provider", "nobody": it passes */
+	struct span type;    /* commands; may be empty, then click is not */
+	struct span click;   /* what else to do, in words; may be empty */
+	struct span page;    /* a URL or a manual page */
+	bool click_first;    /* before type */
+};
+
+/*
+ * explain_find - what a line of a log, a server's reply or one of our sentences
+ * means; false: nothing is known of it
+ */
+bool explain_find(struct span text, struct explained *out);
+
+/*
+ * explain_account - the account that such a text is about, safe to be typed
+ * in a shell; empty where it names none.  Recipients and senders of messages
+ * are none.
+ */
+struct span explain_account(struct span text);
+
+verb_fn explain_run;
+
+#endif

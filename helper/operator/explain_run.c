@@ -1,0 +1,313 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mailtoken explain: where the text comes from, and how it is told.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "operator/explain.h"
+#include "operator/run.h"
+
+#define CAUSES_MAX    500 /* there are fewer rows */
+#define LOG_MAX_BYTES 262144
+#define LOG_LINES     "2000"
+#define LOG_WAIT_MS   20000
+#define COLUMNS	      79
+#define INDENT	      11
+
+/* Everything that is known of what was read. */
+struct told {
+	size_t n_lines, n_causes;
+	struct cause {
+		struct explained is;
+		size_t n;		      /* lines of it */
+		char line[EXPLAIN_MAX_BYTES]; /* the last of them */
+		size_t bytes;		      /* of line */
+	} causes[CAUSES_MAX];
+};
+
+static void read_line(struct told *told, struct span line)
+{
+	struct explained is;
+	struct cause *cause;
+	size_t i;
+
+	told->n_lines++;
+	if (!explain_find(line, &is))
+		return;
+	for (i = 0; i < told->n_causes; i++)
+		if (span_is(is.name, told->causes[i].is.name.p))
+			break;
+	if (i == CAUSES_MAX)
+		return;
+	cause = &told->causes[i];
+	told->n_causes += i == told->n_causes;
+	cause->is = is;
+	cause->n++;
+	cause->bytes = line.n < EXPLAIN_MAX_BYTES ? line.n : EXPLAIN_MAX_BYTES;
+	memcpy(cause->line, line.p, cause->bytes);
+}
+
+/* What is beyond a line's limit is left out. */
+static void read_stream(struct told *told, FILE *file)
+{
+	char line[EXPLAIN_MAX_BYTES];
+	size_t n = 0;
+	int c;
+
+	while ((c = getc(file)) != EOF) {
+		if (c != '\n' && n < sizeof(line))
+			line[n++] = (char)c;
+		if (c != '\n')
+			continue;
+		read_line(told, (struct span){ line, n });
+		n = 0;
+	}
+	if (n > 0)
+		read_line(told, (struct span){ line, n });
+}
+
+/* The text with the account in place of its word. */
+static void add_text(struct buf *out, struct span text, struct span account)
+{
+	const char *word;
+
+	while (account.n > 0 &&
+	    (word = memmem(text.p, text.n, EXPLAIN_ACCOUNT,
+		 sizeof(EXPLAIN_ACCOUNT) - 1)) != NULL) {
+		buf_add(out, (struct span){ text.p, (size_t)(word - text.p) });
+		buf_add(out, account);
+		word += sizeof(EXPLAIN_ACCOUNT) - 1;
+		text.n -= (size_t)(word - text.p);
+		text.p = word;
+	}
+	buf_add(out, text);
+}
+
+/* A paragraph behind its label; a command is never broken. */
+static void show(const char *label, struct span text, bool command)
+{
+	size_t column = INDENT;
+	struct span word;
+
+	screen_print("%-*s", INDENT, label);
+	while (text.n > 0) {
+		for (word = text, word.n = 0; word.n < text.n &&
+		     word.p[word.n] != '\n' &&
+		     (command || word.p[word.n] != ' ');)
+			word.n++;
+		if (column > INDENT &&
+		    (command || column + 1 + screen_width(word) > COLUMNS)) {
+			screen_add("\n");
+			screen_print("%-*s", INDENT, "");
+			column = INDENT;
+		}
+		if (column > INDENT)
+			screen_add(" ");
+		column += (column > INDENT) + screen_width(word);
+		screen_print("%.*s", SPAN(word));
+		word.n += word.n < text.n;
+		text = (struct span){ text.p + word.n, text.n - word.n };
+	}
+	screen_print("\n");
+}
+
+static void show_part(const char *label, struct span part, struct span account,
+    bool command)
+{
+	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
+
+	add_text(&text, part, account);
+	if (text.n > 0)
+		show(label, buf_span(&text), command);
+	buf_drop(&text);
+}
+
+static void show_cause(const struct cause *cause, struct span account)
+{
+	const struct explained *is = &cause->is;
+
+	show_part("Meaning:", is->meaning, account, false);
+	show_part("Who:", is->who, account, false);
+	if (is->click_first)
+		show_part("Do:", is->click, account, false);
+	show_part("Type:", is->type, account, true);
+	if (!is->click_first)
+		show_part(is->type.n > 0 ? "Else:" : "Do:", is->click, account,
+		    false);
+	show_part("Page:", is->page, account, false);
+}
+
+static void json_part(const char *name, struct span part, struct span account)
+{
+	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
+
+	add_text(&text, part, account);
+	screen_print(", \"%s\": ", name);
+	screen_json_string(buf_span(&text));
+	buf_drop(&text);
+}
+
+static void json_cause(const struct cause *cause, struct span account)
+{
+	screen_add("{\"name\": ");
+	screen_json_string(cause->is.name);
+	screen_print(", \"lines\": %zu", cause->n);
+	json_part("account", account, account);
+	json_part("meaning", cause->is.meaning, account);
+	json_part("who", cause->is.who, account);
+	json_part("type", cause->is.type, account);
+	json_part("click", cause->is.click, account);
+	json_part("page", cause->is.page, account);
+	screen_add("}");
+}
+
+static void show_all(const struct told *told, bool json, bool many)
+{
+	const struct cause *cause;
+	struct span account, line;
+	size_t i;
+
+	for (i = 0; i < told->n_causes; i++) {
+		cause = &told->causes[i];
+		line = (struct span){ cause->line, cause->bytes };
+		account = explain_account(line);
+		if (json) {
+			screen_add(i == 0 ? "[" : ",\n ");
+			json_cause(cause, account);
+			continue;
+		}
+		if (i > 0)
+			screen_add("\n");
+		if (many)
+			screen_print("%zu line%s, the last: %.*s\n", cause->n,
+			    cause->n == 1 ? "" : "s", SPAN(line));
+		show_cause(cause, account);
+	}
+	if (json)
+		screen_add(i == 0 ? "[]\n" : "]\n");
+}
+
+/* The number in AADSTSN; empty where there is none. */
+static struct span number_of(struct span text)
+{
+	static const char word[] = "AADSTS";
+	const char *at = memmem(text.p, text.n, word, sizeof(word) - 1);
+	struct span number = { NULL, 0 };
+
+	if (at == NULL)
+		return number;
+	number.p = at + sizeof(word) - 1;
+	while (number.p + number.n < text.p + text.n &&
+	    strchr("0123456789", number.p[number.n]) != NULL)
+		number.n++;
+	return number;
+}
+
+static enum outcome explain_text(struct told *told, char **words, bool json)
+{
+	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
+	struct span number;
+
+	for (; *words != NULL; words++) {
+		buf_add_str(&text, *words);
+		buf_add_lit(&text, " ");
+	}
+	if (text.n > 0)
+		read_line(told, buf_span(&text));
+	show_all(told, json, false);
+	number = number_of(buf_span(&text));
+	if (told->n_causes == 0 && number.n > 0)
+		screen_say("that number is not known here: see "
+			   "https://login.microsoftonline.com/error?code=%.*s",
+		    SPAN(number));
+	else if (told->n_causes == 0)
+		screen_say(
+		    "nothing is known of that: run \"mailtoken doctor\", "
+		    "or give the whole line of the log");
+	buf_drop(&text);
+	return told->n_causes > 0 ? OUTCOME_DONE : OUTCOME_NO;
+}
+
+/* The end of a file, from the beginning of a line. */
+static bool read_file(struct told *told, const char *path)
+{
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL)
+		return false;
+	if (fseek(file, -LOG_MAX_BYTES, SEEK_END) == 0)
+		while (!feof(file) && getc(file) != '\n')
+			continue;
+	read_stream(told, file);
+	(void)fclose(file);
+	return true;
+}
+
+/* What of the log was read; NULL: nothing could be. */
+static const char *read_log(struct told *told)
+{
+	static const char *const files[] = { "/var/log/mail.log",
+		"/var/log/maillog" };
+	static const char *const journal[] = { "journalctl", "--no-pager", "-q",
+		"-o", "cat", "-n", LOG_LINES, "-u", "postfix*", "-u",
+		"mailtokend*", NULL };
+	struct buf out = BUF_INIT(8 * LOG_MAX_BYTES);
+	enum fault fault;
+	FILE *file;
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (read_file(told, files[i]))
+			return files[i];
+	fault = run_program(journal, (struct span){ NULL, 0 }, LOG_WAIT_MS,
+	    &out, NULL);
+	file = fault == FAULT_NONE && out.n > 0 ? fmemopen(out.p, out.n, "r") :
+						  NULL;
+	if (file != NULL) {
+		read_stream(told, file);
+		(void)fclose(file);
+	}
+	buf_drop(&out);
+	return fault == FAULT_NONE ? "the journal of Postfix and mailtokend" :
+				     NULL;
+}
+
+static enum outcome explain_lines(struct told *told, bool log, bool json)
+{
+	const char *from = "standard input";
+
+	if (log)
+		from = read_log(told);
+	else
+		read_stream(told, stdin);
+	if (from == NULL) {
+		screen_say("there is no /var/log/mail.log, and no journal: "
+			   "run \"mailtoken explain - < LOG\"");
+		return OUTCOME_NO;
+	}
+	show_all(told, json, true);
+	screen_flush();
+	screen_say("%zu lines of %s, %zu known cause%s of trouble",
+	    told->n_lines, from, told->n_causes,
+	    told->n_causes == 1 ? "" : "s");
+	return told->n_causes > 0 ? OUTCOME_DONE : OUTCOME_NO;
+}
+
+enum outcome explain_run(struct command *command)
+{
+	struct told *told = calloc(1, sizeof(*told));
+	bool json = command->json != NULL;
+	const char *word = command->words[0];
+	enum outcome outcome;
+
+	if (told == NULL)
+		return OUTCOME_LATER;
+	outcome = word != NULL && strcmp(word, "-") != 0 ?
+	    explain_text(told, command->words, json) :
+	    explain_lines(told, word == NULL, json);
+	free(told);
+	return outcome;
+}
