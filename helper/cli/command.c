@@ -51,6 +51,7 @@ static const struct option options[] = {
 	OPTION(required_argument, "flow", flow),
 	OPTION(required_argument, "issuer", issuer),
 	OPTION(no_argument, "keep-local", keep_local),
+	OPTION(required_argument, "listen", listen),
 	OPTION(no_argument, "make-certificate", make_certificate),
 	OPTION(required_argument, "min-validity", min_validity),
 	OPTION(no_argument, "no-postfix", no_postfix),

@@ -28,7 +28,7 @@ struct command {
 	const char *accounts, *alive, *all, *any_name, *as_delegate, *browser,
 	    *due, *keep_local, *no_revoke, *replace, *yes;
 	const char *socket, *account, *config, *critical, *exec, *flow, *issuer,
-	    *min_validity, *protocols, *provider, *textfile, *warning;
+	    *listen, *min_validity, *protocols, *provider, *textfile, *warning;
 	/* of setup */
 	const char *app_only, *dry_run, *make_certificate, *no_postfix;
 	const char *certificate, *certificate_key, *client_id,

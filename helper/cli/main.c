@@ -51,7 +51,8 @@ static const struct verb {
 	    "renew a token now, or all grants that have been idle" },
 	{ "watch", watch_run, 0, 0, false, "[--exec COMMAND]",
 	    "show each change of a state, or run a command for it" },
-	{ "metrics", metrics_run, 0, 0, false, "[--accounts] [--textfile PATH]",
+	{ "metrics", metrics_run, 0, 0, false,
+	    "[--accounts] [--textfile PATH | --listen ADDRESS:PORT]",
 	    "print what the helper counts, for Prometheus" },
 	{ "import", import_run, 0, SIZE_MAX, false,
 	    "sasl-xoauth2 [--config FILE] [--account ACCOUNT]\n"

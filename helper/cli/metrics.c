@@ -16,6 +16,7 @@
 
 #define PAGE_MAX_BYTES ((size_t)16 << 20)
 #define PATH_MAX_BYTES 4096
+#define SCRAPE_MAX_MS  8000 /* Prometheus waits for 10 s */
 
 struct page {
 	enum metrics_format format;
@@ -85,6 +86,8 @@ static void begin_talk(struct talk *talk, struct command *command)
 	talk_begin(talk, command, VERB_METRICS, NULL);
 	talk_put(talk, ATTR_ACCOUNTS, command->accounts);
 	talk->as_it_is = true;
+	if (command->listen != NULL)
+		talk->wait_ms = SCRAPE_MAX_MS;
 }
 
 enum outcome metrics_page(struct command *command, enum metrics_format format,
@@ -165,8 +168,13 @@ enum outcome metrics_run(struct command *command)
 	bool any = false;
 	struct why why;
 
-	if (command->json != NULL && command->textfile != NULL)
-		return command_usage(command, "--textfile has no --json");
+	if ((command->json != NULL) + (command->textfile != NULL) +
+		(command->listen != NULL) >
+	    1)
+		return command_usage(command,
+		    "only one of --json, --textfile and --listen can be meant");
+	if (command->listen != NULL)
+		return start_operator(command);
 	if (command->json != NULL) {
 		begin_talk(&talk, command);
 		talk.ctx = &any;

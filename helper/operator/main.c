@@ -10,6 +10,7 @@
 #include "operator/explain.h"
 #include "operator/import.h"
 #include "operator/run.h"
+#include "operator/serve.h"
 #include "operator/setup.h"
 
 static const struct {
@@ -19,6 +20,7 @@ static const struct {
 	{ "doctor", doctor_run },
 	{ "explain", explain_run },
 	{ "import", import_foreign },
+	{ "metrics", serve_metrics },
 	{ "setup", setup_run },
 };
 

@@ -8,15 +8,29 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import pytest
 
+import paths
+from bed import DEADLINE_S, wait_for
 from bed_cli import Command
 
 JO = "jo@example.org"
 DAY_S = 86400
+MONITORING = paths.SOURCE / "packaging" / "monitoring"
+
+
+def free_port():
+    """One that nothing listens on; programs that choose none need it."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
 
 
 
@@ -197,3 +211,175 @@ def test_in_json_it_is_an_array_of_families(helper, metrics):
 def test_the_tools_are_there():
     for name in ("promtool", "prometheus", "prometheus-node-exporter"):
         assert shutil.which(name), f"{name} is not installed"
+
+
+# -- over HTTP ------------------------------------------------------------
+
+OPEN = ("application/openmetrics-text;version=1.0.0,"
+        "text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
+
+
+@pytest.fixture
+def listen(program, helper):
+    """mailtoken metrics --listen; its URL once it can be used."""
+    running = []
+
+    def start(where="127.0.0.1:0", *args):
+        process = Command(program, helper.socket).start(
+            "metrics", "--listen", where, *args)
+        running.append(process)
+        return process.stdout.readline().rstrip("\n")
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def get(url, method="GET", **headers):
+    """Status, type and body."""
+    request = urllib.request.Request(url, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+            return (answer.status, answer.headers["Content-Type"],
+                    answer.read().decode())
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers["Content-Type"], ""
+
+
+def test_a_scrape_gets_the_format_it_wants(helper, listen):
+    helper.seed()
+    helper.start()
+    url = listen()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/metrics", url)
+    status, kind, page = get(url, Accept=OPEN)
+    assert (status, kind) == (200, "application/openmetrics-text; "
+                              "version=1.0.0; charset=utf-8")
+    assert page.endswith("# EOF\n")
+    status, kind, page = get(url)
+    assert (status, kind) == (200, "text/plain; version=0.0.4; "
+                              "charset=utf-8")
+    assert lint(page).returncode == 0
+    assert samples(page)['mailtoken_accounts{state="active"}'] == 1
+
+
+def test_nothing_else_is_answered(helper, listen):
+    helper.start()
+    url = listen("0")
+    assert url.startswith("http://127.0.0.1:")
+    for method in ("POST", "PUT", "DELETE", "HEAD", "OPTIONS"):
+        assert get(url, method)[0] in (405, 501), method
+    for path in ("/", "/metrics/x", "/../metrics"):
+        assert get(url.replace("/metrics", path))[0] == 404, path
+    assert get(url)[0] == 200
+
+
+def test_a_helper_that_comes_and_goes_is_told(helper, listen):
+    url = listen("[::1]:0")
+    assert url.startswith("http://[::1]:")
+    assert samples(get(url)[2]) == {"mailtoken_up": 0}
+    helper.start()
+    assert samples(get(url)[2])["mailtoken_up"] == 1
+    assert helper.stop() == 0
+    assert samples(get(url)[2]) == {"mailtoken_up": 0}
+
+
+@pytest.mark.parametrize("where", [
+    "", ":", "localhost:9469", "127.0.0.1:", "127.0.0.1:99999", "1.2.3:x",
+    "127.0.0.1:-1", "[::1:0"])
+def test_where_it_cannot_listen_is_said(program, helper, where):
+    got = Command(program, helper.socket)("metrics", "--listen", where)
+    assert got.returncode == 1 and got.stdout == ""
+    assert "--listen takes ADDRESS:PORT" in got.stderr
+
+
+def test_prometheus_and_node_exporter_read_it(helper, metrics, listen,
+                                              tmp_path):
+    """Both as Debian has them, each with what it is meant for."""
+    helper.seed()
+    helper.start()
+    helper.token()
+    metrics("--textfile", str(tmp_path / "mailtoken.prom"))
+    ports = [free_port(), free_port()]
+    (tmp_path / "prometheus.yml").write_text(
+        "global: {scrape_interval: 1s}\n"
+        "scrape_configs:\n"
+        "  - job_name: direct\n"
+        f"    static_configs: [{{targets: ['{listen().split('/')[2]}']}}]\n"
+        "  - job_name: node\n"
+        f"    static_configs: [{{targets: ['127.0.0.1:{ports[0]}']}}]\n")
+    commands = [
+        ["prometheus-node-exporter", "--collector.disable-defaults",
+         "--collector.textfile",
+         f"--collector.textfile.directory={tmp_path}",
+         f"--web.listen-address=127.0.0.1:{ports[0]}"],
+        ["prometheus", f"--config.file={tmp_path}/prometheus.yml",
+         f"--storage.tsdb.path={tmp_path}/data",
+         f"--web.listen-address=127.0.0.1:{ports[1]}"]]
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+               for command in commands]
+
+    def ask(query):
+        try:
+            found = json.loads(get(
+                f"http://127.0.0.1:{ports[1]}/api/v1/query?query="
+                + urllib.parse.quote(query))[2])
+        except (OSError, ValueError):   # it is not ready, or refuses
+            return None
+        return {row["metric"].get("job"): float(row["value"][1])
+                for row in found["data"]["result"]}
+
+    try:
+        both = {"direct": 1.0, "node": 1.0}
+        for query in ("mailtoken_up", 'mailtoken_accounts{state="active"}',
+                      'mailtoken_token_requests_total{result="ok"}',
+                      "mailtoken_build_info"):
+            wait_for(lambda: ask(query) == both, what=query)
+        assert ask("node_textfile_scrape_error") == {"node": 0.0}
+        for panel in json.loads(
+                (MONITORING / "grafana.json").read_text())["panels"]:
+            for target in panel["targets"]:
+                expression = target["expr"].replace("$instance", ".*") \
+                    .replace("$__rate_interval", "1m")
+                assert ask(expression) is not None, expression
+    finally:
+        for process in running:
+            process.terminate()
+            process.wait(DEADLINE_S)
+
+
+# -- what is shipped for who watches --------------------------------------
+
+def test_the_alerts_tests_pass():
+    for args in (["check", "rules", "mailtoken.rules.yml"],
+                 ["test", "rules", "mailtoken.rules-test.yml"]):
+        done = subprocess.run(["promtool", *args], cwd=MONITORING,
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_watched_is_there():
+    """Each name in an alert or a panel is one that the helper tells."""
+    source = "".join((paths.SOURCE / "helper" / name).read_text() for name in
+                     ("daemon/verbs_metrics.c", "cli/metrics.c"))
+    told = set(re.findall(r'"(mailtoken_\w+)"', source)) | {"mailtoken_up"}
+    for name in ("mailtoken.rules.yml", "grafana.json"):
+        text = (MONITORING / name).read_text()
+        for used in set(re.findall(r"\bmailtoken_\w+", text)):
+            assert re.sub("_(total|info|bucket)$", "", used) in told, used
+    alerts = re.findall(r"alert: (\w+)",
+                        (MONITORING / "mailtoken.rules.yml").read_text())
+    tests = (MONITORING / "mailtoken.rules-test.yml").read_text()
+    for alert in alerts:
+        assert tests.count(f"alertname: {alert}") == 2, alert
+
+
+def test_icingas_command_takes_options_that_there_are(program):
+    text = (MONITORING / "icinga2.conf").read_text()
+    usage = subprocess.run([program, "check", "--help"], check=True,
+                           capture_output=True, text=True).stdout
+    every = subprocess.run([program, "--help"], check=True,
+                           capture_output=True, text=True).stdout
+    for option in re.findall(r'^\t\t"(--[a-z]+)"', text, re.M):
+        assert option in usage + every, option
