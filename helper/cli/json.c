@@ -10,7 +10,8 @@
 /* The names that are not strings. */
 static const char numbers[] = ATTR_EXPIRES
     " " ATTR_EXPIRES_IN " " ATTR_REFRESHED " " ATTR_GRANT_EXPIRES
-    " " ATTR_NEXT_TRY " " ATTR_RETRY_AFTER " " ATTR_PID " " ATTR_PROTOCOL;
+    " " ATTR_NEXT_TRY " " ATTR_FAILING_SINCE " " ATTR_ASKED " " ATTR_RETRY_AFTER
+    " " ATTR_PID " " ATTR_PROTOCOL;
 static const char booleans[] = ATTR_UNSAVED " " ATTR_DELETED;
 static const char lists[] = ATTR_CHANGED " " ATTR_NEEDS_RESTART " " ATTR_WARNING
 					 " " ATTR_SAMPLE;

@@ -123,6 +123,29 @@ void screen_cut(struct span text, size_t columns)
 		screen_add(" ");
 }
 
+/* A word is never broken: it may be a command or a link. */
+void screen_wrap(struct span text, size_t indent)
+{
+	size_t room = screen.columns > 2 * indent ? screen.columns - indent : 1;
+	size_t cut, at;
+
+	while (screen.terminal && (cut = fitting(text, room, &at)) < text.n) {
+		while (cut > 0 && text.p[cut] != ' ')
+			cut--;
+		while (cut == 0 || (cut < text.n && text.p[cut] != ' '))
+			cut++;
+		if (cut == text.n)
+			break;
+		screen_plain(&screen_out, (struct span){ text.p, cut });
+		screen_add("\n");
+		screen_print("%*s", (int)indent, "");
+		text.p += cut + 1;
+		text.n -= cut + 1;
+	}
+	screen_plain(&screen_out, text);
+	screen_add("\n");
+}
+
 /* By way of a buf, which wipes: a line may have a code of a sign-in. */
 PRINTF_LIKE(2, 0)
 static void add_text(struct buf *out, const char *format, va_list args)

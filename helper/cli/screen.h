@@ -5,9 +5,9 @@
  * what the exit status says
  *
  * Whatever a stranger may have chosen is made harmless: control, invisible
- * and direction-changing characters and what is no UTF-8 become '?'.  Lines
- * are not broken: terminals do that.  The answer goes through a wiping buf
- * and write(2), never stdio, because it may be a token.
+ * and direction-changing characters and what is no UTF-8 become '?'.  What is
+ * not said to be broken into lines is not: terminals do that.  The answer goes
+ * through a wiping buf and write(2), never stdio, because it may be a token.
  */
 #ifndef MAILTOKEN_CLI_SCREEN_H
 #define MAILTOKEN_CLI_SCREEN_H
@@ -71,6 +71,13 @@ void screen_print(const char *format, ...) PRINTF_LIKE(1, 2);
 /* screen_cut - add text to screen_out, made harmless, "..." for what exceeds
  * columns (at least 4), filled up with blanks to columns. */
 void screen_cut(struct span text, size_t columns);
+
+/*
+ * screen_wrap - add text and a newline, made harmless, behind indent columns
+ * that stand in its line already; on a terminal broken at blanks, with so many
+ * blanks before each further line
+ */
+void screen_wrap(struct span text, size_t indent);
 
 /* screen_left - "42 min" or the like; "0 s" for less than 1. */
 struct screen_left {

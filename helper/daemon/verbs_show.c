@@ -75,6 +75,22 @@ static void tell_times(struct attr_writer *writer,
 	if (standing->state == ACCOUNT_BACKOFF)
 		put_time(writer, ATTR_NEXT_TRY,
 		    now.wall_s + (next_ms - now.boot_ms) / 1000);
+	if (standing->state != ACCOUNT_ACTIVE)
+		put_time(writer, ATTR_FAILING_SINCE, standing->since_s);
+}
+
+/* Of one that was asked for by name. */
+static void tell_more(struct attr_writer *writer, const struct account *account)
+{
+	const struct entry *entry = account->record.entry;
+
+	put_time(writer, ATTR_ASKED, account->record.asked_s);
+	if (entry != NULL) {
+		answer_text(writer, ATTR_IDENTITY, entry->identity);
+		answer_text(writer, ATTR_SCOPE,
+		    entry->granted_scope != NULL ? entry->granted_scope :
+						   entry->scope);
+	}
 }
 
 /* provider NULL: its servers are not known. */
@@ -111,6 +127,8 @@ static void show(struct conn *conn, struct account *account)
 		answer_servers(&writer, provider, entry->account,
 		    entry->servers);
 	tell_times(&writer, account);
+	if (conn->request.account.n > 0)
+		tell_more(&writer, account);
 	attr_put_str(&writer, ATTR_UNSAVED,
 	    account->record.unsaved ? "yes" : "no");
 	say(account, text);

@@ -76,6 +76,8 @@
 #define ATTR_REFRESHED		       "refreshed"
 #define ATTR_GRANT_EXPIRES	       "grant-expires"
 #define ATTR_NEXT_TRY		       "next-try"
+#define ATTR_FAILING_SINCE	       "failing-since"
+#define ATTR_ASKED		       "asked"
 #define ATTR_OUTCOME		       "outcome"
 #define ATTR_REVOKED		       "revoked"
 #define ATTR_DELETED		       "deleted"

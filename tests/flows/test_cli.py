@@ -313,12 +313,14 @@ def test_status_is_a_table(mailtoken, helper):
     run = mailtoken("status")
     lines = run.stdout.splitlines()
     assert run.returncode == 0 and run.stderr == ""
-    assert lines[0].split() == ["ACCOUNT", "STATE", "EXPIRES", "IN"]
-    assert re.fullmatch(r"alice@contoso\.com +active +10 days", lines[1])
-    assert re.fullmatch(r"bob@contoso\.com +login-needed, unsaved +expired",
-                        lines[2])
+    assert re.split("  +", lines[0]) == [
+        "ACCOUNT", "PROVIDER", "STATE", "TOKEN LEFT", "RENEWED"]
+    assert re.fullmatch(r"alice@contoso\.com +microsoft +active +10 days +-",
+                        lines[1])
+    assert re.fullmatch(r"bob@contoso\.com +(microsoft)? +login-needed, "
+                        r"unsaved +expired +-", lines[2])
     assert lines[3].startswith("    the refresh token was not used")
-    assert re.fullmatch(r"nobody@contoso\.com +empty +-", lines[-1])
+    assert re.fullmatch(r"nobody@contoso\.com +empty +- +-", lines[-1])
 
 
 def test_status_in_json_is_an_array(mailtoken, helper):
