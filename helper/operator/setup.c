@@ -70,16 +70,6 @@ static bool read_line(struct buf *out)
 	return any;
 }
 
-static bool can_ask(const char *what, const char *option)
-{
-	if (screen.keyboard)
-		return true;
-	screen_say("nobody can be asked for %s here: give it with %s, or run "
-		   "this on a terminal",
-	    what, option);
-	return false;
-}
-
 enum answer setup_ask(struct setup *setup, bool by_default, const char *format,
     ...)
 {
@@ -96,9 +86,7 @@ enum answer setup_ask(struct setup *setup, bool by_default, const char *format,
 		    text, by_default ? "yes" : "no");
 		return ANSWER_NONE;
 	}
-	screen_print("%s [%s] \n", text, by_default ? "Y/n" : "y/N");
-	if (screen_out.n > 0)
-		screen_out.p[--screen_out.n] = '\0'; /* typed behind it */
+	screen_print("%s [%s] ", text, by_default ? "Y/n" : "y/N");
 	screen_flush();
 	if (!read_line(&line))
 		answer = ANSWER_NO; /* who went away has agreed to nothing */
@@ -109,48 +97,53 @@ enum answer setup_ask(struct setup *setup, bool by_default, const char *format,
 	return answer;
 }
 
-bool setup_input(struct setup *setup, struct buf *out, const char *what,
-    const char *option, const char *usual)
-{
-	if (usual != NULL && (setup->yes || setup->dry_run)) {
-		buf_add_str(out, usual);
-		return true;
-	}
-	if (!can_ask(what, option))
-		return false;
-	do {
-		if (usual != NULL)
-			screen_print("%s [%s]: ", what, usual);
-		else
-			screen_print("%s: ", what);
-		screen_flush();
-		if (!read_line(out))
-			return false;
-		if (out->n == 0)
-			buf_add_str(out, usual != NULL ? usual : "");
-	} while (out->n == 0);
-	return buf_fault(out) == FAULT_NONE;
-}
+const char setup_hidden[] = "";
 
-bool setup_secret(struct buf *out, const char *what, const char *option)
+/* One line without its characters on the screen. */
+static bool read_hidden(struct buf *out)
 {
 	struct termios before, quiet;
 	bool any;
 
-	if (!can_ask(what, option) || tcgetattr(STDIN_FILENO, &before) != 0)
+	if (tcgetattr(STDIN_FILENO, &before) != 0)
 		return false;
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	screen_print("%s (not shown): ", what);
-	screen_flush();
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
 	any = read_line(out);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	screen_add("\n");
 	screen_flush();
-	if (any && out->n == 0)
-		screen_say("no %s was typed", what);
-	return any && out->n > 0 && buf_fault(out) == FAULT_NONE;
+	return any;
+}
+
+bool setup_input(struct setup *setup, struct buf *out, const char *what,
+    const char *option, const char *usual)
+{
+	bool hidden = usual == setup_hidden, any = true;
+
+	if (usual != NULL && !hidden && (setup->yes || setup->dry_run)) {
+		buf_add_str(out, usual);
+		return true;
+	}
+	if (!screen.keyboard) {
+		screen_say("nobody can be asked for %s here: give it with %s, "
+			   "or run this on a terminal",
+		    what, option);
+		return false;
+	}
+	while (any && out->n == 0) {
+		screen_print("%s%s%s%s: ", what, usual != NULL ? " [" : "",
+		    hidden	      ? "not shown" :
+			usual != NULL ? usual :
+					"",
+		    usual != NULL ? "]" : "");
+		screen_flush();
+		any = hidden ? read_hidden(out) : read_line(out);
+		if (any && out->n == 0 && usual != NULL)
+			buf_add_str(out, usual);
+	}
+	return any && buf_fault(out) == FAULT_NONE;
 }
 
 /* Whether a file has that content, mode and owner. */

@@ -57,14 +57,14 @@ enum answer {
  * out     in/out: empty; without the line's end, and without blanks around
  * what    in: what it is, as in "client id"
  * option  in: what gives it where nobody can be asked
- * usual   in: what an empty line means; NULL: that is no answer
+ * usual   in: what an empty line means; NULL: it is asked for again;
+ *         setup_hidden: likewise, and what is typed is not shown
  *
- * False when there is none, which was told.  setup_secret - the same, not
- * shown; without --dry-run.
+ * False when there is none, which was told.
  */
+extern const char setup_hidden[];
 bool setup_input(struct setup *setup, struct buf *out, const char *what,
     const char *option, const char *usual);
-bool setup_secret(struct buf *out, const char *what, const char *option);
 
 /*
  * setup_write - have a file with that content, mode and owner

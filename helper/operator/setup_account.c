@@ -17,29 +17,12 @@
 
 #define MX_MAX_BYTES 1000
 
-/* mailtoken-providers(7) has all of it. */
-static const char entra[] =
-    "At https://entra.microsoft.com, App registrations (once a tenant):\n"
-    "  1. New registration: any name, this organizational directory only.\n";
-static const char entra_device[] =
-    "  2. Authentication: platform \"Mobile and desktop applications\" with\n"
-    "     http://localhost, and \"Allow public client flows\": Yes.\n"
-    "  3. API permissions: Microsoft Graph, Delegated: SMTP.Send\n"
-    "     (and IMAP.AccessAsUser.All, POP.AccessAsUser.All if wanted).\n";
-static const char entra_app[] =
-    "  2. API permissions: APIs my organization uses, Office 365 Exchange\n"
-    "     Online, Application: SMTP.SendAsApp; Grant admin consent.\n"
-    "  3. Certificates & secrets: the certificate or secret of this helper.\n"
-    "     In Exchange PowerShell: New-ServicePrincipal, and\n"
-    "     Add-MailboxPermission for each mailbox (mailtoken-providers(7)).\n";
-static const char entra_end[] =
-    "  4. Overview: Application (client) ID, and Directory (tenant) ID.\n";
-static const char google[] =
-    "At https://console.cloud.google.com, Google Auth Platform (once):\n"
-    "  1. Audience: Internal in a Workspace; else External, In production\n"
-    "     (in Testing all sign-ins end after 7 days).\n"
-    "  2. Data access: add the scope https://mail.google.com/\n"
-    "  3. Clients: Create client, \"Desktop app\"; it shows id and secret.\n";
+/* Lines of texts, by family: clicks.conf. */
+static const struct {
+	const char *of, *line;
+} clicks[] = {
+#include "operator/clicks.inc"
+};
 
 static bool is_family(const struct wanted *wanted, const char *name)
 {
@@ -48,16 +31,16 @@ static bool is_family(const struct wanted *wanted, const char *name)
 
 static void say_clicks(const struct wanted *wanted)
 {
-	if (is_family(wanted, "microsoft")) {
-		screen_add(entra);
-		screen_add(wanted->app_only ? entra_app : entra_device);
-		screen_add(entra_end);
-	} else if (is_family(wanted, "google")) {
-		screen_add(google);
-	} else {
-		screen_add("Register an application at the provider: "
-			   "mailtoken-providers(7).\n");
-	}
+	const char *family = preset_value(wanted->preset, "family");
+	char of[64];
+	size_t i;
+
+	(void)snprintf(of, sizeof(of), "%s%s",
+	    family != NULL ? family : "other",
+	    family != NULL && wanted->app_only ? " app" : "");
+	for (i = 0; i < sizeof(clicks) / sizeof(clicks[0]); i++)
+		if (strcmp(clicks[i].of, of) == 0)
+			screen_print("%s\n", clicks[i].line);
 	screen_flush();
 }
 
@@ -117,6 +100,13 @@ static bool know_provider(struct wanted *wanted)
 	char name[ACCOUNT_MAX_BYTES];
 	struct span preset;
 
+	if (strspn(wanted->provider.p,
+		"abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789_-") != wanted->provider.n) {
+		screen_say("a provider's name has letters, digits, _ and -");
+		return false;
+	}
 	(void)snprintf(wanted->head, sizeof(wanted->head), "provider %s",
 	    wanted->provider.p);
 	preset = conf_get(&wanted->conf, wanted->head, "preset");
@@ -236,8 +226,8 @@ static bool ask_secret(struct wanted *wanted)
 			return true;
 	if (wanted->app_only)
 		switch (setup_ask(setup, true,
-		    "Sign in with a certificate that is made here? (No: with "
-		    "a client secret)")) {
+		    "Sign in with a certificate that is made here?  (No: with "
+		    "a client secret.)")) {
 		case ANSWER_NONE: return false;
 		case ANSWER_YES: return wanted->make_certificate = true;
 		case ANSWER_NO: break;
@@ -246,8 +236,8 @@ static bool ask_secret(struct wanted *wanted)
 		return true;
 	if (setup->dry_run)
 		return true;
-	return setup_secret(&wanted->secret, "client secret",
-	    "--client-secret-file");
+	return setup_input(setup, &wanted->secret, "client secret",
+	    "--client-secret-file", setup_hidden);
 }
 
 bool account_ask(struct wanted *wanted)

@@ -114,6 +114,8 @@ struct span conf_only(const struct conf *conf, const char *kind)
 bool conf_put(struct conf *conf, const char *head, const char *key,
     const char *value)
 {
+	static const char blanks[] = " \t\r\n\"#";
+	bool odd = strpbrk(value, blanks) != NULL;
 	struct place place = find(conf, head, key);
 	struct span old = buf_span(&conf->text);
 	struct buf text = BUF_INIT(CONF_MAX_BYTES);
@@ -121,15 +123,19 @@ bool conf_put(struct conf *conf, const char *head, const char *key,
 	/* General keys go first: behind a block they would seem its own. */
 	size_t at = begins ? old.n : head == NULL ? 0 : place.end;
 
+	if (head != NULL && strpbrk(strchr(head, ' ') + 1, blanks) != NULL)
+		odd = true;
 	if (span_is(place.value, value))
 		return true;
 	if (place.value.n > 0)
 		screen_say("%s:%d says %s %.*s, not %s: change that line, or "
 			   "leave it out of the command",
 		    conf->path, place.number, key, SPAN(place.value), value);
-	else if (strpbrk(value, " \t\r\n\"#") != NULL)
-		screen_say("%s may have no blanks, quotes or #", key);
-	if (place.value.n > 0 || strpbrk(value, " \t\r\n\"#") != NULL)
+	else if (odd)
+		screen_say("%s %s: blanks, quotes and # cannot be written by "
+			   "setup",
+		    key, value);
+	if (place.value.n > 0 || odd)
 		return false;
 	buf_add(&text, (struct span){ old.p, at });
 	if (at > 0 && old.p[at - 1] != '\n')

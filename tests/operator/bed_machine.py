@@ -123,7 +123,8 @@ class Machine:
 
     def terminal(self, *words, turns=(), **variables):
         """Run on a terminal of 80x24; for each of turns: when a text has
-        come up, type that, or call that with all that was shown."""
+        come up, type that line; call that with all that was shown for
+        what to type; or None: nothing."""
         master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ,
                     struct.pack("HHHH", 24, 80, 0, 0))
@@ -147,7 +148,8 @@ class Machine:
                 while turns and turns[0][0] in shown[seen:]:
                     text, act = turns.pop(0)
                     seen = shown.index(text, seen) + len(text)
-                    typed = act(shown) if callable(act) else act + "\n"
+                    typed = act(shown) if callable(act) else \
+                        None if act is None else act + "\n"
                     if typed:
                         os.write(master, typed.encode())
             status = run.wait(DEADLINE_S)

@@ -89,6 +89,7 @@ def test_who_cannot_be_asked_is_told_the_option(ready):
     (("--client-id", "00000000-1111-2222-3333-444444444444"),
      "is no client id"),
     (("--provider", "nobody"), "mailtoken providers"),
+    (("--provider", "../nobody"), "letters, digits"),
     (("--provider", "yahoo", "--client-id", "x"), "mailtoken providers yahoo"),
 ])
 def test_what_cannot_be_is_refused_before_anything_is_done(ready, words, said):
@@ -104,6 +105,19 @@ def test_what_a_human_wrote_is_not_contradicted(done):
     assert ran.returncode == 1
     assert re.search(CONFIG + r":\d+ says client_id mail-app", ran.stderr)
     assert done.tree() == before
+
+
+@pytest.mark.parametrize("provider, words, said", [
+    ("microsoft", (), "entra.microsoft.com"),
+    ("microsoft", ("--app-only",), "SMTP.SendAsApp"),
+    ("google", (), "console.cloud.google.com"),
+])
+def test_where_to_click_for_a_client_id_is_said(machine, provider, words,
+                                                said):
+    _, shown = machine.terminal(
+        "setup", JO, "--provider", provider, *words,
+        turns=[(said, None), ("client id: ", lambda _: "\003")])
+    assert max(map(len, shown.split("\r\n"))) < 80
 
 
 def test_a_file_that_the_helper_would_refuse_is_not_written(ready):
@@ -145,7 +159,7 @@ def test_a_secret_is_typed_unseen_and_kept_for_the_helper(machine):
         device_authorization_endpoint=None, scope=["mail"]))
     status, shown = machine.terminal(
         *ASKED, "--client-id", "mail-web", "--app-only",
-        turns=[("made here?", "n"), ("(not shown): ", secret),
+        turns=[("made here?", "n"), ("[not shown]: ", secret),
                ("Start it now? [Y/n]", "")])
     assert status == 0, shown
     assert machine.read("/etc/mailtoken/test.secret") == secret
