@@ -252,7 +252,8 @@ static void hang_up(struct conn *conn)
 	    (conn->phase == CONN_WORKING && conn->forget == NULL))
 		return;
 	conn_note(conn, "the peer hung up");
-	conn->cancelled = conn->signin != NULL || conn->forget != NULL;
+	conn->cancelled = conn->signin != NULL || conn->forget != NULL ||
+	    conn->probe != NULL;
 	conn->phase = CONN_CLOSING;
 }
 

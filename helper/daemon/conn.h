@@ -25,7 +25,7 @@ enum conn_phase {
 	CONN_READING,	/* the request is not whole yet */
 	CONN_WORKING,	/* somebody else will answer */
 	CONN_DIALOGUE,	/* sign-in: more lists may come */
-	CONN_STREAMING, /* watch: answers until the peer closes */
+	CONN_STREAMING, /* watch, probe: answers, unless the peer closes */
 	CONN_CLOSING	/* the answer goes out, then the end */
 };
 
@@ -34,6 +34,7 @@ struct accounts_place;
 struct conn;
 struct forget;
 struct metrics_walk;
+struct probe;
 struct serve;
 struct signin;
 
@@ -81,6 +82,7 @@ struct conn {
 	struct signin *signin;
 	struct forget *forget;
 	struct metrics_walk *metrics;
+	struct probe *probe;
 	struct conn *next_watcher; /* of the engine's */
 	size_t dues_left;	   /* of a refresh of all that are due */
 	struct slices_work work;   /* over all accounts ... */

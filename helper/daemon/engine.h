@@ -47,6 +47,7 @@ struct engine {
 	void (*changed)(struct engine *engine, struct account *account);
 	struct signin *signins;
 	struct metrics metrics;
+	unsigned probes; /* under way */
 	bool stopping;
 };
 

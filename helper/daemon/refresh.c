@@ -324,12 +324,11 @@ static enum fault read_assertion(const struct provider *provider,
 	return FAULT_CONFIG_ERROR;
 }
 
-/* There is no refresh token: the application shows its own credentials. */
-static enum fault start_app(struct refresh *refresh,
-    const struct flow_target *target, struct why *why)
+enum fault refresh_app(const struct flow_target *target, const char *subject,
+    struct flow **flow_out, struct why *why)
 {
 	struct flow_app_wish wish = {
-		.subject = refresh->subject,
+		.subject = subject,
 		.now_s = clock_wall_s(),
 	};
 	struct secret *assertion = NULL;
@@ -339,7 +338,7 @@ static enum fault start_app(struct refresh *refresh,
 		fault = read_assertion(target->provider, &assertion, why);
 	wish.assertion = assertion;
 	if (fault == FAULT_NONE)
-		fault = flow_app_start(target, &wish, &refresh->flow, why);
+		fault = flow_app_start(target, &wish, flow_out, why);
 	secret_free(assertion);
 	return fault;
 }
@@ -377,8 +376,10 @@ static enum fault start(struct refresh *refresh, struct provider *provider,
 	if (fault == FAULT_NONE)
 		fault = grant_draw_serial(refresh->serial, why);
 	if (fault == FAULT_NONE)
-		fault = record->in_memory ? start_app(refresh, &target, why) :
-					    start_grant(refresh, &target);
+		fault = record->in_memory ?
+		    refresh_app(&target, refresh->subject, &refresh->flow,
+			why) :
+		    start_grant(refresh, &target);
 	return fault;
 }
 

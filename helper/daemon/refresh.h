@@ -82,6 +82,17 @@ void refresh_know(struct refresh *refresh);
  */
 void refresh_want(struct refresh *refresh, bool urgent);
 
+/*
+ * refresh_app - where there is no refresh token: the application shows its own
+ * credentials, with what assertion_file holds now
+ *
+ * subject  in: a service account's mailbox, else of no interest
+ *
+ * The faults of flow_app_start(); FAULT_CONFIG_ERROR for that file.
+ */
+enum fault refresh_app(const struct flow_target *target, const char *subject,
+    struct flow **flow_out, struct why *why) MUST_CHECK;
+
 /* refresh_cancel - no event follows; then others begin. */
 void refresh_cancel(struct refresh *refresh);
 

@@ -36,6 +36,8 @@ struct request {
 	struct span provider;
 	enum flow_kind flow;
 	struct span issuer;
+	struct span client_id;
+	struct span tenant;
 	char protocols[REQUEST_PROTOCOLS_BYTES]; /* with blanks between */
 	struct span mx;
 	struct span servers;

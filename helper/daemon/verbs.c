@@ -46,6 +46,8 @@ static const struct field {
 	{ ATTR_PROVIDER, BYTES, AT(provider), SERVER_MAX_BYTES },
 	{ ATTR_FLOW, FLOW, AT(flow), ANY_BYTES },
 	{ ATTR_ISSUER, BYTES, AT(issuer), 512 },
+	{ ATTR_CLIENT_ID, BYTES, AT(client_id), SERVER_MAX_BYTES },
+	{ ATTR_TENANT, BYTES, AT(tenant), SERVER_MAX_BYTES },
 	{ ATTR_PROTOCOLS, PROTOCOLS, AT(protocols), ANY_BYTES },
 	{ ATTR_MX, BYTES, AT(mx), 1024 },
 	{ ATTR_SERVERS, HOSTS, AT(servers), 4096 },
@@ -243,6 +245,7 @@ static const struct verb {
 	{ VERB_IMPORT, NEEDS_RECORD, RIGHT_ADMIN, false, verbs_import },
 	{ VERB_EXPORT, MAY_HAVE_ACCOUNT, RIGHT_ROOT, false, verbs_export },
 	{ VERB_REKEY, NEEDS_ACCOUNT, RIGHT_ROOT, false, verbs_rekey },
+	{ VERB_PROBE, MAY_HAVE_ACCOUNT, RIGHT_ADMIN, false, verbs_probe },
 	{ VERB_RELOAD, NEEDS_NOTHING, RIGHT_ADMIN, false, reload },
 	{ VERB_METRICS, NEEDS_NOTHING, RIGHT_ANYBODY, false, verbs_metrics },
 	{ VERB_VERSION, NEEDS_NOTHING, RIGHT_ANYBODY, false, version },
@@ -276,6 +279,9 @@ static void begin(struct conn *conn, const struct verb *verb)
 		(engine->working &&
 		    config_allows(engine->config, RIGHT_ADMIN, NULL,
 			&conn->peer)));
+	/* What is to be written is tried before. */
+	bool anyhow = reloads ||
+	    (verb->act == verbs_probe && conn->peer.root && !engine->working);
 
 	if (!reloads &&
 	    (!engine->working || clock_now().boot_ms >= engine->look_ms))
@@ -293,11 +299,11 @@ static void begin(struct conn *conn, const struct verb *verb)
 		access_refuse(conn, verb->right);
 		return;
 	}
-	if (!engine->working && !reloads) {
+	if (!engine->working && !anyhow) {
 		conn_refuse(conn, fault, engine->config_trouble);
 		return;
 	}
-	conn->trusted = reloads ||
+	conn->trusted = anyhow ||
 	    config_allows(engine->config, verb->right, conn->request.folded,
 		&conn->peer);
 	if (!conn->trusted) {
@@ -311,7 +317,8 @@ static void begin(struct conn *conn, const struct verb *verb)
 		conn_refuse(conn, FAULT_CONFIG_ERROR, text);
 	/* What has no end of its own is not begun by a helper that stops. */
 	else if (engine->stopping &&
-	    (verb->act == verbs_sign_in || verb->act == verbs_watch))
+	    (verb->act == verbs_sign_in || verb->act == verbs_watch ||
+		verb->act == verbs_probe))
 		conn_refuse(conn, FAULT_TRY_LATER, "the helper is stopping");
 	else
 		verb->act(conn);
@@ -359,6 +366,7 @@ static void on_drop(struct conn *conn)
 	verbs_unwait(conn);
 	signin_free(conn->signin);
 	forget_free(conn->forget);
+	probe_free(conn->probe);
 	for (at = &conn->engine->watchers; *at != NULL;
 	     at = &(*at)->next_watcher) {
 		if (*at == conn) {

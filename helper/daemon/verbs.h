@@ -22,6 +22,7 @@ void verbs_forget(struct conn *conn);
 void verbs_import(struct conn *conn);
 void verbs_export(struct conn *conn);
 void verbs_rekey(struct conn *conn);
+void verbs_probe(struct conn *conn);
 void verbs_status(struct conn *conn);
 void verbs_watch(struct conn *conn);
 void verbs_metrics(struct conn *conn);
@@ -29,6 +30,10 @@ void verbs_metrics(struct conn *conn);
 /* verbs_force - have the account of the request renewed now; or refuse where
  * there is none. */
 void verbs_force(struct conn *conn, account_answer_fn *fn);
+
+/* probe_free - leave it at that; NULL is allowed. */
+struct probe;
+void probe_free(struct probe *probe);
 
 /* verbs_unwait - whoever was asked for a token need not answer. */
 void verbs_unwait(struct conn *conn);

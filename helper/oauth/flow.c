@@ -393,7 +393,7 @@ enum fault flow_send(struct flow *flow)
 		.ca_file = provider->ca_file,
 		.ca_path = provider->ca_path,
 		.proxy = provider->proxy,
-		.patient = flow->patient,
+		.max_ms = flow->patient ? HTTP_PATIENT_MAX_MS : 0,
 	};
 	char *host = NULL;
 	enum fault fault;

@@ -7,7 +7,7 @@
  * its event function from the loop only (never from inside a start
  * function), and ends with exactly one FLOW_TOKENS or FLOW_FAILED unless it
  * is freed before.  The receiver must flow_free() it, at the earliest from
- * that last call.
+ * that last call, or from FLOW_SHOW_CODE, which leaves no code to be used.
  */
 #ifndef MAILTOKEN_OAUTH_FLOW_H
 #define MAILTOKEN_OAUTH_FLOW_H

@@ -55,7 +55,7 @@ struct flow {
 	enum flow_client client;
 	bool basic;   /* the secret goes by HTTP Basic */
 	bool guessed; /* ... or not, and nothing told which */
-	bool patient; /* see struct http_request */
+	bool patient; /* what is lost with its answer is not had again */
 
 	/* What came back, until the next answer. */
 	struct reply_token token;

@@ -15,7 +15,9 @@
 #include "oauth/http.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "oauth/http_impl.h"
 #include "oauth/url.h"
@@ -80,6 +82,25 @@ static size_t body_cb(char *p, size_t one, size_t n, void *ctx)
 
 	buf_add(&exchange->body, (struct span){ p, one * n });
 	return buf_fault(&exchange->body) == FAULT_NONE ? one * n : 0;
+}
+
+/* Date (RFC 9110 section 6.6.1). */
+static size_t header_cb(char *p, size_t one, size_t n, void *ctx)
+{
+	static const char name[] = "date:";
+	struct http_exchange *exchange = ctx;
+	char date[64];
+	time_t date_s;
+
+	n *= one;
+	if (n > sizeof(name) && n < sizeof(date) &&
+	    strncasecmp(p, name, sizeof(name) - 1) == 0) {
+		(void)snprintf(date, sizeof(date), "%.*s",
+		    (int)(n - sizeof(name) + 1), p + sizeof(name) - 1);
+		date_s = curl_getdate(date, NULL);
+		exchange->date_s = date_s > 0 ? (int64_t)date_s : 0;
+	}
+	return n;
 }
 
 /*
@@ -225,10 +246,10 @@ static void set_request(struct http_exchange *exchange,
 		set_ptr(exchange, CURLOPT_PROXY, request->proxy);
 	set_ptr(exchange, CURLOPT_PRIVATE, exchange);
 	set_ptr(exchange, CURLOPT_WRITEDATA, exchange);
+	set_ptr(exchange, CURLOPT_HEADERDATA, exchange);
 	set_ptr(exchange, CURLOPT_ERRORBUFFER, exchange->reason);
 	set_ptr(exchange, CURLOPT_URL, request->url);
-	set_long(exchange, CURLOPT_TIMEOUT_MS,
-	    request->patient ? HTTP_PATIENT_MAX_MS : HTTP_TOTAL_MAX_MS);
+	set_long(exchange, CURLOPT_TIMEOUT_MS, exchange->max_ms);
 	set_ptr(exchange, CURLOPT_USERAGENT, "mailtoken/" MAILTOKEN_VERSION);
 	/* Unless it is named, servers may compress (RFC 9110 section 12.5.3);
 	 * who does all the same is understood. */
@@ -252,6 +273,9 @@ static enum fault exchange_prepare(struct http_exchange *exchange,
 		return FAULT_NOMEM;
 	exchange->set = curl_easy_setopt(exchange->easy, CURLOPT_WRITEFUNCTION,
 	    body_cb);
+	if (!exchange->set)
+		exchange->set = curl_easy_setopt(exchange->easy,
+		    CURLOPT_HEADERFUNCTION, header_cb);
 	set_request(exchange, request);
 	return exchange->set == CURLE_OUT_OF_MEMORY ? FAULT_NOMEM :
 	    exchange->set			    ? FAULT_INTERNAL :
@@ -270,7 +294,8 @@ enum fault http_start(struct http *http, const struct http_request *request,
 	exchange->http = http;
 	exchange->done = done;
 	exchange->ctx = ctx;
-	exchange->patient = request->patient;
+	exchange->max_ms = request->max_ms > 0 ? request->max_ms :
+						 HTTP_TOTAL_MAX_MS;
 	exchange->named_trust = request->ca_file != NULL ||
 	    request->ca_path != NULL;
 	buf_init(&exchange->sent, HTTP_SENT_MAX_BYTES);

@@ -5,9 +5,9 @@
  *
  * Owns the multi handle and its timers and sockets on the event loop.  https
  * only, HTTP/1.1, verified, TLS 1.2 or newer, no redirects, a connection for
- * each request, which is sent once, 10 s to connect, 20 s in all (60 s for one
- * that is patient), bodies up to HTTP_BODY_MAX_BYTES.  Request and answer
- * bodies are wiped; curl's own buffers cannot be.
+ * each request, which is sent once, 10 s to connect, 20 s in all unless it says
+ * otherwise, bodies up to HTTP_BODY_MAX_BYTES.  Request and answer bodies are
+ * wiped; curl's own buffers cannot be.
  */
 #ifndef MAILTOKEN_OAUTH_HTTP_H
 #define MAILTOKEN_OAUTH_HTTP_H
@@ -31,6 +31,14 @@ enum http_trouble {
 	HTTP_LOCAL    /* this machine cannot ask: no memory, no CA file, ... */
 };
 
+/* What was under way when an exchange ended. */
+enum http_stage {
+	HTTP_NAME,    /* looking for addresses */
+	HTTP_CONNECT, /* to the host or, and through, the proxy */
+	HTTP_TLS,
+	HTTP_ANSWER
+};
+
 enum http_method {
 	HTTP_POST_FORM, /* application/x-www-form-urlencoded */
 	HTTP_POST_JSON,
@@ -47,11 +55,14 @@ struct http_request {
 	const char *ca_file; /* NULL: the system's */
 	const char *ca_path;
 	const char *proxy; /* NULL: from the environment; "" for none */
-	bool patient;	   /* what is lost with its answer is not had again */
+	long max_ms;	   /* 0: HTTP_TOTAL_MAX_MS */
 };
 
 struct http_answer {
 	enum http_trouble trouble;
+	enum http_stage stage;
+	char address[46];      /* connected to, maybe the proxy's; or "" */
+	int64_t date_s;	       /* its Date field, unix seconds; 0: none */
 	long status;	       /* 0 unless HTTP_ANSWERED */
 	struct span body;      /* until the callback returns; unless
 				  HTTP_ANSWERED what came of one with 2xx */

@@ -142,10 +142,8 @@ static bool say_hint(const struct http_exchange *exchange, CURLcode code,
 			": it wants a name and a password, in \"proxy\"" :
 			"");
 	else if (code == CURLE_OPERATION_TIMEDOUT && answer->reached)
-		say(answer, "%.100s did not answer within %d seconds", host,
-		    (exchange->patient ? HTTP_PATIENT_MAX_MS :
-					 HTTP_TOTAL_MAX_MS) /
-			1000);
+		say(answer, "%.100s did not answer within %ld seconds", host,
+		    exchange->max_ms / 1000);
 	else
 		return false;
 	return true;
@@ -176,9 +174,28 @@ static void failed(const struct http_exchange *exchange, CURLcode code,
 	attr_plain(span_of(why.text), answer->text, sizeof(answer->text));
 }
 
+/* libcurl 7.88 has no time of a connection whose TLS failed. */
+static enum http_stage stage_of(CURL *easy, CURLcode code)
+{
+	curl_off_t name_us = 0, tls_us = 0;
+	long port = 0, proxy = 0;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &name_us);
+	(void)curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port);
+	(void)curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &tls_us);
+	(void)curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy);
+	if (tls_us > 0)
+		return HTTP_ANSWER;
+	if (port > 0 && code != CURLE_COULDNT_CONNECT &&
+	    (proxy == 0 || proxy == 200))
+		return HTTP_TLS;
+	return name_us > 0 ? HTTP_CONNECT : HTTP_NAME;
+}
+
 void http_answer_make(const struct http_exchange *exchange, CURLcode code,
     struct http_answer *answer_out)
 {
+	const char *address = NULL;
 	curl_off_t ready_us = 0;
 
 	memset(answer_out, 0, sizeof(*answer_out));
@@ -187,6 +204,11 @@ void http_answer_make(const struct http_exchange *exchange, CURLcode code,
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T,
 	    &ready_us);
 	answer_out->reached = ready_us > 0;
+	answer_out->stage = stage_of(exchange->easy, code);
+	answer_out->date_s = exchange->date_s;
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRIMARY_IP, &address);
+	(void)snprintf(answer_out->address, sizeof(answer_out->address), "%s",
+	    address != NULL ? address : "");
 	/* What is whole counts, however its connection ended: the refresh
 	 * token may be spent for it. */
 	if (code == CURLE_OK || reply_is_whole(buf_span(&exchange->body)))

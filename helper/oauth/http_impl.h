@@ -20,7 +20,8 @@ struct http_exchange {
 	struct buf sent;
 	struct buf body; /* of the answer */
 	bool broken;	 /* the event loop could not take its socket */
-	bool patient;
+	long max_ms;
+	int64_t date_s;	  /* of the answer, or 0 */
 	bool named_trust; /* by ca_file or ca_path */
 	bool begun;	  /* curl has it */
 	CURLcode set;	  /* the first option that could not be set */

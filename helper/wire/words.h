@@ -25,6 +25,7 @@
 #define VERB_IMPORT   "import"
 #define VERB_EXPORT   "export"
 #define VERB_REKEY    "rekey"
+#define VERB_PROBE    "probe"
 #define VERB_RELOAD   "reload"
 #define VERB_METRICS  "metrics"
 #define VERB_VERSION  "version"
@@ -79,6 +80,7 @@
 #define ATTR_FAILING_SINCE	       "failing-since"
 #define ATTR_ASKED		       "asked"
 #define ATTR_OUTCOME		       "outcome"
+#define ATTR_CHECK		       "check"
 #define ATTR_REVOKED		       "revoked"
 #define ATTR_DELETED		       "deleted"
 #define ATTR_CHANGED		       "changed"
@@ -101,6 +103,8 @@
 #define EVENT_ASK	"ask"
 #define EVENT_DONE	"done"
 #define EVENT_WATCHING	"watching"
+
+#define OUTCOME_NOT_RUN "not-run"
 
 #define QUESTION_OTHER_USER "other-user"
 #define QUESTION_PASTE_URL  "paste-url"

@@ -85,6 +85,7 @@ FAULTS = {
     "tells-apart": "tells strangers which accounts exist",
     "shows-pid": "shows its pid to strangers",
     "names-counted": "names accounts among its metrics, for strangers",
+    "fewer-checks": "leaves the first check of a probe out",
     "bare-sample": "has a sample that is none of its family's",
 }
 
@@ -307,7 +308,7 @@ class Standin(ScriptedHelper):
         if verb in ("token", "rejected"):
             return self._use(verb, attributes, own)
         if verb in ("refresh", "forget", "sign-in", "reload", "import",
-                    "export", "rekey"):
+                    "export", "rekey", "probe"):
             if not own and not (verb == "export" and self.has(
                     "exports-all")):
                 raise Refused("denied", "Admins only.")
@@ -396,6 +397,12 @@ class Standin(ScriptedHelper):
     def _manage(self, verb, attributes):
         if verb == "reload":
             return [], [("result", "ok")]
+        if verb == "probe":
+            checks = ["dns", "connect", "tls", "clock", "client"]
+            return [[("check", check), ("outcome", "ok"),
+                     ("server", "login.example.org"), ("text", "Well.")]
+                    for check in checks[self.has("fewer-checks"):]], [
+                        ("result", "ok")]
         if verb == "refresh":
             due = attributes.get("due", b"no")
             if due not in (b"yes", b"no") or (

@@ -22,8 +22,8 @@ import time
 import pytest
 
 from bed import in_time
-from contract_wire import (Answer, Broken, STATES, check_token, number,
-                           split)
+from contract_wire import (Answer, Broken, STATES, WORDS, check_token,
+                           number, split)
 
 VERSION = b"mailtoken=1\nverb=version\n\n"
 
@@ -453,6 +453,18 @@ def test_metrics_is_a_list_a_family_and_an_end(helper):
         seen.add(name)
 
 
+def test_probe_is_a_list_a_check_and_an_end(helper):
+    answer = helper.ask(b"mailtoken=1\nverb=probe\n\n")
+    if answer.result == "config-error":
+        return      # of several providers it wants one named
+    assert answer.result == "ok"
+    assert [r["check"] for r in answer.records] == [
+        b"dns", b"connect", b"tls", b"clock", b"client"]
+    for check in answer.records:
+        assert check["outcome"].decode() in WORDS | {"not-run"}
+        assert check["server"] and check["text"]
+
+
 def test_reload_is_answered(helper):
     assert helper.ask(b"mailtoken=1\nverb=reload\n\n").result == "ok"
 
@@ -508,7 +520,8 @@ def test_a_stranger_sees_no_accounts(helper):
 
 
 @pytest.mark.parametrize("verb", [
-    b"refresh", b"forget", b"sign-in", b"import", b"export", b"rekey"])
+    b"refresh", b"forget", b"sign-in", b"import", b"export", b"rekey",
+    b"probe"])
 def test_a_stranger_may_use_no_admins_verb(helper, verb):
     asked = b"mailtoken=1\nverb=%s\naccount=%s\n\n"
     raw = helper.as_stranger(asked % (verb, helper.account.encode()))
