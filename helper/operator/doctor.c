@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,207 +18,360 @@
 #include "wire/ask.h"
 
 #define CHECK_MAX_MS 40000 /* a token may take 25 s, a probe as long */
+#define RUNNING_MAX  16
 
 static const struct check checks[] = {
-	{ "postfix-sasl", "", doctor_postfix },
-	{ "helper-answers", "", doctor_helper },
+	{ "plugin-file", "", doctor_plugin_file, PER_MACHINE },
+	{ "plugin-loads", "plugin-file", doctor_plugin_loads, PER_MACHINE },
+	{ "config-file", "", doctor_config, PER_MACHINE },
+	{ "plugin-offered", "plugin-loads config-file", doctor_plugin_offered,
+	    PER_MACHINE },
+	{ "plugin-alone", "plugin-loads", doctor_plugin_alone, PER_MACHINE },
+	{ "postfix-sasl", "", doctor_postfix_sasl, PER_MACHINE },
+	{ "postfix-relay", "postfix-sasl", doctor_postfix_relay, PER_MACHINE },
+	{ "postfix-map", "postfix-relay", doctor_postfix_map, PER_MACHINE },
+	{ "postfix-mechanisms", "postfix-sasl", doctor_postfix_mechanisms,
+	    PER_MACHINE },
+	{ "postfix-security", "postfix-sasl", doctor_postfix_security,
+	    PER_MACHINE },
+	{ "postfix-tls", "postfix-relay", doctor_postfix_tls, PER_MACHINE },
+	{ "postfix-ca", "postfix-tls", doctor_postfix_ca, PER_MACHINE },
+	{ "postfix-cache", "postfix-sasl", doctor_postfix_cache, PER_MACHINE },
+	{ "helper-answers", "", doctor_helper, PER_MACHINE },
+	{ "units", "", doctor_units, PER_MACHINE },
+	{ "postfix-socket", "postfix-sasl helper-answers", doctor_socket,
+	    PER_MACHINE },
+	{ "postfix-allowed", "postfix-socket postfix-map config-file",
+	    doctor_allowed, PER_MACHINE },
+	{ "account", "helper-answers config-file", doctor_account,
+	    PER_ACCOUNT },
+	{ "account-state", "account", doctor_state, PER_ACCOUNT },
 };
 
-#define CHECKS (sizeof(checks) / sizeof(checks[0]))
+#define CHECKS	 (sizeof(checks) / sizeof(checks[0]))
+#define RUNS_MAX (CHECKS * (1 + DOCTOR_ACCOUNTS_MAX))
 
-/* How far a check has come. */
+/* How far a check of one subject has come. */
 struct run {
+	const struct check *check;
+	struct span subject;
 	enum {
 		WAITS,
 		RUNS,
-		ENDED,
-		NOT_RUN
+		ENDED
 	} phase;
-	const char *lacks; /* the check it would have needed */
 	pid_t pid;
-	int fd;
-	struct finding finding;
+	int fd; /* closed at the other end when it is over */
+	int64_t end_ms;
 };
 
-/* Never returns. */
-static void look(struct doctor *doctor, const struct check *check, int fd)
-{
-	struct finding finding = { .verdict = VERDICT_NONE };
+struct runs {
+	size_t n, running;
+	struct run at[RUNS_MAX];
+	struct finding *findings; /* shared with their processes */
+};
 
-	(void)signal(SIGPIPE, SIG_IGN);
-	check->look(doctor, &finding);
-	(void)!write(fd, &finding, sizeof(finding));
-	_exit(0);
-}
-
-static void begin(struct doctor *doctor, const struct check *check,
-    struct run *run)
+static void begin(struct doctor *doctor, struct runs *runs, size_t i)
 {
+	struct run *run = &runs->at[i];
+	struct finding *finding = &runs->findings[i];
 	int ends[2];
 
 	run->phase = ENDED;
-	finding_wrong(&run->finding, "cannot make a process for it");
-	if (pipe2(ends, O_CLOEXEC) != 0)
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		finding_wrong(finding, "cannot look: no pipe can be made");
 		return;
+	}
 	run->pid = fork();
-	if (run->pid == 0)
-		look(doctor, check, ends[1]);
+	if (run->pid == 0) {
+		(void)signal(SIGPIPE, SIG_IGN);
+		doctor->subject = run->subject;
+		run->check->look(doctor, finding);
+		_exit(0);
+	}
 	(void)close(ends[1]);
 	run->fd = ends[0];
-	if (run->pid < 0)
+	run->end_ms = ask_now_ms() + CHECK_MAX_MS;
+	if (run->pid < 0) {
+		finding_wrong(finding, "cannot look: no process can be made");
 		(void)close(ends[0]);
-	else
-		run->phase = RUNS;
+		return;
+	}
+	run->phase = RUNS;
+	runs->running++;
 }
 
 /* A process that dies tells nothing; one that hangs is killed. */
-static void end(struct run *run, bool in_time)
+static void end(struct runs *runs, size_t i, bool in_time)
 {
-	struct finding finding;
+	struct run *run = &runs->at[i];
+	struct finding *finding = &runs->findings[i];
 	int status;
 
-	if (!in_time)
-		(void)kill(run->pid, SIGKILL);
-	run->finding = (struct finding){ .verdict = VERDICT_WRONG };
-	if (in_time &&
-	    read(run->fd, &finding, sizeof(finding)) == sizeof(finding))
-		run->finding = finding;
-	else
-		finding_wrong(&run->finding,
+	(void)kill(run->pid, SIGKILL);
+	(void)close(run->fd);
+	(void)waitpid(run->pid, &status, 0);
+	runs->running--;
+	if (!in_time || finding->verdict == VERDICT_UNKNOWN) {
+		*finding = (struct finding){ .verdict = VERDICT_UNKNOWN };
+		finding_wrong(finding,
 		    in_time ? "the check itself died; that is a fault of "
 			      "mailtoken, or of what it loaded" :
 			      "no answer within %d s",
 		    CHECK_MAX_MS / 1000);
-	(void)close(run->fd);
-	(void)waitpid(run->pid, &status, 0);
-	run->phase = ENDED;
+	}
+	do {
+		runs->at[i].phase = ENDED;
+		if (runs->findings[i].verdict == VERDICT_UNKNOWN)
+			runs->findings[i].verdict = VERDICT_NONE;
+		i++;
+	} while (i < runs->n && runs->at[i].check->look == NULL);
 }
 
-/* Whether all that a check needs is good; what is not is lacking. */
-static bool may_run(const struct check *check, struct run *runs)
+/* Whether what one check saw bears on another: of the same subject, or of the
+ * machine, or of the account's provider. */
+static bool bears_on(const struct doctor *doctor, const struct run *need,
+    const struct run *run)
 {
-	struct run *run = &runs[check - checks];
-	bool may = true;
 	size_t i;
 
-	for (i = 0; i < CHECKS; i++) {
-		if (!span_listed(span_of(checks[i].name), check->needs))
+	if (!span_listed(span_of(need->check->name), run->check->needs))
+		return false;
+	if (need->check->per == PER_MACHINE ||
+	    need->subject.p == run->subject.p)
+		return true;
+	for (i = 0; i < doctor->n_accounts; i++)
+		if (run->subject.p == doctor->accounts[i].name)
+			return span_is(need->subject,
+			    doctor->accounts[i].provider);
+	return false;
+}
+
+/* Whether all that a check needs is good, by now. */
+static bool may_begin(const struct doctor *doctor, struct runs *runs, size_t i)
+{
+	bool may = runs->running < RUNNING_MAX;
+	struct finding *finding = &runs->findings[i];
+	size_t j;
+
+	for (j = 0; j < i; j++) {
+		if (!bears_on(doctor, &runs->at[j], &runs->at[i]))
 			continue;
-		if (runs[i].phase == NOT_RUN ||
-		    (runs[i].phase == ENDED &&
-			runs[i].finding.verdict != VERDICT_GOOD)) {
-			run->phase = NOT_RUN;
-			run->lacks = checks[i].name;
-			return false;
+		may &= runs->at[j].phase == ENDED;
+		if (runs->at[j].phase != ENDED ||
+		    runs->findings[j].verdict == VERDICT_GOOD)
+			continue;
+		runs->at[i].phase = ENDED;
+		finding->verdict = VERDICT_NONE;
+		if (runs->findings[j].verdict != VERDICT_NONE) {
+			finding->verdict = VERDICT_NOT_RUN;
+			(void)snprintf(finding->text, sizeof(finding->text),
+			    "needs %s", runs->at[j].check->name);
 		}
-		may &= runs[i].phase == ENDED;
+		return false;
 	}
 	return may;
 }
 
-/* Begin what may begin; false when nothing runs any more. */
-static bool begin_all(struct doctor *doctor, struct run *runs)
+/* A check that is filled by another one waits with it. */
+static void begin_all(struct doctor *doctor, struct runs *runs)
 {
-	bool any = false;
 	size_t i;
 
-	for (i = 0; i < CHECKS; i++) {
-		if (runs[i].phase == WAITS && may_run(&checks[i], runs))
-			begin(doctor, &checks[i], &runs[i]);
-		any |= runs[i].phase == RUNS;
+	for (i = 0; i < runs->n; i++) {
+		if (runs->at[i].phase != WAITS ||
+		    (runs->at[i].check->look == NULL &&
+			runs->at[i - 1].phase != ENDED))
+			continue;
+		if (may_begin(doctor, runs, i))
+			begin(doctor, runs, i);
 	}
-	return any;
 }
 
-static void run_all(struct doctor *doctor, struct run *runs)
+static void run_all(struct doctor *doctor, struct runs *runs)
 {
-	int64_t end_ms = ask_now_ms() + CHECK_MAX_MS;
-	struct pollfd polls[CHECKS];
+	struct pollfd polls[RUNS_MAX];
+	int64_t now_ms, wait_ms;
 	size_t i;
 	int n;
 
-	while (begin_all(doctor, runs)) {
-		for (i = 0; i < CHECKS; i++) {
-			polls[i].fd = runs[i].phase == RUNS ? runs[i].fd : -1;
-			polls[i].events = POLLIN;
-			polls[i].revents = 0;
+	for (begin_all(doctor, runs); runs->running > 0;
+	     begin_all(doctor, runs)) {
+		now_ms = ask_now_ms();
+		wait_ms = CHECK_MAX_MS;
+		for (i = 0; i < runs->n; i++) {
+			polls[i] = (struct pollfd){ .fd = -1 };
+			if (runs->at[i].phase != RUNS)
+				continue;
+			polls[i].fd = runs->at[i].fd;
+			if (runs->at[i].end_ms - now_ms < wait_ms)
+				wait_ms = runs->at[i].end_ms - now_ms;
 		}
-		n = poll(polls, CHECKS, (int)(end_ms - ask_now_ms()));
-		if (n < 0 && errno == EINTR)
-			continue;
-		for (i = 0; i < CHECKS; i++)
-			if (runs[i].phase == RUNS &&
-			    (n <= 0 || polls[i].revents != 0))
-				end(&runs[i], n > 0);
-		if (n <= 0)
-			end_ms = ask_now_ms() + CHECK_MAX_MS;
+		n = poll(polls, runs->n, wait_ms > 0 ? (int)wait_ms : 0);
+		now_ms = ask_now_ms();
+		for (i = 0; i < runs->n; i++)
+			if (runs->at[i].phase == RUNS &&
+			    ((n > 0 && polls[i].revents != 0) ||
+				runs->at[i].end_ms <= now_ms))
+				end(runs, i, n > 0 && polls[i].revents != 0);
 	}
 }
 
-static void tell(const struct check *check, const struct run *run)
+static void add(struct runs *runs, const struct check *check,
+    const char *subject)
 {
-	static const char *const words[] = { "ok   ", "FAULT", "-    " };
-	const char *line = run->finding.type;
+	runs->at[runs->n++] = (struct run){ .check = check,
+		.subject = span_of(subject) };
+}
+
+/* All checks of a subject stand together. */
+static void add_all(const struct doctor *doctor, struct runs *runs)
+{
+	size_t first, end, subjects, i, j;
+
+	for (first = 0; first < CHECKS; first = end) {
+		enum per per = checks[first].per;
+
+		for (end = first; end < CHECKS && checks[end].per == per;)
+			end++;
+		subjects = per == PER_MACHINE ? 1 :
+		    per == PER_PROVIDER	      ? doctor->n_providers :
+						doctor->n_accounts;
+		for (i = 0; i < subjects; i++)
+			for (j = first; j < end; j++)
+				add(runs, &checks[j],
+				    per == PER_MACHINE ?
+					NULL :
+					per == PER_PROVIDER ?
+					doctor->providers[i] :
+					doctor->accounts[i].name);
+	}
+}
+
+static void tell(const struct run *run, const struct finding *finding)
+{
+	static const char *const words[] = { "-    ", "ok   ", "FAULT", "-    ",
+		"-    " };
+	const char *line = finding->type;
 	size_t n;
 
-	if (run->phase == NOT_RUN) {
-		screen_print("-     %s: not run: needs %s\n", check->name,
-		    run->lacks);
+	if (finding->text[0] == '\0')
 		return;
-	}
-	screen_print("%s %s: %s\n", words[run->finding.verdict], check->name,
-	    run->finding.text);
+	screen_print("%s %s%s%.*s: %s%s\n", words[finding->verdict],
+	    run->check->name, run->subject.n > 0 ? " " : "", SPAN(run->subject),
+	    finding->verdict == VERDICT_NOT_RUN ? "not run: " : "",
+	    finding->text);
 	for (; *line != '\0'; line += n + (line[n] != '\0')) {
 		n = strcspn(line, "\n");
 		screen_print("          %.*s\n", (int)n, line);
 	}
 }
 
-static void tell_json(const struct check *check, const struct run *run,
-    const char *before)
+static void tell_json(const struct run *run, const struct finding *finding,
+    bool first)
 {
-	static const char *const words[] = { "ok", "fault", "none" };
-	const char *outcome = words[run->finding.verdict];
-	char text[sizeof(run->finding.text)];
+	static const char *const words[] = { "none", "ok", "fault", "none",
+		"not-run" };
 
-	(void)snprintf(text, sizeof(text), "%s", run->finding.text);
-	if (run->phase == NOT_RUN) {
-		outcome = "not-run";
-		(void)snprintf(text, sizeof(text), "needs %s", run->lacks);
-	}
-	screen_add(before);
+	screen_add(first ? "[" : ",\n ");
 	screen_add("{\"check\": ");
-	screen_json_string(span_of(check->name));
-	screen_print(", \"outcome\": \"%s\", \"text\": ", outcome);
-	screen_json_string(span_of(text));
+	screen_json_string(span_of(run->check->name));
+	screen_add(", \"subject\": ");
+	screen_json_string(run->subject);
+	screen_print(", \"outcome\": \"%s\", \"text\": ",
+	    words[finding->verdict]);
+	screen_json_string(span_of(finding->text));
 	screen_add(", \"type\": ");
-	screen_json_string(span_of(run->finding.type));
+	screen_json_string(span_of(finding->type));
 	screen_add("}");
+}
+
+static enum outcome tell_all(const struct command *command,
+    const struct runs *runs)
+{
+	size_t i, good = 0, wrong = 0;
+
+	for (i = 0; i < runs->n; i++) {
+		if (command->json != NULL)
+			tell_json(&runs->at[i], &runs->findings[i], i == 0);
+		else
+			tell(&runs->at[i], &runs->findings[i]);
+		good += runs->findings[i].verdict == VERDICT_GOOD;
+		wrong += runs->findings[i].verdict == VERDICT_WRONG;
+	}
+	if (command->json != NULL)
+		screen_add("]\n");
+	else if (wrong == 0)
+		screen_print("\nNo fault found: %zu links are good.\n", good);
+	else
+		screen_print("\n%zu fault%s, %zu links are good; mend what "
+			     "is first and run this again.\n",
+		    wrong, wrong == 1 ? "" : "s", good);
+	return wrong == 0 ? OUTCOME_DONE : OUTCOME_NO;
+}
+
+/* Each account and its provider, or the one that is asked for. */
+static void list_accounts(struct doctor *doctor)
+{
+	struct doctor_account *account = doctor->accounts;
+	const char *one = doctor->command->words[0];
+	struct talk talk;
+	size_t i;
+
+	doctor_begin(&talk, doctor, VERB_STATUS, one);
+	while (doctor_ask(&talk)) {
+		if (!attr_has(&talk.list, ATTR_ACCOUNT) ||
+		    doctor->n_accounts == DOCTOR_ACCOUNTS_MAX)
+			continue;
+		account = &doctor->accounts[doctor->n_accounts++];
+		(void)snprintf(account->name, sizeof(account->name), "%.*s",
+		    SPAN(attr_get(&talk.list, ATTR_ACCOUNT)));
+		(void)snprintf(account->provider, sizeof(account->provider),
+		    "%.*s", SPAN(attr_get(&talk.list, ATTR_PROVIDER)));
+		for (i = 0; i < doctor->n_providers; i++)
+			if (strcmp(doctor->providers[i], account->provider) ==
+			    0)
+				break;
+		if (i == doctor->n_providers && i < DOCTOR_PROVIDERS_MAX)
+			memcpy(doctor->providers[doctor->n_providers++],
+			    account->provider, sizeof(account->provider));
+	}
+	talk_close(&talk);
+	/* Whom nobody knows is a finding. */
+	if (one == NULL && doctor->user[0] != '\0')
+		one = doctor->user;
+	for (i = 0; one != NULL && i < doctor->n_accounts; i++)
+		if (strcasecmp(doctor->accounts[i].name, one) == 0)
+			one = NULL;
+	if (one != NULL && doctor->n_accounts < DOCTOR_ACCOUNTS_MAX)
+		(void)snprintf(doctor->accounts[doctor->n_accounts++].name,
+		    DOCTOR_NAME_BYTES, "%s", one);
 }
 
 enum outcome doctor_run(struct command *command)
 {
-	struct doctor doctor = {
-		.command = command,
-		.account = command->words[0],
-	};
-	struct run runs[CHECKS] = { { .phase = WAITS } };
-	bool good = true;
+	static struct doctor doctor;
+	static struct runs runs;
+	enum outcome outcome;
 	struct why why;
-	size_t i;
 
-	doctor.has_postfix = postfix_read(NULL, &doctor.postfix, &why) ==
-	    FAULT_NONE;
-	run_all(&doctor, runs);
-	for (i = 0; i < CHECKS; i++) {
-		if (command->json != NULL)
-			tell_json(&checks[i], &runs[i], i == 0 ? "[" : ",\n ");
-		else
-			tell(&checks[i], &runs[i]);
-		good &= runs[i].finding.verdict != VERDICT_WRONG;
+	doctor.command = command;
+	if (start_choose(command, &why) != FAULT_NONE)
+		return command_usage(command, why.text);
+	doctor.has_postfix = command->helper != COMMAND_OWN &&
+	    postfix_read(NULL, &doctor.postfix, &doctor.broken) == FAULT_NONE;
+	doctor_postfix_facts(&doctor);
+	list_accounts(&doctor);
+	runs.findings = mmap(NULL, RUNS_MAX * sizeof(*runs.findings),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (runs.findings == MAP_FAILED) {
+		screen_say("%s", fault_text(FAULT_NOMEM));
+		return OUTCOME_LATER;
 	}
-	screen_add(command->json != NULL ? "]\n" : "");
+	add_all(&doctor, &runs);
+	run_all(&doctor, &runs);
+	outcome = tell_all(command, &runs);
 	if (doctor.has_postfix)
 		postfix_drop(&doctor.postfix);
-	return good ? OUTCOME_DONE : OUTCOME_NO;
+	return outcome;
 }

@@ -10,16 +10,21 @@
 #ifndef MAILTOKEN_OPERATOR_DOCTOR_H
 #define MAILTOKEN_OPERATOR_DOCTOR_H
 
-#include "cli/command.h"
+#include "cli/talk.h"
 #include "operator/postfix.h"
 
+#define DOCTOR_ACCOUNTS_MAX  20
+#define DOCTOR_PROVIDERS_MAX 8
+#define DOCTOR_NAME_BYTES    256
+
 enum verdict {
+	VERDICT_UNKNOWN, /* the check has not said anything */
 	VERDICT_GOOD,
 	VERDICT_WRONG,
-	VERDICT_NONE /* does not concern this machine */
+	VERDICT_NONE,	/* does not concern this machine */
+	VERDICT_NOT_RUN /* text names the check that it would have needed */
 };
 
-/* Small enough for one write to a pipe (PIPE_BUF). */
 struct finding {
 	enum verdict verdict;
 	char text[1500]; /* what was seen, one sentence */
@@ -29,9 +34,22 @@ struct finding {
 /* What the checks share; all is there before the first one starts. */
 struct doctor {
 	struct command *command;
-	const char *account; /* NULL: all that there are */
+	struct span subject; /* of the check that runs: a provider, an account;
+			      * empty: neither */
+
 	bool has_postfix;
 	struct postfix postfix;
+	struct why broken;		     /* why not, where there is one */
+	char relay[DOCTOR_NAME_BYTES];	     /* Postfix's next hop */
+	char user[DOCTOR_NAME_BYTES];	     /* as whom it logs in there */
+	char config[ADDRESS_FILE_MAX_BYTES]; /* of the helper */
+
+	/* As the helper tells; nothing where it does not answer. */
+	size_t n_accounts, n_providers;
+	struct doctor_account {
+		char name[DOCTOR_NAME_BYTES], provider[DOCTOR_NAME_BYTES];
+	} accounts[DOCTOR_ACCOUNTS_MAX];
+	char providers[DOCTOR_PROVIDERS_MAX][DOCTOR_NAME_BYTES];
 };
 
 /* check_fn - look, and fill the finding by one of these. */
@@ -47,14 +65,45 @@ void finding_wrong(struct finding *finding, const char *format, ...)
 void finding_type(struct finding *finding, const char *format, ...)
     PRINTF_LIKE(2, 3);
 
-/* A row: needs names the checks (words) without which this one is not run. */
+/*
+ * A row.  needs names the checks (words) without which this one is not run.
+ * One without a function is filled by the one before: finding[1] and so on.
+ */
 struct check {
 	const char *name, *needs;
 	check_fn *look;
+	enum per {
+		PER_MACHINE,
+		PER_PROVIDER,
+		PER_ACCOUNT
+	} per;
 };
 
-/* The checks by theme, in the order of a mail's way. */
-check_fn doctor_helper, doctor_postfix;
+/* The checks, in the order of a mail's way. */
+check_fn doctor_plugin_file, doctor_plugin_loads, doctor_plugin_offered,
+    doctor_plugin_alone;
+check_fn doctor_postfix_sasl, doctor_postfix_relay, doctor_postfix_map,
+    doctor_postfix_mechanisms, doctor_postfix_security, doctor_postfix_tls,
+    doctor_postfix_ca, doctor_postfix_cache;
+check_fn doctor_helper, doctor_config, doctor_units, doctor_socket,
+    doctor_allowed;
+check_fn doctor_probe;
+check_fn doctor_account, doctor_state;
+
+/*
+ * doctor_ask - one request, and its next list; false at the end, when why has
+ * what was wrong, or nothing.  doctor_begin() comes first, and talk_put() in
+ * between; talk_close() last.
+ */
+void doctor_begin(struct talk *talk, struct doctor *doctor, const char *verb,
+    const char *account);
+bool doctor_ask(struct talk *talk);
+
+/* doctor_postfix_facts - relay and user. */
+void doctor_postfix_facts(struct doctor *doctor);
+
+/* doctor_import - take on the environment that Postfix gives to smtp(8). */
+void doctor_import(const struct doctor *doctor);
 
 verb_fn doctor_run;
 

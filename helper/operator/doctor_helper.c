@@ -1,29 +1,400 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Checks of the helper.
+ * Checks of the helper: whether it answers root and smtp(8), and what it says
+ * of its configuration and of accounts.
  */
-#include "cli/talk.h"
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "operator/doctor.h"
+#include "operator/run.h"
+#include "wire/ids.h"
+
+#define SYSTEMCTL_MAX_MS 10000
+#define SERVICE		 "mailtokend.service"
+#define SOCKETS		 "mailtoken-postfix.socket mailtoken.socket"
+
+void doctor_begin(struct talk *talk, struct doctor *doctor, const char *verb,
+    const char *account)
+{
+	talk_begin(talk, doctor->command, verb, account);
+	talk->as_it_is = true;
+}
+
+bool doctor_ask(struct talk *talk)
+{
+	enum fault fault = talk->fd < 0 ? talk_open(talk) : FAULT_NONE;
+	struct span text;
+
+	if (fault == FAULT_NONE)
+		fault = talk_next(talk, ask_now_ms() + talk->wait_ms);
+	if (fault) {
+		if (talk->why.text[0] == '\0')
+			why_set(&talk->why, 0, "%s", fault_text(fault));
+		return false;
+	}
+	if (!attr_has(&talk->list, ATTR_RESULT))
+		return true;
+	fault = ask_result(&talk->list);
+	text = attr_get(&talk->list, ATTR_TEXT);
+	talk->why = (struct why){ .err = 0 };
+	if (fault && text.n > 0)
+		why_set(&talk->why, 0, "%.*s", SPAN(text));
+	else if (fault)
+		why_set(&talk->why, 0, "%s", fault_text(fault));
+	return false;
+}
+
+/* Our own sentences end in: run "COMMAND", or run: COMMAND. */
+static void type_said(struct finding *finding, const char *text)
+{
+	static const char quoted[] = "run \"", bare[] = "run: ";
+	const char *at = strstr(text, quoted);
+
+	if (at != NULL) {
+		at += sizeof(quoted) - 1;
+		finding_type(finding, "%.*s", (int)strcspn(at, "\""), at);
+	} else if ((at = strstr(text, bare)) != NULL) {
+		finding_type(finding, "%s", at + sizeof(bare) - 1);
+	}
+}
+
+static bool has_systemd(void)
+{
+	return access("/run/systemd/system", F_OK) == 0;
+}
+
+static bool is_jailed(const struct doctor *doctor)
+{
+	return doctor->has_postfix &&
+	    postfix_chrooted(&doctor->postfix, "smtp");
+}
 
 void doctor_helper(struct doctor *doctor, struct finding *finding)
 {
-	enum fault fault;
+	const char *path = doctor->command->address.path;
 	struct talk talk;
 
-	talk_begin(&talk, doctor->command, VERB_VERSION, NULL);
-	talk.as_it_is = true;
-	fault = talk_open(&talk);
-	if (fault == FAULT_NONE)
-		fault = talk_next(&talk, ask_now_ms() + STEP_MAX_MS);
-	if (fault)
-		finding_wrong(finding, "no helper answers at %s: %s",
-		    doctor->command->address.path, why_text(&talk.why, fault));
-	else
+	doctor_begin(&talk, doctor, VERB_VERSION, NULL);
+	(void)doctor_ask(&talk);
+	if (talk.why.text[0] == '\0') {
 		finding_good(finding, "mailtokend %.*s answers at %s",
-		    SPAN(attr_get(&talk.list, ATTR_VERSION)),
-		    doctor->command->address.path);
-	if (fault && doctor->command->helper == COMMAND_SYSTEM)
-		finding_type(finding, "systemctl restart mailtokend.service");
+		    SPAN(attr_get(&talk.list, ATTR_VERSION)), path);
+	} else {
+		finding_wrong(finding, "no helper answers: %s", talk.why.text);
+		if (doctor->command->helper == COMMAND_OWN)
+			finding_type(finding,
+			    has_systemd() ?
+				"systemctl --user restart mailtoken.socket" :
+				"mailtokend --background");
+		else if (doctor->command->helper == COMMAND_SYSTEM &&
+		    has_systemd())
+			finding_type(finding,
+			    talk.why.err == ENOENT ?
+				"systemctl enable --now mailtoken.socket " SERVICE :
+				"systemctl restart " SERVICE);
+		else if (doctor->command->helper == COMMAND_SYSTEM)
+			finding_type(finding,
+			    "mailtokend --user mailtoken --background");
+	}
+	talk_close(&talk);
+}
+
+void doctor_config(struct doctor *doctor, struct finding *finding)
+{
+	char path[ADDRESS_FILE_MAX_BYTES];
+	struct span warning;
+	struct talk talk;
+
+	if (doctor->command->helper != COMMAND_OWN)
+		(void)snprintf(path, sizeof(path), "%s",
+		    address_system_config());
+	else if (address_user_config(path) != FAULT_NONE)
+		path[0] = '\0';
+	if (doctor->command->helper != COMMAND_NAMED &&
+	    access(path, F_OK) != 0) {
+		finding_wrong(finding,
+		    "there is no %s, and without one nothing is offered to "
+		    "mail programs (\"No worthy mechs found\")",
+		    path);
+		finding_type(finding, "mailtoken setup");
+		return;
+	}
+	doctor_begin(&talk, doctor, VERB_STATUS, NULL);
+	while (doctor_ask(&talk))
+		continue;
+	warning = attr_get(&talk.list, ATTR_WARNING);
+	if (talk.why.text[0] == '\0' && warning.n > 0) {
+		finding_wrong(finding, "%.*s", SPAN(warning));
+		type_said(finding, finding->text);
+	} else {
+		finding_good(finding, "the helper takes its configuration");
+	}
+	talk_close(&talk);
+}
+
+static bool is_enabled(const char *unit)
+{
+	const char *argv[] = { "systemctl", "is-enabled", unit, NULL };
+	struct why why;
+
+	return run_program(argv, (struct span){ "", 0 }, SYSTEMCTL_MAX_MS, NULL,
+		   &why) == FAULT_NONE;
+}
+
+/* A user's helper ends with his last session, unless he lingers. */
+static void find_linger(struct finding *finding)
+{
+	const struct passwd *user = getpwuid(getuid());
+	char path[DOCTOR_NAME_BYTES];
+
+	(void)snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s",
+	    user != NULL ? user->pw_name : "");
+	if (user == NULL || access(path, F_OK) == 0) {
+		finding_good(finding, "your services outlive your sessions");
+		return;
+	}
+	finding_wrong(finding,
+	    "your helper ends with your last session, and with it the renewal "
+	    "of your grants: lingering is off");
+	finding_type(finding, "loginctl enable-linger %s", user->pw_name);
+}
+
+void doctor_units(struct doctor *doctor, struct finding *finding)
+{
+	static const char *const units[] = { "mailtoken-postfix.socket",
+		"mailtoken.socket", SERVICE };
+	size_t i;
+
+	if (!has_systemd() || doctor->command->helper == COMMAND_NAMED) {
+		finding_none(finding, "no systemd starts the helper");
+		return;
+	}
+	if (doctor->command->helper == COMMAND_OWN) {
+		find_linger(finding);
+		return;
+	}
+	for (i = is_jailed(doctor) ? 0 : 1; i < 3; i++)
+		if (!is_enabled(units[i]))
+			break;
+	if (i == 3) {
+		finding_good(finding, "the helper is there after a boot");
+		return;
+	}
+	finding_wrong(finding,
+	    "%s is not enabled: it will not be there after "
+	    "a boot",
+	    units[i]);
+	finding_type(finding, "systemctl enable %s %s",
+	    is_jailed(doctor) ? SOCKETS : units[1], SERVICE);
+}
+
+/* Be what smtp(8) is: its user, its groups, its root; and ask its socket.
+ * False where that cannot be. */
+static bool become_smtp(struct doctor *doctor, struct finding *finding)
+{
+	struct address *address = &doctor->command->address;
+	const struct passwd *user;
+	char text[ADDRESS_FILE_MAX_BYTES];
+	const char *named;
+
+	(void)snprintf(text, sizeof(text), "%.*s",
+	    SPAN(postfix_value(&doctor->postfix, "mail_owner")));
+	user = getpwnam(text);
+	if (geteuid() != 0 || user == NULL) {
+		finding_none(finding,
+		    "only root can look with the eyes of smtp(8)");
+		return false;
+	}
+	doctor_import(doctor);
+	named = getenv(ADDRESS_SOCKET_ENV);
+	address_system_socket(address);
+	if (named != NULL)
+		(void)!address_set(named, address);
+	doctor->command->helper = COMMAND_NAMED;
+	(void)snprintf(text, sizeof(text), "%.*s",
+	    SPAN(postfix_value(&doctor->postfix, "queue_directory")));
+	if (setgid(user->pw_gid) == 0 &&
+	    initgroups(user->pw_name, user->pw_gid) == 0 &&
+	    (!is_jailed(doctor) || (chroot(text) == 0 && chdir("/") == 0)) &&
+	    setuid(user->pw_uid) == 0)
+		return true;
+	finding_wrong(finding, "cannot become what smtp(8) is");
+	return false;
+}
+
+/* Which folder on the way, or whether the socket itself, keeps smtp(8) out. */
+static void find_shut(const struct doctor *doctor, const char *jail,
+    struct finding *finding)
+{
+	const char *path = doctor->command->address.path, *at = path;
+	const char *unit = jail[0] != '\0' ? "mailtoken-postfix.socket" :
+					     "mailtoken.socket";
+	char part[ADDRESS_FILE_MAX_BYTES];
+	struct stat about = { .st_mode = 0 };
+
+	while ((at = strchr(at + 1, '/')) != NULL) {
+		(void)snprintf(part, sizeof(part), "%.*s", (int)(at - path),
+		    path);
+		if (stat(part, &about) != 0 || (about.st_mode & S_IXOTH) != 0)
+			continue;
+		finding_wrong(finding, "smtp(8) may not enter %s%s", jail,
+		    part);
+		finding_type(finding, "chmod 755 %s%s", jail, part);
+		return;
+	}
+	(void)stat(path, &about);
+	finding_wrong(finding,
+	    "smtp(8) may not use %s%s, which has mode %o and group %lu; its "
+	    "own is %lu",
+	    jail, path, (unsigned)about.st_mode & 07777,
+	    (unsigned long)about.st_gid, (unsigned long)getgid());
+	finding_type(finding, "mkdir -p /etc/systemd/system/%s.d", unit);
+	finding_type(finding,
+	    "printf '[Socket]\\nSocketMode=0660\\nSocketGroup=%lu\\n' "
+	    ">/etc/systemd/system/%s.d/postfix.conf",
+	    (unsigned long)getgid(), unit);
+	finding_type(finding, "systemctl daemon-reload");
+	finding_type(finding, "systemctl stop " SERVICE " " SOCKETS);
+	finding_type(finding, "systemctl start %s " SERVICE,
+	    jail[0] != '\0' ? SOCKETS : unit);
+}
+
+void doctor_socket(struct doctor *doctor, struct finding *finding)
+{
+	char jail[ADDRESS_FILE_MAX_BYTES] = "";
+	const char *path = doctor->command->address.path;
+	struct talk talk;
+
+	if (is_jailed(doctor))
+		(void)snprintf(jail, sizeof(jail), "%.*s",
+		    SPAN(postfix_value(&doctor->postfix, "queue_directory")));
+	if (!become_smtp(doctor, finding))
+		return;
+	doctor_begin(&talk, doctor, VERB_VERSION, NULL);
+	(void)doctor_ask(&talk);
+	if (talk.why.text[0] == '\0') {
+		finding_good(finding, "smtp(8) reaches the helper at %s%s",
+		    jail, path);
+	} else if (talk.why.err == EACCES) {
+		find_shut(doctor, jail, finding);
+	} else {
+		finding_wrong(finding,
+		    "the helper answers, but not smtp(8), which %s: %s%s",
+		    jail[0] != '\0' ? "is shut into its queue directory" :
+				      "has another socket",
+		    jail, talk.why.text);
+		finding_type(finding,
+		    "systemctl stop " SERVICE " mailtoken.socket");
+		finding_type(finding, "systemctl enable --now %s " SERVICE,
+		    jail[0] != '\0' ? SOCKETS : "mailtoken.socket");
+	}
+	talk_close(&talk);
+}
+
+/* Whether a file has a line that begins with a keyword. */
+static bool has_line(const char *path, const char *keyword)
+{
+	FILE *file = fopen(path, "re");
+	char line[4096];
+	bool has = false;
+
+	while (file != NULL && !has && fgets(line, sizeof(line), file) != NULL)
+		has = strncmp(line, keyword, strlen(keyword)) == 0;
+	if (file != NULL)
+		(void)fclose(file);
+	return has;
+}
+
+void doctor_allowed(struct doctor *doctor, struct finding *finding)
+{
+	const char *config = address_system_config();
+	bool has_allow = has_line(config, "allow ");
+	struct span owner = postfix_value(&doctor->postfix, "mail_owner");
+	bool known = false;
+	struct talk talk;
+	size_t i;
+
+	for (i = 0; i < doctor->n_accounts; i++)
+		known |= doctor->accounts[i].provider[0] != '\0' &&
+		    strcasecmp(doctor->accounts[i].name, doctor->user) == 0;
+	if (!known) {
+		finding_none(finding, "%s", "");
+		return;
+	}
+	if (!become_smtp(doctor, finding))
+		return;
+	doctor_begin(&talk, doctor, VERB_STATUS, doctor->user);
+	if (doctor_ask(&talk)) {
+		finding_good(finding, "%.*s may ask for %s", SPAN(owner),
+		    doctor->user);
+	} else {
+		finding_wrong(finding,
+		    "%.*s may not ask for tokens of %s: no line 'allow' in %s "
+		    "names it",
+		    SPAN(owner), doctor->user, config);
+		if (has_allow)
+			finding_type(finding, "sed -i 's/^allow .*/& %.*s/' %s",
+			    SPAN(owner), config);
+		else
+			finding_type(finding, "echo 'allow %.*s' >>%s",
+			    SPAN(owner), config);
+	}
+	talk_close(&talk);
+}
+
+void doctor_account(struct doctor *doctor, struct finding *finding)
+{
+	char name[DOCTOR_NAME_BYTES];
+	struct talk talk;
+
+	(void)snprintf(name, sizeof(name), "%.*s", SPAN(doctor->subject));
+	doctor_begin(&talk, doctor, VERB_STATUS, name);
+	if (doctor_ask(&talk)) {
+		finding_good(finding, "the helper knows it; provider %.*s",
+		    SPAN(attr_get(&talk.list, ATTR_PROVIDER)));
+	} else {
+		finding_wrong(finding, "%s%s",
+		    strcasecmp(name, doctor->user) == 0 ?
+			"Postfix logs in as this account, and nobody has signed "
+			"it in" :
+			"nobody has signed it in",
+		    "");
+		finding_type(finding, "mailtoken login %s", name);
+	}
+	talk_close(&talk);
+}
+
+void doctor_state(struct doctor *doctor, struct finding *finding)
+{
+	char name[DOCTOR_NAME_BYTES];
+	struct span text;
+	int64_t expires_s = 0;
+	struct talk talk;
+
+	(void)snprintf(name, sizeof(name), "%.*s", SPAN(doctor->subject));
+	doctor_begin(&talk, doctor, VERB_STATUS, name);
+	if (!doctor_ask(&talk)) {
+		finding_wrong(finding, "%s", talk.why.text);
+	} else {
+		text = attr_get(&talk.list, ATTR_TEXT);
+		(void)!attr_number(attr_get(&talk.list, ATTR_EXPIRES), 0,
+		    INT64_MAX, &expires_s);
+		if (text.n > 0) {
+			finding_wrong(finding, "%.*s: %.*s",
+			    SPAN(attr_get(&talk.list, ATTR_STATE)), SPAN(text));
+			type_said(finding, finding->text);
+		} else {
+			finding_good(finding, "%.*s, its token lives %s",
+			    SPAN(attr_get(&talk.list, ATTR_STATE)),
+			    screen_left(expires_s - screen_now_s()).text);
+		}
+	}
 	talk_close(&talk);
 }

@@ -12,6 +12,7 @@ for folder in (HERE.parent / "lib", HERE.parent / "flows",
 from bed_cli import mailtoken, place, program           # noqa: E402,F401
 from bed_helper import (authority_directory, beds,      # noqa: E402,F401
                         clocked, helper, idp, root)
+from bed_relay import relay, relays, smarthost          # noqa: E402,F401
 
 
 def pytest_configure(config):

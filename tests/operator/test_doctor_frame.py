@@ -3,6 +3,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -15,7 +16,8 @@ def doctor(program, tmp_path):
     if shutil.which("postconf") is None:
         pytest.skip("there is no Postfix")
     (tmp_path / "main.cf").write_text(
-        "compatibility_level = 3.6\nmail_owner = postfix\n")
+        "compatibility_level = 3.6\nmail_owner = postfix\n"
+        "relayhost = [localhost]:587\n")
     (tmp_path / "master.cf").write_text(
         "smtp unix - - y - - smtp\n")
     environment = {**os.environ, "MAIL_CONFIG": str(tmp_path)}
@@ -36,7 +38,7 @@ def test_a_fault_is_named_and_what_it_says_to_type_mends_it(helper, doctor):
     assert found.returncode == 1
     lines = found.stdout.splitlines()
     at = [line.startswith("FAULT postfix-sasl:") for line in lines].index(True)
-    subprocess.run(lines[at + 1].split("&&", 1)[0].split(), check=True,
+    subprocess.run(shlex.split(lines[at + 1].split("&&", 1)[0]), check=True,
                    env=doctor.environment)
     mended = doctor(*options, [])
     assert "ok    postfix-sasl: " in mended.stdout

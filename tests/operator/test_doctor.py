@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""mailtoken doctor against planted faults.
+
+A row plants one fault into a machine that works.  Doctor must name one
+check, that of the row, and nothing else; what it says to type is typed as it
+stands, and no fault may be left.
+"""
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from typing import Callable
+
+import pytest
+
+from bed_relay import ALICE, CONFIG, JAIL, PLUGIN, SASL, SOCKET
+
+MAIN_CF = "/etc/postfix/main.cf"
+PASSWD = "/etc/postfix/sasl_passwd"
+
+
+@dataclass
+class Fault:
+    """check: what has to be named; says: a part of its sentence; typed:
+    whether it says what to type."""
+    plant: Callable
+    check: str
+    says: str
+    typed: bool = True
+
+
+def setting(name, value):
+    """Planted by a line in main.cf."""
+    return lambda machine: machine.run(f"postconf -e '{name} = {value}'")
+
+
+def typing(command):
+    """Planted by a command."""
+    return lambda machine: machine.run(command.format(
+        conf=CONFIG, plugin=PLUGIN, sasl=SASL, jail=JAIL, socket=SOCKET))
+
+
+def no_config(machine):
+    os.unlink(machine.path(CONFIG))
+
+
+def elsewhere(machine):
+    os.makedirs(machine.path("/usr/local/lib/sasl2"), exist_ok=True)
+    shutil.move(machine.path(PLUGIN), machine.path("/usr/lib/sasl2/"))
+
+
+def second_plugin(machine):
+    shutil.copy(machine.path(PLUGIN), machine.path(f"{SASL}/libkdexoauth2.so"))
+
+
+FAULTS = {
+    "no plugin": Fault(typing("rm {plugin}"), "plugin-file",
+                       "is not there", typed=False),
+    "plugin cut short": Fault(typing("echo x >{plugin}"), "plugin-loads",
+                              "file too short", typed=False),
+    "plugin that users cannot read": Fault(
+        typing("chmod 600 {plugin}"), "plugin-loads", "mode 600"),
+    "second plugin": Fault(second_plugin, "plugin-alone",
+                           "libkdexoauth2.so offers"),
+    "no config": Fault(no_config, "config-file", "there is no " + CONFIG,
+                       typed=False),
+    "no SASL in Postfix": Fault(
+        setting("smtp_sasl_auth_enable", "no"), "postfix-sasl",
+        "smtp_sasl_auth_enable"),
+    "not Cyrus SASL": Fault(setting("smtp_sasl_type", "dovecot"),
+                            "postfix-sasl", "smtp_sasl_type"),
+    "mechanism filter": Fault(
+        setting("smtp_sasl_mechanism_filter", "plain, login"),
+        "postfix-mechanisms", "plain, login"),
+    "mechanism filter that excludes": Fault(
+        setting("smtp_sasl_mechanism_filter", "!xoauth2, static:rest"),
+        "postfix-mechanisms", "!xoauth2"),
+    "noplaintext": Fault(
+        setting("smtp_sasl_tls_security_options",
+                "noplaintext, noanonymous"), "postfix-security",
+        "No worthy mechs found"),
+    "noplaintext by default": Fault(
+        typing("postconf -X smtp_sasl_tls_security_options"),
+        "postfix-security", "No worthy mechs found"),
+    "noplaintext where TLS is verified": Fault(
+        setting("smtp_sasl_tls_verified_security_options", "noplaintext"),
+        "postfix-security", "verified_security_options"),
+    "TLS not verified": Fault(
+        setting("smtp_tls_security_level", "may"), "postfix-tls",
+        "not verified"),
+    "TLS policy": Fault(
+        setting("smtp_tls_policy_maps", "static:encrypt"), "postfix-tls",
+        "level 'encrypt'"),
+    "no CA file": Fault(setting("smtp_tls_CAfile", ""), "postfix-ca",
+                        "trusts no"),
+    "CA file missing": Fault(
+        setting("smtp_tls_CAfile", "/etc/ssl/nothing.pem"), "postfix-ca",
+        "/etc/ssl/nothing.pem"),
+    "cache of refusals": Fault(
+        setting("smtp_sasl_auth_cache_name",
+                "proxy:btree:/var/lib/postfix/cache"), "postfix-cache",
+        "smtp_sasl_auth_cache_name"),
+    "no relay": Fault(setting("relayhost", ""), "postfix-relay",
+                      "relayhost is empty", typed=False),
+    "relay that is an MX": Fault(
+        setting("relayhost", "[x.mail.protection.outlook.com]"),
+        "postfix-relay", "lets nobody log in", typed=False),
+    "no map": Fault(setting("smtp_sasl_password_maps", ""), "postfix-map",
+                    "nothing in smtp_sasl_password_maps"),
+    "map without the port": Fault(
+        typing(f"sed -i 's/:[0-9]*//;s/localhost/other/' {PASSWD}"),
+        "postfix-map", "nothing in"),
+    "map not built": Fault(
+        setting("smtp_sasl_password_maps", f"hash:{PASSWD}"), "postfix-map",
+        "cannot be read"),
+    "trailing colon": Fault(typing(f"sed -i 's/$/:/' {PASSWD}"),
+                            "postfix-map", "colon"),
+    "old password": Fault(typing(f"sed -i 's/$/:Sesame/' {PASSWD}"),
+                          "postfix-map", "colon"),
+    "helper down": Fault(typing("systemctl stop mailtokend.service"),
+                         "helper-answers", "no helper answers"),
+    "helper killed": Fault(typing("kill -9 $(pidof mailtokend)"),
+                           "helper-answers", "no helper answers"),
+    "units not enabled": Fault(
+        typing("systemctl disable mailtokend.service"), "units",
+        "mailtokend.service is not enabled"),
+    "no socket in the chroot": Fault(
+        typing("systemctl disable mailtoken-postfix.socket; "
+               "systemctl restart mailtokend.service; "
+               "systemctl enable mailtoken-postfix.socket"),
+        "postfix-socket", "shut into its queue directory"),
+    "wrong group": Fault(typing("chgrp mailtoken {jail}{socket}"),
+                         "postfix-socket", "may not use"),
+    "folder shut": Fault(typing("chmod 750 {jail}/run/mailtoken"),
+                         "postfix-socket", "may not enter"),
+    "postfix not allowed": Fault(
+        typing("sed -i 's/^allow .*/allow daemon/' {conf}"),
+        "postfix-allowed", "may not ask"),
+    "nobody allowed": Fault(typing("sed -i '/^allow /d' {conf}"),
+                            "postfix-allowed", "may not ask"),
+    "nobody signed in": Fault(
+        typing(f"mailtoken logout --no-revoke {ALICE}"), "account",
+        "nobody has signed it in"),
+    "typing error in mailtoken.conf": Fault(
+        typing("sed -i 's/client_id/clientid/' {conf}"), "config-file",
+        "clientid", typed=False),
+}
+
+
+class Doctor:
+    """What one run of it said."""
+
+    def __init__(self, machine, *options):
+        self.done = machine.run(" ".join(["mailtoken --json doctor",
+                                          *options]))
+        assert self.done.stderr == "", self.done
+        self.rows = json.loads(self.done.stdout)
+        self.faults = [row for row in self.rows if row["outcome"] == "fault"]
+
+    def __str__(self):
+        return "\n".join(f"{r['outcome']:8} {r['check']} {r['subject']}: "
+                         f"{r['text']} {r['type']!r}" for r in self.rows)
+
+
+@pytest.fixture
+def working(relay):
+    """A machine through which mail would go."""
+    relay.seed()
+    return relay.start(postfix=False)
+
+
+def test_of_a_machine_that_works_it_says_what_was_looked_at(working):
+    found = Doctor(working)
+    assert not found.faults and found.done.returncode == 0, str(found)
+    assert {row["outcome"] for row in found.rows} <= {"ok", "none"}
+    said = working.run("mailtoken doctor")
+    assert said.returncode == 0
+    assert "ok    plugin-file: " in said.stdout
+    assert "No fault found" in said.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", FAULTS,
+                         ids=lambda name: name.replace(" ", "-"))
+def test_a_planted_fault_is_named_alone_and_what_it_says_mends_it(
+        working, name):
+    fault = FAULTS[name]
+    fault.plant(working)
+    found = Doctor(working)
+    assert [row["check"] for row in found.faults] == [fault.check], str(found)
+    assert found.done.returncode == 1
+    row = found.faults[0]
+    assert fault.says in row["text"], row
+    if not fault.typed:
+        return
+    assert row["type"], row
+    status, said = working.type(row["type"])
+    time.sleep(1)       # the helper looks for edited files once a second
+    mended = Doctor(working)
+    assert not mended.faults and mended.done.returncode == 0, (
+        status, said, str(mended))
