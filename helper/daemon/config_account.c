@@ -44,10 +44,10 @@ static enum fault set_login(struct config_reading *reading,
 		    "without control characters; write login user@example.com",
 		    account->name, all ? "" : " ", all ? "" : line->values[0],
 		    LOGIN_MAX_BYTES);
-	return config_put(all ?
+	return string_set(all ?
 		&account->login :
 		&account->logins[config_service(span_of(line->values[0]))],
-	    login);
+	    span_of(login));
 }
 
 static enum fault set_token_of(struct config_reading *reading,
@@ -67,7 +67,8 @@ static enum fault set_token_of(struct config_reading *reading,
 		    "away",
 		    name);
 	fold(line->values[0]);
-	return config_put(&reading->account->token_of, line->values[0]);
+	return string_set(&reading->account->token_of,
+	    span_of(line->values[0]));
 }
 
 static enum fault set_provider(struct config_reading *reading,
@@ -82,7 +83,7 @@ static enum fault set_provider(struct config_reading *reading,
 		    "account '%s': there is no provider '%.60s'; add a block "
 		    "provider %.60s, or name another",
 		    reading->account->name, provider, provider);
-	return config_put(&reading->account->provider, provider);
+	return string_set(&reading->account->provider, span_of(provider));
 }
 
 static enum fault set_servers(struct config_reading *reading,
@@ -90,17 +91,12 @@ static enum fault set_servers(struct config_reading *reading,
 {
 	size_t i;
 
-	for (i = 0; i < line->n; i++) {
-		const char *server = line->values[i];
-
-		if (strncmp(server, "*.", 2) == 0)
-			server += 2;
-		if (!attr_is_host(span_of(server)) || server[0] == '.')
+	for (i = 0; i < line->n; i++)
+		if (!attr_is_server(span_of(line->values[i])))
 			return config_bad(reading, line,
 			    "account '%s': servers has a name that is no host "
 			    "name; write smtp.example.com or *.example.com",
 			    reading->account->name);
-	}
 	if (line->n > SERVERS_MAX)
 		return config_bad(reading, line,
 		    "account '%s': more than %d servers; write *.example.com",
@@ -130,7 +126,7 @@ enum fault config_add_account(struct config_reading *reading)
 	fold(title);
 	/* Whom it was to shut out nobody knows: all that no other block names
 	 * wait for its cure. */
-	if (config_put(&account->name, is_name ? title : "*"))
+	if (string_set(&account->name, span_of(is_name ? title : "*")))
 		return FAULT_NOMEM;
 	config->n_accounts++;
 	account->head = (size_t)(reading->head - reading->lines);
@@ -185,9 +181,11 @@ static enum fault check_double(const struct config_reading *reading,
 		    "a second block for account '%s' (first: %s:%d; letters' "
 		    "case does not matter); keep one of the two",
 		    first->name, reading->files[line->file].path, line->line);
-	if (config_put(&second->trouble, first->trouble) ||
-	    config_put(&first->trouble,
-		fault == FAULT_NONE ? second->trouble : reading->why->text))
+	if ((first->trouble != NULL &&
+		string_set(&second->trouble, span_of(first->trouble))) ||
+	    string_set(&first->trouble,
+		span_of(fault == FAULT_NONE ? second->trouble :
+					      reading->why->text)))
 		return FAULT_NOMEM;
 	return fault;
 }

@@ -128,9 +128,6 @@ enum fault config_note(const struct config_reading *reading,
 enum fault config_set_aside(const struct config_reading *reading,
     enum fault fault, char **text_out) MUST_CHECK;
 
-/* config_put - a copy of text in place of *slot; NULL: leave it. */
-enum fault config_put(char **slot, const char *text) MUST_CHECK;
-
 /* config_join - the values of a line, with blanks between them. */
 enum fault config_join(const struct config_line *line, char **out) MUST_CHECK;
 

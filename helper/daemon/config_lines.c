@@ -260,7 +260,7 @@ static enum fault include(const struct parser *p)
 		return refuse(p,
 		    "more than 16 files are included; put them together");
 	reading->files[i].named = p->line;
-	if (config_put(&reading->files[i].path, path))
+	if (string_set(&reading->files[i].path, span_of(path)))
 		return FAULT_NOMEM;
 	reading->n_files++;
 	return FAULT_NONE;
@@ -334,7 +334,8 @@ static enum fault read_file(struct config_reading *reading, unsigned file)
 		if (fault == FAULT_CONFIG_ERROR && indented && head->line > 0)
 			fault = head->trouble != NULL ?
 			    FAULT_NONE :
-			    config_put(&head->trouble, reading->why->text);
+			    string_set(&head->trouble,
+				span_of(reading->why->text));
 	}
 	return fault;
 }
@@ -348,7 +349,8 @@ enum fault config_lines(struct config_reading *reading)
 	if (reading->lines == NULL)
 		return FAULT_NOMEM;
 	reading->n_lines = 1;
-	fault = config_put(&reading->files[0].path, reading->source->path);
+	fault = string_set(&reading->files[0].path,
+	    span_of(reading->source->path));
 	reading->n_files = 1;
 	for (i = 0; fault == FAULT_NONE && i < reading->n_files; i++) {
 		fault = config_name_file(reading, &reading->files[i].named,

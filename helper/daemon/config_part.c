@@ -15,6 +15,7 @@
 #include "daemon/config_impl.h"
 #include "store/safefile.h"
 #include "wire/address.h"
+#include "wire/attr.h"
 #include "wire/ids.h"
 #include "wire/words.h"
 
@@ -67,7 +68,7 @@ static enum fault add_mark(struct config_reading *reading, const char *kind,
 	mark = &config->marks[config->n_marks];
 	mark->hash = reading->hash;
 	reading->hash = 0;
-	if (config_put(&mark->name, name))
+	if (string_set(&mark->name, span_of(name)))
 		return FAULT_NOMEM;
 	config->n_marks++;
 	return FAULT_NONE;
@@ -144,8 +145,8 @@ static enum fault add_note(struct config *config, const struct why *why)
 
 	if (config->n_notes == CONFIG_NOTES_MAX)
 		return FAULT_NONE;
-	if (config_put(&config->notes[config->n_notes],
-		last ? "there is more; mend these first" : why->text))
+	if (string_set(&config->notes[config->n_notes],
+		span_of(last ? "there is more; mend these first" : why->text)))
 		return FAULT_NOMEM;
 	config->n_notes++;
 	return FAULT_NONE;
@@ -168,25 +169,11 @@ enum fault config_set_aside(const struct config_reading *reading,
 {
 	if (fault != FAULT_CONFIG_ERROR || reading->source->whole)
 		return fault;
-	if (config_put(text_out, reading->why->text) ||
+	if (string_set(text_out, span_of(reading->why->text)) ||
 	    add_note(reading->config, reading->why))
 		return FAULT_NOMEM;
 	reading->config->n_troubles++;
 	why_set(reading->why, 0, "%s", "");
-	return FAULT_NONE;
-}
-
-enum fault config_put(char **slot, const char *text)
-{
-	char *copy;
-
-	if (text == NULL)
-		return FAULT_NONE;
-	copy = strdup(text);
-	if (copy == NULL)
-		return FAULT_NOMEM;
-	free(*slot);
-	*slot = copy;
 	return FAULT_NONE;
 }
 
@@ -204,7 +191,7 @@ enum fault config_join(const struct config_line *line, char **out)
 	}
 	fault = buf_fault(&text);
 	if (fault == FAULT_NONE)
-		fault = config_put(out, text.p);
+		fault = string_set(out, span_of(text.p));
 	buf_drop(&text);
 	return fault;
 }
@@ -279,8 +266,6 @@ enum fault config_name_file(const struct config_reading *reading,
 enum fault config_place(const struct config_reading *reading,
     const struct config_line *line, char **path_out)
 {
-	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	const char *key = line->key->word, *value = line->values[0];
 	const char *name = value + strlen(CREDENTIAL);
 	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
@@ -293,8 +278,8 @@ enum fault config_place(const struct config_reading *reading,
 			    "credential:NAME",
 			    key);
 		(void)snprintf(path, sizeof(path), "%s", value);
-	} else if (name[0] == '\0' || name[0] == '.' ||
-	    strspn(name, legal) != strlen(name)) {
+	} else if (name[0] == '.' ||
+	    !attr_is_of(span_of(name), ATTR_ALNUM "._-", sizeof(path))) {
 		return config_bad(reading, line,
 		    "%s: a credential has a name of letters, digits, '.', '_' "
 		    "and '-'; write credential:NAME",
@@ -309,7 +294,7 @@ enum fault config_place(const struct config_reading *reading,
 		return config_bad(reading, line, "%s: the path is too long",
 		    key);
 	}
-	if (config_put(path_out, path))
+	if (string_set(path_out, span_of(path)))
 		return FAULT_NOMEM;
 	return config_name_file(reading, line, path);
 }

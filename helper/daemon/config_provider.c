@@ -382,14 +382,11 @@ static bool take_back(struct config *config, const char *name)
 
 static enum fault make(struct config_reading *reading)
 {
-	static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	const struct config_line *line = config_find(reading, "preset");
 	const char *title = reading->head->values[0], *preset = NULL;
-	size_t n = strlen(title);
 	enum fault fault;
 
-	if (n < 1 || n > NAME_MAX_BYTES || strspn(title, legal) != n)
+	if (!attr_is_of(span_of(title), ATTR_ALNUM "._-", NAME_MAX_BYTES))
 		return config_bad(reading, reading->head,
 		    "a provider's name has 1 to %d letters, digits, '.', '_' "
 		    "and '-'; write provider microsoft",
@@ -435,7 +432,7 @@ enum fault config_add_provider(struct config_reading *reading)
 	}
 	provider_release(reading->provider);
 	config->n_bad++;
-	return config_put(&bad->name, reading->head->values[0]) ?
+	return string_set(&bad->name, span_of(reading->head->values[0])) ?
 	    FAULT_NOMEM :
 	    config_set_aside(reading, fault, &bad->text);
 }

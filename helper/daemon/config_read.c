@@ -35,7 +35,7 @@ static enum fault set_listen(struct config_reading *reading,
 			    "listen must be a whole path of at most %d bytes "
 			    "to a socket; write /run/mailtoken/socket",
 			    ADDRESS_SOCKET_MAX_BYTES - 1);
-		if (config_put(&config->listen[i], path))
+		if (string_set(&config->listen[i], span_of(path)))
 			return FAULT_NOMEM;
 		config->n_listen++;
 	}
@@ -48,7 +48,7 @@ static enum fault set_user(struct config_reading *reading,
 	if (line->values[0][0] == '\0')
 		return config_bad(reading, line, "user is empty; write user %s",
 		    MAILTOKEN_HELPER_USER);
-	return config_put(&reading->config->user, line->values[0]);
+	return string_set(&reading->config->user, span_of(line->values[0]));
 }
 
 static enum fault set_keyring(struct config_reading *reading,
@@ -59,7 +59,7 @@ static enum fault set_keyring(struct config_reading *reading,
 		    "keyring must be a whole path that begins with /; write "
 		    "%s",
 		    address_system_keyring());
-	return config_put(&reading->config->keyring, line->values[0]);
+	return string_set(&reading->config->keyring, span_of(line->values[0]));
 }
 
 static enum fault set_keyring_key(struct config_reading *reading,
@@ -150,7 +150,7 @@ static enum fault default_start(const struct config_reading *reading)
 	struct address address;
 
 	if (config->user == NULL && !config->user_helper &&
-	    config_put(&config->user, MAILTOKEN_HELPER_USER))
+	    string_set(&config->user, span_of(MAILTOKEN_HELPER_USER)))
 		return FAULT_NOMEM;
 	if (config->n_listen > 0)
 		return FAULT_NONE;
@@ -160,7 +160,7 @@ static enum fault default_start(const struct config_reading *reading)
 		return config_bad(reading, reading->head,
 		    "listen is not set, and neither are XDG_RUNTIME_DIR and "
 		    "HOME; write listen /PATH");
-	if (config_put(&config->listen[0], address.path))
+	if (string_set(&config->listen[0], span_of(address.path)))
 		return FAULT_NOMEM;
 	config->n_listen = 1;
 	return FAULT_NONE;
@@ -205,7 +205,7 @@ static enum fault fill_top(struct config_reading *reading)
 			    "keyring /PATH");
 		keyring = of_user;
 	}
-	if (config_put(&config->keyring, keyring))
+	if (keyring != NULL && string_set(&config->keyring, span_of(keyring)))
 		return FAULT_NOMEM;
 	if (keyring_exposed(config->keyring, &why))
 		return config_note(reading, line != NULL ? line : reading->head,
@@ -282,7 +282,7 @@ enum fault config_read(const struct config_source *source,
 	reading.config->users = 1;
 	reading.config->user_helper = source->user_helper;
 	config_files_drop(source->files);
-	if (config_put(&reading.config->path, source->path))
+	if (string_set(&reading.config->path, span_of(source->path)))
 		goto out;
 	fault = config_lines(&reading);
 	reading.head = reading.lines;

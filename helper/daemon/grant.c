@@ -39,7 +39,7 @@ static enum fault set_all(const struct setting *settings, size_t n)
 	size_t i;
 
 	for (i = 0; i < n && fault == FAULT_NONE; i++)
-		fault = entry_set(settings[i].slot, settings[i].text);
+		fault = string_set(settings[i].slot, settings[i].text);
 	return fault;
 }
 
@@ -135,7 +135,7 @@ enum fault grant_new(const struct grant_signin *signin,
 
 	fault = new_entry(signin, &entry);
 	if (fault == FAULT_NONE)
-		fault = entry_set(&entry->protocols,
+		fault = string_set(&entry->protocols,
 		    span_of(signin->provider->covers));
 	if (fault != FAULT_NONE) {
 		entry_free(entry);
@@ -333,9 +333,9 @@ enum fault grant_choose(struct entry *entry, const struct provider *provider,
 	if (provider->covers != NULL && !provider->scope_derived)
 		return FAULT_NONE;
 	if (entry->protocols == NULL &&
-	    entry_set(&entry->protocols, span_of(protocols)) != FAULT_NONE)
+	    string_set(&entry->protocols, span_of(protocols)) != FAULT_NONE)
 		return FAULT_NOMEM;
-	return entry_set(&entry->chosen_protocols, span_of(protocols));
+	return string_set(&entry->chosen_protocols, span_of(protocols));
 }
 
 void grant_say_choice(const struct entry *entry, const struct config *config,

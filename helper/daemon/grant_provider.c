@@ -106,7 +106,7 @@ static enum fault give_to(const struct provider *block, struct entry *entry)
 	size_t i;
 
 	for (i = 0; fault == FAULT_NONE && i < COUNT(rows); i++)
-		fault = entry_set(rows[i].slot, span_of(rows[i].value));
+		fault = string_set(rows[i].slot, span_of(rows[i].value));
 	secret_free(entry->client_secret);
 	entry->client_secret = NULL;
 	entry->margin_s = 0;

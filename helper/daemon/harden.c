@@ -198,17 +198,9 @@ enum fault harden_drop(const char *user, struct why *why)
 	fault = find_user(user, &found, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	if (geteuid() == 0 || getuid() == 0) {
-		fault = become(found, why);
-		if (fault != FAULT_NONE)
-			return fault;
-	} else if (geteuid() != found->pw_uid) {
-		why_set(why, 0,
-		    "only root can become user '%s': start the helper as root "
-		    "or as that user",
-		    found->pw_name);
-		return FAULT_DENIED;
-	}
+	fault = become(found, why);
+	if (fault != FAULT_NONE)
+		return fault;
 	/* A change of credentials makes a process dumpable again. */
 	fault = control(PR_SET_DUMPABLE, 0, "PR_SET_DUMPABLE", why);
 	if (fault != FAULT_NONE)

@@ -63,7 +63,7 @@ static bool note_answer(struct account *account,
 	    strcmp(kept, entry->failing) == 0)
 		return false;
 	entry->failing_s = kept != NULL ? account->same_since_s : 0;
-	return entry_set(&entry->failing, span_of(kept)) == FAULT_NONE;
+	return string_set(&entry->failing, span_of(kept)) == FAULT_NONE;
 }
 
 /* It fails in another way. */
@@ -73,7 +73,7 @@ static void forget_answer(struct account *account)
 
 	free(account->same);
 	account->same = NULL;
-	(void)!entry_set(&account->record.entry->failing, none);
+	(void)!string_set(&account->record.entry->failing, none);
 	account->record.entry->failing_s = 0;
 }
 
@@ -317,7 +317,7 @@ void account_revoked(struct account *account)
 	entry->access_token = NULL;
 	account->standing.life = (struct life){ .granted_s = 0 };
 	entry->state = ENTRY_LOGIN_NEEDED;
-	(void)!entry_set(&entry->text, span_of(text));
+	(void)!string_set(&entry->text, span_of(text));
 	stand_still(account, ACCOUNT_LOGIN_NEEDED, text);
 	record_save(&account->record);
 	(void)refuse_all(account);

@@ -138,7 +138,7 @@ void record_note(struct record *record, const char *text)
 
 	if (record->in_memory)
 		return;
-	if (entry_set(&record->entry->text, span_of(text)) != FAULT_NONE ||
+	if (string_set(&record->entry->text, span_of(text)) != FAULT_NONE ||
 	    keyring_save(record->engine->keyring, record->entry,
 		take_room(record), &why) != FAULT_NONE)
 		log_event(LOG_LEVEL_WARNING, "unsaved",

@@ -99,9 +99,9 @@ bool refused_add(struct refused **list, struct entry *entry,
 	    entry->serial);
 	refused->served_ms = 0;
 	/* What is not kept for want of memory is not known after a restart. */
-	(void)!entry_set(&entry->rejected_serial, span_of(refused->serial));
-	(void)!entry_set(&entry->rejected_server, span_of(refused->server));
-	(void)!entry_set(&entry->rejected_service, span_of(refused->service));
+	(void)!string_set(&entry->rejected_serial, span_of(refused->serial));
+	(void)!string_set(&entry->rejected_server, span_of(refused->server));
+	(void)!string_set(&entry->rejected_service, span_of(refused->service));
 	entry->rejected_s = refused->since_s;
 	return true;
 }

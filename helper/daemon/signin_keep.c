@@ -7,7 +7,6 @@
 #include "daemon/signin_impl.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 #include "daemon/accounts.h"
 #include "daemon/outcome.h"
@@ -37,22 +36,6 @@ void signin_ask(struct signin *signin, const struct signin_question *question)
 	answer_text(&writer, ATTR_TEXT, question->text);
 	answer_end(&writer);
 	conn_send_later(signin->conn);
-}
-
-/* Whether name is one of the blank-separated names of identity. */
-static bool is_named(const char *identity, const char *name)
-{
-	size_t n = strlen(name);
-
-	while (*identity != '\0') {
-		size_t word = strcspn(identity, " ");
-
-		if (word == n && strncasecmp(identity, name, n) == 0)
-			return true;
-		identity += word;
-		identity += strspn(identity, " ");
-	}
-	return false;
 }
 
 /* The record is kept: with what, and what is not as it should be. */
@@ -179,7 +162,8 @@ void signin_keep(struct signin *signin, struct reply_token *token)
 	}
 	if (signin->as_delegate ||
 	    (signin->entry->identity != NULL ?
-		    is_named(signin->entry->identity, signin->account) :
+		    span_listed(span_of(signin->account),
+			signin->entry->identity) :
 		    token->misnamed == NULL))
 		commit(signin);
 	else

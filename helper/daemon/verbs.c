@@ -60,37 +60,20 @@ static const struct field {
 	{ NULL, BYTES, 0, 0 },
 };
 
-static bool is_serial(struct span serial)
-{
-	size_t i;
-
-	for (i = 0; i < serial.n; i++)
-		if (serial.p[i] == '\0' ||
-		    strchr("0123456789abcdef", serial.p[i]) == NULL)
-			return false;
-	return serial.n > 0;
-}
-
 /* A server list becomes part of a record, so each name is checked here. */
 static bool are_hosts(struct span servers)
 {
-	const char *end = servers.p + servers.n, *blank;
-	struct span host = servers;
+	const char *end = servers.p + servers.n;
+	struct span host = { servers.p, 0 };
 
-	for (;; host.p = blank + 1) {
-		host.n = (size_t)(end - host.p);
-		blank = host.n > 0 ? memchr(host.p, ' ', host.n) : NULL;
-		if (blank != NULL)
-			host.n = (size_t)(blank - host.p);
-		if (host.n > 2 && memcmp(host.p, "*.", 2) == 0) {
-			host.p += 2;
-			host.n -= 2;
-		}
-		if (!attr_is_host(host))
+	for (; host.p <= end; host.p += host.n + 1) {
+		host.n = 0;
+		while (host.p + host.n < end && host.p[host.n] != ' ')
+			host.n++;
+		if (!attr_is_server(host))
 			return false;
-		if (blank == NULL)
-			return true;
 	}
+	return true;
 }
 
 static enum fault bad(struct why *why, const char *text)
@@ -197,7 +180,8 @@ enum fault request_read(const struct attrs *attrs, enum request_needs needs,
 		    ACCOUNT_MAX_BYTES);
 		return FAULT_BAD_REQUEST;
 	}
-	if (needs == NEEDS_SERIAL && !is_serial(request_out->serial))
+	if (needs == NEEDS_SERIAL &&
+	    !attr_is_of(request_out->serial, "0123456789abcdef", ANY_BYTES))
 		return bad(why, "serial is missing or not a serial");
 	if (needs == ACCOUNT_OR_DUE && request_out->due == (account->n > 0))
 		return bad(why, "refresh takes an account, or due=yes");

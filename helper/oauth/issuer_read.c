@@ -235,7 +235,6 @@ static enum fault take_client(const json_t *object, struct provider *made,
 	const char *id = reply_text(object, "client_id").p;
 	struct secret *secret = NULL;
 	enum fault fault;
-	size_t i;
 
 	fault = provider_set(made, "client_id", id != NULL ? id : "", NULL);
 	if (fault == FAULT_GRAMMAR) {
@@ -248,10 +247,7 @@ static enum fault take_client(const json_t *object, struct provider *made,
 		made->secret_way = SECRET_WAY_BASIC;
 	else if (span_is(method, "client_secret_post"))
 		made->secret_way = SECRET_WAY_POST;
-	for (i = 0; i < text.n; i++)
-		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
-			text.n = 0;
-	if (fault || text.n == 0 || text.n > CLIENT_SECRET_MAX_BYTES)
+	if (fault || !attr_is_client_secret(text))
 		return fault;
 	made->client_secret_expires_s = reply_seconds(object,
 	    "client_secret_expires_at", any);

@@ -31,7 +31,7 @@ enum fault provider_new(const char *name, const char *preset,
 	provider->users = 1;
 	provider->row = row;
 	provider->preset = row != NULL ? row->value : NULL;
-	if (provider_put(&provider->name, name)) {
+	if (string_set(&provider->name, span_of(name))) {
 		provider_release(provider);
 		return FAULT_NOMEM;
 	}
@@ -100,7 +100,7 @@ static enum fault copy_of(const struct provider *from,
 		const char *text = *slot;
 
 		*slot = NULL;
-		if (provider_put(slot, text))
+		if (string_set(slot, span_of(text)))
 			fault = FAULT_NOMEM;
 	}
 	*copy_out = copy;
@@ -173,8 +173,8 @@ static enum fault settle_scope(struct provider *provider)
 		add_scope(&scope, provider);
 		fault = buf_fault(&scope);
 		if (!fault)
-			fault = provider_put(&provider->scope,
-			    scope.p != NULL ? scope.p : "");
+			fault = string_set(&provider->scope,
+			    span_of(scope.p != NULL ? scope.p : ""));
 	}
 	for (i = 0; !fault && i < N_SCOPES; i++) {
 		needed = preset_value(provider->row, scopes[i][1]);
@@ -185,8 +185,8 @@ static enum fault settle_scope(struct provider *provider)
 	if (!fault)
 		fault = buf_fault(&covers);
 	if (!fault)
-		fault = provider_put(&provider->covers,
-		    provider_is_app_only(provider) ? NULL : covers.p);
+		fault = string_set(&provider->covers,
+		    span_of(provider_is_app_only(provider) ? NULL : covers.p));
 	buf_drop(&covers);
 	buf_drop(&scope);
 	return fault;
@@ -302,9 +302,9 @@ enum fault provider_finish(struct provider *provider,
 	if (!fault)
 		fault = provider_fill(provider, NULL, why);
 	if (!fault && provider->protocols == NULL)
-		fault = provider_put(&provider->protocols,
-		    default_protocols != NULL ? default_protocols :
-						"smtp imap pop");
+		fault = string_set(&provider->protocols,
+		    span_of(default_protocols != NULL ? default_protocols :
+							"smtp imap pop"));
 	if (fault)
 		return fault;
 	if (provider->flow == FLOW_NONE)
@@ -329,8 +329,8 @@ static enum fault apply(struct provider *provider,
 	if (change->client_id != NULL) {
 		provider->registered = true;
 		if (!fault)
-			fault = provider_put(&provider->client_id,
-			    change->client_id);
+			fault = string_set(&provider->client_id,
+			    span_of(change->client_id));
 	}
 	if (!fault && change->client_secret != NULL)
 		fault = provider_set_secret(provider, change->client_secret);
@@ -340,7 +340,7 @@ static enum fault apply(struct provider *provider,
 		fault = provider_set(provider, "protocols", change->protocols,
 		    why);
 		if (!fault && provider->scope_derived)
-			fault = provider_put(&provider->scope, NULL);
+			fault = string_set(&provider->scope, span_of(NULL));
 	}
 	return fault ? fault : settle(provider, why);
 }

@@ -203,9 +203,6 @@ enum fault flow_kind_from_word(struct span word,
  * provider_slot - where the ith string is that a profile owns; NULL behind the
  * last
  *
- * provider_put - replace a string by a copy; NULL gives NULL.  FAULT_NOMEM,
- * then the old one stays.
- *
  * provider_fill - every value that is not set: the preset's, with its tenant
  * for {tenant}, and then found's endpoints and scopes (may be NULL).
  * FAULT_CONFIG_ERROR without a tenant for {tenant}, or for a URL that is too
@@ -216,7 +213,6 @@ enum fault flow_kind_from_word(struct span word,
  */
 #define PROVIDER_VALUE_MAX_BYTES 4096
 char **provider_slot(struct provider *provider, size_t i);
-enum fault provider_put(char **slot, const char *text) MUST_CHECK;
 enum fault provider_fill(struct provider *provider,
     const struct provider *found, struct why *why) MUST_CHECK;
 enum fault provider_check(const struct provider *provider,

@@ -13,8 +13,6 @@
 
 #define MIN_VALIDITY_MAX_S 86400
 
-#define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
 /* Printable ASCII and blanks. */
 static bool is_text(const char *value)
 {
@@ -30,16 +28,6 @@ static bool is_protocol(struct span word)
 {
 	return span_is(word, "smtp") || span_is(word, "imap") ||
 	    span_is(word, "pop");
-}
-
-/* A host name, or "*." and one. */
-static bool is_server(struct span word)
-{
-	if (word.n > 2 && memcmp(word.p, "*.", 2) == 0) {
-		word.p += 2;
-		word.n -= 2;
-	}
-	return attr_is_host(word) && word.p[0] != '.';
 }
 
 /* One or more words. */
@@ -71,7 +59,7 @@ static bool is_field(const char *value)
 	    "device_code code code_verifier redirect_uri client_assertion "
 	    "client_assertion_type token token_type_hint assertion login_hint "
 	    "state response_type code_challenge code_challenge_method";
-	struct span name = { value, strspn(value, ALNUM "-._") };
+	struct span name = { value, strspn(value, ATTR_ALNUM "-._") };
 
 	return name.n > 0 && name.n <= 64 && value[name.n] == '=' &&
 	    value[name.n + 1] != '\0' && !span_listed(name, own) &&
@@ -96,9 +84,7 @@ static bool is_issuer(const char *value)
 
 static bool is_tenant(const char *value)
 {
-	size_t n = strlen(value);
-
-	return n > 0 && n <= 255 && strspn(value, ALNUM ".-") == n;
+	return attr_is_of(span_of(value), ATTR_ALNUM ".-", 255);
 }
 
 /* What a value must be, and what is said of another behind the key's name. */
@@ -134,7 +120,7 @@ static const struct form
     servers = { is_text,
 	    "has a name that is neither a host name nor '*.' and a domain, or is "
 	    "too long",
-	    is_server },
+	    attr_is_server },
     uri = { is_uri,
 	    "must be the whole address that the application is registered with, "
 	    "such as 'https://example.com/callback', without '#'",
@@ -183,20 +169,6 @@ char **provider_slot(struct provider *provider, size_t i)
 	    NULL;
 }
 
-enum fault provider_put(char **slot, const char *text)
-{
-	char *copy = NULL;
-
-	if (text != NULL) {
-		copy = strdup(text);
-		if (copy == NULL)
-			return FAULT_NOMEM;
-	}
-	free(*slot);
-	*slot = copy;
-	return FAULT_NONE;
-}
-
 bool provider_is_placeholder(struct span text)
 {
 	static const char *const begin[] = { "your_", "your-", "your " };
@@ -231,7 +203,7 @@ static enum fault put(struct provider *provider, size_t i, const char *value)
 	if (slot == &provider->token_endpoint)
 		fault = url_host(value, &host);
 	if (!fault)
-		fault = provider_put(slot, value);
+		fault = string_set(slot, span_of(value));
 	if (host != NULL) {
 		free(provider->token_host);
 		provider->token_host = host;
@@ -282,7 +254,7 @@ static enum fault add_extra(struct provider *provider, const char *value,
 	form_encode(&form, span_of(value + name.n + 1));
 	fault = buf_fault(&form);
 	if (!fault)
-		fault = provider_put(&provider->extra, form.p);
+		fault = string_set(&provider->extra, span_of(form.p));
 	else if (fault == FAULT_TOO_BIG)
 		fault = bad(provider, "extra", "is too long", why);
 	buf_drop(&form);

@@ -34,12 +34,6 @@ static enum fault missing(struct why *why, const char *what)
 	return FAULT_GARBLED;
 }
 
-static enum fault copy(const char *text, char **out)
-{
-	*out = strdup(text);
-	return *out != NULL ? FAULT_NONE : FAULT_NOMEM;
-}
-
 /* A member that must be a token: printable ASCII without blanks. */
 static enum fault take_secret(const json_t *object, const char *name,
     size_t max_bytes, struct secret **secret_out, struct why *why)
@@ -66,7 +60,7 @@ static enum fault take_text(const json_t *object, const char *name,
 	for (i = 0; i < text.n; i++)
 		if (text.n > max_bytes || text.p[i] < 0x20 || text.p[i] > 0x7e)
 			return odd(why, name);
-	return copy(text.p, text_out);
+	return string_set(text_out, text);
 }
 
 /* The names in claims; one that is no account's is for a person to look at. */
@@ -98,9 +92,9 @@ static enum fault take_names(const json_t *claims, struct reply_token *token)
 		}
 	}
 	if (!fault && names.n > 0)
-		fault = copy(names.p, &token->identity);
+		fault = string_set(&token->identity, buf_span(&names));
 	else if (!fault && misnamed.n > 0)
-		fault = copy(misnamed.p, &token->misnamed);
+		fault = string_set(&token->misnamed, buf_span(&misnamed));
 	if (misnamed.n > MISNAMED_MAX_BYTES && token->misnamed != NULL)
 		token->misnamed[MISNAMED_MAX_BYTES] = '\0';
 	buf_drop(&misnamed);
@@ -137,7 +131,7 @@ static enum fault take_identity(const json_t *answer,
 		fault = take_names(claims, token);
 	subject = reply_text(claims, "sub");
 	if (!fault && subject.n > 0)
-		fault = copy(subject.p, &token->subject);
+		fault = string_set(&token->subject, subject);
 	json_decref(claims);
 	buf_drop(&json);
 	return fault;
@@ -273,7 +267,7 @@ static enum fault device_from(const json_t *object, struct reply_device *device,
 	for (i = 0; !fault && i < sizeof(names) / sizeof(names[0]); i++) {
 		uri = reply_text(object, names[i]);
 		if (uri.n > 0 && *uris[i] == NULL && is_shown(uri.p))
-			fault = copy(uri.p, uris[i]);
+			fault = string_set(uris[i], uri);
 	}
 	if (fault)
 		return fault;

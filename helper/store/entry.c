@@ -165,22 +165,6 @@ void entry_free(struct entry *entry)
 	free(entry);
 }
 
-enum fault entry_set(char **slot, struct span text)
-{
-	char *copy = NULL;
-
-	if (text.p != NULL) {
-		copy = malloc(text.n + 1);
-		if (copy == NULL)
-			return FAULT_NOMEM;
-		memcpy(copy, text.p, text.n);
-		copy[text.n] = '\0';
-	}
-	free(*slot);
-	*slot = copy;
-	return FAULT_NONE;
-}
-
 enum fault entry_copy(const struct entry *entry, struct entry **entry_out)
 {
 	struct entry *copy = NULL;
@@ -194,7 +178,7 @@ enum fault entry_copy(const struct entry *entry, struct entry **entry_out)
 		void *to = slot(copy, &fields[i]);
 
 		if (fields[i].kind == KIND_STRING)
-			fault = entry_set(to, span_of(*(char *const *)value));
+			fault = string_set(to, span_of(*(char *const *)value));
 		else if (fields[i].kind == KIND_NUMBER)
 			memcpy(to, value, sizeof(int64_t));
 		else if (fields[i].kind == KIND_SECRET && *secret != NULL)
@@ -280,7 +264,7 @@ static enum fault take_field(const struct attrs *attrs,
 	if (field->is_legal != NULL && !field->is_legal(text))
 		return FAULT_GRAMMAR;
 	switch (field->kind) {
-	case KIND_STRING: return entry_set(slot(entry, field), text);
+	case KIND_STRING: return string_set(slot(entry, field), text);
 	case KIND_SECRET: return secret_new(text, slot(entry, field));
 	case KIND_NUMBER:
 		return attr_number(text, 0, NUMBER_MAX, slot(entry, field));

@@ -22,7 +22,7 @@ enum entry_state {
 
 /*
  * All strings are terminated and owned by the entry; NULL means "not said".
- * Set them with entry_set().  Times are unix seconds, 0 for "not said".
+ * Set them with string_set().  Times are unix seconds, 0 for "not said".
  */
 struct entry {
 	char *account;	/* 1..254 bytes, as it signed in */
@@ -81,12 +81,6 @@ void entry_free(struct entry *entry);
 /* entry_copy - a deep copy; FAULT_NOMEM. */
 enum fault entry_copy(const struct entry *entry,
     struct entry **entry_out) MUST_CHECK;
-
-/*
- * entry_set - replace one of the strings by a copy of text; NULL p clears.
- * FAULT_NOMEM, then the old value stays.
- */
-enum fault entry_set(char **slot, struct span text) MUST_CHECK;
 
 /*
  * entry_put - all it holds into a list of another kind; faults as those of

@@ -294,6 +294,13 @@ bool attr_is_host(struct span text)
 	return attr_is_of(text, ATTR_ALNUM ".-:_", SERVER_MAX_BYTES);
 }
 
+bool attr_is_server(struct span text)
+{
+	if (text.n > 2 && memcmp(text.p, "*.", 2) == 0)
+		text = (struct span){ text.p + 2, text.n - 2 };
+	return attr_is_host(text) && text.p[0] != '.';
+}
+
 size_t attr_utf8(const char *p, size_t n, unsigned *code_out)
 {
 	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };

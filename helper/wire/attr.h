@@ -96,6 +96,7 @@ enum fault attr_end(struct attr_writer *writer) MUST_CHECK;
  * attr_is_account  1..254 bytes of UTF-8 without control bytes (C0, DEL, C1)
  * attr_is_login    likewise, 1..1024 bytes: what goes into user= or a=
  * attr_is_host     1..255 bytes of letters, digits, '.', '-', ':', '_'
+ * attr_is_server   a host, or "*." and one, that does not begin with a dot
  * attr_is_of       1..max bytes that stand in legal
  * attr_is_client_secret
  *                  1..4096 of printable ASCII, blanks too (RFC 6749
@@ -110,6 +111,7 @@ bool attr_is_client_secret(struct span text);
 bool attr_is_account(struct span text);
 bool attr_is_login(struct span text);
 bool attr_is_host(struct span text);
+bool attr_is_server(struct span text);
 
 /*
  * attr_utf8 - length and code of the UTF-8 character at p (RFC 3629 section

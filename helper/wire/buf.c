@@ -154,6 +154,22 @@ struct span buf_span(const struct buf *buf)
 	return span;
 }
 
+enum fault string_set(char **slot, struct span text)
+{
+	char *copy = NULL;
+
+	if (text.p != NULL) {
+		copy = malloc(text.n + 1);
+		if (copy == NULL)
+			return FAULT_NOMEM;
+		memcpy(copy, text.p, text.n);
+		copy[text.n] = '\0';
+	}
+	free(*slot);
+	*slot = copy;
+	return FAULT_NONE;
+}
+
 enum fault secret_new(struct span bytes, struct secret **secret_out)
 {
 	struct secret *secret;

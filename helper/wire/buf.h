@@ -74,6 +74,12 @@ enum fault buf_fault(const struct buf *buf) MUST_CHECK;
 /* buf_span - the bytes; valid until the next change. */
 struct span buf_span(const struct buf *buf);
 
+/*
+ * string_set - replace a terminated string by a copy of text; NULL p clears
+ * it.  FAULT_NOMEM, then the old one stays.
+ */
+enum fault string_set(char **slot, struct span text) MUST_CHECK;
+
 struct secret;
 
 /*

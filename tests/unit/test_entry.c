@@ -252,7 +252,7 @@ static void every_illegal_byte_is_refused_when_written(void **state)
 		bool is_legal = i != '\n' && i != '\r';
 
 		text[1] = (char)i;
-		assert_int_equal(entry_set(&entry->text, span_of(text)),
+		assert_int_equal(string_set(&entry->text, span_of(text)),
 		    FAULT_NONE);
 		assert_int_equal(entry_encode(entry, &buf),
 		    is_legal ? FAULT_NONE : FAULT_GRAMMAR);
@@ -268,7 +268,7 @@ static void a_line_break_cannot_add_an_attribute(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    entry_set(&entry->scope, span_of("a\ntoken-host=evil")),
+	    string_set(&entry->scope, span_of("a\ntoken-host=evil")),
 	    FAULT_NONE);
 	assert_int_equal(entry_encode(entry, &buf), FAULT_GRAMMAR);
 	assert_int_equal(buf.n, 0);
@@ -284,7 +284,7 @@ static void a_record_without_its_name_is_not_written(void **state)
 	(void)state;
 	assert_int_equal(entry_new(&entry), FAULT_NONE);
 	assert_int_equal(entry_encode(entry, &buf), FAULT_GRAMMAR);
-	assert_int_equal(entry_set(&entry->account, span_of("a")), FAULT_NONE);
+	assert_int_equal(string_set(&entry->account, span_of("a")), FAULT_NONE);
 	assert_int_equal(entry_encode(entry, &buf), FAULT_GRAMMAR);
 	entry_free(entry);
 	buf_drop(&buf);
@@ -338,7 +338,7 @@ static void sized(struct entry *entry, size_t n)
 
 	assert_non_null(text);
 	memset(text, 'x', left);
-	assert_int_equal(entry_set(&entry->text, (struct span){ text, left }),
+	assert_int_equal(string_set(&entry->text, (struct span){ text, left }),
 	    FAULT_NONE);
 	free(text);
 }
@@ -388,14 +388,15 @@ static void set_replaces_and_clears(void **state)
 	struct entry *entry = decoded(BYTES(MIN "tenant=old\n\n"));
 
 	(void)state;
-	assert_int_equal(entry_set(&entry->tenant, (struct span){ "newer", 3 }),
+	assert_int_equal(
+	    string_set(&entry->tenant, (struct span){ "newer", 3 }),
 	    FAULT_NONE);
 	assert_string_equal(entry->tenant, "new");
 	failing_malloc_at(1);
-	assert_int_equal(entry_set(&entry->tenant, span_of("x")), FAULT_NOMEM);
+	assert_int_equal(string_set(&entry->tenant, span_of("x")), FAULT_NOMEM);
 	assert_true(failing_malloc_off());
 	assert_string_equal(entry->tenant, "new");
-	assert_int_equal(entry_set(&entry->tenant, span_of(NULL)), FAULT_NONE);
+	assert_int_equal(string_set(&entry->tenant, span_of(NULL)), FAULT_NONE);
 	assert_null(entry->tenant);
 	entry_free(entry);
 }

@@ -215,7 +215,7 @@ static void a_renewal_takes_the_new_tokens(void **state)
 
 	(void)state;
 	entry->state = ENTRY_LOGIN_NEEDED;
-	assert_int_equal(entry_set(&entry->text, BYTES("why")), FAULT_NONE);
+	assert_int_equal(string_set(&entry->text, BYTES("why")), FAULT_NONE);
 	token.refresh_in_s = 1800;
 	token.refresh_expires_in_s = 100;
 	next = renew(entry, provider, &token);
@@ -273,10 +273,10 @@ static void a_scope_that_is_missing_is_named(void **state)
 
 	(void)state;
 	assert_int_equal(grant_lacks(entry).n, 0);
-	assert_int_equal(entry_set(&entry->granted_scope, BYTES("openid")),
+	assert_int_equal(string_set(&entry->granted_scope, BYTES("openid")),
 	    FAULT_NONE);
 	assert_span(grant_lacks(entry), "mail");
-	assert_int_equal(entry_set(&entry->granted_scope, BYTES("x MAIL")),
+	assert_int_equal(string_set(&entry->granted_scope, BYTES("x MAIL")),
 	    FAULT_NONE);
 	assert_int_equal(grant_lacks(entry).n, 0);
 	entry_free(entry);

@@ -282,7 +282,7 @@ static void other_alphabets_have_files(void **state)
 	char path[SCRATCH_BYTES];
 	struct bed *bed = *state;
 
-	assert_int_equal(entry_set(&bed->entry->account,
+	assert_int_equal(string_set(&bed->entry->account,
 			     span_of("M\303\274ller@b\303\274cher.example")),
 	    FAULT_NONE);
 	assert_int_equal(save(bed), FAULT_NONE);
@@ -296,7 +296,7 @@ static void accounts_cannot_leave_the_directory(void **state)
 {
 	struct bed *bed = *state;
 
-	assert_int_equal(entry_set(&bed->entry->account, span_of("../escape")),
+	assert_int_equal(string_set(&bed->entry->account, span_of("../escape")),
 	    FAULT_NONE);
 	assert_int_equal(save(bed), FAULT_NONE);
 	assert_int_equal(scratch_count(bed->top, "escape"), 0);
@@ -323,7 +323,7 @@ static void illegal_names_touch_nothing(void **state)
 	assert_null(stage);
 	assert_int_equal(keyring_erase(bed->keyring, BYTES("a\n"), &bed->why),
 	    FAULT_GRAMMAR);
-	assert_int_equal(entry_set(&bed->entry->account, span_of(name)),
+	assert_int_equal(string_set(&bed->entry->account, span_of(name)),
 	    FAULT_NONE);
 	assert_int_equal(save(bed), FAULT_TOO_BIG);
 	assert_int_equal(scratch_count(bed->dir, ""), 2);
@@ -507,7 +507,8 @@ static void list_meets_each_record_once(void **state)
 	assert_int_equal(keyring_lock(bed->keyring, &bed->why), FAULT_NONE);
 	for (i = 0; i < 200; i++) {
 		(void)snprintf(name, sizeof(name), "user%d@x", i);
-		assert_int_equal(entry_set(&bed->entry->account, span_of(name)),
+		assert_int_equal(
+		    string_set(&bed->entry->account, span_of(name)),
 		    FAULT_NONE);
 		assert_int_equal(save(bed), FAULT_NONE);
 	}
@@ -957,7 +958,7 @@ static void number_entry(struct entry *entry, int64_t number, char *bytes,
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "%lld", (long long)number);
-	assert_int_equal(entry_set(&entry->text, span_of(text)), FAULT_NONE);
+	assert_int_equal(string_set(&entry->text, span_of(text)), FAULT_NONE);
 	entry->expires_s = number;
 	memset(bytes, 'a' + (int)(number % 26), n);
 	secret_free(entry->access_token);
