@@ -126,31 +126,33 @@ static bool is_of_address(char c)
 }
 
 /* user=<...> names one; to=<...>, from=<...> and a message-id do not. */
-static bool names_account(struct span text, const char *at)
+static bool names_account(struct span before)
 {
-	static const char before[] = "user=<";
-	size_t n = sizeof(before) - 1;
+	static const char user[] = "user=<";
+	size_t n = sizeof(user) - 1;
 
-	return at == text.p || at[-1] != '<' ||
-	    ((size_t)(at - text.p) >= n && memcmp(at - n, before, n) == 0);
+	return before.n == 0 || before.p[before.n - 1] != '<' ||
+	    (before.n >= n && memcmp(before.p + before.n - n, user, n) == 0);
 }
 
 struct span explain_account(struct span text)
 {
-	const char *end = text.p + text.n, *sign = text.p, *first, *last;
+	size_t sign, first, last;
 
-	for (; sign < end; sign++) {
-		if (*sign != '@')
+	for (sign = 0; sign < text.n; sign++) {
+		if (text.p[sign] != '@')
 			continue;
-		for (first = sign; first > text.p && is_of_address(first[-1]);)
+		for (first = sign;
+		     first > 0 && is_of_address(text.p[first - 1]);)
 			first--;
-		for (last = sign + 1; last < end && is_of_address(*last);)
+		for (last = sign + 1;
+		     last < text.n && is_of_address(text.p[last]);)
 			last++;
-		while (last[-1] == '.')
+		while (text.p[last - 1] == '.')
 			last--;
-		if (first < sign && *first != '-' && last > sign + 1 &&
-		    names_account(text, first))
-			return (struct span){ first, (size_t)(last - first) };
+		if (first < sign && text.p[first] != '-' && last > sign + 1 &&
+		    names_account((struct span){ text.p, first }))
+			return (struct span){ text.p + first, last - first };
 	}
 	return (struct span){ NULL, 0 };
 }

@@ -50,6 +50,17 @@ static void read_line(struct told *told, struct span line)
 	memcpy(cause->line, line.p, cause->bytes);
 }
 
+/* What strangers try at this machine's own server is no trouble of ours. */
+static void read_line_of_log(struct told *told, struct span line)
+{
+	static const char server[] = "/smtpd[";
+
+	if (memmem(line.p, line.n, server, sizeof(server) - 1) == NULL)
+		read_line(told, line);
+	else
+		told->n_lines++;
+}
+
 /* What is beyond a line's limit is left out. */
 static void read_stream(struct told *told, FILE *file)
 {
@@ -62,11 +73,11 @@ static void read_stream(struct told *told, FILE *file)
 			line[n++] = (char)c;
 		if (c != '\n')
 			continue;
-		read_line(told, (struct span){ line, n });
+		read_line_of_log(told, (struct span){ line, n });
 		n = 0;
 	}
 	if (n > 0)
-		read_line(told, (struct span){ line, n });
+		read_line_of_log(told, (struct span){ line, n });
 }
 
 /* The text with the account in place of its word. */
@@ -246,53 +257,80 @@ static bool read_file(struct told *told, const char *path)
 	return true;
 }
 
-/* What of the log was read; NULL: nothing could be. */
-static const char *read_log(struct told *told)
+/* Where Postfix writes its log itself; to be dropped, empty: it does not. */
+static struct buf maillog_file(void)
+{
+	static const char *const postconf[] = { "postconf", "-xh",
+		"maillog_file", NULL };
+	struct buf path = BUF_INIT(EXPLAIN_MAX_BYTES);
+
+	if (run_program(postconf, (struct span){ NULL, 0 }, LOG_WAIT_MS, &path,
+		NULL) != FAULT_NONE ||
+	    path.n < 2 || path.p[0] != '/')
+		buf_drop(&path);
+	if (path.n > 0)
+		path.p[path.n - 1] = '\0'; /* in place of the line end */
+	return path;
+}
+
+static bool read_journal(struct told *told)
+{
+	static const char *const journal[] = { "journalctl", "--no-pager", "-q",
+		"-o", "short", "-n", LOG_LINES, "-u", "postfix*", "-u",
+		"mailtokend*", NULL };
+	struct buf out = BUF_INIT(8 * LOG_MAX_BYTES);
+	FILE *file;
+
+	if (run_program(journal, (struct span){ NULL, 0 }, LOG_WAIT_MS, &out,
+		NULL) != FAULT_NONE)
+		buf_drop(&out);
+	file = out.n > 0 ? fmemopen(out.p, out.n, "r") : NULL;
+	if (file == NULL)
+		return false;
+	read_stream(told, file);
+	(void)fclose(file);
+	buf_drop(&out);
+	return true;
+}
+
+/* Adds to from what of the log was read; false: nothing could be. */
+static bool read_log(struct told *told, struct buf *from)
 {
 	static const char *const files[] = { "/var/log/mail.log",
 		"/var/log/maillog" };
-	static const char *const journal[] = { "journalctl", "--no-pager", "-q",
-		"-o", "cat", "-n", LOG_LINES, "-u", "postfix*", "-u",
-		"mailtokend*", NULL };
-	struct buf out = BUF_INIT(8 * LOG_MAX_BYTES);
-	enum fault fault;
-	FILE *file;
+	struct buf own = maillog_file();
+	const char *path = own.n > 0 && read_file(told, own.p) ? own.p : NULL;
 	size_t i;
 
-	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+	for (i = 0; i < 2 && path == NULL; i++)
 		if (read_file(told, files[i]))
-			return files[i];
-	fault = run_program(journal, (struct span){ NULL, 0 }, LOG_WAIT_MS,
-	    &out, NULL);
-	file = fault == FAULT_NONE && out.n > 0 ? fmemopen(out.p, out.n, "r") :
-						  NULL;
-	if (file != NULL) {
-		read_stream(told, file);
-		(void)fclose(file);
-	}
-	buf_drop(&out);
-	return fault == FAULT_NONE ? "the journal of Postfix and mailtokend" :
-				     NULL;
+			path = files[i];
+	if (path == NULL && read_journal(told))
+		path = "the journal of Postfix and mailtokend";
+	if (path != NULL)
+		buf_add_str(from, path);
+	buf_drop(&own);
+	return path != NULL;
 }
 
 static enum outcome explain_lines(struct told *told, bool log, bool json)
 {
-	const char *from = "standard input";
+	struct buf from = BUF_INIT(EXPLAIN_MAX_BYTES);
 
-	if (log)
-		from = read_log(told);
-	else
+	if (!log) {
+		buf_add_lit(&from, "standard input");
 		read_stream(told, stdin);
-	if (from == NULL) {
+	} else if (!read_log(told, &from)) {
 		screen_say("there is no /var/log/mail.log, and no journal: "
 			   "run \"mailtoken explain - < LOG\"");
 		return OUTCOME_NO;
 	}
 	show_all(told, json, true);
 	screen_flush();
-	screen_say("%zu lines of %s, %zu known cause%s of trouble",
-	    told->n_lines, from, told->n_causes,
-	    told->n_causes == 1 ? "" : "s");
+	screen_say("%zu line%s of %.*s, %zu known cause%s of trouble",
+	    told->n_lines, told->n_lines == 1 ? "" : "s", SPAN(buf_span(&from)),
+	    told->n_causes, told->n_causes == 1 ? "" : "s");
+	buf_drop(&from);
 	return told->n_causes > 0 ? OUTCOME_DONE : OUTCOME_NO;
 }
 
