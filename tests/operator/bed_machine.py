@@ -25,7 +25,7 @@ MAKE = r"""
 set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$0"
-for name in etc var; do
+for name in $1; do
 	mkdir "$0/$name" "$0/$name.work"
 	mount -t overlay overlay "/$name" \
 	    -o "lowerdir=/$name,upperdir=$0/$name,workdir=$0/$name.work"
@@ -45,6 +45,8 @@ exec sleep infinity
 class Machine:
     """Runs commands in it; root is the folder that its writes are in."""
 
+    folders = "etc var"
+
     def __init__(self, idp):
         self.idp = idp
         self.folder = scratch(self, "machine-")
@@ -57,7 +59,7 @@ class Machine:
         self.printed = ""
         self.keeper = subprocess.Popen(
             ["unshare", "-m", "-p", "-f", "--kill-child", "sh", "-c", MAKE,
-             self.inside], stdout=subprocess.PIPE, text=True)
+             self.inside, self.folders], stdout=subprocess.PIPE, text=True)
         assert self.keeper.stdout.readline() == "ready\n"
         children = f"/proc/{self.keeper.pid}/task/{self.keeper.pid}/children"
         with open(children) as source:
