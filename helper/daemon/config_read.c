@@ -116,16 +116,12 @@ static enum fault set_log_level(struct config_reading *reading,
 		"'info' and 'debug'");
 }
 
-static enum fault set_allow(struct config_reading *reading,
+static enum fault set_names(struct config_reading *reading,
     const struct config_line *line)
 {
-	return config_names(reading, line, &reading->config->allow);
-}
-
-static enum fault set_admin(struct config_reading *reading,
-    const struct config_line *line)
-{
-	return config_names(reading, line, &reading->config->admin);
+	return config_names(reading, line,
+	    strcmp(line->key->word, "allow") == 0 ? &reading->config->allow :
+						    &reading->config->admin);
 }
 
 static const struct config_key top_keys[] = {
@@ -136,8 +132,8 @@ static const struct config_key top_keys[] = {
 	{ "password_as_token", CONFIG_ONE, set_password_as_token },
 	{ "log_level", CONFIG_ONE, set_log_level },
 	{ "listen", CONFIG_SOME, set_listen },
-	{ "allow", CONFIG_ANY, set_allow },
-	{ "admin", CONFIG_SOME, set_admin },
+	{ "allow", CONFIG_ANY, set_names },
+	{ "admin", CONFIG_SOME, set_names },
 	{ "include", CONFIG_INCLUDE, NULL },
 	{ "provider", CONFIG_BLOCK, NULL },
 	{ "account", CONFIG_BLOCK, NULL },

@@ -19,7 +19,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "daemon/landlock.h"
 #include "wire/attr.h"
 
 #define DESCRIPTORS 8192 /* connections, mailtoken.conf(5) */

@@ -51,4 +51,13 @@ struct harden_paths {
 enum fault harden_sandbox(const struct harden_paths *paths, char *state_out,
     size_t state_bytes, struct why *why) MUST_CHECK;
 
+/*
+ * landlock_apply - for harden.c, when no_new_privs is set: the file system
+ * rules (landlock(7)).  They name folders: an edited or rotated file is a new
+ * inode, and a rule on the old one would not let it be read.  landlock_none.c
+ * is the null version.
+ */
+enum fault landlock_apply(const struct harden_paths *paths, char *state_out,
+    size_t state_bytes, struct why *why) MUST_CHECK;
+
 #endif

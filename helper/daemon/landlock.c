@@ -4,7 +4,7 @@
  * One ruleset over the file system.  Connections are not restricted: the
  * helper must reach token endpoints, resolvers and the supervisor.
  */
-#include "daemon/landlock.h"
+#include "daemon/harden.h"
 
 #include <errno.h>
 #include <fcntl.h>

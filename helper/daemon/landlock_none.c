@@ -3,7 +3,7 @@
  *
  * The null version, for systems whose headers do not know Landlock.
  */
-#include "daemon/landlock.h"
+#include "daemon/harden.h"
 
 #include <stdio.h>
 

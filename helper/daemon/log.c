@@ -6,21 +6,206 @@
  */
 #include "daemon/log.h"
 
+#include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "daemon/clock.h"
-#include "daemon/sink.h"
 #include "wire/attr.h"
 
 #define LINE_MAX_BYTES 2000
+#define HEAD_BYTES     64
+#define SINK_BYTES     2048
 #define TAIL_BYTES     4 /* "..." and a closing quote */
 #define WINDOW_MS      10000
 #define WINDOW_LINES   100
 /* One a level, and one for requests, which no level may suffer from. */
 #define BUDGET_REQUEST 0
 #define BUDGETS	       (LOG_LEVEL_DEBUG + 1)
+
+/*
+ * Where lines go; never waits.  Others may share the file description of our
+ * stderr, so O_NONBLOCK is not ours to set: a pipe or terminal is opened once
+ * more, a socket is asked for each line not to wait.  Where neither can be,
+ * what has room for a line is written to.  A file on a disk is written as
+ * files are.
+ */
+static struct {
+	int fd;
+	bool is_syslog;
+	bool is_socket;
+	bool may_block; /* poll(2) is all there is */
+	char rest[SINK_BYTES + HEAD_BYTES];
+	size_t n_rest; /* of a line that went out in part */
+} sink = { .fd = STDERR_FILENO };
+
+/* JOURNAL_STREAM is "device:inode" of the stream (systemd.exec(5)). */
+static bool journal_reads(const struct stat *st)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char ours[64];
+
+	if (stream == NULL)
+		return false;
+	(void)snprintf(ours, sizeof(ours), "%llu:%llu",
+	    (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
+	return strcmp(stream, ours) == 0;
+}
+
+/* Old daemons listen for streams. */
+static int connect_syslog(void)
+{
+	static const struct sockaddr_un log = { .sun_family = AF_UNIX,
+		.sun_path = "/dev/log" };
+	static const int types[] = { SOCK_DGRAM, SOCK_STREAM };
+	size_t i;
+	int fd;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		fd = socket(AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		    0);
+		if (fd >= 0 &&
+		    connect(fd, (const struct sockaddr *)&log, sizeof(log)) ==
+			0)
+			return fd;
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	return -1;
+}
+
+static void open_stderr(const struct stat *st)
+{
+	int fd;
+
+	sink.fd = STDERR_FILENO;
+	sink.is_socket = S_ISSOCK(st->st_mode);
+	sink.may_block = S_ISFIFO(st->st_mode) || S_ISCHR(st->st_mode);
+	if (!sink.may_block)
+		return;
+	fd = open("/proc/self/fd/2",
+	    O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	sink.fd = fd;
+	sink.may_block = false;
+}
+
+void log_open(void)
+{
+	struct stat st = { .st_mode = 0 };
+
+	(void)fstat(STDERR_FILENO, &st);
+	if (sink.fd > STDERR_FILENO)
+		(void)close(sink.fd);
+	sink.n_rest = 0;
+	sink.is_syslog = !journal_reads(&st) && access("/dev/log", F_OK) == 0;
+	sink.is_socket = sink.is_syslog;
+	if (!sink.is_syslog) {
+		open_stderr(&st);
+		return;
+	}
+	tzset(); /* the sandbox may hide the file */
+	sink.fd = connect_syslog();
+}
+
+static ssize_t put_bytes(const char *text, size_t n)
+{
+	struct pollfd room = { .fd = sink.fd, .events = POLLOUT };
+	ssize_t done;
+
+	if (sink.may_block &&
+	    (poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	do {
+		done = sink.is_socket ?
+		    send(sink.fd, text, n, MSG_DONTWAIT | MSG_NOSIGNAL) :
+		    write(sink.fd, text, n);
+	} while (done < 0 && errno == EINTR);
+	return done;
+}
+
+static bool put_rest(void)
+{
+	ssize_t done;
+
+	if (sink.n_rest == 0)
+		return true;
+	done = put_bytes(sink.rest, sink.n_rest);
+	if (done <= 0)
+		return false;
+	sink.n_rest -= (size_t)done;
+	memmove(sink.rest, sink.rest + done, sink.n_rest);
+	return sink.n_rest == 0;
+}
+
+static bool put_line(const char *line, size_t n)
+{
+	ssize_t done;
+
+	if (!put_rest())
+		return false;
+	done = put_bytes(line, n);
+	if (done < 0)
+		return false;
+	sink.n_rest = n - (size_t)done;
+	memcpy(sink.rest, line + done, sink.n_rest);
+	return true;
+}
+
+static size_t head(int level, char *out, size_t out_bytes)
+{
+	time_t now = (time_t)clock_wall_s();
+	char when[32] = "";
+	struct tm parts;
+	int n;
+
+	if (!sink.is_syslog) {
+		n = snprintf(out, out_bytes, "<%d>", level);
+		return n > 0 ? (size_t)n : 0;
+	}
+	if (localtime_r(&now, &parts) != NULL)
+		(void)strftime(when, sizeof(when), "%b %e %H:%M:%S", &parts);
+	n = snprintf(out, out_bytes,
+	    "<%d>%s mailtokend[%ld]: ", LOG_MAIL | level, when, (long)getpid());
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* A line without its LF, of syslog's level; false when it cannot be taken at
+ * once. */
+static bool sink_write(int level, const char *text, size_t n)
+{
+	char line[sizeof(sink.rest)];
+	size_t n_head = head(level, line, HEAD_BYTES);
+
+	if (n > sizeof(line) - n_head - 1)
+		n = sizeof(line) - n_head - 1;
+	memcpy(line + n_head, text, n);
+	line[n_head + n] = '\n';
+	n += n_head + 1;
+	if (put_line(line, n))
+		return true;
+	if (!sink.is_syslog || errno == EAGAIN || errno == ENOBUFS)
+		return false;
+	/* It was restarted. */
+	if (sink.fd >= 0)
+		(void)close(sink.fd);
+	sink.n_rest = 0;
+	sink.fd = connect_syslog();
+	return sink.fd >= 0 && put_line(line, n);
+}
 
 static struct {
 	enum log_level level;
@@ -30,21 +215,16 @@ static struct {
 	uint64_t dropped_ever;
 	bool stalled;	     /* nobody reads */
 	struct event *later; /* to say what was dropped */
-} sink = { .level = LOG_LEVEL_INFO };
-
-void log_open(void)
-{
-	sink_open();
-}
+} limit = { .level = LOG_LEVEL_INFO };
 
 uint64_t log_dropped(void)
 {
-	return sink.dropped_ever;
+	return limit.dropped_ever;
 }
 
 void log_level_set(enum log_level level)
 {
-	sink.level = level;
+	limit.level = level;
 }
 
 enum fault log_level_from_word(const char *word, enum log_level *level_out)
@@ -172,21 +352,22 @@ static void tell_dropped(void)
 	char text[64];
 	int n;
 
-	if (sink.dropped == 0)
+	if (limit.dropped == 0)
 		return;
 	n = snprintf(text, sizeof(text), "event=log-dropped lines=%lld",
-	    (long long)sink.dropped);
-	sink.stalled = n < 0 || !sink_write(LOG_LEVEL_WARNING, text, (size_t)n);
-	if (!sink.stalled)
-		sink.dropped = 0;
+	    (long long)limit.dropped);
+	limit.stalled = n < 0 ||
+	    !sink_write(LOG_LEVEL_WARNING, text, (size_t)n);
+	if (!limit.stalled)
+		limit.dropped = 0;
 }
 
 static void say_later(void)
 {
 	static const struct timeval window = { WINDOW_MS / 1000, 0 };
 
-	if (sink.later != NULL && !evtimer_pending(sink.later, NULL))
-		(void)evtimer_add(sink.later, &window);
+	if (limit.later != NULL && !evtimer_pending(limit.later, NULL))
+		(void)evtimer_add(limit.later, &window);
 }
 
 static void window_over(evutil_socket_t fd, short events, void *ctx)
@@ -195,22 +376,23 @@ static void window_over(evutil_socket_t fd, short events, void *ctx)
 	(void)events;
 	(void)ctx;
 	tell_dropped();
-	if (sink.dropped > 0)
+	if (limit.dropped > 0)
 		say_later();
 }
 
 void log_attend(struct event_base *base)
 {
-	if (sink.later != NULL)
-		event_free(sink.later);
-	sink.later = base != NULL ? evtimer_new(base, window_over, NULL) : NULL;
+	if (limit.later != NULL)
+		event_free(limit.later);
+	limit.later = base != NULL ? evtimer_new(base, window_over, NULL) :
+				     NULL;
 	tell_dropped();
 }
 
 static void drop(void)
 {
-	sink.dropped++;
-	sink.dropped_ever++;
+	limit.dropped++;
+	limit.dropped_ever++;
 	say_later();
 }
 
@@ -218,14 +400,14 @@ static bool within_rate(enum log_level level, const char *event)
 {
 	int64_t now_ms = clock_boot_ms();
 	int *lines =
-	    &sink.lines[strcmp(event, "request") == 0 ? BUDGET_REQUEST :
-							(int)level];
+	    &limit.lines[strcmp(event, "request") == 0 ? BUDGET_REQUEST :
+							 (int)level];
 
-	if (now_ms < sink.window_ms || now_ms - sink.window_ms >= WINDOW_MS) {
-		sink.window_ms = now_ms;
-		memset(sink.lines, 0, sizeof(sink.lines));
+	if (now_ms < limit.window_ms || now_ms - limit.window_ms >= WINDOW_MS) {
+		limit.window_ms = now_ms;
+		memset(limit.lines, 0, sizeof(limit.lines));
 		tell_dropped();
-	} else if (sink.stalled) {
+	} else if (limit.stalled) {
 		tell_dropped();
 	}
 	if (*lines >= WINDOW_LINES) {
@@ -239,7 +421,7 @@ static bool within_rate(enum log_level level, const char *event)
 void log_start(struct log_line *line, enum log_level level, const char *event)
 {
 	line->level = level;
-	line->on = level <= sink.level && within_rate(level, event);
+	line->on = level <= limit.level && within_rate(level, event);
 	line->n = 0;
 	log_str(line, "event", event);
 }
@@ -248,7 +430,7 @@ void log_end(struct log_line *line)
 {
 	if (line->n == 0 || sink_write((int)line->level, line->text, line->n))
 		return;
-	sink.stalled = true;
+	limit.stalled = true;
 	drop();
 }
 

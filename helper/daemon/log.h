@@ -4,7 +4,9 @@
  * log - one line an event, one sink
  *
  * logfmt: event=... then name=value pairs; values with blanks or quotes are
- * quoted, foreign bytes escaped.  A line that sink.h cannot write at once is
+ * quoted, foreign bytes escaped.  The sink is stderr with "<N>" prefixes under a
+ * supervisor that reads it (JOURNAL_STREAM names it, or there is no /dev/log),
+ * else syslog LOG_MAIL; never both.  A line that cannot be written at once is
  * dropped.  So is what is over 100 lines in 10 s of one level, or of requests.
  * What was dropped is counted in a later line, which comes within ten seconds
  * of the first that was dropped.  There is no way to give it a secret.

@@ -148,8 +148,8 @@ enum fault flow_app_start(const struct flow_target *target,
  *
  * refresh_token, access_token  in: copied; one may be NULL
  *
- * FAULT_CONFIG_ERROR without a revocation endpoint; FAULT_NOT_FOUND without a
- * token; FAULT_NOMEM, FAULT_INTERNAL.
+ * The provider has a revocation endpoint.  FAULT_NOT_FOUND without a token;
+ * FAULT_NOMEM, FAULT_INTERNAL.
  */
 enum fault flow_revoke_start(const struct flow_target *target,
     const struct secret *refresh_token, const struct secret *access_token,

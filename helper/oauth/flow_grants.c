@@ -232,8 +232,6 @@ enum fault flow_revoke_start(const struct flow_target *target,
 	enum fault fault = FAULT_NONE;
 	struct flow *flow;
 
-	if (target->provider->revocation_endpoint == NULL)
-		return FAULT_CONFIG_ERROR;
 	if (refresh_token == NULL && access_token == NULL)
 		return FAULT_NOT_FOUND;
 	flow = flow_new(sizeof(struct flow_revoke), &revoke_grant, target);
