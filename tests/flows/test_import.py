@@ -372,6 +372,9 @@ def test_block_with_another_provider_refuses(bed):
     ({"token_endpoint": "http://localhost/token"}, "https"),
     ({"token_endpoint": "https://"}, "https"),
     ({"refresh_window": "soon"}, "refresh_window"),
+    ({"refresh_window": -1}, "refresh_window"),
+    ({"ca_certs_dir": "relative"}, "ca_path"),
+    ({"client_id": 7}, "client_id"),
     ({"proxy": "a\nb"}, "cannot be"),
     ({"ca_bundle_file": "relative.pem"}, "ca_file"),
 ))
@@ -382,6 +385,9 @@ def test_file_that_cannot_be_used_is_refused_with_the_reason(bed, more,
     done = mailtoken(bed, "import", "sasl-xoauth2", "--config",
                      conf_file(bed), path, status=1)
     assert says in done.stderr.decode()
+    with open(path, encoding="utf-8") as file:
+        token = json.load(file).get("refresh_token")
+    assert str(token).encode() not in done.stderr or token == 7
     assert not os.path.exists(os.path.join(bed.keyring, JO))
 
 
@@ -433,6 +439,15 @@ def test_mutt_oauth2_with_an_unknown_registration(bed):
     done = mailtoken(bed, "import", "mutt_oauth2",
                      data=mutt(bed, registration="elsewhere"), status=1)
     assert b"registration" in done.stderr
+
+
+def test_mutt_oauth2_whose_client_stands_in_the_script(bed):
+    bed.start()
+    done = mailtoken(bed, "import", "mutt_oauth2", status=1,
+                     data=mutt(bed, client_id="", client_secret=""))
+    assert b"no client_id" in done.stderr
+    assert b"mailtoken login" in done.stderr
+    assert b"--config" not in done.stderr
 
 
 def test_export_and_import_move_grants_to_another_helper(bed, beds, idp):
