@@ -248,6 +248,7 @@ static enum fault show_one(struct talk *talk)
 		{ ATTR_ACCOUNT, "account", false },
 		{ ATTR_PROVIDER, "provider", false },
 		{ ATTR_IDENTITY, "signed in as", false },
+		{ ATTR_SIGNED_IN, "signed in", true },
 		{ ATTR_STATE, "state", false },
 		{ ATTR_FAILING_SINCE, "failing since", true },
 		{ ATTR_EXPIRES, "token ends", true },

@@ -294,7 +294,7 @@ enum outcome reload_run(struct command *command)
 static enum fault show_helper(struct talk *talk)
 {
 	static const char *const parts[] = { ATTR_PROTOCOL, ATTR_PID,
-		ATTR_KEYRING };
+		ATTR_KEYRING, ATTR_CONFIG, ATTR_SANDBOX };
 	const struct attrs *list = &talk->list;
 	size_t i;
 

@@ -29,6 +29,8 @@ struct signin;
 struct engine {
 	struct keeper *keeper;	 /* always */
 	bool working;		 /* ... */
+	int64_t started_s;	 /* ... unix seconds */
+	char sandbox[64];	 /* what it is in, in words; or empty */
 	int64_t look_ms;	 /* ... boot time from which on a request has
 				    the files looked at */
 	struct event_base *base; /* ... */

@@ -29,7 +29,6 @@ struct keeper {
 	struct keeper_options options;
 	struct engine engine;
 	bool config_bad; /* the file, not the keyring */
-	bool sandboxed;
 	struct seal_key *key;
 	struct clock_watch *clock;
 	struct slices_work reconsidering;
@@ -169,6 +168,7 @@ enum fault keeper_new(const struct keeper_options *options,
 	keeper->engine.look_ms = keeper->names_ms + LOOK_MS;
 	keeper->engine.keeper = keeper;
 	keeper->engine.edition = 1;
+	keeper->engine.started_s = clock_wall_s();
 	keeper->reconsidering = (struct slices_work){ .uid = SLICES_NOBODY,
 		.step = reconsider_next,
 		.ctx = keeper };
@@ -290,17 +290,16 @@ static enum fault sandbox(struct keeper *keeper, struct why *why)
 		.files = keeper->files.paths,
 		.n_files = keeper->files.n,
 	};
-	char depth[64];
+	char *depth = keeper->engine.sandbox;
 	enum fault fault;
 
-	if (keeper->sandboxed)
+	if (depth[0] != '\0')
 		return FAULT_NONE;
-	fault = harden_sandbox(&paths, depth, sizeof(depth), why);
-	if (fault != FAULT_NONE)
-		return fault;
-	keeper->sandboxed = true;
-	log_event(LOG_LEVEL_INFO, "sandbox", "%s", depth);
-	return FAULT_NONE;
+	fault = harden_sandbox(&paths, depth, sizeof(keeper->engine.sandbox),
+	    why);
+	if (fault == FAULT_NONE)
+		log_event(LOG_LEVEL_INFO, "sandbox", "%s", depth);
+	return fault;
 }
 
 static void was_waiting(void *ctx, const char *name)

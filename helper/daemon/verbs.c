@@ -8,7 +8,6 @@
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "daemon/forget.h"
 #include "daemon/keeper.h"
@@ -194,24 +193,6 @@ static void reload(struct conn *conn)
 	    keeper_try(conn->engine->keeper, true, &conn->out));
 }
 
-static void version(struct conn *conn)
-{
-	const struct engine *engine = conn->engine;
-	struct attr_writer writer;
-
-	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
-	attr_put_str(&writer, ATTR_VERSION, MAILTOKEN_VERSION);
-	attr_put_str(&writer, ATTR_PROTOCOL, WIRE_VERSION);
-	if (engine->working &&
-	    config_allows(engine->config, RIGHT_ADMIN, NULL, &conn->peer)) {
-		answer_text(&writer, ATTR_KEYRING,
-		    keyring_path(engine->keyring));
-		attr_put_int(&writer, ATTR_PID, (int64_t)getpid());
-	}
-	answer_end(&writer);
-	conn_close_after(conn, FAULT_NONE);
-}
-
 static const struct verb {
 	const char *word;
 	enum request_needs needs;
@@ -232,7 +213,7 @@ static const struct verb {
 	{ VERB_PROBE, MAY_HAVE_ACCOUNT, RIGHT_ADMIN, false, verbs_probe },
 	{ VERB_RELOAD, NEEDS_NOTHING, RIGHT_ADMIN, false, reload },
 	{ VERB_METRICS, NEEDS_NOTHING, RIGHT_ANYBODY, false, verbs_metrics },
-	{ VERB_VERSION, NEEDS_NOTHING, RIGHT_ANYBODY, false, version },
+	{ VERB_VERSION, NEEDS_NOTHING, RIGHT_ANYBODY, false, verbs_version },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -275,8 +256,8 @@ static void begin(struct conn *conn, const struct verb *verb)
 		/* Who was let in just now does not make room for strangers. */
 		conn->stranger = !config_is_known(engine->config, &conn->peer);
 	}
-	if (verb->act == version) {
-		version(conn);
+	if (verb->act == verbs_version) {
+		verbs_version(conn);
 		return;
 	}
 	if (conn->peer.overflow) {

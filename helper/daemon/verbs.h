@@ -25,6 +25,7 @@ void verbs_rekey(struct conn *conn);
 void verbs_probe(struct conn *conn);
 void verbs_status(struct conn *conn);
 void verbs_watch(struct conn *conn);
+void verbs_version(struct conn *conn);
 void verbs_metrics(struct conn *conn);
 
 /* verbs_force - have the account of the request renewed now; or refuse where

@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * The state of accounts, once and at each change: those with a record, and
- * those whose application signs in for itself.
+ * those whose application signs in for itself; and of the helper itself.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "daemon/accounts.h"
 #include "daemon/grant.h"
@@ -86,6 +87,7 @@ static void tell_more(struct attr_writer *writer, const struct account *account)
 
 	put_time(writer, ATTR_ASKED, account->record.asked_s);
 	if (entry != NULL) {
+		put_time(writer, ATTR_SIGNED_IN, entry->signed_in_s);
 		answer_text(writer, ATTR_IDENTITY, entry->identity);
 		answer_text(writer, ATTR_SCOPE,
 		    entry->granted_scope != NULL ? entry->granted_scope :
@@ -220,23 +222,46 @@ static void show_apps(struct conn *conn, struct account *account)
 	conn_walk(conn, show_next, end_apps);
 }
 
-/* What is wrong with the configuration, for who can mend it. */
+/* Whether its program was replaced or taken away: the kernel says so (proc(5),
+ * /proc/pid/exe).  Where /proc is not seen nothing is known. */
+static bool is_stale(void)
+{
+	static const char gone[] = " (deleted)";
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+	size_t end = sizeof(gone) - 1;
+
+	return n > (ssize_t)end &&
+	    memcmp(path + (size_t)n - end, gone, end) == 0;
+}
+
+/* What is wrong with helper and configuration, for who can mend it. */
+static void warn(struct attr_writer *writer, const struct engine *engine)
+{
+	size_t i;
+
+	answer_text(writer, ATTR_WARNING, engine->config_trouble);
+	for (i = 0; engine->config != NULL && i < engine->config->n_notes; i++)
+		answer_text(writer, ATTR_WARNING, engine->config->notes[i]);
+	if (is_stale())
+		answer_text(writer, ATTR_WARNING,
+		    engine->config != NULL && engine->config->user_helper ?
+			"the helper that runs is older than its program: "
+			"restart it, as with: systemctl --user restart "
+			"mailtokend.service" :
+			"the helper that runs is older than its program: "
+			"restart it, as with: systemctl restart "
+			"mailtokend.service");
+}
+
 static void end_status(void *ctx)
 {
 	struct conn *conn = ctx;
-	const struct engine *engine = conn->engine;
 	struct attr_writer writer;
-	size_t i;
 
 	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
-	if (config_allows(engine->config, RIGHT_ADMIN, NULL, &conn->peer)) {
-		if (engine->config_trouble[0] != '\0')
-			answer_text(&writer, ATTR_WARNING,
-			    engine->config_trouble);
-		for (i = 0; i < engine->config->n_notes; i++)
-			answer_text(&writer, ATTR_WARNING,
-			    engine->config->notes[i]);
-	}
+	if (config_allows(conn->engine->config, RIGHT_ADMIN, NULL, &conn->peer))
+		warn(&writer, conn->engine);
 	answer_end(&writer);
 	conn_close_after(conn, FAULT_NONE);
 }
@@ -304,4 +329,31 @@ void verbs_watch(struct conn *conn)
 	conn->phase = CONN_STREAMING;
 	answer_begin(&writer, &conn->out, ATTR_EVENT, EVENT_WATCHING);
 	answer_end(&writer);
+}
+
+/* Also where nothing works. */
+void verbs_version(struct conn *conn)
+{
+	const struct engine *engine = conn->engine;
+	struct attr_writer writer;
+
+	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
+	attr_put_str(&writer, ATTR_VERSION, MAILTOKEN_VERSION);
+	attr_put_str(&writer, ATTR_PROTOCOL, WIRE_VERSION);
+	if (conn->peer.root ||
+	    (engine->working &&
+		config_allows(engine->config, RIGHT_ADMIN, NULL,
+		    &conn->peer))) {
+		if (engine->working)
+			answer_text(&writer, ATTR_KEYRING,
+			    keyring_path(engine->keyring));
+		attr_put_int(&writer, ATTR_PID, (int64_t)getpid());
+		attr_put_int(&writer, ATTR_STARTED, engine->started_s);
+		answer_text(&writer, ATTR_SANDBOX, engine->sandbox);
+		answer_text(&writer, ATTR_CONFIG, engine->config_path);
+		attr_put_str(&writer, ATTR_STALE, is_stale() ? "yes" : "no");
+		warn(&writer, engine);
+	}
+	answer_end(&writer);
+	conn_close_after(conn, FAULT_NONE);
 }

@@ -407,3 +407,36 @@ def test_two_that_start_at_once_leave_one_that_can_be_reached(helper):
             if one.poll() is None:
                 one.send_signal(signal.SIGTERM)
                 one.wait(DEADLINE_S)
+
+
+def test_version_tells_admins_how_the_helper_stands(helper):
+    began = int(time.time())
+    said = helper.start().ask("version")
+    assert began - 1 <= int(said["started"]) <= time.time() + 1
+    assert said["sandbox"] in helper.log()
+    assert "landlock" in said["sandbox"]
+    assert (said["config"], said["stale"]) == (helper.config, "no")
+    assert "warning" not in said
+    helper.configure(more="this is no line of it")
+    helper.restart()
+    said = helper.ask("version")
+    assert "mailtoken.conf:" in said["warning"] and "keyring" not in said
+
+
+def test_a_helper_that_is_older_than_its_program_says_so(helper):
+    program = helper.path("mailtokend")
+    shutil.copy(paths.program("mailtokend"), program)
+    os.chmod(program, 0o755)
+    _first, *rest = helper.argv()
+    helper.argv = lambda: [program, *rest]
+    helper.start()
+    assert helper.ask("status").all("warning") == []
+    os.unlink(program)
+    shutil.copy(paths.program("mailtokend"), program)
+    assert helper.ask("version")["stale"] == "yes"
+    warning, = helper.ask("status").all("warning")
+    assert "older than its program" in warning
+    assert "systemctl restart mailtokend.service" in warning
+    os.chmod(program, 0o755)
+    helper.restart()
+    assert helper.ask("version")["stale"] == "no"

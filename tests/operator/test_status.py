@@ -92,6 +92,7 @@ def test_of_one_account_all_is_shown(beds, program):
                  for line in shown.splitlines())
     assert found["account"] == JO and found["state"] == "active"
     assert found["signed in as"] == "Jo <jo@example.org>"
+    assert found["signed in"].endswith(" s ago")
     assert found["scope"] == "mail offline_access openid email"
     assert found["servers"] == "localhost"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC, in 8\d days",
