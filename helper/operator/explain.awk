@@ -67,6 +67,10 @@ function text(s,    n, word, i, line) {
 	print line
 }
 
+function sentence_of(s) {
+	text(s (s ~ /[:?]$/ ? "" : "."))
+}
+
 function literal(s,    n, line, i) {
 	gsub(/\\/, "\\e", s)
 	n = split(s, line, "\n")
@@ -111,22 +115,34 @@ function upper(s) {
 	return toupper(substr(s, 1, 1)) substr(s, 2)
 }
 
+function link(page) {
+	if (page ~ /^https:/)
+		print ".Lk " page
+	else
+		print ".Xr " substr(page, 1, length(page) - 3) " " \
+		    substr(page, length(page) - 1, 1) " ."
+}
+
 function entry(    n, key, i, title) {
 	n = split(keys, key, " ")
 	for (i = 1; i <= n; i++)
 		title = title (i > 1 ? ", " : "") \
-		    (key[i] ~ /^[0-9]+$/ ? "AADSTS" : "") key[i]
+		    (key[i] ~ /^[0-9]+$/ && !has_match ? "AADSTS" : "") key[i]
+	if (!listing++) {
+		link(page_of_all)
+		print ".Bl -tag -width Ds"
+	}
 	print ".It Sy " title
-	text(upper(meaning) ".")
+	sentence_of(upper(meaning))
 	print ".Em " upper(who) " :"
 	if (click != "" && click_first)
-		text(click ".")
+		sentence_of(click)
 	if (type != "")
 		literal(type)
 	if (click != "" && !click_first)
-		text(click ".")
-	if (keys !~ /^[0-9]/ && page ~ /^https/)
-		print ".Lk " page
+		sentence_of(click)
+	if (page != page_of_all)
+		link(page)
 }
 
 # What has been read of a row is all of it.
@@ -137,8 +153,9 @@ function close_row(    at) {
 	meaning = at > 0 && !has_match ? substr(sentence, 1, at - 1) : sentence
 	if (type == "" && click == "" && meaning != sentence)
 		click = upper(substr(sentence, at + 2))
-	if (who == "" || (type == "" && click == ""))
-		fail("the row before does not say who must do what")
+	if (who == "" || page == "" || (type == "" && click == ""))
+		fail("the row before does not say who must do what, or has " \
+		    "no page")
 	if (as == "rows")
 		rows()
 	else
@@ -167,13 +184,12 @@ BEGIN {
 /^(section|page) / {
 	close_row()
 	value = substr($0, index($0, " ") + 1)
-	if ($1 == "page") {
-		page_of_all = value
-	} else if (as == "page") {
-		if (sections++ > 0)
+	page_of_all = $1 == "page" ? value : ""
+	if ($1 == "section" && as == "page") {
+		if (listing)
 			print ".El"
+		listing = 0
 		print ".Ss " value
-		print ".Bl -tag -width Ds"
 	}
 	next
 }

@@ -201,26 +201,9 @@ static void show_all(const struct told *told, bool json, bool many)
 		screen_add(i == 0 ? "[]\n" : "]\n");
 }
 
-/* The number in AADSTSN; empty where there is none. */
-static struct span number_of(struct span text)
-{
-	static const char word[] = "AADSTS";
-	const char *at = memmem(text.p, text.n, word, sizeof(word) - 1);
-	struct span number = { NULL, 0 };
-
-	if (at == NULL)
-		return number;
-	number.p = at + sizeof(word) - 1;
-	while (number.p + number.n < text.p + text.n &&
-	    strchr("0123456789", number.p[number.n]) != NULL)
-		number.n++;
-	return number;
-}
-
 static enum outcome explain_text(struct told *told, char **words, bool json)
 {
 	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
-	struct span number;
 
 	for (; *words != NULL; words++) {
 		buf_add_str(&text, *words);
@@ -229,12 +212,7 @@ static enum outcome explain_text(struct told *told, char **words, bool json)
 	if (text.n > 0)
 		read_line(told, buf_span(&text));
 	show_all(told, json, false);
-	number = number_of(buf_span(&text));
-	if (told->n_causes == 0 && number.n > 0)
-		screen_say("that number is not known here: see "
-			   "https://login.microsoftonline.com/error?code=%.*s",
-		    SPAN(number));
-	else if (told->n_causes == 0)
+	if (told->n_causes == 0)
 		screen_say(
 		    "nothing is known of that: run \"mailtoken doctor\", "
 		    "or give the whole line of the log");
@@ -321,8 +299,9 @@ static enum outcome explain_lines(struct told *told, bool log, bool json)
 		buf_add_lit(&from, "standard input");
 		read_stream(told, stdin);
 	} else if (!read_log(told, &from)) {
-		screen_say("there is no /var/log/mail.log, and no journal: "
-			   "run \"mailtoken explain - < LOG\"");
+		screen_say("neither /var/log/mail.log nor the journal can be "
+			   "read: run it as root, or \"mailtoken explain - < "
+			   "LOG\"");
 		return OUTCOME_NO;
 	}
 	show_all(told, json, true);

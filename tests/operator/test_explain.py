@@ -174,13 +174,11 @@ def test_what_is_not_known_says_so_and_what_to_do(explain):
     assert done.stdout == b""
     assert b"mailtoken doctor" in done.stderr
     done = explain("AADSTS99887766: what?")
-    assert done.returncode == 1
-    assert b"https://login.microsoftonline.com/error?code=99887766" in \
-        done.stderr
+    assert b"https://login.microsoftonline.com/error?code=" in done.stdout
 
 
 @pytest.mark.parametrize("text", [
-    "550 5.7.30x", "15.7.3", "10.5.7.3", "5.7.3.4", "AADSTS501739",
+    "550 5.7.30x", "15.7.3", "10.5.7.3", "5.7.3.4",
     "xinvalid_grant", "invalid_grants", "1.421.0", ""])
 def test_a_piece_of_something_longer_is_nothing(explain, text):
     assert explain("--", text).returncode == 1
@@ -264,6 +262,26 @@ def test_without_a_text_the_end_of_the_mail_log_is_read(explain, tmp_path):
     assert (done.returncode, done.stdout) == (1, b"")
 
 
+@pytest.mark.skipif(not has_mounts() or not shutil.which("journalctl"),
+                    reason="cannot have mounts of its own, or no journal")
+def test_where_there_is_no_mail_log_the_journal_is_read(explain, tmp_path):
+    journal, logs = tmp_path / "journalctl", tmp_path / "log"
+    journal.write_text("#!/bin/sh\n[ \"$*\" = \"${*%postfix*}\" ] && exit 1\n"
+                       "echo 'said: 535 5.7.3 no'\n")
+    journal.chmod(0o755)
+    logs.mkdir()
+    before = ["unshare", "-m", "sh", "-c",
+              f"mount --bind {logs} /var/log && mount --bind {journal} "
+              f"{shutil.which('journalctl')} && exec \"$@\"", "sh"]
+    done = explain(before=before)
+    assert done.returncode == 0
+    assert b"1 line of the journal of Postfix and mailtokend" in done.stderr
+    journal.write_text("#!/bin/sh\nexit 1\n")
+    done = explain(before=before)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"run it as root" in done.stderr
+
+
 @pytest.mark.skipif(shutil.which("postconf") is None, reason="no Postfix")
 def test_where_postfix_writes_its_log_itself_that_is_read(explain, tmp_path):
     (tmp_path / "main.cf").write_text(
@@ -287,11 +305,11 @@ def test_the_page_says_all_that_explain_knows():
     text = page().read_text()
     flat = " ".join(text.split())
     for keys, sentence, values in ADVICE + REPLIES:
-        title = ", ".join("AADSTS" + key if key.isdigit() else key
-                          for key in keys)
+        number, meaning = "AADSTS", sentence.partition(": ")[0]
+        if "match" in values:
+            number, meaning = "", sentence
+        title = ", ".join(number * key.isdigit() + key for key in keys)
         assert f".It Sy {title}\n" in text
-        meaning = sentence.partition(": ")[0] if "match" not in values \
-            else sentence
         assert f"{meaning[0].upper()}{meaning[1:]}." in flat, sentence
         for value in values.get("type", []) + values.get("click", []):
             assert value in flat, value
