@@ -199,6 +199,8 @@ def test_remove_says_what_it_leaves(quick):
     assert quick.run("getent", "passwd", "mailtoken").returncode == 0
     assert not {name for name in quick.left() - quick.first
                 if "mailtoken" in name} - {CONFIG[1:], RECORD[1:]}
+    said = quick("--remove", "--purge")
+    assert quick.status == 0 and quick.left() <= quick.first, said
 
 
 def test_purge_leaves_nothing_and_revokes_nothing_unasked(quick):
