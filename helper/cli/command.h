@@ -33,6 +33,9 @@ struct command {
 	const char *app_only, *dry_run, *make_certificate, *no_postfix;
 	const char *certificate, *certificate_key, *client_id,
 	    *client_secret_file, *tenant;
+	/* of setup postfix */
+	const char *inventory, *per_sender, *undo;
+	const char *config_dir, *keep_password_for, *relay;
 	const char *servers[COMMAND_LIST_MAX + 1]; /* to the first NULL */
 
 	/* Set by start_choose(). */

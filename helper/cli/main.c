@@ -29,7 +29,11 @@ static const struct verb {
 	    "    [--tenant TENANT] [--flow FLOW] [--browser]\n"
 	    "    [--client-secret-file FILE] [--app-only]\n"
 	    "    [--certificate FILE [--certificate-key FILE] |\n"
-	    "    --make-certificate] [--no-postfix] [--yes] [--dry-run]",
+	    "    --make-certificate] [--no-postfix] [--yes] [--dry-run]\n"
+	    "mailtoken setup postfix [ADDRESS] [--relay HOST:PORT]\n"
+	    "    [--per-sender] [--keep-password-for HOST]\n"
+	    "    [--config-dir DIR] [--yes] [--dry-run]\n"
+	    "mailtoken setup postfix [--inventory | --undo]",
 	    "set an account up, from nothing to a test message" },
 	{ "login", login_run, 1, 1, true,
 	    "ACCOUNT [--provider NAME | --issuer URL] [--flow FLOW]\n"

@@ -132,3 +132,19 @@ bool postfix_chrooted(const struct postfix *postfix, const char *name)
 	    (span_is(word, "-") &&
 		span_is(postfix_value(postfix, "compatibility_level"), "0"));
 }
+
+struct span postfix_next(struct span *list)
+{
+	struct span word;
+	int depth = 0;
+	size_t n = 0;
+
+	while (list->n > 0 && strchr(", ", list->p[0]) != NULL)
+		*list = (struct span){ list->p + 1, list->n - 1 };
+	for (; n < list->n && (depth > 0 || strchr(", ", list->p[n]) == NULL);
+	     n++)
+		depth += (list->p[n] == '{') - (list->p[n] == '}');
+	word = (struct span){ list->p, n };
+	*list = (struct span){ list->p + n, list->n - n };
+	return word;
+}

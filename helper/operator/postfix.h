@@ -45,4 +45,8 @@ struct span postfix_service(const struct postfix *postfix, const char *name);
 /* postfix_chrooted - whether a service runs in the queue directory. */
 bool postfix_chrooted(const struct postfix *postfix, const char *name);
 
+/* postfix_next - the next of a list in a value, with its braces; empty after
+ * the last. */
+struct span postfix_next(struct span *list);
+
 #endif

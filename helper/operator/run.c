@@ -19,6 +19,7 @@
 #include "wire/attr.h"
 
 #define PAUSE_MS	 5
+#define DONE_MAX_MS	 60000
 #define SAID_MAX_BYTES	 16384
 #define SHOWN_BYTES	 400
 #define SYSTEM_PATH	 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
@@ -169,4 +170,10 @@ enum fault run_program(const char *const *argv, struct span in, int64_t wait_ms,
 		if (files[i] >= 0)
 			(void)close(files[i]);
 	return fault;
+}
+
+bool run_done(const char *const *argv, struct buf *out, struct why *why)
+{
+	return run_program(argv, (struct span){ "", 0 }, DONE_MAX_MS, out,
+		   why) == FAULT_NONE;
 }

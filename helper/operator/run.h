@@ -26,4 +26,8 @@ void run_setup(void);
 enum fault run_program(const char *const *argv, struct span in, int64_t wait_ms,
     struct buf *out, struct why *why) MUST_CHECK;
 
+/* run_done - the same without input, for at most a minute; false and why when
+ * it failed. */
+bool run_done(const char *const *argv, struct buf *out, struct why *why);
+
 #endif

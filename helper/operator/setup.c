@@ -230,7 +230,7 @@ bool setup_write(struct setup *setup, const struct setup_file *given)
 	if (!setup_step(setup, "%s %s", is_there ? "change" : "write",
 		file.path))
 		return true;
-	if (replace(&file, is_there))
+	if (replace(&file, is_there && !setup->overwrite))
 		return true;
 	why_set(&why, errno, "cannot write %s", file.path);
 	screen_say("%s", why.text);

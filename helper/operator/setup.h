@@ -21,6 +21,7 @@ struct setup {
 	bool yes;	     /* do not ask */
 	bool root;	     /* the system's is set up, else this user's */
 	bool changed;	     /* something was done, or would be */
+	bool overwrite;	     /* setup_write() keeps nothing */
 	struct buf left;     /* by setup_left() */
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "operator/setup_impl.h"
+#include "operator/smarthost.h"
 
 #define LEFT_MAX_BYTES 4096
 #define LEFT_MAX_LINES 7 /* so that all of the end is at most 12 */
@@ -86,11 +87,21 @@ static bool sign_in(struct setup *setup, const struct wanted *wanted)
 	return false;
 }
 
-static void say_end(const struct setup *setup, const struct wanted *wanted)
+static void say_left(const struct setup *setup)
 {
 	const char *p = setup->left.p;
 	int lines = 0;
 
+	if (p != NULL)
+		screen_add("What is left to do:\n");
+	for (; p != NULL && *p != '\0' && lines < LEFT_MAX_LINES; lines++) {
+		screen_print("%.*s\n", (int)strcspn(p, "\n"), p);
+		p += strcspn(p, "\n") + 1;
+	}
+}
+
+static void say_end(const struct setup *setup, const struct wanted *wanted)
+{
 	if (setup->dry_run && setup->changed)
 		screen_print("Nothing was changed.\n");
 	else if (!setup->changed)
@@ -99,12 +110,7 @@ static void say_end(const struct setup *setup, const struct wanted *wanted)
 	else
 		screen_print("%s is set up with %s.\n", setup->account,
 		    wanted->provider.p);
-	if (p != NULL)
-		screen_add("What is left to do:\n");
-	for (; p != NULL && *p != '\0' && lines < LEFT_MAX_LINES; lines++) {
-		screen_print("%.*s\n", (int)strcspn(p, "\n"), p);
-		p += strcspn(p, "\n") + 1;
-	}
+	say_left(setup);
 	screen_print("\"mailtoken status %s\" shows how it stands, \"mailtoken "
 		     "doctor\" checks the whole way.\n",
 	    setup->account);
@@ -133,6 +139,18 @@ static enum outcome set_up(struct setup *setup)
 	return good ? OUTCOME_DONE : OUTCOME_NO;
 }
 
+/* mailtoken setup postfix */
+static enum outcome set_up_postfix(struct setup *setup)
+{
+	enum outcome outcome;
+
+	setup->account = setup->command->words[1];
+	outcome = setup_postfix(setup);
+	say_left(setup);
+	buf_drop(&setup->left);
+	return outcome;
+}
+
 enum outcome setup_run(struct command *command)
 {
 	struct setup setup = {
@@ -150,6 +168,8 @@ enum outcome setup_run(struct command *command)
 		return command_usage(command,
 		    "only root can set up the system's helper; without "
 		    "--system one of your own is set up");
+	if (command->n_words > 0 && strcmp(command->words[0], "postfix") == 0)
+		return set_up_postfix(&setup);
 	if (command->issuer != NULL && command->provider == NULL)
 		return command_usage(command,
 		    "--issuer needs --provider, a name for it");

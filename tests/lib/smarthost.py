@@ -50,7 +50,8 @@ class Smarthost:
     min_life_s  a token with less left is refused, as HVE does
     own_sender  True: the sender has to be the user
     auth_line_max  bytes of a line in AUTH, CRLF included
-    hosts       names a client may say it dialled"""
+    hosts       names a client may say it dialled
+    passwords   by user, for PLAIN where mechanisms has it"""
 
     def __init__(self, check, directory=None, names=(), maildir=None,
                  style="google",
@@ -68,6 +69,7 @@ class Smarthost:
         self.challenge = None
         self.refusals = []
         self.refuse_all = False
+        self.passwords = {}
         self.min_life_s = 0
         self.own_sender = False
         self.auth_line_max = 12288

@@ -179,6 +179,9 @@ class Verifier:
             return
         message = b"" if line == b"=" else _unbase64(line)
         self._seen.message = message
+        if mechanism == "PLAIN":
+            self._judge_password(message)
+            return
         if mechanism == "XOAUTH2":
             user, token = read_xoauth2(message)
         else:
@@ -186,6 +189,18 @@ class Verifier:
                                            self._host.port)
         self._seen.user, self._seen.token = user, token
         self._judge(mechanism, user, token)
+
+    def _judge_password(self, message):
+        """PLAIN (RFC 4616); empty where another one is named."""
+        parts = _utf8(message).split("\0")
+        if len(parts) != 3 or parts[0]:
+            raise Malformed("not NUL user NUL password")
+        self._seen.user = parts[1]
+        if self._host.passwords.get(parts[1]) == parts[2]:
+            self.user, self._seen.ok = parts[1], True
+            self._end("235 2.7.0 Authentication successful")
+        else:
+            self._end("535 5.7.8 Wrong password", "wrong password")
 
     def _judge(self, mechanism, user, token):
         try:

@@ -1,0 +1,387 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mailtoken setup postfix: where its files are, and the order of what is done
+ * to them: first all questions, then what is kept for --undo, maps, master.cf,
+ * main.cf in one step, the helper's socket, and Postfix last.
+ */
+#include "operator/smarthost.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/talk.h"
+#include "operator/run.h"
+
+#define WORDS_MAX      60
+#define FILE_MAX_BYTES 262144
+#define MASTER_DIST    "/usr/share/postfix/master.cf.dist"
+#define MAP_HEAD       "# Of mailtoken setup postfix; later runs add to it.\n"
+/* A Postfix that has never been configured. */
+#define MAIN_CF \
+	"# Written by mailtoken setup postfix: this host only sends.\n" \
+	"compatibility_level = 2\n" \
+	"mydestination = $myhostname, localhost.$mydomain, localhost\n" \
+	"inet_interfaces = loopback-only\n" \
+	"smtp_tls_security_level = may\n"
+
+static bool failed(const char *what, const struct why *why)
+{
+	screen_say("%s: %s", what, why->text);
+	return false;
+}
+
+/* The instance that --config-dir, MAIL_CONFIG or Postfix itself names. */
+static bool find_folder(struct smarthost *smarthost)
+{
+	const char *const argv[] = { "postconf", "-d", "-h", "config_directory",
+		NULL };
+	const char *dir = smarthost->setup->command->config_dir;
+	struct buf usual = BUF_INIT(sizeof(smarthost->dir));
+	struct why why;
+	bool found = run_done(argv, &usual, &why);
+
+	if (dir == NULL)
+		dir = getenv("MAIL_CONFIG");
+	if (dir == NULL)
+		dir = usual.p;
+	if (!found) {
+		(void)failed("there is no Postfix here", &why);
+	} else if (dir == NULL || dir[0] != '/' ||
+	    strlen(dir) >= sizeof(smarthost->dir) - 16) {
+		screen_say("--config-dir takes the folder of a main.cf");
+		found = false;
+	} else {
+		(void)snprintf(smarthost->dir, sizeof(smarthost->dir), "%.*s",
+		    (int)strcspn(dir, "\n"), dir);
+		(void)snprintf(smarthost->ours, sizeof(smarthost->ours),
+		    "%s/mailtoken", smarthost->dir);
+	}
+	buf_drop(&usual);
+	return found;
+}
+
+static bool read_file(const char *path, struct buf *out)
+{
+	const char *const argv[] = { "cat", path, NULL };
+	struct why why;
+
+	return access(path, R_OK) == 0 && run_done(argv, out, &why);
+}
+
+static bool write_file(struct smarthost *smarthost, const char *path,
+    const struct buf *content)
+{
+	return buf_fault(content) == FAULT_NONE &&
+	    setup_write(smarthost->setup,
+		&(struct setup_file){ path, buf_span(content), 0644, 0, 0 });
+}
+
+/* The files that Postfix does not start without. */
+static bool make_files(struct smarthost *smarthost)
+{
+	static const char *const names[] = { "main.cf", "master.cf" };
+	char path[PATH_MAX], proto[PATH_MAX];
+	bool good = true;
+	size_t i;
+
+	for (i = 0; i < 2 && good; i++) {
+		struct buf content = BUF_INIT(FILE_MAX_BYTES);
+
+		(void)snprintf(path, sizeof(path), "%s/%s", smarthost->dir,
+		    names[i]);
+		(void)snprintf(proto, sizeof(proto), "%s.proto", path);
+		if (access(path, F_OK) == 0)
+			continue;
+		if (i == 0)
+			buf_add_lit(&content, MAIN_CF);
+		else if (!read_file(proto, &content))
+			(void)read_file(MASTER_DIST, &content);
+		good = content.n > 0 && undo_before(smarthost) &&
+		    write_file(smarthost, path, &content);
+		if (content.n == 0)
+			screen_say("there is no %s: install Postfix again",
+			    path);
+		smarthost->new_files |= smarthost->setup->dry_run;
+		buf_drop(&content);
+	}
+	return good;
+}
+
+static bool read_postfix(struct smarthost *smarthost)
+{
+	const char *const argv[] = { "postconf", "-c", smarthost->dir, NULL };
+	struct why why;
+
+	if (smarthost->new_files ||
+	    (postfix_read(smarthost->dir, &smarthost->now, &why) ==
+		    FAULT_NONE &&
+		run_done(argv, &smarthost->raw.parameters, &why)))
+		return true;
+	return failed("Postfix cannot tell its settings", &why);
+}
+
+/* Whether one of the lines is for that key of a map; *at moves behind it. */
+static bool next_line(const struct buf *lines, const char *map, size_t *at,
+    struct span *line)
+{
+	size_t n = strlen(map);
+
+	while (*at < lines->n) {
+		line->p = lines->p + *at;
+		line->n = strcspn(line->p, "\n") + 1;
+		*at += line->n;
+		if (strncmp(line->p, map, n) != 0 || line->p[n] != ' ')
+			continue;
+		line->p += n + 1;
+		line->n -= n + 1;
+		return true;
+	}
+	return false;
+}
+
+/* Whether a line that is there has the key of a new one. */
+static bool is_replaced(const struct buf *lines, const char *map,
+    struct span line)
+{
+	size_t key = strcspn(line.p, " \t\n") + 1, at = 0;
+	struct span other;
+
+	while (next_line(lines, map, &at, &other))
+		if (key <= line.n && key <= other.n &&
+		    strncasecmp(line.p, other.p, key) == 0)
+			return true;
+	return false;
+}
+
+/* What a map of ours has, and the lines for it. */
+static bool write_map(struct smarthost *smarthost, const char *map)
+{
+	struct buf old = BUF_INIT(FILE_MAX_BYTES);
+	struct buf content = BUF_INIT(FILE_MAX_BYTES);
+	char path[PATH_MAX];
+	struct span line;
+	size_t at;
+	bool good = true, any = false;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", smarthost->ours, map);
+	if (!read_file(path, &old))
+		buf_add_lit(&old, MAP_HEAD);
+	for (at = 0; at < old.n; at += line.n) {
+		line.p = old.p + at;
+		line.n = strcspn(line.p, "\n") + 1;
+		if (!is_replaced(&smarthost->lines, map, line))
+			buf_add(&content, line);
+	}
+	for (at = 0; next_line(&smarthost->lines, map, &at, &line); any = true)
+		buf_add(&content, line);
+	if (any)
+		good = write_file(smarthost, path, &content);
+	buf_drop(&old);
+	buf_drop(&content);
+	return good;
+}
+
+static bool write_maps(struct smarthost *smarthost)
+{
+	static const char *const maps[] = { "sasl_passwd", "tls_policy",
+		"senders", "generic", "routes", "kept" };
+	size_t i;
+
+	for (i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		if (!write_map(smarthost, maps[i]))
+			return false;
+	return true;
+}
+
+static bool change_master(struct smarthost *smarthost)
+{
+	const char *const argv[] = { "postconf", "-c", smarthost->dir, "-M",
+		smarthost->service.p, NULL };
+	struct why why;
+
+	return smarthost->service.n == 0 ||
+	    !setup_step(smarthost->setup, "set in master.cf: %s",
+		strchr(smarthost->service.p, '=') + 1) ||
+	    run_done(argv, NULL, &why) ||
+	    failed("master.cf is as it was", &why);
+}
+
+/* All that is to be different in main.cf, at once. */
+static bool change_main(struct smarthost *smarthost)
+{
+	const char *argv[WORDS_MAX + 5] = { "postconf", "-c", smarthost->dir,
+		"-e" };
+	const struct buf *edits = &smarthost->edits;
+	size_t at, n = 4;
+	bool go = false;
+	struct why why;
+
+	for (at = 0; at < edits->n && n < WORDS_MAX;
+	     at += strlen(argv[n++]) + 1) {
+		argv[n] = edits->p + at;
+		go = setup_step(smarthost->setup, "set in main.cf: %s",
+		    argv[n]);
+	}
+	return !go || run_done(argv, NULL, &why) ||
+	    failed("main.cf is as it was", &why);
+}
+
+/* Have Postfix take what was changed, or start it. */
+static bool tell_postfix(struct smarthost *smarthost)
+{
+	struct setup *setup = smarthost->setup;
+	const char *argv[] = { "postfix", "-c", smarthost->dir, "status",
+		NULL };
+	struct why why;
+
+	if (!smarthost->new_files && run_done(argv, NULL, &why)) {
+		argv[3] = "reload";
+		return !setup->changed ||
+		    !setup_step(setup, "postfix reload") ||
+		    run_done(argv, NULL, &why) ||
+		    failed("Postfix does not take it", &why);
+	}
+	argv[3] = "start";
+	if (setup->command->config_dir == NULL)
+		return !setup_step(setup, "postfix start") ||
+		    run_done(argv, NULL, &why) ||
+		    failed("Postfix does not start", &why);
+	setup_left(setup, "postfix -c %s start", smarthost->dir);
+	return true;
+}
+
+/* smtp.example.com:587, also as [smtp.example.com]:587 or without a port. */
+static bool parse_relay(struct smarthost *smarthost, const char *relay)
+{
+	const char *host = relay + (relay[0] == '[');
+	size_t n = strcspn(host, "]:");
+	const char *rest = host + n + (host[n] == ']');
+	int64_t port = 587;
+
+	if (!attr_is_host((struct span){ host, n }) ||
+	    (*rest != '\0' &&
+		(*rest != ':' ||
+		    attr_number(span_of(rest + 1), 1, 65535, &port) !=
+			FAULT_NONE))) {
+		screen_say("--relay takes a mail server and its port, as in "
+			   "smtp.example.com:587");
+		return false;
+	}
+	if (port == 465) {
+		screen_say("port 465 has no STARTTLS, which Postfix speaks: "
+			   "such servers have port 587 as well");
+		return false;
+	}
+	(void)snprintf(smarthost->host, sizeof(smarthost->host), "%.*s", (int)n,
+	    host);
+	(void)snprintf(smarthost->relay, sizeof(smarthost->relay), "[%.*s]:%d",
+	    (int)n, host, (int)port);
+	return true;
+}
+
+/* Of the servers that the helper knows for the account, one for sending. */
+static enum fault take_server(struct talk *talk)
+{
+	struct span list = attr_get(&talk->list, ATTR_SERVERS), word;
+	struct smarthost *smarthost = talk->ctx;
+	char name[SERVER_MAX_BYTES + 1];
+
+	while (
+	    smarthost->relay[0] == '\0' && (word = postfix_next(&list)).n > 0)
+		if (word.n > 4 && strncasecmp(word.p, "smtp", 4) == 0) {
+			(void)snprintf(name, sizeof(name), "%.*s", SPAN(word));
+			(void)parse_relay(smarthost, name);
+		}
+	return FAULT_NONE;
+}
+
+static bool find_relay(struct smarthost *smarthost)
+{
+	const char *relay = smarthost->setup->command->relay;
+	const char *account = smarthost->account;
+	struct talk talk;
+
+	if (account == NULL || strchr(account, '@') == NULL ||
+	    strpbrk(account, " \t:,#{}$\"") != NULL) {
+		screen_say("name the mailbox that sends: mailtoken setup "
+			   "postfix alice@example.com");
+		return false;
+	}
+	if (relay != NULL)
+		return parse_relay(smarthost, relay);
+	talk_begin(&talk, smarthost->setup->command, VERB_STATUS, account);
+	talk.ctx = smarthost;
+	if (talk_run(&talk, take_server, NULL) == OUTCOME_DONE &&
+	    smarthost->relay[0] == '\0')
+		screen_say("no server that sends is known for %s: name it "
+			   "with --relay HOST:PORT",
+		    account);
+	return smarthost->relay[0] != '\0';
+}
+
+/* In this order, until something cannot be. */
+static bool configure(struct smarthost *smarthost)
+{
+	struct setup *setup = smarthost->setup;
+
+	if (!make_files(smarthost) || !read_postfix(smarthost) ||
+	    !smarthost_plan(smarthost) || !undo_before(smarthost) ||
+	    !write_maps(smarthost) || !change_master(smarthost) ||
+	    !change_main(smarthost) || !undo_after(smarthost) ||
+	    !smarthost_socket(smarthost) || !tell_postfix(smarthost))
+		return false;
+	screen_print("Postfix %s for %s through %s%s.\n",
+	    setup->dry_run ? "would send" : "sends", smarthost->account,
+	    smarthost->relay, setup->changed ? "" : " already");
+	return true;
+}
+
+static enum outcome run(struct smarthost *smarthost)
+{
+	struct setup *setup = smarthost->setup;
+	const struct command *command = setup->command;
+	bool good;
+
+	if (geteuid() != 0 && !setup->dry_run && command->inventory == NULL) {
+		screen_say("Postfix's files are root's: run this as root, or "
+			   "with --dry-run to see what it would do");
+		return OUTCOME_DENIED;
+	}
+	if (command->inventory != NULL)
+		good = read_postfix(smarthost) &&
+		    smarthost_inventory(smarthost);
+	else if (command->undo != NULL)
+		good = undo_run(smarthost) & tell_postfix(smarthost);
+	else if (!find_relay(smarthost))
+		return OUTCOME_USAGE;
+	else
+		good = configure(smarthost);
+	return good ? OUTCOME_DONE : OUTCOME_NO;
+}
+
+enum outcome setup_postfix(struct setup *setup)
+{
+	struct smarthost smarthost = {
+		.setup = setup,
+		.account = setup->account,
+		.now = { NULL, BUF_INIT(0), BUF_INIT(0) },
+		.raw = { NULL, BUF_INIT(FILE_MAX_BYTES), BUF_INIT(0) },
+		.edits = BUF_INIT(FILE_MAX_BYTES),
+		.lines = BUF_INIT(FILE_MAX_BYTES),
+		.service = BUF_INIT(FILE_MAX_BYTES),
+	};
+	enum outcome outcome = OUTCOME_NO;
+
+	setup->overwrite = true; /* --undo has what was there */
+	if (find_folder(&smarthost))
+		outcome = run(&smarthost);
+	setup->overwrite = false;
+	postfix_drop(&smarthost.now);
+	postfix_drop(&smarthost.raw);
+	buf_drop(&smarthost.edits);
+	buf_drop(&smarthost.lines);
+	buf_drop(&smarthost.service);
+	return outcome;
+}

@@ -1,0 +1,66 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * smarthost - mailtoken setup postfix: what its parts share
+ *
+ * All that is ours stands in CONFIG_DIR/mailtoken: maps, which go before those
+ * that are there, and what --undo needs.  main.cf and master.cf are changed by
+ * postconf(1) alone.
+ */
+#ifndef MAILTOKEN_OPERATOR_SMARTHOST_H
+#define MAILTOKEN_OPERATOR_SMARTHOST_H
+
+#include <limits.h>
+
+#include "operator/postfix.h"
+#include "operator/setup.h"
+
+struct smarthost {
+	struct setup *setup;
+	char dir[PATH_MAX / 4];	 /* of main.cf */
+	char ours[PATH_MAX / 4]; /* DIR/mailtoken */
+	struct postfix now;	 /* expanded */
+	struct postfix raw;	 /* as they stand in main.cf */
+	const char *account;
+	char host[SERVER_MAX_BYTES + 1];
+	char relay[SERVER_MAX_BYTES + 16]; /* [host]:port */
+	bool new_files;	 /* with --dry-run: there is nothing to be read */
+	bool kept;	 /* by undo_before(), and those that are not as */
+	unsigned theirs; /* they were left */
+
+	/* By smarthost_plan(); buf_fault() is for who uses them. */
+	struct buf edits;   /* of main.cf: "name = value" and a NUL each */
+	struct buf lines;   /* of our maps: "map key value\n" */
+	struct buf service; /* of master.cf: as of postconf -M, or none */
+};
+
+/* setup_postfix - mailtoken setup postfix, the address in setup->account. */
+enum outcome setup_postfix(struct setup *setup);
+
+/*
+ * smarthost_plan - ask what has to be asked, and fill edits, lines and service
+ * with what is not so yet; changes nothing
+ *
+ * False when somebody said no, or it cannot be, which was told.
+ */
+bool smarthost_plan(struct smarthost *smarthost);
+
+/*
+ * undo_before - keep the files as they are, for --undo; once
+ * undo_after - note what they are now
+ * undo_run - give back what was there.  What others have changed since is
+ * left, and told.
+ *
+ * False when that cannot be, which was told.
+ */
+bool undo_before(struct smarthost *smarthost);
+bool undo_after(struct smarthost *smarthost);
+bool undo_run(struct smarthost *smarthost);
+
+/* smarthost_socket - have the helper listen where smtp(8) looks for it. */
+bool smarthost_socket(struct smarthost *smarthost);
+
+/* smarthost_inventory - relays, senders and logins, from the mail log. */
+bool smarthost_inventory(struct smarthost *smarthost);
+
+#endif

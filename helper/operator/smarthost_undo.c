@@ -1,0 +1,168 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What setup postfix changed, and back: in DIR/mailtoken/undo stand for each
+ * file NAME.before, if it was there, and NAME.after, which goes on being
+ * written only as long as nobody else changes the file.
+ */
+#include "operator/smarthost.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "operator/run.h"
+
+/* Below DIR; the maps come last, because main.cf names them. */
+static const char *const files[] = { "main.cf", "master.cf",
+	"mailtoken/sasl_passwd", "mailtoken/tls_policy", "mailtoken/senders",
+	"mailtoken/generic", "mailtoken/routes", "mailtoken/kept" };
+
+#define FILES	  (sizeof(files) / sizeof(files[0]))
+#define FIRST_MAP 2
+
+struct paths {
+	char now[PATH_MAX], before[PATH_MAX], after[PATH_MAX];
+};
+
+static struct paths paths_of(const struct smarthost *smarthost, size_t i)
+{
+	const char *slash = strrchr(files[i], '/');
+	const char *leaf = slash != NULL ? slash + 1 : files[i];
+	struct paths paths;
+
+	(void)snprintf(paths.now, sizeof(paths.now), "%s/%s", smarthost->dir,
+	    files[i]);
+	(void)snprintf(paths.before, sizeof(paths.before), "%s/undo/%s.before",
+	    smarthost->ours, leaf);
+	(void)snprintf(paths.after, sizeof(paths.after), "%s/undo/%s.after",
+	    smarthost->ours, leaf);
+	return paths;
+}
+
+static bool is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* What is not there equals an empty file: that is its .after. */
+static bool same(const char *path, const char *after)
+{
+	const char *const argv[] = { "cmp", "-s", path, after, NULL };
+	struct stat st;
+	struct why why;
+
+	return is_there(path) ? run_done(argv, NULL, &why) :
+				stat(after, &st) == 0 && st.st_size == 0;
+}
+
+/* With owner, mode and time. */
+static bool copy(const char *from, const char *to)
+{
+	const char *const argv[] = { "cp", "-p",
+		is_there(from) ? from : "/dev/null", to, NULL };
+	struct why why;
+
+	if (run_done(argv, NULL, &why))
+		return true;
+	screen_say("cannot keep a copy of %s: %s", from, why.text);
+	return false;
+}
+
+bool undo_before(struct smarthost *smarthost)
+{
+	char folder[PATH_MAX];
+	size_t i;
+
+	if (smarthost->setup->dry_run || smarthost->kept)
+		return true;
+	smarthost->kept = true;
+	(void)snprintf(folder, sizeof(folder), "%s/undo", smarthost->ours);
+	(void)mkdir(smarthost->ours, 0755);
+	(void)mkdir(folder, 0700);
+	for (i = 0; i < FILES; i++) {
+		struct paths paths = paths_of(smarthost, i);
+
+		if (is_there(paths.after)) {
+			if (!same(paths.now, paths.after))
+				smarthost->theirs |= 1U << i;
+		} else if ((is_there(paths.now) &&
+			       !copy(paths.now, paths.before)) ||
+		    !copy(paths.now, paths.after)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool undo_after(struct smarthost *smarthost)
+{
+	size_t i;
+
+	for (i = 0; i < FILES && !smarthost->setup->dry_run; i++) {
+		struct paths paths = paths_of(smarthost, i);
+
+		if ((smarthost->theirs & (1U << i)) == 0 &&
+		    !copy(paths.now, paths.after))
+			return false;
+	}
+	return true;
+}
+
+static bool give_back(struct smarthost *smarthost, const struct paths *paths)
+{
+	bool was_there = is_there(paths->before);
+	char target[PATH_MAX];
+	struct why why;
+
+	if (was_there ? same(paths->now, paths->before) : !is_there(paths->now))
+		return true;
+	if (!setup_step(smarthost->setup, "%s %s",
+		was_there ? "give back" : "remove", paths->now))
+		return true;
+	/* Where a link leads, so that the link stays one. */
+	if (was_there ?
+		rename(paths->before,
+		    realpath(paths->now, target) != NULL ? target :
+							   paths->now) == 0 :
+		unlink(paths->now) == 0)
+		return true;
+	why_set(&why, errno, "cannot give back %s", paths->now);
+	screen_say("%s", why.text);
+	return false;
+}
+
+bool undo_run(struct smarthost *smarthost)
+{
+	char folder[PATH_MAX];
+	const char *const argv[] = { "rm", "-r", "-f", folder, NULL };
+	size_t left = FILES, i;
+	struct paths paths;
+	struct why why;
+
+	(void)snprintf(folder, sizeof(folder), "%s/undo", smarthost->ours);
+	if (!is_there(folder)) {
+		screen_say("nothing in %s is of mailtoken setup postfix",
+		    smarthost->dir);
+		return false;
+	}
+	for (i = 0; i < FILES; i++) {
+		paths = paths_of(smarthost, i);
+		if (left < FIRST_MAP && i >= FIRST_MAP)
+			return false; /* they are in use */
+		if (!same(paths.now, paths.after)) {
+			screen_say("%s was changed after setup, so it stays "
+				   "as it is; before setup it was %s",
+			    paths.now, paths.before);
+			left = left < i ? left : i;
+		} else if (!give_back(smarthost, &paths)) {
+			return false;
+		}
+	}
+	if (left == FILES && !smarthost->setup->dry_run &&
+	    run_done(argv, NULL, &why))
+		(void)rmdir(smarthost->ours);
+	return left == FILES;
+}
