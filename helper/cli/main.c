@@ -33,7 +33,8 @@ static const struct verb {
 	    "mailtoken setup postfix [ADDRESS] [--relay HOST:PORT]\n"
 	    "    [--per-sender] [--keep-password-for HOST]\n"
 	    "    [--config-dir DIR] [--yes] [--dry-run]\n"
-	    "mailtoken setup postfix [--inventory | --undo]",
+	    "mailtoken setup postfix [--inventory | --undo]\n"
+	    "mailtoken setup PROGRAM [ADDRESS]",
 	    "set an account up, from nothing to a test message" },
 	{ "login", login_run, 1, 1, true,
 	    "ACCOUNT [--provider NAME | --issuer URL] [--flow FLOW]\n"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "operator/setup_impl.h"
+#include "operator/setup_program.h"
 #include "operator/smarthost.h"
 
 #define LEFT_MAX_BYTES 4096
@@ -139,13 +140,14 @@ static enum outcome set_up(struct setup *setup)
 	return good ? OUTCOME_DONE : OUTCOME_NO;
 }
 
-/* mailtoken setup postfix */
-static enum outcome set_up_postfix(struct setup *setup)
+/* mailtoken setup postfix, and other programs */
+static enum outcome set_up_program(struct setup *setup, const char *name)
 {
 	enum outcome outcome;
 
 	setup->account = setup->command->words[1];
-	outcome = setup_postfix(setup);
+	outcome = strcmp(name, "postfix") == 0 ? setup_postfix(setup) :
+						 setup_program(setup, name);
 	say_left(setup);
 	buf_drop(&setup->left);
 	return outcome;
@@ -168,8 +170,10 @@ enum outcome setup_run(struct command *command)
 		return command_usage(command,
 		    "only root can set up the system's helper; without "
 		    "--system one of your own is set up");
-	if (command->n_words > 0 && strcmp(command->words[0], "postfix") == 0)
-		return set_up_postfix(&setup);
+	if (command->n_words > 0 &&
+	    (strcmp(command->words[0], "postfix") == 0 ||
+		setup_is_program(command->words[0])))
+		return set_up_program(&setup, command->words[0]);
 	if (command->issuer != NULL && command->provider == NULL)
 		return command_usage(command,
 		    "--issuer needs --provider, a name for it");

@@ -299,10 +299,17 @@ static enum fault take_server(struct talk *talk)
 
 static bool find_relay(struct smarthost *smarthost)
 {
-	const char *relay = smarthost->setup->command->relay;
-	const char *account = smarthost->account;
+	struct command *command = smarthost->setup->command;
+	const char *relay = command->relay, *account = smarthost->account;
+	struct buf *names = &smarthost->names;
 	struct talk talk;
 
+	if (account == NULL) {
+		talk_begin(&talk, command, VERB_STATUS, NULL);
+		if (talk_names(&talk, names) == OUTCOME_DONE && names->n > 0 &&
+		    strlen(names->p) + 1 == names->n)
+			account = smarthost->account = names->p;
+	}
 	if (account == NULL || strchr(account, '@') == NULL ||
 	    strpbrk(account, " \t:,#{}$\"") != NULL) {
 		screen_say("name the mailbox that sends: mailtoken setup "
@@ -311,7 +318,7 @@ static bool find_relay(struct smarthost *smarthost)
 	}
 	if (relay != NULL)
 		return parse_relay(smarthost, relay);
-	talk_begin(&talk, smarthost->setup->command, VERB_STATUS, account);
+	talk_begin(&talk, command, VERB_STATUS, account);
 	talk.ctx = smarthost;
 	if (talk_run(&talk, take_server, NULL) == OUTCOME_DONE &&
 	    smarthost->relay[0] == '\0')
@@ -368,6 +375,7 @@ enum outcome setup_postfix(struct setup *setup)
 		.account = setup->account,
 		.now = { NULL, BUF_INIT(0), BUF_INIT(0) },
 		.raw = { NULL, BUF_INIT(FILE_MAX_BYTES), BUF_INIT(0) },
+		.names = BUF_INIT(FILE_MAX_BYTES),
 		.edits = BUF_INIT(FILE_MAX_BYTES),
 		.lines = BUF_INIT(FILE_MAX_BYTES),
 		.service = BUF_INIT(FILE_MAX_BYTES),
@@ -380,6 +388,7 @@ enum outcome setup_postfix(struct setup *setup)
 	setup->overwrite = false;
 	postfix_drop(&smarthost.now);
 	postfix_drop(&smarthost.raw);
+	buf_drop(&smarthost.names);
 	buf_drop(&smarthost.edits);
 	buf_drop(&smarthost.lines);
 	buf_drop(&smarthost.service);

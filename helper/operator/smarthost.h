@@ -22,6 +22,7 @@ struct smarthost {
 	struct postfix now;	 /* expanded */
 	struct postfix raw;	 /* as they stand in main.cf */
 	const char *account;
+	struct buf names; /* of the helper's accounts, where none is named */
 	char host[SERVER_MAX_BYTES + 1];
 	char relay[SERVER_MAX_BYTES + 16]; /* [host]:port */
 	bool new_files;	 /* with --dry-run: there is nothing to be read */

@@ -7,6 +7,7 @@
  */
 #include "operator/smarthost.h"
 
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -280,6 +281,17 @@ static bool want_pipes(struct smarthost *smarthost, const char *from,
 	return strstr(value, "/kept}") != NULL || has(old, "/kept}");
 }
 
+/* Whether a next hop is that host, or just that. */
+static bool is_hop_of(struct span hop, const char *host)
+{
+	size_t n = strlen(host);
+
+	if (hop.n > 0 && hop.p[0] == '[' && host[0] != '[')
+		hop = (struct span){ hop.p + 1, hop.n - 1 };
+	return hop.n >= n && strncasecmp(hop.p, host, n) == 0 &&
+	    (hop.n == n || strchr("]:", hop.p[n]) != NULL);
+}
+
 /*
  * --keep-password-for: a server that offers XOAUTH2 too would be sent a token,
  * since that goes before PLAIN, so what goes there takes a transport of its
@@ -289,12 +301,20 @@ static bool plan_kept(struct smarthost *smarthost, struct span relayhost)
 {
 	const struct command *command = smarthost->setup->command;
 	const char *host = command->keep_password_for;
-	bool all = host != NULL && has(relayhost, host), any;
-	bool per_sender = command->per_sender != NULL;
+	bool per_sender = command->per_sender != NULL, named, all, any;
+	bool kept = span_is(raw(smarthost, "default_transport"), KEPT_SERVICE);
 
-	if (host == NULL)
+	/* The rest goes on with its password to the same server. */
+	if (host == NULL && per_sender &&
+	    span_is(relayhost, smarthost->relay) &&
+	    postfix_is(&smarthost->now, "smtp_sasl_auth_enable") &&
+	    !has(raw(smarthost, "smtp_sasl_password_maps"), smarthost->ours))
+		host = smarthost->relay;
+	if (host == NULL && !(per_sender && kept))
 		return true;
-	if (all && !per_sender) {
+	named = host != NULL && is_hop_of(relayhost, host);
+	all = per_sender && (kept || named);
+	if (named && !per_sender) {
 		screen_say("all mail goes to %s, by relayhost: to have one "
 			   "sender's go elsewhere add --per-sender",
 		    host);
@@ -314,18 +334,27 @@ static bool plan_kept(struct smarthost *smarthost, struct span relayhost)
 			   "sender_dependent_relayhost_maps nor "
 			   "transport_maps can name it",
 		    host);
-	add_kept(smarthost, host);
+	if (host != NULL)
+		add_kept(smarthost, host);
 	plan_service(smarthost);
 	return any || all;
 }
 
 static void warn(struct smarthost *smarthost)
 {
+	static const char pattern[] = MAILTOKEN_SASL_PLUGINDIR "/*xoauth2*.so";
 	struct setup *setup = smarthost->setup;
 	struct span path = raw(smarthost, "cyrus_sasl_config_path");
 	struct span others = postfix_value(&smarthost->now,
 	    "multi_instance_directories");
+	glob_t found;
 
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		setup_left(setup,
+		    "another plugin takes XOAUTH2 from ours: remove %s",
+		    found.gl_pathv[0]);
+		globfree(&found);
+	}
 	if (raw(smarthost, "smtp_sasl_auth_cache_name").n > 0)
 		setup_left(setup,
 		    "an expired token is remembered as a wrong password: "

@@ -11,6 +11,7 @@ import pytest
 import paths
 from bed import DEADLINE_S
 from bed_cli import environment
+from bed_machine import machine                         # noqa: F401
 
 ALICE, BOB = "alice@contoso.com", "bob@contoso.com"
 OFFICE = "[smtp.office365.com]:587"
@@ -276,3 +277,32 @@ def test_the_inventory_has_relays_senders_and_logins(custom):
                     "       1  pat@firm.test\n"
                     "       1  <>\n")
     assert custom.tree() == before
+
+
+def test_a_second_plugin_is_told(machine, pristine):
+    place = paths.configured("sasl_plugindir")
+    if not os.path.isdir(place):
+        pytest.skip(f"there is no {place}")
+    (pristine.path / "plugins").mkdir()
+    (pristine.path / "plugins" / "libxoauth2.so").touch()
+    mounted = machine.run("mount", "--bind", pristine.path / "plugins", place)
+    assert mounted.returncode == 0, mounted.stderr
+    done = machine.setup("postfix", ALICE, *RELAY, "--yes", "--config-dir",
+                         str(pristine.path))
+    assert done.returncode == 0, done.stderr
+    assert f"remove {place}/libxoauth2.so" in done.stdout
+
+
+def test_the_only_account_and_its_server_are_the_helpers(helper, pristine):
+    helper.provider["servers"] = ["imap.contoso.com", "smtp.contoso.com"]
+    helper.configure()
+    helper.seed(ALICE)
+    helper.start()
+    done = subprocess.run(
+        [str(paths.program("mailtoken")), "--socket", helper.socket, "setup",
+         "postfix", "--yes", "--config-dir", str(pristine.path)],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0, done.stderr
+    hop = "[smtp.contoso.com]:587"
+    assert pristine.value("relayhost") == hop
+    assert pristine.find("smtp_sasl_password_maps", hop) == ALICE

@@ -126,17 +126,25 @@ def test_a_password_stays_in_use_where_a_token_could_be(relay, office, old,
     assert [m.user for m in office.wait_message()] == [USER]
 
 
+@pytest.mark.parametrize("same", [False, True])
 def test_one_sender_is_switched_beside_the_password(relay, office, old,
-                                                    tmp_path):
-    hop = f"[localhost]:{old.port}"
+                                                    tmp_path, same):
+    """From a relay of its own, or from the one that takes both."""
+    host = office if same else old
+    offered = office.mechanisms
+    hop = f"[localhost]:{host.port}"
     (tmp_path / "passwd").write_text(f"{hop} {PAT}:{PASSWORD}\n")
+    words = () if same else ("--keep-password-for", hop)
+    office.passwords[PAT] = PASSWORD
+    office.mechanisms = ("PLAIN", *offered)
     box = relay(
-        "--per-sender", "--keep-password-for", hop, relayhost=hop,
-        smtp_sasl_auth_enable="yes",
+        "--per-sender", *words, relayhost=hop, smtp_sasl_auth_enable="yes",
         smtp_sasl_tls_security_options="noanonymous",
         smtp_sasl_password_maps=f"texthash:{tmp_path}/passwd")
     for n, sender in enumerate((PAT, USER, "x@old.test"), 1):
         box.send(sender)
         box.wait_status("sent", n)
-    assert [m.sender for m in office.wait_message()] == [USER]
-    assert [m.user for m in old.wait_message(2)] == [PAT, PAT]
+    office.mechanisms = offered
+    taken = [*office.messages, *(() if same else old.messages)]
+    assert sorted((m.sender, m.user) for m in taken) == [
+        (USER, USER), (PAT, PAT), ("x@old.test", PAT)]
