@@ -99,22 +99,19 @@ enum answer setup_ask(struct setup *setup, bool by_default, const char *format,
 
 const char setup_hidden[] = "";
 
-/* One line without its characters on the screen. */
-static bool read_hidden(struct buf *out)
+/* Whether what is typed shows; before the question, which may be answered as
+ * soon as it is seen. */
+static void echo(bool on)
 {
-	struct termios before, quiet;
-	bool any;
+	struct termios terminal;
 
-	if (tcgetattr(STDIN_FILENO, &before) != 0)
-		return false;
-	quiet = before;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	any = read_line(out);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-	screen_add("\n");
-	screen_flush();
-	return any;
+	if (tcgetattr(STDIN_FILENO, &terminal) != 0)
+		return;
+	if (on)
+		terminal.c_lflag |= ECHO;
+	else
+		terminal.c_lflag &= ~(tcflag_t)ECHO;
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
 }
 
 bool setup_input(struct setup *setup, struct buf *out, const char *what,
@@ -132,6 +129,8 @@ bool setup_input(struct setup *setup, struct buf *out, const char *what,
 		    what, option);
 		return false;
 	}
+	if (hidden)
+		echo(false);
 	while (any && out->n == 0) {
 		screen_print("%s%s%s%s: ", what, usual != NULL ? " [" : "",
 		    hidden	      ? "not shown" :
@@ -139,9 +138,14 @@ bool setup_input(struct setup *setup, struct buf *out, const char *what,
 					"",
 		    usual != NULL ? "]" : "");
 		screen_flush();
-		any = hidden ? read_hidden(out) : read_line(out);
+		any = read_line(out);
 		if (any && out->n == 0 && usual != NULL)
 			buf_add_str(out, usual);
+	}
+	if (hidden) {
+		echo(true);
+		screen_add("\n");
+		screen_flush();
 	}
 	return any && buf_fault(out) == FAULT_NONE;
 }

@@ -272,16 +272,36 @@ static void path_of(const struct wanted *wanted, const char *end,
 	    wanted->conf.path, wanted->provider.p, end);
 }
 
+static bool make_certificate(struct wanted *wanted, const char *certificate,
+    const char *key)
+{
+	struct setup *setup = wanted->setup;
+	bool is_new = access(certificate, F_OK) != 0;
+
+	if (!cert_make(setup, certificate, key, units_group(setup)))
+		return false;
+	if (is_new && !setup->yes && !setup->dry_run)
+		is_new = setup_ask(setup, true,
+			     "Upload it at the provider now.  Is it there?") !=
+		    ANSWER_YES;
+	wanted->to_upload = is_new;
+	if (is_new)
+		setup_left(setup,
+		    "upload %s, then run \"mailtoken setup %s\" "
+		    "again, which tries it",
+		    certificate, setup->account);
+	return true;
+}
+
 /* What the block says of the secret or the certificate, and those files. */
 static bool write_secret(struct wanted *wanted)
 {
 	struct command *command = wanted->setup->command;
 	char path[ADDRESS_FILE_MAX_BYTES], key[ADDRESS_FILE_MAX_BYTES];
-	gid_t group = units_group(wanted->setup);
 	const char *certificate = command->certificate;
 	const char *named = command->certificate_key;
 	struct setup_file file = { path, buf_span(&wanted->secret), 0640,
-		geteuid(), group };
+		geteuid(), units_group(wanted->setup) };
 
 	if (wanted->secret.n > 0) {
 		path_of(wanted, ".secret", path);
@@ -303,7 +323,7 @@ static bool write_secret(struct wanted *wanted)
 		conf_put(&wanted->conf, wanted->head, "certificate_key",
 		    named)) &&
 	    (!wanted->make_certificate ||
-		cert_make(wanted->setup, certificate, named, group));
+		make_certificate(wanted, certificate, named));
 }
 
 static bool put(struct wanted *wanted, const char *key, const char *value)

@@ -244,6 +244,7 @@ static bool check_new(const struct conf *conf)
 bool conf_folder(struct setup *setup, const struct conf *conf)
 {
 	char folder[ADDRESS_FILE_MAX_BYTES];
+	struct why why;
 	char *end, *p;
 
 	memcpy(folder, conf->path, sizeof(folder));
@@ -253,12 +254,17 @@ bool conf_folder(struct setup *setup, const struct conf *conf)
 	    !setup_step(setup, "make the folder %s", folder))
 		return true;
 	*end = '/';
-	for (p = folder; (p = strchr(p + 1, '/')) != NULL; *p = '/') {
+	for (p = folder; p != end && (p = strchr(p + 1, '/')) != NULL;) {
 		*p = '\0';
 		if (mkdir(folder, 0755) != 0 && errno != EEXIST)
-			screen_say("cannot make %s", folder);
+			break;
+		*p = '/';
 	}
-	return access(folder, W_OK) == 0;
+	if (p == end && *end == '/') /* else it was left inside */
+		return true;
+	why_set(&why, errno, "cannot make the folder %s", folder);
+	screen_say("%s", why.text);
+	return false;
 }
 
 bool conf_save(struct setup *setup, const struct conf *conf)

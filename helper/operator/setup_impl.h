@@ -57,6 +57,7 @@ struct wanted {
 	const struct preset *preset;	   /* of the provider, or NULL */
 	bool app_only;			   /* nobody signs in */
 	bool make_certificate;
+	bool to_upload; /* and it is not yet */
 };
 
 /*

@@ -47,6 +47,51 @@ static bool reload(struct setup *setup, const struct wanted *wanted)
 	return good;
 }
 
+static enum fault show_check(struct talk *talk)
+{
+	bool *good = talk->ctx;
+
+	if (attr_is(&talk->list, ATTR_OUTCOME, RESULT_OK) ||
+	    attr_is(&talk->list, ATTR_OUTCOME, OUTCOME_NOT_RUN))
+		return FAULT_NONE;
+	*good = false;
+	screen_say("%.*s", SPAN(attr_get(&talk->list, ATTR_TEXT)));
+	return FAULT_NONE;
+}
+
+/* Has the helper ask the provider about the client: as it is to be written, or
+ * with its secret when all is. */
+static bool probe(const struct wanted *wanted, bool written)
+{
+	struct setup *setup = wanted->setup;
+	struct talk talk;
+	bool good = true;
+
+	screen_print("%s ask %s whether it knows the client\n",
+	    setup->dry_run ? "would" : "-", wanted->provider.p);
+	screen_flush();
+	if (setup->dry_run)
+		return true;
+	talk_begin(&talk, setup->command, VERB_PROBE,
+	    written ? setup->account : NULL);
+	if (written || wanted->preset != NULL)
+		talk_put(&talk, ATTR_PROVIDER, wanted->provider.p);
+	if (!written) {
+		talk_put(&talk, ATTR_CLIENT_ID, wanted->client_id.p);
+		talk_put(&talk, ATTR_TENANT, wanted->tenant.p);
+		talk_put(&talk, ATTR_ISSUER, setup->command->issuer);
+	}
+	talk.ctx = &good;
+	if (talk_run(&talk, show_check, NULL) == OUTCOME_DONE && good)
+		return true;
+	screen_say(written ?
+		"mend that, then run \"mailtoken setup %s\" again" :
+		"nothing was written; \"mailtoken setup %s\" "
+		"begins again",
+	    setup->account);
+	return false;
+}
+
 /* There is one way to sign in, and this is its screen meanwhile. */
 static bool run_login(struct setup *setup, const struct wanted *wanted)
 {
@@ -76,7 +121,7 @@ static bool run_login(struct setup *setup, const struct wanted *wanted)
 
 static bool sign_in(struct setup *setup, const struct wanted *wanted)
 {
-	if (wanted->app_only || is_signed_in(wanted) ||
+	if (wanted->app_only ||
 	    !setup_step(setup, "sign in: mailtoken login %s --provider %s",
 		setup->account, wanted->provider.p))
 		return true;
@@ -126,9 +171,17 @@ static enum outcome set_up(struct setup *setup)
 		.tenant = BUF_INIT(CONF_WORD_MAX_BYTES),
 		.secret = BUF_INIT(CONF_WORD_MAX_BYTES + 2),
 	};
-	bool good = account_ask(&wanted) && units_start(setup) &&
+	bool good = account_ask(&wanted) && units_start(setup);
+	bool done = good && !wanted.app_only && is_signed_in(&wanted);
+	/* With a secret that the helper has to read first, or by a block that
+	 * it has to understand first. */
+	bool late = wanted.app_only || wanted.secret.n > 0 ||
+	    (wanted.preset == NULL && setup->command->issuer == NULL);
+
+	good = good && (done || late || probe(&wanted, false)) &&
 	    account_write(&wanted) && reload(setup, &wanted) &&
-	    sign_in(setup, &wanted);
+	    (done || !late || wanted.to_upload || probe(&wanted, true)) &&
+	    (done || sign_in(setup, &wanted));
 
 	if (good)
 		say_end(setup, &wanted);

@@ -17,7 +17,7 @@ import pytest
 
 import paths
 from bed import DEADLINE_S, scratch, write_file
-from bed_cli import environment
+from bed_cli import Running, environment
 from bed_helper import ROOT, block
 
 CONFIG = "/etc/mailtoken/mailtoken.conf"
@@ -26,9 +26,9 @@ set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$0"
 for name in $1; do
-	mkdir "$0/$name" "$0/$name.work"
+	mkdir -p "$0/$name" "$0/work/$name"
 	mount -t overlay overlay "/$name" \
-	    -o "lowerdir=/$name,upperdir=$0/$name,workdir=$0/$name.work"
+	    -o "lowerdir=/$name,upperdir=$0/$name,workdir=$0/work/$name"
 done
 mount -t tmpfs -o mode=755 tmpfs /run
 rm -rf /etc/mailtoken /var/lib/mailtoken
@@ -45,7 +45,7 @@ exec sleep infinity
 class Machine:
     """Runs commands in it; root is the folder that its writes are in."""
 
-    folders = "etc var"
+    folders = "etc var usr/local"
 
     def __init__(self, idp):
         self.idp = idp
@@ -88,6 +88,13 @@ class Machine:
         """The command, without a terminal."""
         return self.run(str(paths.program("mailtoken")), *words)
 
+    def start(self, *words):
+        """The same, still running: for a with statement."""
+        return Running(self.argv(str(paths.program("mailtoken")), *words),
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True,
+                       env=environment())
+
     def setup(self, *words):
         """mailtoken setup with these words; what it says is kept."""
         done = self.mailtoken("setup", *words)
@@ -103,11 +110,11 @@ class Machine:
         """Owner, group and mode."""
         return self.run("stat", "-c", "%U:%G %a", path).stdout.strip()
 
-    def write(self, path, text):
-        """A file in it, 0644."""
+    def write(self, path, text, mode=0o644):
+        """A file in it."""
         self.run("mkdir", "-p", os.path.dirname(path))
         copy = os.path.join(self.folder, "copy")
-        write_file(copy, text)
+        write_file(copy, text, mode)
         assert self.run("cp", copy, path).returncode == 0
 
     def tree(self):
@@ -123,7 +130,13 @@ class Machine:
                  "servers": ["localhost"], "ca_file": self.ca_file}
         return block("provider", name, {**usual, **keys})
 
-    def terminal(self, *words, turns=(), **variables):
+    def user(self, home="/var/home/ann"):
+        """What goes before a command that a user of uid 4711 runs."""
+        self.run("install", "-d", "-o", "4711", "-g", "4711", home)
+        return ("env", f"HOME={home}", "setpriv", "--reuid=4711",
+                "--regid=4711", "--clear-groups")
+
+    def terminal(self, *words, turns=(), before=(), **variables):
         """Run on a terminal of 80x24; for each of turns: when a text has
         come up, type that line; call that with all that was shown for
         what to type; or None: nothing."""
@@ -131,7 +144,7 @@ class Machine:
         fcntl.ioctl(slave, termios.TIOCSWINSZ,
                     struct.pack("HHHH", 24, 80, 0, 0))
         run = subprocess.Popen(
-            self.argv(str(paths.program("mailtoken")), *words),
+            self.argv(*before, str(paths.program("mailtoken")), *words),
             stdin=slave, stdout=slave, stderr=slave,
             env=environment(**variables), start_new_session=True,
             # So that ^C is one.

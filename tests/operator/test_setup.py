@@ -5,18 +5,22 @@ import re
 
 import pytest
 
+import paths
 from bed_machine import CONFIG, machine                 # noqa: F401
 
 JO = "jo@example.org"
 ASKED = ("setup", JO, "--provider", "test")
 
 
-def approve(machine, who=JO):
-    """Sign in with the code that stands on the screen."""
-    def act(shown):
-        code = re.search(r"enter this code:\s+(\S+)", shown).group(1)
-        machine.idp.approve(code, who)
-    return "Waiting for you", act
+def code_on(shown):
+    """The code that stands on the screen."""
+    return re.search(r"enter this code:\s+(\S+)", shown).group(1)
+
+
+def approve(machine):
+    """Sign in with it."""
+    return ("Waiting for you",
+            lambda shown: machine.idp.approve(code_on(shown), JO))
 
 
 @pytest.fixture
@@ -60,6 +64,26 @@ def test_an_account_is_set_up_and_a_second_run_changes_nothing(done):
 def test_what_was_there_is_kept_beside_it(done):
     assert done.read(CONFIG + ".before-mailtoken-1") == \
         "# ours\n" + done.provider() + "# end\n"
+
+
+def test_a_client_that_the_provider_does_not_know_is_not_written(machine):
+    machine.run("sh", "-c", f"cat {machine.ca_file} >>"
+                "/etc/ssl/certs/ca-certificates.crt")
+    words = (JO, "--yes", "--provider", "own", "--issuer", machine.idp.url,
+             "--client-id")
+    ran = machine.setup(*words, "no-such-app")
+    assert ran.returncode == 1 and "nothing was written" in ran.stderr, ran
+    assert "no-such-app" in ran.stderr or "client" in ran.stderr
+    assert machine.read(CONFIG) is None
+    with machine.start("setup", *words, "mail-app") as ran:
+        shown = ""
+        for line in ran.stdout:
+            shown += line
+            if line.startswith("user-code="):
+                machine.idp.approve(line.split("=")[1].strip(), JO)
+    assert ran.returncode == 0, shown
+    assert "is set up with own" in shown
+    assert "issuer " + machine.idp.url in machine.read(CONFIG)
 
 
 def test_the_end_says_what_is_left_in_twelve_lines(done):
@@ -139,6 +163,9 @@ def test_a_made_certificate_signs_an_application_in(machine):
              "--make-certificate")
     ran = machine.setup(*words)
     assert ran.returncode == 0, ran
+    assert "upload /etc/mailtoken/test.crt" in ran.stdout
+    refused = machine.setup(*words)
+    assert refused.returncode == 1 and "again" in refused.stderr, refused
     key = machine.read("/etc/mailtoken/test.key")
     assert machine.mode("/etc/mailtoken/test.key") == "root:mailtoken 640"
     assert key.split("\n")[1] not in machine.printed
@@ -167,12 +194,77 @@ def test_a_secret_is_typed_unseen_and_kept_for_the_helper(machine):
     assert secret not in shown
 
 
-def test_a_sign_in_that_was_cancelled_goes_on_later(ready):
-    # The status is that of nsenter(1), which hears it, too.
-    _, shown = ready.terminal(
-        *ASKED, turns=[("client id: ", "mail-app"),
-                       ("Start it now?", ""),
-                       ("Waiting for you", lambda _: "\003")])
+def test_a_sign_in_that_failed_goes_on_later(ready):
+    status, shown = ready.terminal(
+        *ASKED, turns=[("client id: ", "mail-app"), ("Start it now?", ""),
+                       ("Waiting for you",
+                        lambda shown: ready.idp.deny(code_on(shown)))])
+    assert status == 1
     assert f'run "mailtoken setup {JO}" again' in shown.replace("\r\n", " ")
     status, shown = ready.terminal("setup", JO, turns=[approve(ready)])
     assert status == 0, shown
+
+
+SYSTEMCTL = f"""#!/bin/sh
+echo "$*" >>/run/calls
+case "$*" in
+*is-enabled*|*is-active*) test -e /run/enabled ;;
+*daemon-reload) ;;
+*stop*) ;;
+*enable*) {paths.program("mailtokend")} --background && touch /run/enabled ;;
+esac
+"""
+
+
+@pytest.fixture
+def systemd(ready):
+    """A machine that looks as if systemd ran it."""
+    ready.write("/usr/local/sbin/systemctl", SYSTEMCTL, 0o755)
+    ready.run("mkdir", "-p", "/run/systemd/system", "/var/spool/postfix")
+    ready.run("install", "-d", "-m", "777", "/var/lib/mailtoken")
+    return ready
+
+
+def test_units_are_enabled_in_their_order_and_once(systemd):
+    words = (JO, "--yes", "--app-only", "--client-id", "mail-app",
+             "--make-certificate")
+    ran = systemd.setup(*words)
+    assert ran.returncode == 0, ran
+    units = "mailtoken.socket mailtokend.service mailtoken-postfix.socket"
+    calls = [call for call in systemd.read("/run/calls").splitlines()
+             if "--quiet" not in call]
+    assert calls == ["--system daemon-reload", f"--system stop {units}",
+                     f"--system enable --now {units}"]
+    assert f"- systemctl enable --now {units}\n" in ran.stdout
+    systemd.setup(*words)
+    assert systemd.read("/run/calls").count("enable --now") == 1
+
+
+def test_without_postfix_its_socket_is_left_alone(systemd):
+    ran = systemd.setup(JO, "--yes", "--app-only", "--client-id", "mail-app",
+                        "--make-certificate", "--no-postfix")
+    assert ran.returncode == 0, ran
+    assert "postfix" not in systemd.read("/run/calls")
+    assert "postfix" not in systemd.read(CONFIG)
+
+
+def test_a_user_sets_up_a_helper_of_his_own(machine):
+    user = machine.user()
+    home = "/var/home/ann"
+    config = f"{home}/.config/mailtoken/mailtoken.conf"
+    machine.run("cp", str(paths.program("mailtokend")),
+                "/usr/local/sbin/mailtokend")
+    machine.write(config, machine.provider())
+    machine.run("chown", "-R", "4711:4711", f"{home}/.config")
+    status, shown = machine.terminal(
+        *ASKED, before=user,
+        turns=[("client id: ", "mail-app"), approve(machine)])
+    assert status == 0, shown
+    assert machine.mode(config) == "UNKNOWN:UNKNOWN 644"
+    assert "allow" not in machine.read(config)
+    assert machine.read(CONFIG) is None
+    again = machine.run(*user, str(paths.program("mailtoken")), "setup", JO)
+    assert again.stdout.startswith(f"{JO} is set up already"), again
+    denied = machine.run(*user, str(paths.program("mailtoken")), "setup", JO,
+                         "--system")
+    assert denied.returncode == 2 and "only root" in denied.stderr
