@@ -229,22 +229,11 @@ void config_files_drop(struct config_files *files)
 	files->seen = NULL;
 }
 
-static bool needs_restart(const char *name)
-{
-	static const char *const names[] = { "keyring", "keyring_key", "listen",
-		"user" };
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
 /* Both lists are sorted by name. */
 void config_compare(const struct config *old, const struct config *new,
     config_differs_fn *differs, void *ctx)
 {
+	static const char restarts[] = "keyring keyring_key listen user";
 	const struct config_mark *a = old->marks, *a_end = a + old->n_marks;
 	const struct config_mark *b = new->marks, *b_end = b + new->n_marks;
 	const char *name;
@@ -256,6 +245,7 @@ void config_compare(const struct config *old, const struct config *new,
 				     strcmp(a->name, b->name);
 		name = order <= 0 ? a->name : b->name;
 		if (order != 0 || a->hash != b->hash)
-			differs(ctx, name, needs_restart(name));
+			differs(ctx, name,
+			    span_listed(span_of(name), restarts));
 	}
 }

@@ -73,12 +73,6 @@ static bool close_range_from(int first)
 }
 #endif
 
-static void close_from(int first)
-{
-	if (!close_range_from(first))
-		close_listed(first);
-}
-
 static enum fault set_limits(struct why *why)
 {
 	struct rlimit none = { 0, 0 }, files;
@@ -111,6 +105,7 @@ static enum fault control(int what, unsigned long value, const char *name,
 enum fault harden_start(int keep, struct why *why)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	int stray = STDERR_FILENO + 1 + (keep > 0 ? keep : 0);
 	enum fault fault;
 
 	(void)umask(077);
@@ -119,7 +114,8 @@ enum fault harden_start(int keep, struct why *why)
 	fault = fill_standard(why);
 	if (fault != FAULT_NONE)
 		return fault;
-	close_from(STDERR_FILENO + 1 + (keep > 0 ? keep : 0));
+	if (!close_range_from(stray))
+		close_listed(stray);
 	fault = set_limits(why);
 	if (fault != FAULT_NONE)
 		return fault;

@@ -4,7 +4,7 @@
  * From "who and with which provider" to tokens: choosing the provider, running
  * the flow, asking what the user has to say.
  */
-#include "daemon/signin_impl.h"
+#include "daemon/signin.h"
 
 #include <stdio.h>
 #include <stdlib.h>

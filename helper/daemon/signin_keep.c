@@ -4,7 +4,7 @@
  * What a sign-in asks; its end: who signed in, and the record that comes of
  * it.
  */
-#include "daemon/signin_impl.h"
+#include "daemon/signin.h"
 
 #include <stdio.h>
 

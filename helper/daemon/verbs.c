@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "daemon/forget.h"
 #include "daemon/keeper.h"
 #include "daemon/signin.h"
 

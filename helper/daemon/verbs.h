@@ -32,9 +32,11 @@ void verbs_metrics(struct conn *conn);
  * there is none. */
 void verbs_force(struct conn *conn, account_answer_fn *fn);
 
-/* probe_free - leave it at that; NULL is allowed. */
+/* probe_free, forget_free - leave it at that; NULL is allowed. */
 struct probe;
 void probe_free(struct probe *probe);
+struct forget;
+void forget_free(struct forget *forget);
 
 /* verbs_unwait - whoever was asked for a token need not answer. */
 void verbs_unwait(struct conn *conn);
