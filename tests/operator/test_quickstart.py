@@ -203,6 +203,17 @@ def test_remove_says_what_it_leaves(quick):
     assert quick.status == 0 and quick.left() <= quick.first, said
 
 
+def test_remove_gives_postfix_its_own_settings_back_first(quick):
+    quick("--no-demo")
+    quick.run("mkdir", "-p", "/etc/postfix/mailtoken/undo")
+    quick.put("bin/mailtoken", f"#!/bin/sh\necho $* >> {quick.folder}/asked")
+    said = quick("--remove")
+    assert quick.status == 0, said
+    with open(os.path.join(quick.folder, "asked")) as source:
+        assert source.read() == "setup postfix --undo --yes\n"
+    assert said.index("giving Postfix") < said.index("uninstalling")
+
+
 def test_purge_leaves_nothing_and_revokes_nothing_unasked(quick):
     quick.systemd()
     quick("--no-demo")
