@@ -38,16 +38,17 @@ static void log_request(const struct conn *conn)
 
 	/* What a line says must not cost one who gets none.
 	 * Those lines are limited: no stranger may fill a disk with them. */
-	log_start(&line,
+	log_request_start(&line,
 	    conn->outcome != FAULT_NONE && conn->trusted ? LOG_LEVEL_NOTICE :
 							   LOG_LEVEL_INFO,
-	    "request");
+	    conn->stranger ? LOG_STRANGERS : (int64_t)conn->peer.uid);
 	if (!line.on)
 		return;
 	log_str(&line, "verb", request->verb);
 	log_int(&line, "uid", (int64_t)conn->peer.uid);
 	log_int(&line, "pid", (int64_t)conn->peer.pid);
 	log_str(&line, "account", request->folded);
+	log_span(&line, "provider", request->provider);
 	log_span(&line, "server", request->server);
 	log_span(&line, "service", request->service);
 	log_span(&line, "mechanism", request->mechanism);
@@ -165,15 +166,15 @@ void conn_send_later(struct conn *conn)
 void conn_answer_fault(struct conn *conn, enum fault fault, const char *text,
     int64_t retry_after_s)
 {
+	if (text == NULL || text[0] == '\0')
+		text = fault_text(fault);
+	conn_note(conn, text);
 	answer_fault(&conn->out, fault, text, retry_after_s);
 	conn_close_after(conn, fault);
 }
 
 void conn_refuse(struct conn *conn, enum fault fault, const char *text)
 {
-	if (text == NULL || text[0] == '\0')
-		text = fault_text(fault);
-	conn_note(conn, text);
 	conn_answer_fault(conn, fault, text, 1); /* it is the helper's */
 }
 

@@ -120,8 +120,8 @@ void conn_note(struct conn *conn, const char *text);
  * so do the three below. */
 void conn_close_after(struct conn *conn, enum fault outcome);
 
-/* conn_refuse - answer a fault, with its own sentence if text is NULL or
- * empty. */
+/* conn_refuse, conn_answer_fault - answer a fault, with its own sentence if
+ * text is NULL or empty, which the log has, too. */
 void conn_refuse(struct conn *conn, enum fault fault, const char *text);
 void conn_answer_fault(struct conn *conn, enum fault fault, const char *text,
     int64_t retry_after_s);

@@ -29,9 +29,11 @@
 #define TAIL_BYTES     4 /* "..." and a closing quote */
 #define WINDOW_MS      10000
 #define WINDOW_LINES   100
-/* One a level, and one for requests, which no level may suffer from. */
-#define BUDGET_REQUEST 0
-#define BUDGETS	       (LOG_LEVEL_DEBUG + 1)
+/* One a level, then those of requests, which no level may suffer from: all
+ * strangers have one, others some uids together. */
+#define BUDGET_STRANGERS (LOG_LEVEL_DEBUG + 1)
+#define BUDGETS_OF_UIDS	 61 /* prime: uids that follow each other differ */
+#define BUDGETS		 (BUDGET_STRANGERS + 1 + BUDGETS_OF_UIDS)
 
 /*
  * Where lines go; never waits.  Others may share the file description of our
@@ -396,12 +398,10 @@ static void drop(void)
 	say_later();
 }
 
-static bool within_rate(enum log_level level, const char *event)
+static bool within_rate(size_t budget)
 {
 	int64_t now_ms = clock_boot_ms();
-	int *lines =
-	    &limit.lines[strcmp(event, "request") == 0 ? BUDGET_REQUEST :
-							 (int)level];
+	int *lines = &limit.lines[budget];
 
 	if (now_ms < limit.window_ms || now_ms - limit.window_ms >= WINDOW_MS) {
 		limit.window_ms = now_ms;
@@ -418,12 +418,26 @@ static bool within_rate(enum log_level level, const char *event)
 	return true;
 }
 
-void log_start(struct log_line *line, enum log_level level, const char *event)
+static void begin(struct log_line *line, enum log_level level,
+    const char *event, size_t budget)
 {
 	line->level = level;
-	line->on = level <= limit.level && within_rate(level, event);
+	line->on = level <= limit.level && within_rate(budget);
 	line->n = 0;
 	log_str(line, "event", event);
+}
+
+void log_start(struct log_line *line, enum log_level level, const char *event)
+{
+	begin(line, level, event, level);
+}
+
+void log_request_start(struct log_line *line, enum log_level level, int64_t uid)
+{
+	begin(line, level, "request",
+	    uid == LOG_STRANGERS ?
+		BUDGET_STRANGERS :
+		BUDGET_STRANGERS + 1 + (size_t)(uid % BUDGETS_OF_UIDS));
 }
 
 void log_end(struct log_line *line)

@@ -7,9 +7,10 @@
  * quoted, foreign bytes escaped.  The sink is stderr with "<N>" prefixes under a
  * supervisor that reads it (JOURNAL_STREAM names it, or there is no /dev/log),
  * else syslog LOG_MAIL; never both.  A line that cannot be written at once is
- * dropped.  So is what is over 100 lines in 10 s of one level, or of requests.
- * What was dropped is counted in a later line, which comes within ten seconds
- * of the first that was dropped.  There is no way to give it a secret.
+ * dropped.  So is what is over 100 lines in 10 s of one level, or of requests
+ * of one uid, or of all strangers.  What was dropped is counted in a later
+ * line, which comes within ten seconds of the first that was dropped.  There is
+ * no way to give it a secret.
  */
 #ifndef MAILTOKEN_DAEMON_LOG_H
 #define MAILTOKEN_DAEMON_LOG_H
@@ -57,6 +58,10 @@ struct log_line {
 };
 
 void log_start(struct log_line *line, enum log_level level, const char *event);
+/* log_request_start - of the line of a request by uid, or LOG_STRANGERS. */
+#define LOG_STRANGERS (-1)
+void log_request_start(struct log_line *line, enum log_level level,
+    int64_t uid);
 void log_str(struct log_line *line, const char *name, const char *value);
 void log_span(struct log_line *line, const char *name, struct span value);
 /* log_plain - a text that attr_plain() has made, or a sentence of ours. */

@@ -1022,3 +1022,24 @@ def test_a_placeholder_of_a_block_is_named(helper, value):
     answer = helper.token()
     assert answer["result"] == "config-error"
     assert "client_id is still the placeholder of a sample" in answer["text"]
+
+
+def test_a_reload_changes_what_is_logged(helper):
+    words = helper.argv()
+    at = words.index("--log-level")
+    words[at:at + 2] = []
+    helper.argv = lambda: words
+    helper.configure(more="log_level notice")
+    helper.seed()
+    helper.start()
+    assert helper.token()["result"] == "ok"
+    helper.configure(more="log_level info")
+    assert helper.ask("reload").all("changed") == ["log_level"]
+    assert helper.token()["result"] == "ok"
+    helper.wait_log("verb=token")
+    helper.configure(more="log_level error")
+    assert helper.ask("reload")["result"] == "ok"
+    assert helper.token()["result"] == "ok"
+    assert helper.token("nobody@example.org")["result"] == "unknown-account"
+    assert helper.stop() == 0
+    assert helper.log().count("verb=token") == 1

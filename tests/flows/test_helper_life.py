@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """When a token is renewed, what the clocks do to it, grants kept alive."""
 
+import re
 import time
 
 import pytest
@@ -363,3 +364,37 @@ def test_rejection_without_a_serial_is_a_bad_request(helper, serial):
     helper.seed(age=10)
     helper.start()
     assert reject(helper, serial)["result"] == "bad-request"
+
+
+def test_the_log_says_of_every_request_why_it_was_refused(helper, idp):
+    for account in ("ann@example.org", "bob@example.org"):
+        helper.seed(account, age=4000)
+    helper.seed()
+    helper.start()
+    idp.revoke("ann@example.org")
+
+    def line_of(asked):
+        """The log's line of what is asked now."""
+        seen = len(re.findall("event=request.*", helper.log()))
+        asked()
+        wait_for(lambda: len(re.findall("event=request.*",
+                                        helper.log())) > seen)
+        return re.findall("event=request.*", helper.log())[-1]
+
+    assert " outcome=ok ms=" in line_of(helper.token)
+    assert "outcome=wrong-server note=" in line_of(
+        lambda: helper.token(server="elsewhere.example.org"))
+    for _ in range(2):      # the second is asked of nobody
+        assert re.search("outcome=login-needed note=.* revoked", line_of(
+            lambda: helper.token("ann@example.org")))
+    idp.fault("token", "http_error", status=503, times=None)
+    for _ in range(2):
+        assert re.search("outcome=try-later note=.* status 503", line_of(
+            lambda: helper.token("bob@example.org")))
+    assert 'outcome=unknown-account note="no record"' in line_of(
+        lambda: helper.token("nobody@example.org"))
+    for to in ("login-needed", "backoff"):
+        assert re.search(f"event=state account=.* from=active to={to} text=",
+                         helper.log())
+    assert re.search("event=refresh .* outcome=login-needed .* error="
+                     "invalid_grant", helper.log())

@@ -262,3 +262,18 @@ def test_a_syslog_that_does_not_read_stops_nobody(helper, root, tmp_path):
             assert helper.process.wait(DEADLINE_S) == 0
         finally:
             os.close(null)
+
+
+def test_a_flood_of_one_user_hides_no_request_of_another(helper, root):
+    helper.configure(more="allow bin")
+    helper.seed()
+    helper.start()
+    asked = {"account": "jo@example.org", "server": "localhost"}
+    for uid in (2, 3):      # who may ask, and who may not
+        for _ in range(150):
+            helper.ask("token", uid=uid, **asked)
+    assert helper.ask("token", uid=2, **asked)["result"] == "ok"
+    assert helper.token()["result"] == "ok"
+    helper.wait_log("verb=token uid=0 ")
+    assert helper.log().count(" uid=2 ") in range(100, 201)
+    assert helper.log().count(" uid=3 ") in range(100, 201)

@@ -206,21 +206,29 @@ static void a_flood_is_counted_and_warnings_pass(void **state)
 }
 
 /* Whoever may be refused can ask again. */
-static void requests_have_one_limit_at_any_level(void **state)
+static void requests_of_a_uid_have_one_limit_at_any_level(void **state)
 {
+	static const int64_t uids[] = { LOG_STRANGERS, 0, 106, 1000, 65534 };
+	struct log_line line;
 	const char *text;
+	size_t k;
 	int i;
 
 	(void)state;
 	start();
 	for (i = 0; i < 150; i++) {
-		log_event(LOG_LEVEL_NOTICE, "request", "x");
-		log_event(LOG_LEVEL_INFO, "request", "x");
+		for (k = 0; k < sizeof(uids) / sizeof(uids[0]); k++) {
+			log_request_start(&line,
+			    i % 2 ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO, uids[k]);
+			log_int(&line, "uid", uids[k]);
+			log_end(&line);
+		}
 		log_event(LOG_LEVEL_WARNING, "rejected", "x");
 	}
 	log_event(LOG_LEVEL_NOTICE, "stop", "x");
 	text = stop();
-	assert_int_equal(count(text, "event=request"), 100);
+	assert_int_equal(count(text, "event=request"), 500);
+	assert_int_equal(count(text, "uid=106\n"), 100);
 	assert_int_equal(count(text, "event=rejected"), 100);
 	assert_int_equal(count(text, "event=stop"), 1);
 }
@@ -247,7 +255,7 @@ int main(void)
 		cmocka_unit_test(every_length_fits),
 		cmocka_unit_test(lines_above_the_level_are_dropped),
 		cmocka_unit_test(a_flood_is_counted_and_warnings_pass),
-		cmocka_unit_test(requests_have_one_limit_at_any_level),
+		cmocka_unit_test(requests_of_a_uid_have_one_limit_at_any_level),
 		cmocka_unit_test(level_words_are_the_five),
 	};
 
