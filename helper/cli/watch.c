@@ -6,9 +6,11 @@
  *
  * Ends only by a signal, a refusal, or when the first connection fails: a
  * helper that restarts is waited for, and tells all states again, so that a
- * change in between is told, too.
+ * change in between is told, too.  The command is told each state once.
  */
 #include <errno.h>
+#include <search.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -18,13 +20,46 @@
 #include "cli/talk.h"
 
 #define AGAIN_MS	500 /* between tries to reach the helper again */
+#define EXEC_MAX_MS	10000
 #define VALUE_MAX_BYTES (2 * WIRE_LIST_MAX_BYTES)
+#define STATE_BYTES	16
+
+/* What the command knows. */
+struct told {
+	bool unsaved;
+	char state[STATE_BYTES];
+	char account[];
+};
 
 struct watch {
 	struct talk talk;
+	void *told; /* of tsearch(3), by account */
 	bool began; /* a helper has taken the request once */
 	bool away;  /* and now there is none */
 };
+
+static int by_account(const void *a, const void *b)
+{
+	const struct told *left = a, *right = b;
+
+	return strcmp(left->account, right->account);
+}
+
+/* One that was added with no state, if it has not been told of; NULL without
+ * memory. */
+static struct told *told_of(struct watch *watch, struct span account)
+{
+	struct told *told = calloc(1, sizeof(*told) + account.n + 1);
+	struct told **found = NULL;
+
+	if (told != NULL) {
+		memcpy(told->account, account.p, account.n);
+		found = tsearch(told, &watch->told, by_account);
+	}
+	if (found == NULL || *found != told)
+		free(told);
+	return found != NULL ? *found : NULL;
+}
 
 /* As a value of "name=value" pairs on one line, \" and \\ as in strings. */
 static void add_pair(const struct attrs *list, const char *name, bool quoted)
@@ -51,7 +86,7 @@ static void add_pair(const struct attrs *list, const char *name, bool quoted)
 }
 
 /* In the child: setenv() keeps every value that ever was. */
-static bool export_state(const struct attrs *list)
+static bool export_state(const struct attrs *list, const char *previous)
 {
 	static const char *const pairs[][2] = {
 		{ ATTR_ACCOUNT, "MAILTOKEN_ACCOUNT" },
@@ -60,7 +95,7 @@ static bool export_state(const struct attrs *list)
 		{ ATTR_PROVIDER, "MAILTOKEN_PROVIDER" },
 	};
 	struct buf value = BUF_INIT(VALUE_MAX_BYTES);
-	int bad = 0;
+	int bad = setenv("MAILTOKEN_PREVIOUS_STATE", previous, 1);
 	size_t i;
 
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -71,24 +106,27 @@ static bool export_state(const struct attrs *list)
 	return bad == 0;
 }
 
-/* With the state in its environment; waited for. */
-static void run_command(const char *exec, const struct attrs *list)
+/* Until it ends by itself; after a while it and what it started are ended. */
+static void wait_for(pid_t pid, const sigset_t *child)
 {
-	pid_t pid = fork(), got;
+	int64_t left_ms, end_ms = ask_now_ms() + EXEC_MAX_MS;
+	struct timespec limit;
 	int status = 0;
+	pid_t got;
 
-	if (pid == 0) {
-		if (export_state(list))
-			(void)execl("/bin/sh", "sh", "-c", exec, (char *)NULL);
-		_exit(126);
+	while ((got = waitpid(pid, &status, WNOHANG)) == 0 &&
+	    (left_ms = end_ms - ask_now_ms()) > 0) {
+		limit.tv_sec = (time_t)(left_ms / 1000);
+		limit.tv_nsec = (long)(left_ms % 1000) * 1000000;
+		(void)sigtimedwait(child, NULL, &limit);
 	}
-	if (pid < 0) {
-		screen_say("the command could not be started");
+	if (got == 0) {
+		(void)kill(-pid, SIGKILL);
+		(void)waitpid(pid, &status, 0);
+		screen_say("the command took longer than %d s and was ended",
+		    EXEC_MAX_MS / 1000);
 		return;
 	}
-	do
-		got = waitpid(pid, &status, 0);
-	while (got < 0 && errno == EINTR);
 	if (got == pid && WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		screen_say("the command ended with status %d",
 		    WEXITSTATUS(status));
@@ -97,7 +135,53 @@ static void run_command(const char *exec, const struct attrs *list)
 		    WTERMSIG(status));
 }
 
-static void tell(const struct talk *talk)
+/* With the state in its environment; waited for. */
+static void run_command(const char *exec, const struct attrs *list,
+    const char *previous)
+{
+	sigset_t child, before;
+	pid_t pid;
+
+	(void)sigemptyset(&child);
+	(void)sigaddset(&child, SIGCHLD);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigprocmask(SIG_BLOCK, &child, &before);
+	pid = fork();
+	if (pid == 0) {
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
+		(void)setpgid(0, 0);
+		if (export_state(list, previous))
+			(void)execl("/bin/sh", "sh", "-c", exec, (char *)NULL);
+		_exit(126);
+	}
+	if (pid < 0)
+		screen_say("the command could not be started");
+	else
+		wait_for(pid, &child);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* One that is being renewed is as it was. */
+static void command_changed(struct watch *watch, const char *exec,
+    const struct attrs *list)
+{
+	struct told *told = told_of(watch, attr_get(list, ATTR_ACCOUNT));
+	struct span state = attr_get(list, ATTR_STATE);
+	bool unsaved = attr_is(list, ATTR_UNSAVED, "yes");
+	char previous[STATE_BYTES];
+
+	if (told == NULL || state.n >= STATE_BYTES ||
+	    span_is(state, "refreshing") ||
+	    (span_is(state, told->state) && unsaved == told->unsaved))
+		return;
+	memcpy(previous, told->state, STATE_BYTES);
+	memcpy(told->state, state.p, state.n);
+	told->state[state.n] = '\0';
+	told->unsaved = unsaved;
+	run_command(exec, list, previous);
+}
+
+static void tell(struct watch *watch, const struct talk *talk)
 {
 	const struct attrs *list = &talk->list;
 
@@ -115,7 +199,7 @@ static void tell(const struct talk *talk)
 	}
 	screen_flush();
 	if (talk->command->exec != NULL)
-		run_command(talk->command->exec, list);
+		command_changed(watch, talk->command->exec, list);
 }
 
 /* A helper that hangs up inside of a list has died, or let go of us: a
@@ -145,7 +229,7 @@ static enum fault tell_all(struct watch *watch)
 		fault = hear(watch, &talk, ask_now_ms() + STEP_MAX_MS);
 		if (fault != FAULT_NONE || attr_has(&talk.list, ATTR_RESULT))
 			break;
-		tell(&talk);
+		tell(watch, &talk);
 	}
 	/* What is refused or breaks off has not told all: it is made again. */
 	if (fault != FAULT_GARBLED &&
@@ -165,7 +249,7 @@ static enum fault follow(struct watch *watch)
 	while ((fault = hear(watch, talk, ASK_FOREVER)) == FAULT_NONE &&
 	    !attr_has(&talk->list, ATTR_RESULT)) {
 		if (!attr_is(&talk->list, ATTR_EVENT, EVENT_WATCHING)) {
-			tell(talk);
+			tell(watch, talk);
 			continue;
 		}
 		if (watch->away)
@@ -217,5 +301,6 @@ enum outcome watch_run(struct command *command)
 			break;
 		fault = reopen(&watch, command);
 	}
+	tdestroy(watch.told, free);
 	return talk_end(&watch.talk, fault);
 }

@@ -554,7 +554,8 @@ def test_what_a_watch_tells_is_not_kept(mailtoken, place):
         pytest.skip("its memory says nothing in such a build")
 
     def turn(talk):
-        talk.watching(*[{"account": "a@b", "state": "backoff",
+        talk.watching(*[{"account": "a@b",
+                         "state": "backoff" if i % 2 else "login-needed",
                          "text": f"{i:03}" + "x" * 60000} for i in range(99)])
 
     helper = Conversation(place, turn)

@@ -12,9 +12,11 @@ import root_tree
 from bed_units import SERVICE
 
 UNITS = ("mailtokend.service", "mailtoken.socket", "mailtoken-postfix.socket",
-         "mailtoken-renew.service", "mailtoken-renew.timer")
+         "mailtoken-renew.service", "mailtoken-renew.timer",
+         "mailtoken-notify.service")
 USER_UNITS = ("mailtokend.service", "mailtoken.socket",
-              "mailtoken-renew.service", "mailtoken-renew.timer")
+              "mailtoken-renew.service", "mailtoken-renew.timer",
+              "mailtoken-notify.service")
 EXPOSURE_MAX = 1.3
 # A user's manager can drop no capability and hide nothing.
 USER_EXPOSURE_MAX = 6.3
