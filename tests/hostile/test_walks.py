@@ -77,6 +77,19 @@ def test_a_token_does_not_wait_for(root, helper, verb, attributes, n):
         place_in_log(helper, f"verb={verb}")
 
 
+def test_a_token_does_not_wait_for_metrics(root, helper):
+    fill(helper, MANY).start()
+    with helper.standing_still():
+        walk = helper.connect().send("metrics", accounts="yes")
+        mail = token_line(helper)
+    assert mail.next()["result"] == "ok"
+    told = [sample for answer in walk.rest()
+            for sample in answer.all("sample")]
+    assert f'mailtoken_accounts{{state="active"}} {MANY}' in told
+    assert place_in_log(helper, "verb=token") < \
+        place_in_log(helper, "verb=metrics")
+
+
 def end_traced(helper):
     """End a helper that runs under strace."""
     tracer = helper.process

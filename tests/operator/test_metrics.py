@@ -14,11 +14,13 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 import paths
 from bed import DEADLINE_S, wait_for
+from bed_app import APP, Keys, configure, put_secret
 from bed_cli import Command
 
 JO = "jo@example.org"
@@ -189,6 +191,27 @@ def test_a_secrets_end_is_told(helper, metrics):
         '{provider="test"}'] == 1924992000
 
 
+def test_an_application_is_one_account_and_its_certificate_ends(
+        helper, metrics, tmp_path):
+    """However many mailboxes it opens; they are nobody's names."""
+    cert, key = Keys(tmp_path).certificate(days=30)
+    helper.idp.add_client(APP, certificate=cert)
+    shutil.copy(cert, helper.path("app.crt"))
+    helper.secrets_kept = []
+    configure(helper, certificate=helper.path("app.crt"),
+              certificate_key=put_secret(helper, "app.key",
+                                         Path(key).read_text()))
+    helper.start()
+    for name in (JO, "bo@example.org"):
+        assert helper.token(name)["result"] == "ok"
+    page = metrics("--accounts")
+    got = samples(page)
+    assert got['mailtoken_accounts{state="active"}'] == 1 and "@" not in page
+    ends = got['mailtoken_certificate_expiration_timestamp_seconds'
+               '{provider="test"}']
+    assert abs(ends - time.time() - 30 * DAY_S) < 3600
+
+
 def test_a_helper_that_is_down_is_told(helper, metrics, tmp_path):
     target = tmp_path / "mailtoken.prom"
     assert samples(metrics(status=75)) == {"mailtoken_up": 0}
@@ -271,6 +294,27 @@ def test_nothing_else_is_answered(helper, listen):
         assert get(url, method)[0] in (405, 501), method
     for path in ("/", "/metrics/x", "/../metrics"):
         assert get(url.replace("/metrics", path))[0] == 404, path
+    assert get(url)[0] == 200
+
+
+def test_who_says_nothing_or_too_much_keeps_nobody(helper, listen):
+    helper.start()
+    url = listen()
+    at = (url.split("/")[2].split(":")[0], int(url.split(":")[2][:-8]))
+    with socket.create_connection(at) as silent, \
+            socket.create_connection(at) as chatty, \
+            socket.create_connection(at) as gone:
+        silent.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
+        chatty.settimeout(DEADLINE_S)
+        try:
+            for _ in range(100):
+                chatty.sendall(b"X-Y: " + b"z" * 1000 + b"\r\n")
+            assert chatty.recv(20).split()[1:2] in ([b"400"], [])
+        except OSError:
+            pass        # it did not wait for all
+        gone.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        gone.close()
+        assert get(url)[0] == 200
     assert get(url)[0] == 200
 
 
