@@ -64,6 +64,14 @@ static int64_t lesser(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static void note_grant(struct check *check, struct span account, int64_t left_s)
+{
+	if (left_s < check->warning_s)
+		note(check, left_s < check->critical_s ? CRITICAL : WARNING,
+		    "%.*s must sign in again within %s: run mailtoken login",
+		    SPAN(account), screen_left(left_s).text);
+}
+
 static enum fault look(struct talk *talk)
 {
 	const struct attrs *list = &talk->list;
@@ -94,32 +102,87 @@ static enum fault look(struct talk *talk)
 		    "%.*s: its newest grant is in memory only, because the "
 		    "keyring cannot be written",
 		    SPAN(account));
-	else if (grant_s < check->warning_s)
-		note(check, grant_s < check->critical_s ? CRITICAL : WARNING,
-		    "%.*s: its grant ends in %s: run mailtoken login %.*s",
-		    SPAN(account), screen_left(grant_s).text, SPAN(account));
-	else if (text.n > 0)
+	else if (grant_s >= check->warning_s && text.n > 0)
 		note(check, WARNING, "%.*s: %.*s", SPAN(account), SPAN(text));
+	note_grant(check, account, failing || unsaved ? NO_END : grant_s);
 	return FAULT_NONE;
 }
 
-static enum fault conclude(struct talk *talk)
+/* What is wrong with the configuration, to who may mend it. */
+static enum fault look_at_end(struct talk *talk)
 {
-	struct check *check = talk->ctx;
 	const struct attrs *list = &talk->list;
 	size_t i;
 
 	for (i = 0; i < list->n; i++)
 		if (span_is(list->at[i].name, ATTR_WARNING))
-			note(check, WARNING, "%.*s", SPAN(list->at[i].value));
-	if (check->accounts == 0)
-		note(check, UNKNOWN,
-		    "no account is signed in, or none that this user may see");
-	else if (check->worst == OK)
-		(void)snprintf(check->text, sizeof(check->text),
-		    check->accounts == 1 ? "%zu account is active" :
-					   "%zu accounts are active",
-		    check->accounts);
+			note(talk->ctx, WARNING, "%.*s",
+			    SPAN(list->at[i].value));
+	return FAULT_NONE;
+}
+
+/* A line "name value" of the verb metrics. */
+static void count(struct check *check, struct span name, int64_t n)
+{
+	static const struct {
+		const char *name;
+		bool accounts;
+		enum status status;
+		const char *what;
+	} counts[] = {
+		{ "mailtoken_accounts{state=\"active\"}", true, OK, "" },
+		{ "mailtoken_accounts{state=\"refreshing\"}", true, OK, "" },
+		{ "mailtoken_accounts{state=\"backoff\"}", true, WARNING,
+		    "accounts that fail for now" },
+		{ "mailtoken_accounts{state=\"login-needed\"}", true, CRITICAL,
+		    "accounts that must sign in again" },
+		{ "mailtoken_accounts{state=\"config-error\"}", true, CRITICAL,
+		    "accounts that cannot be used as they are configured" },
+		{ "mailtoken_unsaved_accounts", false, CRITICAL,
+		    "accounts whose newest grant is in memory only" },
+		{ "mailtoken_config_faults", false, WARNING,
+		    "faults of the configuration" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		if (!span_is(name, counts[i].name))
+			continue;
+		check->accounts += counts[i].accounts ? (size_t)n : 0;
+		if (counts[i].status == OK)
+			return;
+		if (counts[i].accounts)
+			check->failing += (size_t)n;
+		else if (counts[i].status == CRITICAL)
+			check->unsaved += (size_t)n;
+		note(check, counts[i].status, "%s: %lld", counts[i].what,
+		    (long long)n);
+	}
+	if (!span_is(name, "mailtoken_grant_expiration_timestamp_seconds"))
+		return;
+	check->grant_left_s = n - screen_now_s();
+	note_grant(check, span_of("an account"), check->grant_left_s);
+}
+
+static enum fault look_at_counts(struct talk *talk)
+{
+	const struct attrs *list = &talk->list;
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		struct span name = list->at[i].value, value = name;
+		int64_t n;
+
+		if (!span_is(list->at[i].name, ATTR_SAMPLE))
+			continue;
+		while (name.n > 0 && name.p[name.n - 1] != ' ')
+			name.n--;
+		value.p += name.n;
+		value.n -= name.n;
+		name.n -= name.n > 0;
+		if (attr_number(value, 1, INT64_MAX, &n) == FAULT_NONE)
+			count(talk->ctx, name, n);
+	}
 	return FAULT_NONE;
 }
 
@@ -171,6 +234,18 @@ static bool is_seconds(const char *text, int64_t *seconds)
 	    attr_number(span_of(text), 0, SECONDS_MAX, seconds) == FAULT_NONE;
 }
 
+static enum outcome converse(struct check *check, struct command *command,
+    const char *verb, talk_fn *each, talk_fn *last)
+{
+	struct talk talk;
+
+	talk_begin(&talk, command, verb,
+	    each == look ? command->words[0] : NULL);
+	talk.as_it_is = true;
+	talk.ctx = check;
+	return talk_run(&talk, each, last);
+}
+
 enum outcome check_run(struct command *command)
 {
 	struct check check = { .warning_s = WARNING_S,
@@ -180,23 +255,30 @@ enum outcome check_run(struct command *command)
 	bool alive = command->alive != NULL;
 	struct buf said = BUF_INIT(TEXT_BYTES);
 	enum outcome outcome;
-	struct talk talk;
 
 	if (!is_seconds(command->warning, &check.warning_s) ||
 	    !is_seconds(command->critical, &check.critical_s))
 		return command_usage(command,
 		    "--warning and --critical take seconds");
-	talk_begin(&talk, command, alive ? VERB_VERSION : VERB_STATUS,
-	    alive ? NULL : command->words[0]);
-	talk.as_it_is = true;
-	talk.ctx = &check;
 	screen.said = &said;
-	outcome = talk_run(&talk, alive ? NULL : look,
-	    alive ? is_alive : conclude);
+	outcome = alive ?
+	    converse(&check, command, VERB_VERSION, NULL, is_alive) :
+	    converse(&check, command, VERB_STATUS, look, look_at_end);
+	/* Whom no list names, as a monitor should be, sees only numbers. */
+	if (!alive && outcome == OUTCOME_DONE && check.accounts == 0)
+		outcome = converse(&check, command, VERB_METRICS,
+		    look_at_counts, NULL);
 	screen.said = NULL;
 	if (outcome != OUTCOME_DONE)
 		note(&check, outcome == OUTCOME_DENIED ? UNKNOWN : CRITICAL,
 		    "%.*s", SPAN(buf_span(&said)));
+	else if (!alive && check.accounts == 0)
+		note(&check, UNKNOWN, "no account is signed in");
+	else if (!alive && check.worst == OK)
+		(void)snprintf(check.text, sizeof(check.text),
+		    check.accounts == 1 ? "%zu account is active" :
+					  "%zu accounts are active",
+		    check.accounts);
 	buf_drop(&said);
 	return say(&check, !alive && outcome == OUTCOME_DONE);
 }

@@ -2,6 +2,7 @@
 """mailtoken check: the guidelines of monitoring-plugins, with real helpers."""
 
 import re
+import subprocess
 import time
 
 import pytest
@@ -89,8 +90,8 @@ def test_a_grants_end_comes_in_time(helper, check, left_s, args, wanted):
     assert warning == (args[args.index("--warning") + 1]
                        if "--warning" in args else str(7 * DAY_S))
     if wanted:
-        assert f"{JO}: its grant ends in " in line
-        assert f"mailtoken login {JO}" in line
+        assert f"{JO} must sign in again within " in line
+        assert "run mailtoken login" in line
 
 
 def test_what_a_server_refuses_is_a_warning(helper, check):
@@ -110,6 +111,35 @@ def test_no_helper_is_critical_and_no_account_unknown(helper, check):
     assert check()[0] == 3
     status, line = check("nobody@example.org")
     assert status == 2 and "not signed in" in line
+
+
+def test_who_may_see_no_account_sees_how_many_there_are(root, helper,
+                                                        program):
+    """A monitor needs no line in the configuration."""
+    helper.seed(grant_expires=int(time.time()) + DAY_S // 2)
+    helper.start()
+
+    def check(*args):
+        got = subprocess.run(
+            ["setpriv", "--reuid=5", "--regid=5", "--clear-groups", program,
+             "--socket", helper.socket, "check", *args], text=True,
+            capture_output=True, check=False)
+        assert got.stdout.startswith(f"MAILTOKEN {WORDS[got.returncode]} - ")
+        assert got.stderr == "" and "@" not in got.stdout
+        return got.returncode, got.stdout
+
+    status, line = check()
+    assert status == 2 and "accounts=1;;;0 failing=0" in line
+    assert "an account must sign in again within 1" in line
+    status, line = check("--warning", "0", "--critical", "0")
+    assert status == 0 and " - 1 account is active | accounts=1;" in line
+    for i in range(2):
+        helper.seed(f"u{i}@example.org", state="login-needed", text="again")
+    helper.restart()
+    status, line = check("--critical", "0")
+    assert status == 2 and "accounts=3;;;0 failing=2;" in line
+    assert "accounts that must sign in again: 2 (" in line or \
+        line.partition(" | ")[0].endswith("sign in again: 2")
 
 
 def test_alive_whatever_the_accounts_are(helper, check):
