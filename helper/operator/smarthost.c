@@ -232,8 +232,11 @@ static bool change_main(struct smarthost *smarthost)
 static bool tell_postfix(struct smarthost *smarthost)
 {
 	struct setup *setup = smarthost->setup;
+	const char *const unit[] = { "systemctl", "start", "postfix", NULL };
+	const char *const start[] = { "postfix", "start", NULL };
 	const char *argv[] = { "postfix", "-c", smarthost->dir, "status",
 		NULL };
+	bool is_systemd = access("/run/systemd/system", F_OK) == 0;
 	struct why why;
 
 	if (!smarthost->new_files && run_done(argv, NULL, &why)) {
@@ -243,10 +246,11 @@ static bool tell_postfix(struct smarthost *smarthost)
 		    run_done(argv, NULL, &why) ||
 		    failed("Postfix does not take it", &why);
 	}
-	argv[3] = "start";
+	if (setup->command->undo != NULL)
+		return true;
 	if (setup->command->config_dir == NULL)
-		return !setup_step(setup, "postfix start") ||
-		    run_done(argv, NULL, &why) ||
+		return !setup_step(setup, "start Postfix") ||
+		    run_done(is_systemd ? unit : start, NULL, &why) ||
 		    failed("Postfix does not start", &why);
 	setup_left(setup, "postfix -c %s start", smarthost->dir);
 	return true;

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where mailtoken setup postfix has the helper listen: units and drop-ins.
+
+systemctl is a script that notes what it is asked; units themselves are tested
+in a container that is booted, tests/units.
+"""
+
+import os
+import shutil
+
+import pytest
+
+from bed_machine import machine                         # noqa: F401
+
+ALICE = "alice@contoso.com"
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >>/run/asked
+case $1 in
+is-active) test -e /run/started ;;
+enable) touch /run/started ;;
+esac
+"""
+UNITS = "/etc/systemd/system"
+
+
+@pytest.fixture
+def systemd(machine):
+    """A machine whose systemctl does nothing but remember."""
+    if shutil.which("systemctl") is None or shutil.which("postconf") is None:
+        pytest.skip("no systemctl, or no Postfix")
+    machine.write("/run/systemctl", SYSTEMCTL)
+    for words in (("chmod", "755", "/run/systemctl"),
+                  ("mkdir", "-p", "/run/systemd/system"),
+                  ("mount", "--bind", "/run/systemctl",
+                   os.path.realpath(shutil.which("systemctl")))):
+        assert machine.run(*words).returncode == 0
+    return machine
+
+
+@pytest.fixture
+def setup(systemd, tmp_path):
+    """Set Postfix up with this master.cf and main.cf; what systemctl was
+    asked since the last time."""
+    shutil.copy("/usr/share/postfix/master.cf.dist", tmp_path / "master.cf")
+    (tmp_path / "main.cf").write_text("compatibility_level = 3.6\n")
+
+    def run(*lines, chroot="y", status=0):
+        for edit in (("-F", f"smtp/unix/chroot={chroot}"), ("-e", *lines)):
+            if len(edit) > 1:
+                systemd.run("postconf", "-c", str(tmp_path), *edit)
+        systemd.run("rm", "-f", "/run/asked")
+        done = systemd.setup(
+            "postfix", ALICE, "--relay", "smtp.office365.com", "--yes",
+            "--config-dir", str(tmp_path))
+        assert done.returncode == status, done.stdout + done.stderr
+        return (systemd.read("/run/asked") or "").splitlines()
+
+    run.leaf = f"{tmp_path.name}.conf"
+    return run
+
+
+@pytest.mark.parametrize("systemd_is", [False, True])
+def test_a_postfix_that_does_not_run_is_started_and_not_by_undo(
+        systemd, systemd_is):
+    """The machine's own, whose postfix(1) is a script here, too."""
+    systemd.write("/run/postfix", "#!/bin/sh\necho \"postfix $@\" "
+                  ">>/run/asked\ntest \"$*\" = start\n")
+    systemd.run("chmod", "755", "/run/postfix")
+    systemd.run("mount", "--bind", "/run/postfix",
+                os.path.realpath(shutil.which("postfix")))
+    if not systemd_is:
+        systemd.run("rm", "-r", "/run/systemd")
+    assert systemd.setup("postfix", ALICE, "--relay", "smtp.office365.com",
+                         "--yes").returncode == 0
+    wanted = "start postfix" if systemd_is else "postfix start"
+    assert systemd.read("/run/asked").splitlines()[-1] == wanted
+    systemd.run("rm", "/run/asked")
+    undone = systemd.setup("postfix", "--undo")
+    assert undone.returncode == 0, undone.stderr
+    assert systemd.read("/run/asked") == "postfix -c /etc/postfix status\n"
+
+
+STOP = "stop mailtokend.service mailtoken.socket mailtoken-postfix.socket"
+
+
+def test_a_chrooted_smtp_gets_the_second_socket(setup):
+    assert setup() == [
+        "is-active --quiet mailtoken-postfix.socket", STOP, "daemon-reload",
+        "enable --now mailtoken-postfix.socket mailtoken.socket "
+        "mailtokend.service"]
+    assert setup() == ["is-active --quiet mailtoken-postfix.socket"]
+
+
+def test_without_a_chroot_the_first_socket_gets_postfixs_group(systemd,
+                                                               setup):
+    asked = setup(chroot="n")
+    assert asked == [STOP, "daemon-reload", "enable --now mailtoken.socket "
+                     "mailtoken.socket mailtokend.service"]
+    place = f"{UNITS}/mailtoken.socket.d/{setup.leaf}"
+    assert systemd.read(place) == "[Socket]\nSocketGroup=postfix\n"
+    assert setup(chroot="n") == ["is-active --quiet mailtoken.socket"]
+
+
+def test_another_queue_directory_gets_a_socket_too(systemd, setup):
+    setup("queue_directory = /srv/queue")
+    place = f"{UNITS}/mailtoken-postfix.socket.d/{setup.leaf}"
+    assert systemd.read(place) == (
+        "[Unit]\nConditionPathIsDirectory=\nRequiresMountsFor=/srv/queue\n"
+        "[Socket]\nListenStream=/srv/queue/run/mailtoken/socket\n")
