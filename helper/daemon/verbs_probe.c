@@ -279,14 +279,15 @@ static void tell_clock(struct probe *probe, int64_t date_s)
 static void tell_trouble(struct probe *probe, const struct http_answer *answer)
 {
 	const char *host = host_of(probe);
+	bool of_proxy = strstr(answer->text, "proxy") != NULL;
 	char hint[400] = "";
 
-	if (answer->stage == HTTP_NAME)
+	if (!of_proxy && answer->stage == HTTP_NAME)
 		(void)snprintf(hint, sizeof(hint),
 		    ": look at /etc/resolv.conf, and whether this finds it: "
 		    "getent ahosts %.*s",
 		    (int)strcspn(host, ":"), host);
-	else if (answer->stage == HTTP_CONNECT)
+	else if (!of_proxy && answer->stage == HTTP_CONNECT)
 		(void)snprintf(hint, sizeof(hint),
 		    ": let this machine connect to %.200s, or write proxy ... "
 		    "into the provider's block",

@@ -9,6 +9,7 @@ import pytest
 
 from bed import wait_for
 from bed_app import APP, Keys, configure, put_secret
+from proxy import Proxy
 
 CHECKS = ["dns", "connect", "tls", "clock", "client"]
 
@@ -147,6 +148,34 @@ def test_an_application_is_tried_for_real(helper, idp, tmp_path):
                     "token")
     idp.add_client(APP, secrets.token_urlsafe(30))
     is_refused(helper, "invalid_client")
+
+
+def test_a_service_account_is_tried_for_a_mailbox(helper, idp, tmp_path):
+    helper.secrets_kept = []
+    text, public = Keys(tmp_path).service_account()
+    idp.store.service_accounts["relay@mail.iam.example"] = {
+        "kid": "key-1", "public": public, "users": ["jo@example.org"],
+        "scopes": ["https://mail.example/"]}
+    configure(helper, flow="service-account", client_id=None,
+              scope=["https://mail.example/"],
+              service_account_file=put_secret(helper, "service.json", text))
+    helper.start()
+    assert probe(helper, account="jo@example.org")["client"][0] == "ok"
+    is_refused(helper, "Invalid email or User ID", account="x@example.org")
+    is_refused(helper, "Invalid email or User ID")  # for itself
+
+
+def test_a_proxy_is_the_way(helper):
+    with Proxy() as proxy:
+        helper.configure(proxy=proxy.url)
+        assert probe(helper.start())["client"][0] == "ok"
+        assert len(proxy.targets) == 2
+    with Proxy(status=407) as proxy:
+        helper.configure(proxy=proxy.url)
+        assert helper.ask("reload")["result"] == "ok"
+        text = is_only(probe(helper), "connect", "try-later")
+        assert "the proxy refused" in text
+        assert text.endswith('a name and a password, in "proxy"')
 
 
 def test_name_that_is_not_known(helper):
