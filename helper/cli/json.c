@@ -11,8 +11,8 @@
 static const char numbers[] = ATTR_EXPIRES
     " " ATTR_EXPIRES_IN " " ATTR_REFRESHED " " ATTR_GRANT_EXPIRES
     " " ATTR_NEXT_TRY " " ATTR_FAILING_SINCE " " ATTR_ASKED " " ATTR_RETRY_AFTER
-    " " ATTR_PID " " ATTR_PROTOCOL;
-static const char booleans[] = ATTR_UNSAVED " " ATTR_DELETED;
+    " " ATTR_PID " " ATTR_PROTOCOL " " ATTR_STARTED " " ATTR_SIGNED_IN;
+static const char booleans[] = ATTR_UNSAVED " " ATTR_DELETED " " ATTR_STALE;
 static const char lists[] = ATTR_CHANGED " " ATTR_NEEDS_RESTART " " ATTR_WARNING
 					 " " ATTR_SAMPLE;
 

@@ -337,6 +337,8 @@ def test_status_in_json_is_an_array(mailtoken, helper):
 @pytest.mark.parametrize("records,wanted", [
     ({"account": "a", "expires": "0017", "unsaved": "yes", "deleted": "no"},
      '{"account": "a", "expires": 17, "unsaved": true, "deleted": false}'),
+    ({"started": "12", "signed-in": "34", "stale": "no"},
+     '{"started": 12, "signed-in": 34, "stale": false}'),
     ({"expires": "soon", "unsaved": "maybe", "pid": ""},
      '{"expires": "soon", "unsaved": "maybe", "pid": ""}'),
     ({"expires": "99999999999999999999"},
