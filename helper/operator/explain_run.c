@@ -20,6 +20,7 @@
 /* Everything that is known of what was read. */
 struct told {
 	size_t n_lines, n_causes;
+	bool reasons; /* of SASL have been read */
 	struct cause {
 		struct explained is;
 		size_t n;		      /* lines of it */
@@ -50,15 +51,23 @@ static void read_line(struct told *told, struct span line)
 	memcpy(cause->line, line.p, cause->bytes);
 }
 
-/* What strangers try at this machine's own server is no trouble of ours. */
+static bool has(struct span line, const char *words)
+{
+	return memmem(line.p, line.n, words, strlen(words)) != NULL;
+}
+
+/*
+ * What strangers try at this machine's own server is no trouble of ours.  And
+ * after the line with a plugin's sentence Postfix repeats only SASL's word.
+ */
 static void read_line_of_log(struct told *told, struct span line)
 {
-	static const char server[] = "/smtpd[";
-
-	if (memmem(line.p, line.n, server, sizeof(server) - 1) == NULL)
-		read_line(told, line);
-	else
+	told->reasons |= has(line, "SASL authentication failure: ");
+	if (has(line, "/smtpd[") ||
+	    (told->reasons && has(line, "; cannot authenticate to server ")))
 		told->n_lines++;
+	else
+		read_line(told, line);
 }
 
 /* What is beyond a line's limit is left out. */

@@ -208,6 +208,22 @@ def test_what_strangers_try_at_this_machines_own_server_is_no_trouble(explain):
     assert b"mailtoken refresh" not in done.stdout
 
 
+def test_what_postfix_says_again_in_the_word_of_sasl_is_not_told_again(
+        explain):
+    start = "Nov 30 03:12:07 relay postfix/smtp[4711]: "
+    sentence = start + ("warning: SASL authentication failure: mailtoken: "
+                        'a@b.c must sign in again: run "mailtoken login '
+                        'a@b.c"')
+    word = start + ("6E3A01F: to=<bob@example.net>, status=deferred (SASL "
+                    "authentication failed; cannot authenticate to server "
+                    "mx[192.0.2.1]: passphrase expired, has to be reset)")
+    rows = json.loads(explain("-", json=True, stdin=f"{sentence}\n{word}\n"
+                              .encode()).stdout)
+    assert [row["name"] for row in rows] == ["login-needed"]
+    rows = json.loads(explain("-", json=True, stdin=word.encode()).stdout)
+    assert [row["name"] for row in rows] == ["sasl-expired"]
+
+
 def test_garbage_and_a_megabyte_of_it(explain):
     for stdin in (os.urandom(1 << 20), b"\0\n" * 1000, b"\xff" * (1 << 20),
                   b"a\n" * (1 << 15), b"*^$" * 4000):
