@@ -165,40 +165,48 @@ static bool plan_route(struct smarthost *smarthost, struct span relayhost)
  * smtp_generic_maps changes recipients too, so that only domains may stand
  * there to which no mail leaves, and not the one of other mailboxes.
  */
-static void add_domain(struct smarthost *smarthost, struct span domain)
+static void add_domain(struct smarthost *smarthost, struct span domain,
+    struct buf *names)
 {
 	const char *own = strrchr(smarthost->account, '@') + 1;
 
-	if (domain.n > 0 && domain.p[0] != '/' && !has(domain, ":") &&
-	    !(domain.n == strlen(own) &&
+	if (domain.n == 0 || domain.p[0] == '/' || has(domain, ":") ||
+	    (domain.n == strlen(own) &&
 		strncasecmp(domain.p, own, domain.n) == 0))
-		add_line(smarthost, "generic", "@%.*s %s", SPAN(domain),
-		    smarthost->account);
+		return;
+	add_line(smarthost, "generic", "@%.*s %s", SPAN(domain),
+	    smarthost->account);
+	buf_add_str(names, names->n > 0 ? ", @" : "@");
+	buf_add(names, domain);
 }
 
 static bool plan_senders(struct smarthost *smarthost)
 {
 	struct span list = postfix_value(&smarthost->now, "mydestination");
 	struct span name = postfix_value(&smarthost->now, "myhostname"), word;
-	bool is_so = has(raw(smarthost, "smtp_generic_maps"), smarthost->ours);
+	struct buf names = BUF_INIT(VALUE_BYTES);
 	enum answer answer = ANSWER_YES;
+	size_t before = smarthost->lines.n;
 
 	if (smarthost->setup->command->per_sender != NULL)
 		return true;
-	if (!is_so)
-		answer = setup_ask(smarthost->setup, true,
-		    "Mail servers refuse senders such as root@%.*s.  Send such "
-		    "mail as %s?",
-		    SPAN(name), smarthost->account);
-	if (answer != ANSWER_YES)
-		return answer == ANSWER_NO;
-	want_map(smarthost, "smtp_generic_maps", "generic");
-	add_domain(smarthost, name);
+	add_domain(smarthost, name, &names);
 	while ((word = postfix_next(&list)).n > 0)
 		if (word.n != name.n ||
 		    strncasecmp(word.p, name.p, name.n) != 0)
-			add_domain(smarthost, word);
-	return true;
+			add_domain(smarthost, word, &names);
+	if (names.n > 0 &&
+	    !has(raw(smarthost, "smtp_generic_maps"), smarthost->ours))
+		answer = setup_ask(smarthost->setup, true,
+		    "The relay may refuse senders of this host (%.*s).  Send "
+		    "their mail as %s?",
+		    SPAN(buf_span(&names)), smarthost->account);
+	if (answer != ANSWER_YES)
+		smarthost->lines.n = before;
+	else if (names.n > 0)
+		want_map(smarthost, "smtp_generic_maps", "generic");
+	buf_drop(&names);
+	return answer != ANSWER_NONE;
 }
 
 /* What a host that keeps its password may be called as a next hop, and behind

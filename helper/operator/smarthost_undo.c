@@ -111,23 +111,30 @@ bool undo_after(struct smarthost *smarthost)
 	return true;
 }
 
+static bool is_as_before(const struct paths *paths)
+{
+	return is_there(paths->before) ? same(paths->now, paths->before) :
+					 !is_there(paths->now);
+}
+
+/* In one step, and so that it can be done again. */
 static bool give_back(struct smarthost *smarthost, const struct paths *paths)
 {
-	bool was_there = is_there(paths->before);
-	char target[PATH_MAX];
+	bool was_there = is_there(paths->before), good;
+	char target[PATH_MAX], fresh[PATH_MAX + 8];
 	struct why why;
 
-	if (was_there ? same(paths->now, paths->before) : !is_there(paths->now))
-		return true;
 	if (!setup_step(smarthost->setup, "%s %s",
 		was_there ? "give back" : "remove", paths->now))
 		return true;
 	/* Where a link leads, so that the link stays one. */
-	if (was_there ?
-		rename(paths->before,
-		    realpath(paths->now, target) != NULL ? target :
-							   paths->now) == 0 :
-		unlink(paths->now) == 0)
+	if (realpath(paths->now, target) == NULL)
+		(void)snprintf(target, sizeof(target), "%s", paths->now);
+	(void)snprintf(fresh, sizeof(fresh), "%s.new", target);
+	good = was_there ?
+	    copy(paths->before, fresh) && rename(fresh, target) == 0 :
+	    unlink(paths->now) == 0;
+	if (good)
 		return true;
 	why_set(&why, errno, "cannot give back %s", paths->now);
 	screen_say("%s", why.text);
@@ -152,6 +159,8 @@ bool undo_run(struct smarthost *smarthost)
 		paths = paths_of(smarthost, i);
 		if (left < FIRST_MAP && i >= FIRST_MAP)
 			return false; /* they are in use */
+		if (is_as_before(&paths))
+			continue;
 		if (!same(paths.now, paths.after)) {
 			screen_say("%s was changed after setup, so it stays "
 				   "as it is; before setup it was %s",

@@ -191,6 +191,37 @@ def test_what_was_changed_since_is_told_and_left(pristine):
     assert "biff = no\n" in main.read_text()
 
 
+def test_what_somebody_gave_back_already_needs_no_undo(pristine):
+    before = pristine.tree()
+    main = pristine.path / "main.cf"
+    text = main.read_text()
+    pristine.setup(ALICE, *RELAY, "--yes")
+    main.write_text(text)
+    assert "changed" not in pristine.setup("--undo")
+    assert pristine.tree() == before
+
+
+def test_no_leaves_senders_as_they_are(machine, pristine):
+    status, shown = machine.terminal(
+        "setup", "postfix", ALICE, *RELAY, "--config-dir",
+        str(pristine.path), turns=[("(@box.firm.test, @box, @localhost)", "n")])
+    assert status == 0, shown
+    assert pristine.value("relayhost") == OFFICE
+    assert pristine.value("smtp_generic_maps") == ""
+
+
+def test_what_setup_does_not_change_is_told(custom):
+    with open(custom.path / "main.cf", "a") as out:
+        out.write("cyrus_sasl_config_path = /etc/postfix/sasl\n")
+    done = subprocess.run(
+        [str(paths.program("mailtoken")), "setup", "postfix", ALICE, *RELAY,
+         "--dry-run"], capture_output=True, text=True, check=True,
+        stdin=subprocess.DEVNULL,
+        env=environment(MAIL_CONFIG=str(custom.path)))
+    assert "cyrus_sasl_config_path is /etc/postfix/sasl" in done.stdout
+    assert "(/etc/postfix-out): --config-dir names one" in done.stdout
+
+
 def test_a_map_that_was_changed_since_stays(pristine):
     before = (pristine.path / "main.cf").read_bytes()
     pristine.setup(ALICE, *RELAY, "--yes")
@@ -215,6 +246,14 @@ def test_the_mailboxes_own_domain_is_not_rewritten(pristine):
     pristine.setup(ALICE, *RELAY, "--yes")
     assert pristine.find("smtp_generic_maps", "@box.firm.test") == ALICE
     assert pristine.find("smtp_generic_maps", "@contoso.com") is None
+
+
+def test_no_map_is_named_that_is_not_there(pristine):
+    """smtp(8) does not start with one."""
+    with open(pristine.path / "main.cf", "a") as out:
+        out.write("mydestination =\nmyhostname = contoso.com\n")
+    pristine.setup(ALICE, *RELAY, "--yes")
+    assert pristine.value("smtp_generic_maps") == ""
 
 
 @pytest.mark.parametrize("words, what", [
