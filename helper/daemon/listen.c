@@ -375,10 +375,6 @@ enum fault listen_bind(struct listeners *listeners, const char *path,
 	fault = set_address(path, &address, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	if (listeners->n == LISTEN_MAX) {
-		why_set(why, 0, "listen: at most %d sockets", LISTEN_MAX);
-		return FAULT_CONFIG_ERROR;
-	}
 	memcpy(folder, path, (size_t)(leaf - path) + 1);
 	folder[leaf > path ? leaf - path : 1] = '\0';
 	fault = open_folder(folder, owner, group, &folder_fd, why);

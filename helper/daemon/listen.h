@@ -35,13 +35,13 @@ enum fault listen_adopt(struct listeners *listeners,
     struct why *why) MUST_CHECK;
 
 /*
- * listen_bind - one more socket at path (mode 0666)
+ * listen_bind - one more socket at path (mode 0666); there are fewer than
+ * LISTEN_MAX, as options and configuration have it
  *
  * As root the missing directories are made (0755, owned by owner); otherwise
  * they are made 0700, 0755 in a folder of somebody else's, and the last must
- * be ours.  What stands there is asked
- * first: FAULT_LOCKED when a helper answers,
- * FAULT_UNSAFE when it is no socket; a dead socket is replaced.
+ * be ours.  What stands there is asked first: FAULT_LOCKED when a helper
+ * answers, FAULT_UNSAFE when it is no socket; a dead socket is replaced.
  */
 enum fault listen_bind(struct listeners *listeners, const char *path,
     uid_t owner, gid_t group, struct why *why) MUST_CHECK;
