@@ -97,4 +97,8 @@ bool units_ask(const struct setup *setup, struct talk *talk, const char *verb,
     const char *account);
 bool units_start(struct setup *setup);
 
+/* mail_test - have Postfix try what waits, and send a test message, if that is
+ * agreed to; false when it did not get through, which was told and explained */
+bool mail_test(struct setup *setup);
+
 #endif

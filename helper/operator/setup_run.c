@@ -10,12 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "operator/run.h"
 #include "operator/setup_impl.h"
 #include "operator/setup_program.h"
 #include "operator/smarthost.h"
 
-#define LEFT_MAX_BYTES 4096
-#define LEFT_MAX_LINES 7 /* so that all of the end is at most 12 */
+#define POSTCONF_MAX_MS 10000
+#define LEFT_MAX_BYTES	4096
+#define LEFT_MAX_LINES	7 /* so that all of the end is at most 12 */
 
 /* Whether the account has what it needs, by that provider. */
 static bool is_signed_in(const struct wanted *wanted)
@@ -157,9 +159,27 @@ static void say_end(const struct setup *setup, const struct wanted *wanted)
 		screen_print("%s is set up with %s.\n", setup->account,
 		    wanted->provider.p);
 	say_left(setup);
-	screen_print("\"mailtoken status %s\" shows how it stands, \"mailtoken "
-		     "doctor\" checks the whole way.\n",
+	screen_print("How it stands: mailtoken status %s\n", setup->account);
+	screen_print("The whole way, link by link: mailtoken doctor %s\n",
 	    setup->account);
+}
+
+/* By Postfix, where there is one; with --dry-run its part needs an account. */
+static bool send_mail(struct setup *setup, const struct wanted *wanted)
+{
+	const char *const argv[] = { "postconf", "-d", "mail_version", NULL };
+	struct span none = { NULL, 0 };
+	struct why why;
+
+	if (!setup->root || setup->command->no_postfix != NULL ||
+	    run_program(argv, none, POSTCONF_MAX_MS, NULL, &why) ==
+		FAULT_NOT_FOUND ||
+	    (setup->dry_run && setup->changed &&
+		!setup_step(setup, "set Postfix up: mailtoken setup postfix %s",
+		    setup->account)))
+		return true;
+	return setup_postfix(setup) == OUTCOME_DONE &&
+	    (wanted->to_upload || mail_test(setup));
 }
 
 static enum outcome set_up(struct setup *setup)
@@ -181,8 +201,7 @@ static enum outcome set_up(struct setup *setup)
 	good = good && (done || late || probe(&wanted, false)) &&
 	    account_write(&wanted) && reload(setup, &wanted) &&
 	    (done || !late || wanted.to_upload || probe(&wanted, true)) &&
-	    (done || sign_in(setup, &wanted));
-
+	    (done || sign_in(setup, &wanted)) && send_mail(setup, &wanted);
 	if (good)
 		say_end(setup, &wanted);
 	buf_drop(&wanted.conf.text);

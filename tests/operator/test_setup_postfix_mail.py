@@ -70,19 +70,24 @@ def relay(idp, office, old, tmp_path):
     old.messages.clear()
     started = []
 
-    def make(*words, **settings):
+    def make(*words, whole=False, **settings):
         box = Postfix(("localhost", office.port, office.ca_file),
                       sasl_path=path, settings={**BARE, **settings})
         helper = Mailtokend(idp, [box.in_jail()]).start()
         started.append(helper)
         helper.login(USER, lambda code, _: idp.approve(code, USER))
-        done = subprocess.run(
-            [helper.command, "--socket", helper.socket, "setup", "postfix",
-             USER, "--relay", f"localhost:{office.port}", "--yes",
-             "--config-dir", box.config, *words], text=True,
-            capture_output=True, stdin=subprocess.DEVNULL, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        started.append(box.start())
+        if whole:
+            started.append(box.start())
+        box.done = subprocess.run(
+            [helper.command, "--socket", helper.socket, "setup",
+             *(() if whole else ("postfix",)), USER, "--relay",
+             f"localhost:{office.port}", "--yes", "--config-dir",
+             box.config, *words], text=True, capture_output=True,
+            stdin=subprocess.DEVNULL, check=False,
+            env={**os.environ, "MAILTOKEN_CONFIG": helper.config})
+        if not whole:
+            assert box.done.returncode == 0, box.done
+            started.append(box.start())
         return box
 
     yield make
@@ -148,3 +153,23 @@ def test_one_sender_is_switched_beside_the_password(relay, office, old,
     taken = [*office.messages, *(() if same else old.messages)]
     assert sorted((m.sender, m.user) for m in taken) == [
         (USER, USER), (PAT, PAT), ("x@old.test", PAT)]
+
+
+def test_setup_ends_with_a_test_message_that_is_delivered(relay, office):
+    office.messages.clear()
+    box = relay("--provider", "test", whole=True)
+    assert box.done.returncode == 0, box.done
+    assert "status=sent (250" in box.done.stdout
+    message, = office.wait_message()
+    assert message.sender == USER and message.recipients == [USER]
+    assert b"mailtoken works" in message.data
+
+
+def test_a_test_message_that_is_refused_is_explained(relay, office):
+    office.refusals = ["535 5.7.139 Authentication unsuccessful, SmtpClient"
+                       "Authentication is disabled for the Tenant."] * 4
+    box = relay("--provider", "test", whole=True)
+    office.refusals = []
+    assert box.done.returncode == 1, box.done
+    assert "status=deferred" in box.done.stdout
+    assert "Set-TransportConfig" in box.done.stdout, box.done
