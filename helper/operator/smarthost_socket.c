@@ -95,8 +95,9 @@ bool smarthost_socket(struct smarthost *smarthost)
 		if (access(path, F_OK) != 0)
 			setup_left(setup,
 			    "have the helper listen where smtp(8) looks: "
-			    "mailtokend --listen %s",
-			    path);
+			    "mailtokend --listen " MAILTOKEN_SYSTEM_SOCKET
+			    "%s%s",
+			    chrooted ? " --listen " : "", chrooted ? path : "");
 		return true;
 	}
 	if (!chrooted)

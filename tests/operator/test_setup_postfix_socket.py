@@ -107,3 +107,14 @@ def test_another_queue_directory_gets_a_socket_too(systemd, setup):
     assert systemd.read(place) == (
         "[Unit]\nConditionPathIsDirectory=\nRequiresMountsFor=/srv/queue\n"
         "[Socket]\nListenStream=/srv/queue/run/mailtoken/socket\n")
+
+
+def test_without_systemd_it_is_said_where_to_listen(systemd, tmp_path):
+    (tmp_path / "main.cf").write_text("compatibility_level = 3.6\n"
+                                      "queue_directory = /srv/queue\n")
+    shutil.copy("/usr/share/postfix/master.cf.dist", tmp_path / "master.cf")
+    systemd.run("rm", "-r", "/run/systemd")
+    done = systemd.setup("postfix", ALICE, "--relay", "smtp.office365.com",
+                         "--yes", "--config-dir", str(tmp_path))
+    assert ("mailtokend --listen /run/mailtoken/socket --listen "
+            "/srv/queue/run/mailtoken/socket\n") in done.stdout
