@@ -29,6 +29,7 @@ struct command {
 	    *due, *keep_local, *no_revoke, *replace, *yes;
 	const char *socket, *account, *config, *critical, *exec, *flow, *issuer,
 	    *listen, *min_validity, *protocols, *provider, *textfile, *warning;
+	const char *live, *report;
 	/* of setup */
 	const char *app_only, *dry_run, *make_certificate, *no_postfix;
 	const char *certificate, *certificate_key, *client_id,

@@ -72,7 +72,9 @@ static const struct verb {
 	    "seal records that are plain, of some accounts or all" },
 	{ "providers", providers_run, 0, 1, false, "[NAME]",
 	    "list the built-in providers, or print one to be pasted" },
-	{ "doctor", start_operator, 0, 1, true, "[ACCOUNT]",
+	{ "doctor", start_operator, 0, 1, true,
+	    "[ACCOUNT] [--live] [--server SERVICE://HOST:PORT]...\n"
+	    "    [--report]",
 	    "check the whole way that a mail takes" },
 	{ "explain", start_operator, 0, SIZE_MAX, false, "[TEXT... | -]",
 	    "say what an error means and who must do what" },

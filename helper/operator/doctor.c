@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 
 #define CHECK_MAX_MS 40000 /* a token may take 25 s, a probe as long */
 #define RUNNING_MAX  16
+#define LIVE	     "account-server plugin-offered plugin-alone"
 
 static const struct check checks[] = {
 	{ "plugin-file", "", doctor_plugin_file, PER_MACHINE },
@@ -43,9 +45,22 @@ static const struct check checks[] = {
 	    PER_MACHINE },
 	{ "postfix-allowed", "postfix-socket postfix-map config-file",
 	    doctor_allowed, PER_MACHINE },
+	{ "dns", "helper-answers config-file", doctor_probe, PER_PROVIDER },
+	{ "connect", "helper-answers config-file", NULL, PER_PROVIDER },
+	{ "tls", "helper-answers config-file", NULL, PER_PROVIDER },
+	{ "clock", "helper-answers config-file", NULL, PER_PROVIDER },
+	{ "client", "helper-answers config-file", NULL, PER_PROVIDER },
 	{ "account", "helper-answers config-file", doctor_account,
 	    PER_ACCOUNT },
-	{ "account-state", "account", doctor_state, PER_ACCOUNT },
+	{ "account-state", "account dns connect tls clock client", doctor_state,
+	    PER_ACCOUNT },
+	{ "account-server", "account-state", doctor_token, PER_ACCOUNT },
+	{ "token-audience", "account-state", NULL, PER_ACCOUNT },
+	{ "token-user", "account-state", NULL, PER_ACCOUNT },
+	{ "token-rights", "account-state", NULL, PER_ACCOUNT },
+	{ "live-smtp", LIVE, doctor_live, PER_ACCOUNT },
+	{ "live-imap", LIVE, NULL, PER_ACCOUNT },
+	{ "live-pop", LIVE, NULL, PER_ACCOUNT },
 };
 
 #define CHECKS	 (sizeof(checks) / sizeof(checks[0]))
@@ -158,8 +173,11 @@ static bool may_begin(const struct doctor *doctor, struct runs *runs, size_t i)
 		if (!bears_on(doctor, &runs->at[j], &runs->at[i]))
 			continue;
 		may &= runs->at[j].phase == ENDED;
+		/* Of a provider that cannot be tried nothing is known. */
 		if (runs->at[j].phase != ENDED ||
-		    runs->findings[j].verdict == VERDICT_GOOD)
+		    runs->findings[j].verdict == VERDICT_GOOD ||
+		    (runs->findings[j].verdict == VERDICT_NONE &&
+			runs->at[j].check->per == PER_PROVIDER))
 			continue;
 		runs->at[i].phase = ENDED;
 		finding->verdict = VERDICT_NONE;
@@ -286,12 +304,27 @@ static void tell_json(const struct run *run, const struct finding *finding,
 	screen_add("}");
 }
 
-static enum outcome tell_all(const struct command *command,
-    const struct runs *runs)
+static enum outcome tell_all(const struct doctor *doctor, struct runs *runs)
 {
+	const struct command *command = doctor->command;
 	size_t i, good = 0, wrong = 0;
+	struct utsname system;
+
+	if (command->report != NULL && uname(&system) == 0)
+		screen_print("mailtoken %s, Postfix %.*s, Linux %s\n",
+		    MAILTOKEN_VERSION,
+		    SPAN(postfix_value(&doctor->postfix, "mail_version")),
+		    system.release);
 
 	for (i = 0; i < runs->n; i++) {
+		if (command->report != NULL) {
+			finding_mask(runs->findings[i].text,
+			    sizeof(runs->findings[i].text));
+			finding_mask(runs->findings[i].type,
+			    sizeof(runs->findings[i].type));
+			if (runs->at[i].check->per == PER_ACCOUNT)
+				runs->at[i].subject = span_of("ACCOUNT");
+		}
 		if (command->json != NULL)
 			tell_json(&runs->at[i], &runs->findings[i], i == 0);
 		else
@@ -302,9 +335,9 @@ static enum outcome tell_all(const struct command *command,
 	if (command->json != NULL)
 		screen_add("]\n");
 	else if (wrong == 0)
-		screen_print("\nNo fault found: %zu links are good.\n", good);
+		screen_print("No fault found: %zu links are good.\n", good);
 	else
-		screen_print("\n%zu fault%s, %zu links are good; mend what "
+		screen_print("%zu fault%s, %zu links are good; mend what "
 			     "is first and run this again.\n",
 		    wrong, wrong == 1 ? "" : "s", good);
 	return wrong == 0 ? OUTCOME_DONE : OUTCOME_NO;
@@ -332,7 +365,8 @@ static void list_accounts(struct doctor *doctor)
 			if (strcmp(doctor->providers[i], account->provider) ==
 			    0)
 				break;
-		if (i == doctor->n_providers && i < DOCTOR_PROVIDERS_MAX)
+		if (i == doctor->n_providers && i < DOCTOR_PROVIDERS_MAX &&
+		    account->provider[0] != '\0')
 			memcpy(doctor->providers[doctor->n_providers++],
 			    account->provider, sizeof(account->provider));
 	}
@@ -370,7 +404,7 @@ enum outcome doctor_run(struct command *command)
 	}
 	add_all(&doctor, &runs);
 	run_all(&doctor, &runs);
-	outcome = tell_all(command, &runs);
+	outcome = tell_all(&doctor, &runs);
 	if (doctor.has_postfix)
 		postfix_drop(&doctor.postfix);
 	return outcome;

@@ -16,6 +16,7 @@
 #define DOCTOR_ACCOUNTS_MAX  20
 #define DOCTOR_PROVIDERS_MAX 8
 #define DOCTOR_NAME_BYTES    256
+#define DOCTOR_PROBES	     5
 
 enum verdict {
 	VERDICT_UNKNOWN, /* the check has not said anything */
@@ -61,9 +62,16 @@ void finding_none(struct finding *finding, const char *format, ...)
     PRINTF_LIKE(2, 3);
 void finding_wrong(struct finding *finding, const char *format, ...)
     PRINTF_LIKE(2, 3);
+/* finding_more - add to the text. */
+void finding_more(struct finding *finding, const char *format, ...)
+    PRINTF_LIKE(2, 3);
 /* finding_type - one more line to type, after finding_wrong(). */
 void finding_type(struct finding *finding, const char *format, ...)
     PRINTF_LIKE(2, 3);
+
+/* finding_mask - a text without names of people, tenants and applications,
+ * to be shown to others */
+void finding_mask(char *text, size_t bytes);
 
 /*
  * A row.  needs names the checks (words) without which this one is not run.
@@ -87,8 +95,10 @@ check_fn doctor_postfix_sasl, doctor_postfix_relay, doctor_postfix_map,
     doctor_postfix_ca, doctor_postfix_cache;
 check_fn doctor_helper, doctor_config, doctor_units, doctor_socket,
     doctor_allowed;
-check_fn doctor_probe;
+check_fn doctor_probe; /* fills DOCTOR_PROBES */
 check_fn doctor_account, doctor_state;
+check_fn doctor_token; /* fills four */
+check_fn doctor_live;  /* fills three */
 
 /*
  * doctor_ask - one request, and its next list; false at the end, when why has
@@ -98,6 +108,12 @@ check_fn doctor_account, doctor_state;
 void doctor_begin(struct talk *talk, struct doctor *doctor, const char *verb,
     const char *account);
 bool doctor_ask(struct talk *talk);
+
+/*
+ * doctor_type - the command that stands in the finding's text, as our own
+ * sentences do; else what explain knows for an account (NULL: nothing)
+ */
+void doctor_type(struct finding *finding, const char *account);
 
 /* doctor_postfix_facts - relay and user. */
 void doctor_postfix_facts(struct doctor *doctor);

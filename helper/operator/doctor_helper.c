@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "operator/doctor.h"
+#include "operator/explain.h"
 #include "operator/run.h"
 #include "wire/ids.h"
 
@@ -51,17 +52,50 @@ bool doctor_ask(struct talk *talk)
 	return false;
 }
 
-/* Our own sentences end in: run "COMMAND", or run: COMMAND. */
-static void type_said(struct finding *finding, const char *text)
+/* A command of explain's, for that account. */
+static void type_for(struct finding *finding, struct span line,
+    const char *account)
+{
+	const size_t n = sizeof(EXPLAIN_ACCOUNT) - 1;
+	const char *at = memmem(line.p, line.n, EXPLAIN_ACCOUNT, n);
+	const char *end = line.p + line.n;
+
+	if (at == NULL)
+		finding_type(finding, "%.*s", SPAN(line));
+	else
+		finding_type(finding, "%.*s%s%.*s", (int)(at - line.p), line.p,
+		    account, (int)(end - at - (ptrdiff_t)n), at + n);
+}
+
+void doctor_type(struct finding *finding, const char *account)
 {
 	static const char quoted[] = "run \"", bare[] = "run: ";
-	const char *at = strstr(text, quoted);
+	static const char doctor[] = "mailtoken doctor";
+	const char *at = strstr(finding->text, quoted), *end;
+	struct explained explained;
+	struct span line;
 
 	if (at != NULL) {
 		at += sizeof(quoted) - 1;
 		finding_type(finding, "%.*s", (int)strcspn(at, "\""), at);
-	} else if ((at = strstr(text, bare)) != NULL) {
+		return;
+	}
+	at = strstr(finding->text, bare);
+	if (at != NULL) {
 		finding_type(finding, "%s", at + sizeof(bare) - 1);
+		return;
+	}
+	if (account == NULL ||
+	    !explain_find(span_of(finding->text), &explained))
+		return;
+	at = explained.type.p;
+	for (end = at + explained.type.n; at < end; at = line.p + line.n + 1) {
+		line.p = at;
+		line.n = (size_t)(end - at);
+		if (memchr(at, '\n', line.n) != NULL)
+			line.n = strcspn(at, "\n");
+		if (memmem(line.p, line.n, doctor, sizeof(doctor) - 1) == NULL)
+			type_for(finding, line, account);
 	}
 }
 
@@ -132,7 +166,7 @@ void doctor_config(struct doctor *doctor, struct finding *finding)
 	warning = attr_get(&talk.list, ATTR_WARNING);
 	if (talk.why.text[0] == '\0' && warning.n > 0) {
 		finding_wrong(finding, "%.*s", SPAN(warning));
-		type_said(finding, finding->text);
+		doctor_type(finding, NULL);
 	} else {
 		finding_good(finding, "the helper takes its configuration");
 	}
@@ -345,56 +379,6 @@ void doctor_allowed(struct doctor *doctor, struct finding *finding)
 		else
 			finding_type(finding, "echo 'allow %.*s' >>%s",
 			    SPAN(owner), config);
-	}
-	talk_close(&talk);
-}
-
-void doctor_account(struct doctor *doctor, struct finding *finding)
-{
-	char name[DOCTOR_NAME_BYTES];
-	struct talk talk;
-
-	(void)snprintf(name, sizeof(name), "%.*s", SPAN(doctor->subject));
-	doctor_begin(&talk, doctor, VERB_STATUS, name);
-	if (doctor_ask(&talk)) {
-		finding_good(finding, "the helper knows it; provider %.*s",
-		    SPAN(attr_get(&talk.list, ATTR_PROVIDER)));
-	} else {
-		finding_wrong(finding, "%s%s",
-		    strcasecmp(name, doctor->user) == 0 ?
-			"Postfix logs in as this account, and nobody has signed "
-			"it in" :
-			"nobody has signed it in",
-		    "");
-		finding_type(finding, "mailtoken login %s", name);
-	}
-	talk_close(&talk);
-}
-
-void doctor_state(struct doctor *doctor, struct finding *finding)
-{
-	char name[DOCTOR_NAME_BYTES];
-	struct span text;
-	int64_t expires_s = 0;
-	struct talk talk;
-
-	(void)snprintf(name, sizeof(name), "%.*s", SPAN(doctor->subject));
-	doctor_begin(&talk, doctor, VERB_STATUS, name);
-	if (!doctor_ask(&talk)) {
-		finding_wrong(finding, "%s", talk.why.text);
-	} else {
-		text = attr_get(&talk.list, ATTR_TEXT);
-		(void)!attr_number(attr_get(&talk.list, ATTR_EXPIRES), 0,
-		    INT64_MAX, &expires_s);
-		if (text.n > 0) {
-			finding_wrong(finding, "%.*s: %.*s",
-			    SPAN(attr_get(&talk.list, ATTR_STATE)), SPAN(text));
-			type_said(finding, finding->text);
-		} else {
-			finding_good(finding, "%.*s, its token lives %s",
-			    SPAN(attr_get(&talk.list, ATTR_STATE)),
-			    screen_left(expires_s - screen_now_s()).text);
-		}
 	}
 	talk_close(&talk);
 }

@@ -142,9 +142,7 @@ void doctor_plugin_file(struct doctor *doctor, struct finding *finding)
 		finding_type(finding, "cp %s %s", path, seen.folder);
 		return;
 	}
-	(void)snprintf(finding->text + strlen(finding->text),
-	    sizeof(finding->text) - strlen(finding->text),
-	    ": install mailtoken anew");
+	finding_more(finding, ": install mailtoken anew");
 }
 
 void doctor_plugin_loads(struct doctor *doctor, struct finding *finding)

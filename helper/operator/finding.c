@@ -15,6 +15,43 @@ static void fill(char *to, size_t bytes, const char *format, va_list args)
 	(void)vsnprintf(to + n, bytes - n, format, args);
 }
 
+#define WORD  "._%+@-" ATTR_ALNUM
+#define ZEROS "00000000-0000-0000-0000-000000000000"
+
+/* What stands for a word; NULL: itself. */
+static const char *mask_of(struct span word)
+{
+	static const char tenant[] = ".onmicrosoft.com";
+	size_t n = sizeof(tenant) - 1;
+
+	if (memchr(word.p, '@', word.n) != NULL)
+		return "user@example.com";
+	if (word.n > n && memcmp(word.p + word.n - n, tenant, n) == 0)
+		return "tenant.onmicrosoft.com";
+	return word.n == sizeof(ZEROS) - 1 && word.p[8] == '-' &&
+		word.p[13] == '-' ?
+	    ZEROS :
+	    NULL;
+}
+
+void finding_mask(char *text, size_t bytes)
+{
+	struct buf out = BUF_INIT(bytes - 1);
+	const char *mask;
+	struct span word = { text, 0 };
+
+	for (; *word.p != '\0'; word.p += word.n > 0 ? word.n : 1) {
+		word.n = strspn(word.p, WORD);
+		mask = word.n > 0 ? mask_of(word) : NULL;
+		buf_add(&out,
+		    mask != NULL ?
+			span_of(mask) :
+			(struct span){ word.p, word.n > 0 ? word.n : 1 });
+	}
+	(void)snprintf(text, bytes, "%s", out.p != NULL ? out.p : "");
+	buf_drop(&out);
+}
+
 #define FILL(member) \
 	do { \
 		va_list args; \
@@ -38,6 +75,11 @@ void finding_none(struct finding *finding, const char *format, ...)
 void finding_wrong(struct finding *finding, const char *format, ...)
 {
 	finding->verdict = VERDICT_WRONG;
+	FILL(text);
+}
+
+void finding_more(struct finding *finding, const char *format, ...)
+{
 	FILL(text);
 }
 

@@ -15,7 +15,8 @@ from typing import Callable
 
 import pytest
 
-from bed_relay import ALICE, CONFIG, JAIL, PLUGIN, SASL, SOCKET
+from bed_relay import ALICE, CONFIG, JAIL, PLUGIN, SASL, SCOPE, SOCKET
+from idp.store import make_jwt
 
 MAIN_CF = "/etc/postfix/main.cf"
 PASSWD = "/etc/postfix/sasl_passwd"
@@ -29,6 +30,7 @@ class Fault:
     check: str
     says: str
     typed: bool = True
+    options: str = ""
 
 
 def setting(name, value):
@@ -53,6 +55,32 @@ def elsewhere(machine):
 
 def second_plugin(machine):
     shutil.copy(machine.path(PLUGIN), machine.path(f"{SASL}/libkdexoauth2.so"))
+
+
+def revoked(relay):
+    relay.idp.revoke(ALICE)
+    relay.run(f"mailtoken refresh {ALICE}")
+
+
+def refusing(reply):
+    """The mail server says this once."""
+    def plant(relay):
+        relay.smarthost.style = "office"
+        relay.smarthost.refusals.append(reply)
+    return plant
+
+
+def jwt(relay, **changes):
+    """The account's token is a JWT as Microsoft's are."""
+    claims = {"aud": "https://outlook.office.com", "upn": ALICE,
+              "tid": "11111111-2222-3333-4444-555555555555",
+              "scp": "SMTP.Send", **changes}
+    seeded = relay.idp.seed(ALICE, scope=SCOPE)
+    seeded.access_token = make_jwt(
+        {k: v for k, v in claims.items() if v is not None}) + "c2ln"
+    relay.run("systemctl stop mailtokend.service")
+    relay.seed(seeded=seeded)
+    relay.restart()
 
 
 FAULTS = {
@@ -143,6 +171,54 @@ FAULTS = {
     "nobody signed in": Fault(
         typing(f"mailtoken logout --no-revoke {ALICE}"), "account",
         "nobody has signed it in"),
+    "DNS": Fault(typing("sed -i 's|_endpoint https://localhost|"
+                        "_endpoint https://login.invalid|' {conf}"),
+                 "dns", "login.invalid", typed=False),
+    "provider down": Fault(lambda relay: relay.idp.stop(), "connect",
+                           "refused", typed=False),
+    "CA of the provider missing": Fault(
+        lambda relay: (relay.idp.stop(), relay.idp.start(
+            "untrusted", port=relay.idp.port)),
+        "tls", "certificate", typed=False),
+    "unknown client": Fault(
+        typing("sed -i 's/client_id .*/client_id mail-appp/' {conf}"),
+        "client", "client", typed=False),
+    "grant revoked": Fault(revoked, "account-state", "login-needed"),
+    "wrong server": Fault(
+        typing("sed -i 's/servers .*/servers mail.example.com/' {conf}"),
+        "account-server", "is not a server of", typed=False),
+    "token for Graph": Fault(
+        lambda relay: jwt(relay, aud="https://graph.microsoft.com"),
+        "token-audience", "Microsoft Graph", typed=False),
+    "another mailbox signed in": Fault(
+        lambda relay: jwt(relay, upn="bob@example.org"), "token-user",
+        "bob@example.org signed in"),
+    "right to send missing": Fault(
+        lambda relay: jwt(relay, scp="IMAP.AccessAsUser.All"),
+        "token-rights", "may not send mail", typed=False),
+    "application without a role": Fault(
+        lambda relay: jwt(relay, roles=["IMAP.AccessAsApp"], scp=None),
+        "token-rights", "SMTP.SendAsApp", typed=False),
+    "SMTP AUTH disabled": Fault(
+        refusing("535 5.7.139 Authentication unsuccessful, "
+                 "SmtpClientAuthentication is disabled for the Tenant."),
+        "live-smtp", "Who must act: Exchange admin", typed=False,
+        options="--live"),
+    "token refused": Fault(
+        refusing("535 5.7.3 Authentication unsuccessful"), "live-smtp",
+        "refuses the token: 535 5.7.3", options="--live"),
+    "HVE wants more life": Fault(
+        refusing("501 5.5.127 Invalid XOAUTH2 auth data - Token will expire "
+                 "soon"), "live-smtp", "501 5.5.127", options="--live"),
+    "server is another": Fault(
+        typing("cp /etc/ssl/certs/ca-certificates.crt "
+               "/etc/ssl/test-authority.pem.new; postconf -e "
+               "smtp_tls_CAfile=/etc/ssl/test-authority.pem.new"),
+        "live-smtp", "certificate that is not trusted", typed=False,
+        options="--live"),
+    "server offers no tokens": Fault(
+        lambda relay: setattr(relay.smarthost, "mechanisms", ("PLAIN",)),
+        "live-smtp", "offers neither", typed=False, options="--live"),
     "typing error in mailtoken.conf": Fault(
         typing("sed -i 's/client_id/clientid/' {conf}"), "config-file",
         "clientid", typed=False),
@@ -175,9 +251,12 @@ def test_of_a_machine_that_works_it_says_what_was_looked_at(working):
     found = Doctor(working)
     assert not found.faults and found.done.returncode == 0, str(found)
     assert {row["outcome"] for row in found.rows} <= {"ok", "none"}
-    said = working.run("mailtoken doctor")
+    said = working.run("mailtoken doctor --live")
     assert said.returncode == 0
     assert "ok    plugin-file: " in said.stdout
+    assert "live-smtp alice@example.org: localhost takes" in said.stdout
+    assert not working.smarthost.messages
+    assert "MAIL" not in list(working.smarthost.commands)
     assert "No fault found" in said.stdout.splitlines()[-1]
 
 
@@ -187,7 +266,7 @@ def test_a_planted_fault_is_named_alone_and_what_it_says_mends_it(
         working, name):
     fault = FAULTS[name]
     fault.plant(working)
-    found = Doctor(working)
+    found = Doctor(working, fault.options)
     assert [row["check"] for row in found.faults] == [fault.check], str(found)
     assert found.done.returncode == 1
     row = found.faults[0]
@@ -197,6 +276,14 @@ def test_a_planted_fault_is_named_alone_and_what_it_says_mends_it(
     assert row["type"], row
     status, said = working.type(row["type"])
     time.sleep(1)       # the helper looks for edited files once a second
-    mended = Doctor(working)
+    mended = Doctor(working, fault.options)
     assert not mended.faults and mended.done.returncode == 0, (
         status, said, str(mended))
+
+
+def test_a_report_names_nobody(working):
+    jwt(working, upn="bob@example.org")
+    said = working.run("mailtoken doctor --report")
+    assert "token-user ACCOUNT: user@example.com signed in for" in said.stdout
+    assert "example.org" not in said.stdout
+    assert "mailtoken 0" in said.stdout and "Postfix 3" in said.stdout

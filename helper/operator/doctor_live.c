@@ -1,0 +1,309 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * doctor --live: log in at the mail server as a mail program does, through
+ * libsasl2 and our plugin, and leave before a message (RFC 4954, RFC 3501
+ * section 6.2.2, RFC 5034).
+ */
+#include <netdb.h>
+#include <openssl/ssl.h>
+#include <sasl/sasl.h>
+#include <sasl/saslutil.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "operator/doctor.h"
+#include "operator/explain.h"
+
+#define LIVE_MAX_S	20
+#define LINE_MAX_BYTES	100000
+#define SHOWN_BYTES	400
+#define CHALLENGE_BYTES 8192
+
+/* How a protocol says things; each line that ends an answer begins so. */
+static const struct way {
+	const char *service, *port;
+	const char *hello, *secure; /* secure NULL: TLS from the start */
+	const char *list, *auth, *quit;
+	const char *more, *good, *bad, *worse;
+} ways[] = {
+	{ "smtp", "587", "220 ", "STARTTLS\r\n", "EHLO localhost\r\n", "AUTH ",
+	    "QUIT\r\n", "334", "2", "5", "4" },
+	{ "imap", "993", "* OK", NULL, "a CAPABILITY\r\n", "a AUTHENTICATE ",
+	    "b LOGOUT\r\n", "+", "a OK", "a NO", "a BAD" },
+	{ "pop", "995", "+OK", NULL, "CAPA\r\n", "AUTH ", "QUIT\r\n", "+ ",
+	    "+OK", "-ERR", "-ERR" },
+};
+
+struct live {
+	const struct way *way;
+	char host[DOCTOR_NAME_BYTES], port[8], account[DOCTOR_NAME_BYTES];
+	char ca_file[ADDRESS_FILE_MAX_BYTES];
+	int fd;
+	SSL_CTX *ctx;
+	SSL *ssl;
+	char line[LINE_MAX_BYTES]; /* the last one, without its end */
+	char why[SHOWN_BYTES];	   /* of libsasl2 and the plugin */
+};
+
+static struct live live;
+
+static bool put(const char *text)
+{
+	size_t n = strlen(text);
+
+	return live.ssl != NULL ?
+	    SSL_write(live.ssl, text, (int)n) > 0 :
+	    send(live.fd, text, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
+static bool get(void)
+{
+	size_t n = 0;
+	char c;
+
+	while (n + 1 < sizeof(live.line) &&
+	    (live.ssl != NULL ? SSL_read(live.ssl, &c, 1) :
+				(int)recv(live.fd, &c, 1, 0)) == 1 &&
+	    c != '\n')
+		if (c != '\r')
+			live.line[n++] = c;
+	live.line[n] = '\0';
+	return n > 0;
+}
+
+static bool begins(const char *word)
+{
+	return strncmp(live.line, word, strlen(word)) == 0;
+}
+
+static bool secure(void)
+{
+	live.ctx = SSL_CTX_new(TLS_client_method());
+	if (live.ctx == NULL || SSL_CTX_set_default_verify_paths(live.ctx) != 1)
+		return false;
+	if (live.ca_file[0] != '\0')
+		(void)SSL_CTX_load_verify_locations(live.ctx, live.ca_file,
+		    NULL);
+	SSL_CTX_set_verify(live.ctx, SSL_VERIFY_PEER, NULL);
+	live.ssl = SSL_new(live.ctx);
+	return live.ssl != NULL && SSL_set_fd(live.ssl, live.fd) == 1 &&
+	    SSL_set1_host(live.ssl, live.host) == 1 &&
+	    SSL_set_tlsext_host_name(live.ssl, live.host) == 1 &&
+	    SSL_connect(live.ssl) == 1;
+}
+
+/* The first of ours that the server offers; "": none; NULL: it does not say. */
+static const char *list(void)
+{
+	static const char *const ours[] = { "XOAUTH2", "OAUTHBEARER" };
+	const char *offered = "";
+	bool last = false;
+	size_t i;
+
+	if (!put(live.way->list))
+		return NULL;
+	while (!last && get()) {
+		for (i = 0; i < 2 && offered[0] == '\0'; i++)
+			if (strstr(live.line, ours[i]) != NULL)
+				offered = ours[i];
+		last = begins("250 ") || begins("a ") || begins(".") ||
+		    begins("-ERR") || begins("5");
+	}
+	return last ? offered : NULL;
+}
+
+static const char *open_socket(void)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	const struct timeval limit = { LIVE_MAX_S, 0 };
+	struct addrinfo *at, *all = NULL;
+
+	if (getaddrinfo(live.host, live.port, &hints, &all) != 0)
+		return "cannot be found";
+	for (at = all; at != NULL; at = at->ai_next) {
+		live.fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		(void)setsockopt(live.fd, SOL_SOCKET, SO_RCVTIMEO, &limit,
+		    sizeof(limit));
+		(void)setsockopt(live.fd, SOL_SOCKET, SO_SNDTIMEO, &limit,
+		    sizeof(limit));
+		if (connect(live.fd, at->ai_addr, at->ai_addrlen) == 0)
+			return NULL;
+		(void)close(live.fd);
+	}
+	return "cannot be reached";
+}
+
+/* From the socket to where AUTH may be said, and what is offered there; why
+ * not, or NULL. */
+static const char *arrive(const char **mechs)
+{
+	static const char strange[] = "does not speak its protocol";
+	const struct way *way = live.way;
+	const char *why = open_socket();
+
+	if (why != NULL)
+		return why;
+	if (way->secure != NULL &&
+	    !(get() && begins(way->hello) && list() != NULL &&
+		put(way->secure) && get() && begins(way->hello)))
+		return strange;
+	if (!secure())
+		return "has a certificate that is not trusted";
+	if (way->secure == NULL && !(get() && begins(way->hello)))
+		return strange;
+	*mechs = list();
+	return *mechs != NULL ? NULL : strange;
+}
+
+static int on_name(void *ctx, int id, const char **result, unsigned *length)
+{
+	(void)ctx;
+	(void)id;
+	*result = live.account;
+	if (length != NULL)
+		*length = (unsigned)strlen(live.account);
+	return SASL_OK;
+}
+
+static int on_log(void *ctx, int level, const char *message)
+{
+	(void)ctx;
+	if (level <= SASL_LOG_FAIL)
+		(void)snprintf(live.why, sizeof(live.why), "%s", message);
+	return SASL_OK;
+}
+
+static bool say(const char *bytes, unsigned n)
+{
+	static char text[2 * LINE_MAX_BYTES];
+	unsigned at = 0;
+
+	if (n > 0 &&
+	    sasl_encode64(bytes, n, text, sizeof(text) - 3, &at) != SASL_OK)
+		return false;
+	memcpy(text + at, "\r\n", sizeof("\r\n"));
+	return put(text);
+}
+
+/* The exchange; whatever the server says last is in live.line. */
+static bool authenticate(const char *mechs)
+{
+	const sasl_callback_t callbacks[] = {
+		{ SASL_CB_USER, (int (*)(void))(void (*)(void))on_name, NULL },
+		{ SASL_CB_AUTHNAME, (int (*)(void))(void (*)(void))on_name,
+		    NULL },
+		{ SASL_CB_LOG, (int (*)(void))(void (*)(void))on_log, NULL },
+		{ SASL_CB_LIST_END, NULL, NULL },
+	};
+	char challenge[CHALLENGE_BYTES], command[64];
+	const char *out = NULL, *mech = NULL;
+	const char *more = live.way->more;
+	unsigned n = 0, got;
+	sasl_conn_t *conn;
+
+	if (sasl_client_init(callbacks) != SASL_OK ||
+	    sasl_client_new(live.way->service, live.host, NULL, NULL, NULL, 0,
+		&conn) != SASL_OK)
+		return false;
+	if (sasl_client_start(conn, mechs, NULL, &out, &n, &mech) < 0)
+		return false;
+	(void)snprintf(command, sizeof(command), "%s%s\r\n", live.way->auth,
+	    mech);
+	if (!put(command) || !get() || !begins(more) || !say(out, n))
+		return true;
+	while (get() && begins(more) && !begins(live.way->good)) {
+		out = live.line + strcspn(live.line, " ");
+		out += strspn(out, " ");
+		n = 0;
+		if (sasl_decode64(out, (unsigned)strlen(out), challenge,
+			sizeof(challenge), &got) != SASL_OK ||
+		    sasl_client_step(conn, challenge, got, NULL, &out, &n) < 0)
+			return false;
+		if (!say(out, n))
+			return true;
+	}
+	return true;
+}
+
+static void log_in(struct finding *finding)
+{
+	struct explained explained;
+	const char *mechs = NULL, *why = arrive(&mechs);
+	char shown[SHOWN_BYTES];
+
+	if (why != NULL) {
+		finding_wrong(finding, "%s port %s %s", live.host, live.port,
+		    why);
+		return;
+	}
+	if (mechs[0] == '\0') {
+		finding_wrong(finding,
+		    "%s offers neither XOAUTH2 nor OAUTHBEARER", live.host);
+		return;
+	}
+	if (!authenticate(mechs)) {
+		finding_wrong(finding, "%s", live.why);
+		doctor_type(finding, live.account);
+		return;
+	}
+	attr_plain(span_of(live.line), shown, sizeof(shown));
+	if (begins(live.way->good)) {
+		finding_good(finding, "%s takes the token: %s", live.host,
+		    shown);
+	} else {
+		finding_wrong(finding, "%s refuses the token: %s", live.host,
+		    shown);
+		doctor_type(finding, live.account);
+		if (explain_find(span_of(shown), &explained))
+			finding_more(finding,
+			    ": %.*s. Who must act: %.*s. %.*s",
+			    (int)explained.meaning.n, explained.meaning.p,
+			    (int)explained.who.n, explained.who.p,
+			    (int)explained.click.n,
+			    explained.click.n > 0 ? explained.click.p : "");
+	}
+	(void)put(live.way->quit);
+}
+
+/* Where to, by protocol: Postfix's next hop, or --server SERVICE://HOST. */
+static bool choose(const struct doctor *doctor, const struct way *way)
+{
+	const char *const *server = doctor->command->servers;
+	const char *at = NULL;
+	size_t n = strlen(way->service);
+
+	live.way = way;
+	for (; *server != NULL && at == NULL; server++)
+		if (strncmp(*server, way->service, n) == 0 &&
+		    strncmp(*server + n, "://", 3) == 0)
+			at = *server + n + 3;
+	if (at == NULL && strcmp(way->service, "smtp") == 0 &&
+	    strcasecmp(live.account, doctor->user) == 0)
+		at = doctor->relay;
+	if (at == NULL || *at == '\0')
+		return false;
+	(void)snprintf(live.host, sizeof(live.host), "%s", at + (*at == '['));
+	live.host[strcspn(live.host, "]:")] = '\0';
+	at = strrchr(at, ':');
+	(void)snprintf(live.port, sizeof(live.port), "%s",
+	    at != NULL ? at + 1 : way->port);
+	return true;
+}
+
+void doctor_live(struct doctor *doctor, struct finding *finding)
+{
+	size_t i;
+
+	finding->verdict = VERDICT_NONE;
+	(void)snprintf(live.account, sizeof(live.account), "%.*s",
+	    (int)doctor->subject.n, doctor->subject.p);
+	if (doctor->has_postfix)
+		(void)snprintf(live.ca_file, sizeof(live.ca_file), "%.*s",
+		    SPAN(postfix_value(&doctor->postfix, "smtp_tls_CAfile")));
+	doctor_import(doctor);
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (doctor->command->live != NULL && choose(doctor, &ways[i]))
+			log_in(finding + i);
+}
