@@ -20,7 +20,10 @@
 
 #define CHECK_MAX_MS 40000 /* a token may take 25 s, a probe as long */
 #define RUNNING_MAX  16
-#define LIVE	     "account-server plugin-offered plugin-alone"
+#define LOG \
+	"plugin-offered postfix-mechanisms postfix-security postfix-ca " \
+	"postfix-cache postfix-allowed"
+#define LIVE "account-server plugin-offered plugin-alone"
 
 static const struct check checks[] = {
 	{ "plugin-file", "", doctor_plugin_file, PER_MACHINE },
@@ -40,6 +43,9 @@ static const struct check checks[] = {
 	{ "postfix-ca", "postfix-tls", doctor_postfix_ca, PER_MACHINE },
 	{ "postfix-cache", "postfix-sasl", doctor_postfix_cache, PER_MACHINE },
 	{ "helper-answers", "", doctor_helper, PER_MACHINE },
+	{ "helper-current", "helper-answers", doctor_current, PER_MACHINE },
+	{ "secret-ends", "helper-answers config-file", doctor_ends,
+	    PER_MACHINE },
 	{ "units", "", doctor_units, PER_MACHINE },
 	{ "postfix-socket", "postfix-sasl helper-answers", doctor_socket,
 	    PER_MACHINE },
@@ -61,6 +67,7 @@ static const struct check checks[] = {
 	{ "live-smtp", LIVE, doctor_live, PER_ACCOUNT },
 	{ "live-imap", LIVE, NULL, PER_ACCOUNT },
 	{ "live-pop", LIVE, NULL, PER_ACCOUNT },
+	{ "mail-log", LOG, doctor_log, PER_MACHINE },
 };
 
 #define CHECKS	 (sizeof(checks) / sizeof(checks[0]))

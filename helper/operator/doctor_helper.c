@@ -18,6 +18,7 @@
 #include "wire/ids.h"
 
 #define SYSTEMCTL_MAX_MS 10000
+#define SOON_S		 (14 * 86400)
 #define SERVICE		 "mailtokend.service"
 #define SOCKETS		 "mailtoken-postfix.socket mailtoken.socket"
 
@@ -143,8 +144,9 @@ void doctor_helper(struct doctor *doctor, struct finding *finding)
 void doctor_config(struct doctor *doctor, struct finding *finding)
 {
 	char path[ADDRESS_FILE_MAX_BYTES];
-	struct span warning;
+	bool more = false;
 	struct talk talk;
+	size_t i, first = 0;
 
 	if (doctor->command->helper != COMMAND_OWN)
 		(void)snprintf(path, sizeof(path), "%s",
@@ -160,16 +162,94 @@ void doctor_config(struct doctor *doctor, struct finding *finding)
 		finding_type(finding, "mailtoken setup");
 		return;
 	}
-	doctor_begin(&talk, doctor, VERB_STATUS, NULL);
-	while (doctor_ask(&talk))
-		continue;
-	warning = attr_get(&talk.list, ATTR_WARNING);
-	if (talk.why.text[0] == '\0' && warning.n > 0) {
-		finding_wrong(finding, "%.*s", SPAN(warning));
+	doctor_begin(&talk, doctor, VERB_VERSION, NULL);
+	(void)doctor_ask(&talk);
+	/* That the helper is old is the last one, and another check's. */
+	for (i = 0; talk.why.text[0] == '\0' && i < talk.list.n; i++)
+		if (span_is(talk.list.at[i].name, ATTR_WARNING) && first == 0)
+			first = i;
+		else if (span_is(talk.list.at[i].name, ATTR_WARNING))
+			more = true;
+	if (first > 0 && (more || !attr_is(&talk.list, ATTR_STALE, "yes"))) {
+		finding_wrong(finding, "%.*s", SPAN(talk.list.at[first].value));
 		doctor_type(finding, NULL);
 	} else {
-		finding_good(finding, "the helper takes its configuration");
+		finding_good(finding, "the helper takes %.*s",
+		    SPAN(attr_get(&talk.list, ATTR_CONFIG)));
 	}
+	talk_close(&talk);
+}
+
+/* After an upgrade, say. */
+void doctor_current(struct doctor *doctor, struct finding *finding)
+{
+	struct talk talk;
+
+	doctor_begin(&talk, doctor, VERB_VERSION, NULL);
+	(void)doctor_ask(&talk);
+	if (attr_is(&talk.list, ATTR_STALE, "yes")) {
+		finding_wrong(finding,
+		    "the helper that runs is older than its program");
+		finding_type(finding, "systemctl %srestart " SERVICE,
+		    doctor->command->helper == COMMAND_OWN ? "--user " : "");
+	} else {
+		finding_good(finding, "it is the one on disk; sandbox: %.*s",
+		    SPAN(attr_get(&talk.list, ATTR_SANDBOX)));
+	}
+	talk_close(&talk);
+}
+
+/* name{provider="NAME"} SECONDS */
+static void judge_end(struct span sample, const char *what,
+    struct finding *finding)
+{
+	const char *at = memchr(sample.p, '}', sample.n);
+	struct span provider;
+	int64_t ends_s, left_s;
+
+	if (at == NULL ||
+	    attr_number(
+		(struct span){ at + 2, (size_t)(sample.p + sample.n - at) - 2 },
+		1, INT64_MAX, &ends_s) != FAULT_NONE)
+		return;
+	left_s = ends_s - screen_now_s();
+	provider = (struct span){ memchr(sample.p, '"', sample.n), 0 };
+	if (left_s > SOON_S || provider.p == NULL ||
+	    finding->verdict == VERDICT_WRONG)
+		return;
+	finding_wrong(finding,
+	    left_s > 0 ? "%s of %.*s ends in %s" : "%s of %.*s has ended%.0s",
+	    what, (int)(at - provider.p), provider.p, screen_left(left_s).text);
+	finding_more(finding,
+	    ": make a new one at the provider, and put it in "
+	    "the place of the old one");
+}
+
+void doctor_ends(struct doctor *doctor, struct finding *finding)
+{
+	static const struct {
+		const char *metric, *what;
+	} ends[] = {
+		{ "mailtoken_client_secret_expiration_timestamp_seconds",
+		    "the client secret" },
+		{ "mailtoken_certificate_expiration_timestamp_seconds",
+		    "the certificate" },
+	};
+	struct talk talk;
+	size_t i, j;
+
+	doctor_begin(&talk, doctor, VERB_METRICS, NULL);
+	while (doctor_ask(&talk))
+		for (i = 0; i < 2; i++)
+			for (j = 0; j < talk.list.n; j++)
+				if (attr_is(&talk.list, ATTR_METRIC,
+					ends[i].metric) &&
+				    span_is(talk.list.at[j].name, ATTR_SAMPLE))
+					judge_end(talk.list.at[j].value,
+					    ends[i].what, finding);
+	if (finding->verdict != VERDICT_WRONG)
+		finding_good(finding,
+		    "no client secret or certificate ends soon");
 	talk_close(&talk);
 }
 

@@ -19,6 +19,7 @@
 #define LIVE_MAX_S	20
 #define LINE_MAX_BYTES	100000
 #define SHOWN_BYTES	400
+#define LOG_LOOK_BYTES	262144
 #define CHALLENGE_BYTES 8192
 
 /* How a protocol says things; each line that ends an answer begins so. */
@@ -76,6 +77,17 @@ static bool get(void)
 static bool begins(const char *word)
 {
 	return strncmp(live.line, word, strlen(word)) == 0;
+}
+
+/* What answers a command: IMAP tells other things before it. */
+static bool get_answer(void)
+{
+	bool got;
+
+	do
+		got = get();
+	while (got && begins("* "));
+	return got;
 }
 
 static bool secure(void)
@@ -211,9 +223,9 @@ static bool authenticate(const char *mechs)
 		return false;
 	(void)snprintf(command, sizeof(command), "%s%s\r\n", live.way->auth,
 	    mech);
-	if (!put(command) || !get() || !begins(more) || !say(out, n))
+	if (!put(command) || !get_answer() || !begins(more) || !say(out, n))
 		return true;
-	while (get() && begins(more) && !begins(live.way->good)) {
+	while (get_answer() && begins(more) && !begins(live.way->good)) {
 		out = live.line + strcspn(live.line, " ");
 		out += strspn(out, " ");
 		n = 0;
@@ -227,9 +239,19 @@ static bool authenticate(const char *mechs)
 	return true;
 }
 
+/* What is known of the error that the text ends with. */
+static void explain(struct finding *finding, const char *account)
+{
+	struct explained is;
+
+	doctor_type(finding, account);
+	if (explain_find(span_of(finding->text), &is))
+		finding_more(finding, ": %.*s. Who must act: %.*s. %.*s",
+		    SPAN(is.meaning), SPAN(is.who), SPAN(is.click));
+}
+
 static void log_in(struct finding *finding)
 {
-	struct explained explained;
 	const char *mechs = NULL, *why = arrive(&mechs);
 	char shown[SHOWN_BYTES];
 
@@ -255,33 +277,15 @@ static void log_in(struct finding *finding)
 	} else {
 		finding_wrong(finding, "%s refuses the token: %s", live.host,
 		    shown);
-		doctor_type(finding, live.account);
-		if (explain_find(span_of(shown), &explained))
-			finding_more(finding,
-			    ": %.*s. Who must act: %.*s. %.*s",
-			    (int)explained.meaning.n, explained.meaning.p,
-			    (int)explained.who.n, explained.who.p,
-			    (int)explained.click.n,
-			    explained.click.n > 0 ? explained.click.p : "");
+		explain(finding, live.account);
 	}
 	(void)put(live.way->quit);
 }
 
-/* Where to, by protocol: Postfix's next hop, or --server SERVICE://HOST. */
-static bool choose(const struct doctor *doctor, const struct way *way)
+/* Where to: host, [host] or either with a port. */
+static bool choose(const struct way *way, const char *at)
 {
-	const char *const *server = doctor->command->servers;
-	const char *at = NULL;
-	size_t n = strlen(way->service);
-
 	live.way = way;
-	for (; *server != NULL && at == NULL; server++)
-		if (strncmp(*server, way->service, n) == 0 &&
-		    strncmp(*server + n, "://", 3) == 0)
-			at = *server + n + 3;
-	if (at == NULL && strcmp(way->service, "smtp") == 0 &&
-	    strcasecmp(live.account, doctor->user) == 0)
-		at = doctor->relay;
 	if (at == NULL || *at == '\0')
 		return false;
 	(void)snprintf(live.host, sizeof(live.host), "%s", at + (*at == '['));
@@ -290,6 +294,22 @@ static bool choose(const struct doctor *doctor, const struct way *way)
 	(void)snprintf(live.port, sizeof(live.port), "%s",
 	    at != NULL ? at + 1 : way->port);
 	return true;
+}
+
+/* --server SERVICE://HOST[:PORT], else Postfix's next hop. */
+static const char *server_of(const struct doctor *doctor, const char *service)
+{
+	const char *const *server = doctor->command->servers;
+	size_t n = strlen(service);
+
+	for (; *server != NULL; server++)
+		if (strncmp(*server, service, n) == 0 &&
+		    strncmp(*server + n, "://", 3) == 0)
+			return *server + n + 3;
+	return strcmp(service, "smtp") == 0 &&
+		strcasecmp(live.account, doctor->user) == 0 ?
+	    doctor->relay :
+	    NULL;
 }
 
 void doctor_live(struct doctor *doctor, struct finding *finding)
@@ -304,6 +324,56 @@ void doctor_live(struct doctor *doctor, struct finding *finding)
 		    SPAN(postfix_value(&doctor->postfix, "smtp_tls_CAfile")));
 	doctor_import(doctor);
 	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
-		if (doctor->command->live != NULL && choose(doctor, &ways[i]))
+		if (doctor->command->live != NULL &&
+		    choose(&ways[i], server_of(doctor, ways[i].service)))
 			log_in(finding + i);
+}
+
+/* The last delivery in the log to where Postfix hands its mail; false: there
+ * is none. */
+static bool last_delivery(const char *path, const char *host,
+    char last[LINE_MAX_BYTES])
+{
+	FILE *log = fopen(path, "re");
+	char relay[DOCTOR_NAME_BYTES + 8];
+
+	last[0] = '\0';
+	(void)snprintf(relay, sizeof(relay), "relay=%s[", host);
+	if (log == NULL)
+		return false;
+	if (fseek(log, -LOG_LOOK_BYTES, SEEK_END) != 0)
+		rewind(log);
+	while (fgets(live.line, sizeof(live.line), log) != NULL)
+		if (strstr(live.line, "/smtp[") != NULL &&
+		    strstr(live.line, relay) != NULL &&
+		    strstr(live.line, "status=") != NULL)
+			memcpy(last, live.line, strlen(live.line) + 1);
+	(void)fclose(log);
+	return last[0] != '\0';
+}
+
+/* What came of the last message, where nothing else is wrong: rights on a
+ * mailbox and limits show only there. */
+void doctor_log(struct doctor *doctor, struct finding *finding)
+{
+	static char last[LINE_MAX_BYTES];
+	char path[ADDRESS_FILE_MAX_BYTES], shown[SHOWN_BYTES];
+	struct span file;
+
+	finding->verdict = VERDICT_NONE;
+	file = postfix_value(&doctor->postfix, "maillog_file");
+	(void)snprintf(path, sizeof(path), "%.*s", SPAN(file));
+	if (!choose(&ways[0], doctor->relay) ||
+	    !last_delivery(file.n > 0 ? path : "/var/log/mail.log", live.host,
+		last))
+		return;
+	if (strstr(last, "status=sent") != NULL) {
+		finding_good(finding, "%s took the last message", live.host);
+		return;
+	}
+	attr_plain(span_of(strstr(last, "status=")), shown, sizeof(shown));
+	finding_wrong(finding, "the last message was not taken by %s: %s",
+	    live.host, shown);
+	explain(finding, doctor->user);
+	finding_type(finding, "postqueue -f");
 }

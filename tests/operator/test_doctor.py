@@ -15,6 +15,8 @@ from typing import Callable
 
 import pytest
 
+from bed import wait_for
+from bed_dovecot import Dovecot
 from bed_relay import ALICE, CONFIG, JAIL, PLUGIN, SASL, SCOPE, SOCKET
 from idp.store import make_jwt
 
@@ -60,6 +62,42 @@ def second_plugin(machine):
 def revoked(relay):
     relay.idp.revoke(ALICE)
     relay.run(f"mailtoken refresh {ALICE}")
+
+
+def upgraded(relay):
+    """Another program is where that of the helper was."""
+    program = f"{relay.folder}/bin/mailtokend"
+    real = os.path.realpath(program)
+    for again in (True, False):
+        os.unlink(program)
+        shutil.copy(real, program)
+        if again:
+            relay.restart()
+
+
+def secret_ends(days):
+    """A client with a secret that ends."""
+    def plant(relay):
+        secret = relay.idp.client_secret
+        relay.write("/etc/mailtoken/secret", secret + "\n", 0o640, 0, 990)
+        ends = time.strftime("%Y-%m-%d",
+                             time.gmtime(time.time() + days * 86400))
+        relay.edit(CONFIG, "client_id mail-app", "client_id mail-web\n"
+                   "    client_secret_file /etc/mailtoken/secret\n"
+                   f"    client_secret_expires {ends}")
+        relay.run("systemctl stop mailtokend.service")
+        relay.seed(seeded=relay.idp.seed(ALICE, "mail-web", SCOPE),
+                   client_id="mail-web")
+        relay.restart()
+    return plant
+
+
+def sender_refused(relay):
+    relay.smarthost.own_sender = True
+    relay.run("sh -e /usr/lib/postfix/configure-instance.sh - && "
+              "postfix start; echo hello | sendmail -f bob@example.org "
+              "carol@example.net")
+    wait_for(lambda: "status=" in relay.read("/var/log/mail.log"))
 
 
 def refusing(reply):
@@ -199,6 +237,12 @@ FAULTS = {
     "application without a role": Fault(
         lambda relay: jwt(relay, roles=["IMAP.AccessAsApp"], scp=None),
         "token-rights", "SMTP.SendAsApp", typed=False),
+    "helper of before the upgrade": Fault(
+        upgraded, "helper-current", "older than its program"),
+    "client secret ends soon": Fault(
+        secret_ends(3), "secret-ends", "the client secret of", typed=False),
+    "not allowed to send as": Fault(
+        sender_refused, "mail-log", "SendAsDenied", typed=False),
     "SMTP AUTH disabled": Fault(
         refusing("535 5.7.139 Authentication unsuccessful, "
                  "SmtpClientAuthentication is disabled for the Tenant."),
@@ -287,3 +331,58 @@ def test_a_report_names_nobody(working):
     assert "token-user ACCOUNT: user@example.com signed in for" in said.stdout
     assert "example.org" not in said.stdout
     assert "mailtoken 0" in said.stdout and "Postfix 3" in said.stdout
+
+
+def test_who_does_not_linger_is_told(working):
+    said = working.run(
+        "mkdir -p /run/user/65534/mailtoken; chown -R nobody /run/user; "
+        "exec setpriv --reuid nobody --clear-groups "
+        "env HOME=/nonexistent mailtoken --user doctor")
+    at = said.stdout.index("FAULT units: ")
+    assert said.stdout[at:].split("\n")[1].strip() == \
+        "loginctl enable-linger nobody"
+    assert "lingering is off" in said.stdout
+
+
+def test_what_hangs_on_a_fault_is_not_run(working):
+    os.unlink(working.path(PLUGIN))
+    found = Doctor(working)
+    assert len(found.faults) == 1
+    rows = {row["check"]: row for row in found.rows}
+    for name, need in (("plugin-loads", "plugin-file"),
+                       ("plugin-offered", "plugin-loads")):
+        assert rows[name]["outcome"] == "not-run"
+        assert rows[name]["text"] == f"needs {need}"
+    assert rows["postfix-sasl"]["outcome"] == "ok"
+
+
+def test_it_looks_with_the_eyes_of_smtp(working):
+    working.run(f"chmod 600 {JAIL}{SOCKET}")
+    rows = {row["check"]: row for row in Doctor(working).rows}
+    assert rows["helper-answers"]["outcome"] == "ok"
+    assert rows["postfix-socket"]["outcome"] == "fault"
+    assert "smtp(8) may not use" in rows["postfix-socket"]["text"]
+
+
+def test_a_token_for_graph_is_seen(working):
+    jwt(working, aud="00000003-0000-0000-c000-000000000000")
+    found = Doctor(working)
+    assert [row["check"] for row in found.faults] == ["token-audience"]
+
+
+def test_it_logs_in_at_imap_and_pop_too(working):
+    idp = working.idp
+    idp.ca_file = shutil.copy(idp.ca_file, f"{working.folder}/ca.pem")
+    os.chmod(idp.ca_file, 0o644)
+    with Dovecot(idp, 1) as dovecot:
+        said = working.run(
+            f"mailtoken doctor {ALICE} --live "
+            f"--server imap://localhost:{dovecot.imaps} "
+            f"--server pop://localhost:{dovecot.pop3s}").stdout
+        assert f"ok    live-imap {ALICE}: localhost takes" in said, said
+        assert f"ok    live-pop {ALICE}: localhost takes" in said, said
+        idp.revoke(ALICE)
+        said = working.run(
+            f"mailtoken doctor {ALICE} --live "
+            f"--server imap://localhost:{dovecot.imaps}").stdout
+        assert f"FAULT live-imap {ALICE}: localhost refuses" in said, said
