@@ -258,7 +258,8 @@ enum outcome setup_run(struct command *command)
 		NULL))
 		setup.account = typed.p;
 	if (setup.account != NULL && strchr(setup.account, '@') == NULL)
-		screen_say("%s is no mail address, such as alice@example.com",
+		screen_say("%s is no mail address, such as alice@example.com, "
+			   "and no program of those in mailtoken(1), setup",
 		    setup.account);
 	else if (setup.account != NULL && command_account(setup.account))
 		outcome = set_up(&setup);

@@ -95,6 +95,15 @@ def test_what_is_not_installed_is_told(block):
     assert "# msmtp is not installed here" in block("msmtp", JO)
 
 
+def test_another_program_is_told_to_be_none(program, place):
+    done = subprocess.run(
+        [program, "--socket", place, "setup", "mbsnc"], text=True, check=False,
+        capture_output=True, stdin=subprocess.DEVNULL, env=environment())
+    assert done.returncode == 2
+    assert "mbsnc is no mail address" in done.stderr
+    assert "no program of those in mailtoken(1)" in done.stderr
+
+
 def test_the_block_for_mbsync_fetches_mail(program, tmp_path):
     """A real isync and Dovecot, a real helper and plugin."""
     if os.geteuid() != 0:
