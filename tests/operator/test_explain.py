@@ -105,6 +105,23 @@ def test_each_reply_has_who_must_act_and_is_found(names_of):
         assert rows[keys[0]]["who"] == values["who"][0]
 
 
+def test_what_it_tells_to_type_are_commands_of_mailtoken(program):
+    usages = {}
+    for _, _, values in ADVICE + REPLIES:
+        for line in values.get("type", []):
+            name, *words = line.split()
+            if name != "mailtoken":
+                continue
+            if words[0] not in usages:
+                usages[words[0]] = subprocess.run(
+                    [program, "help", words[0]], capture_output=True,
+                    text=True, timeout=60, check=True).stdout
+            for word in words[1:]:
+                assert not word.startswith("--") or \
+                    f"{word}]" in usages[words[0]] or \
+                    f"{word} " in usages[words[0]], line
+
+
 def test_what_libsasl2_says_of_each_of_its_errors_is_known(names_of):
     library = ctypes.CDLL(ctypes.util.find_library("sasl2") or
                           "libsasl2.so.2")
