@@ -30,6 +30,8 @@ STAND_INS = {
     "bin/apt-get": "echo apt-get is asked for $*; exit 1",
     "bin/systemctl": 'echo "$*" >> {folder}/systemctl',
 }
+ASKED = """#!/bin/sh
+[ "$3" = version ] || echo $* >> {folder}/asked"""
 RECORD = "/var/lib/mailtoken/keyring/relay@example.org"
 
 
@@ -206,7 +208,7 @@ def test_remove_says_what_it_leaves(quick):
 def test_remove_gives_postfix_its_own_settings_back_first(quick):
     quick("--no-demo")
     quick.run("mkdir", "-p", "/etc/postfix/mailtoken/undo")
-    quick.put("bin/mailtoken", f"#!/bin/sh\necho $* >> {quick.folder}/asked")
+    quick.put("bin/mailtoken", ASKED.format(folder=quick.folder))
     said = quick("--remove")
     assert quick.status == 0, said
     with open(os.path.join(quick.folder, "asked")) as source:
@@ -219,7 +221,7 @@ def test_purge_leaves_nothing_and_revokes_nothing_unasked(quick):
     quick("--no-demo")
     quick.write(CONFIG, "allow postfix\n")
     quick.write(RECORD, "\n")
-    quick.put("bin/mailtoken", f"#!/bin/sh\necho $* >> {quick.folder}/asked")
+    quick.put("bin/mailtoken", ASKED.format(folder=quick.folder))
     said = quick("--remove", "--purge")
     assert quick.status == 0, said
     assert re.search(r"^kept  the grants at the provider, 1: ", said, re.M)
@@ -234,12 +236,26 @@ def test_purge_leaves_nothing_and_revokes_nothing_unasked(quick):
     assert not os.path.exists(os.path.join(quick.folder, "top/build"))
 
 
+def test_remove_stops_the_helper_where_no_systemd_does(quick):
+    quick("--no-demo")
+    quick.write(CONFIG, "allow postfix\n")
+    assert quick.run("mailtokend", "--background", "--keyring",
+                     "/var/lib/mailtoken/keyring", "--listen",
+                     "/run/mailtoken/socket").returncode == 0
+    said = quick("--remove", "--purge")
+    assert quick.status == 0, said
+    # One that ended and that nobody waited for does not count.
+    assert quick.run("pgrep", "-r", "R,S,D", "-x",
+                     "mailtokend").returncode == 1
+    assert quick.left() <= quick.first
+
+
 @pytest.mark.parametrize("answer, asked", [
     ("y", "--system logout --all --yes\n"), ("n", None)])
 def test_purge_asks_whether_to_end_the_grants(quick, answer, asked):
     quick("--no-demo")
     quick.write(RECORD, "\n")
-    quick.put("bin/mailtoken", f"#!/bin/sh\necho $* >> {quick.folder}/asked")
+    quick.put("bin/mailtoken", ASKED.format(folder=quick.folder))
     shown = quick.typing(answer, "--remove", "--purge")
     assert "Accounts that are signed in: 1." in shown
     path = os.path.join(quick.folder, "asked")
