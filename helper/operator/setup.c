@@ -17,6 +17,7 @@
 
 #include "cli/import.h"
 
+#define INTERRUPT   '\003'
 #define LINE_BYTES  1024
 #define BACKUPS_MAX 1000
 
@@ -58,7 +59,9 @@ static bool read_line(struct buf *out)
 
 	/* Not by stdio, which would keep a secret for ever. */
 	while (c != '\n' && read(STDIN_FILENO, &c, 1) == 1) {
-		any = true;
+		any = c != INTERRUPT; /* as in echo(): no signal */
+		if (!any)
+			break;
 		if (c != '\n' && (out->n > 0 || (c != ' ' && c != '\t')))
 			buf_add(out, (struct span){ &c, 1 });
 	}
@@ -108,9 +111,9 @@ static void echo(bool on)
 	if (tcgetattr(STDIN_FILENO, &terminal) != 0)
 		return;
 	if (on)
-		terminal.c_lflag |= ECHO;
+		terminal.c_lflag |= ECHO | ISIG;
 	else
-		terminal.c_lflag &= ~(tcflag_t)ECHO;
+		terminal.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
 }
 

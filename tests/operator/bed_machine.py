@@ -168,6 +168,7 @@ class Machine:
                     if typed:
                         os.write(master, typed.encode())
             status = run.wait(DEADLINE_S)
+            assert termios.tcgetattr(master)[3] & termios.ECHO
         finally:
             run.kill()
             run.wait()

@@ -195,6 +195,14 @@ def test_a_secret_is_typed_unseen_and_kept_for_the_helper(machine):
     assert secret not in shown
 
 
+def test_who_interrupts_a_hidden_question_gets_the_terminal_back(machine):
+    status, shown = machine.terminal(
+        "setup", JO, "--provider", "google", "--client-id", "x.example",
+        turns=[("[not shown]: ", lambda _: "half\003\n")])
+    assert status == 1 and "half" not in shown
+    assert machine.read(CONFIG) is None
+
+
 def test_a_sign_in_that_failed_goes_on_later(ready):
     status, shown = ready.terminal(
         *ASKED, turns=[("client id: ", "mail-app"), ("Start it now?", ""),
