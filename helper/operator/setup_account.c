@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -332,25 +331,6 @@ static bool put(struct wanted *wanted, const char *key, const char *value)
 	    conf_put(&wanted->conf, wanted->head, key, value);
 }
 
-/* Postfix may ask; what a human has said about that is not changed. */
-static bool allow_postfix(struct wanted *wanted)
-{
-	struct span allow = conf_get(&wanted->conf, NULL, "allow");
-	struct setup *setup = wanted->setup;
-	char list[CONF_WORD_MAX_BYTES];
-
-	if (!setup->root || setup->command->no_postfix != NULL ||
-	    getpwnam("postfix") == NULL)
-		return true;
-	if (allow.n == 0)
-		return conf_put(&wanted->conf, NULL, "allow", "postfix");
-	(void)snprintf(list, sizeof(list), "%.*s", SPAN(allow));
-	if (!span_listed(span_of("postfix"), list))
-		setup_left(setup, "add postfix to the line \"allow\" of %s",
-		    wanted->conf.path);
-	return true;
-}
-
 bool account_write(struct wanted *wanted)
 {
 	struct command *command = wanted->setup->command;
@@ -359,7 +339,8 @@ bool account_write(struct wanted *wanted)
 	(void)snprintf(head, sizeof(head), "account %s",
 	    wanted->setup->account);
 	return conf_folder(wanted->setup, &wanted->conf) &&
-	    allow_postfix(wanted) && put(wanted, "issuer", command->issuer) &&
+	    conf_allow_postfix(wanted->setup, &wanted->conf) &&
+	    put(wanted, "issuer", command->issuer) &&
 	    put(wanted, "client_id", wanted->client_id.p) &&
 	    put(wanted, "tenant", wanted->tenant.p) &&
 	    put(wanted, "flow",

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -156,6 +157,23 @@ bool conf_put(struct conf *conf, const char *head, const char *key,
 	conf->changed = true;
 	(void)setup_step(conf->setup, "add to %s: %s%s%s %s", conf->path,
 	    head != NULL ? head : "", head != NULL ? ": " : "", key, value);
+	return true;
+}
+
+bool conf_allow_postfix(struct setup *setup, struct conf *conf)
+{
+	struct span allow = conf_get(conf, NULL, "allow");
+	char list[CONF_WORD_MAX_BYTES];
+
+	if (!setup->root || setup->command->no_postfix != NULL ||
+	    getpwnam("postfix") == NULL)
+		return true;
+	if (allow.n == 0)
+		return conf_put(conf, NULL, "allow", "postfix");
+	(void)snprintf(list, sizeof(list), "%.*s", SPAN(allow));
+	if (!span_listed(span_of("postfix"), list))
+		setup_left(setup, "add postfix to the line \"allow\" of %s",
+		    conf->path);
 	return true;
 }
 

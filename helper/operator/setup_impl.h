@@ -42,6 +42,10 @@ struct span conf_only(const struct conf *conf, const char *kind);
 bool conf_put(struct conf *conf, const char *head, const char *key,
     const char *value);
 
+/* conf_allow_postfix - have smtp(8) be let in, where root sets up and there
+ * is a Postfix. */
+bool conf_allow_postfix(struct setup *setup, struct conf *conf);
+
 /* conf_folder - have the folder that it stands in.
  * conf_save - check it as the helper does, and write it if it was changed. */
 bool conf_folder(struct setup *setup, const struct conf *conf);

@@ -212,14 +212,32 @@ static enum outcome set_up(struct setup *setup)
 	return good ? OUTCOME_DONE : OUTCOME_NO;
 }
 
+/* Without mailtoken.conf there is no account yet that it could ask for. */
+static bool let_postfix_in(struct setup *setup)
+{
+	struct conf conf;
+	bool good;
+
+	if (setup->command->undo != NULL || setup->command->inventory != NULL)
+		return true;
+	good = conf_load(setup, &conf) &&
+	    (conf.text.n == 0 ||
+		(conf_allow_postfix(setup, &conf) && conf_save(setup, &conf)));
+	buf_drop(&conf.text);
+	return good;
+}
+
 /* mailtoken setup postfix, and other programs */
 static enum outcome set_up_program(struct setup *setup, const char *name)
 {
 	enum outcome outcome;
 
 	setup->account = setup->command->words[1];
-	outcome = strcmp(name, "postfix") == 0 ? setup_postfix(setup) :
-						 setup_program(setup, name);
+	if (strcmp(name, "postfix") != 0)
+		outcome = setup_program(setup, name);
+	else
+		outcome = let_postfix_in(setup) ? setup_postfix(setup) :
+						  OUTCOME_NO;
 	say_left(setup);
 	buf_drop(&setup->left);
 	return outcome;

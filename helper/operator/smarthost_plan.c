@@ -61,20 +61,38 @@ static void want_map(struct smarthost *smarthost, const char *name,
 		    map, old.n > 0 ? ", " : "", SPAN(old));
 }
 
-/* "key value" for a map of ours. */
-static PRINTF_LIKE(3, 4) void add_line(struct smarthost *smarthost,
+/* Whether the key of "map key value" has a line: Postfix refuses a map with
+ * two, whatever their letters' case. */
+static bool has_line(const struct buf *lines, const char *line)
+{
+	size_t map = strcspn(line, " ") + 1;
+	size_t n = map + strcspn(line + map, " ") + 1;
+	const char *at = lines->p;
+
+	while (at != NULL && *at != '\0') {
+		if (strncasecmp(at, line, n) == 0)
+			return true;
+		at += strcspn(at, "\n") + 1;
+	}
+	return false;
+}
+
+/* "key value" for a map of ours; false when the key has a line already. */
+static PRINTF_LIKE(3, 4) bool add_line(struct smarthost *smarthost,
     const char *map, const char *format, ...)
 {
 	char line[VALUE_BYTES];
+	int n = snprintf(line, sizeof(line), "%s ", map);
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(line, sizeof(line), format, args);
+	(void)vsnprintf(line + n, sizeof(line) - (size_t)n, format, args);
 	va_end(args);
-	buf_add_str(&smarthost->lines, map);
-	buf_add_lit(&smarthost->lines, " ");
+	if (has_line(&smarthost->lines, line))
+		return false;
 	buf_add_str(&smarthost->lines, line);
 	buf_add_lit(&smarthost->lines, "\n");
+	return true;
 }
 
 /* Whether a parameter names more than what is ours. */
@@ -121,9 +139,10 @@ static void plan_login(struct smarthost *smarthost, const char *key)
 	want(smarthost, "smtp_sasl_auth_enable", "yes");
 	want(smarthost, "smtp_sasl_tls_security_options", "noanonymous");
 	want_map(smarthost, "smtp_sasl_password_maps", "sasl_passwd");
-	add_line(smarthost, "sasl_passwd", "%s %s", key, smarthost->account);
+	(void)add_line(smarthost, "sasl_passwd", "%s %s", key,
+	    smarthost->account);
 	want_map(smarthost, "smtp_tls_policy_maps", "tls_policy");
-	add_line(smarthost, "tls_policy", "%s secure", smarthost->relay);
+	(void)add_line(smarthost, "tls_policy", "%s secure", smarthost->relay);
 	/* CApath is of no use in a chroot. */
 	for (i = 0; raw(smarthost, "smtp_tls_CAfile").n == 0 && i < 4; i++)
 		if (access(cas[i], R_OK) == 0) {
@@ -143,8 +162,8 @@ static bool plan_route(struct smarthost *smarthost, struct span relayhost)
 	if (smarthost->setup->command->per_sender != NULL) {
 		want_map(smarthost, "sender_dependent_relayhost_maps",
 		    "senders");
-		add_line(smarthost, "senders", "%s %s", smarthost->account,
-		    smarthost->relay);
+		(void)add_line(smarthost, "senders", "%s %s",
+		    smarthost->account, smarthost->relay);
 		want(smarthost, "smtp_sender_dependent_authentication", "yes");
 		return true;
 	}
@@ -174,8 +193,9 @@ static void add_domain(struct smarthost *smarthost, struct span domain,
 	    (domain.n == strlen(own) &&
 		strncasecmp(domain.p, own, domain.n) == 0))
 		return;
-	add_line(smarthost, "generic", "@%.*s %s", SPAN(domain),
-	    smarthost->account);
+	if (!add_line(smarthost, "generic", "@%.*s %s", SPAN(domain),
+		smarthost->account))
+		return;
 	buf_add_str(names, names->n > 0 ? ", @" : "@");
 	buf_add(names, domain);
 }
@@ -222,7 +242,7 @@ static void add_kept(struct smarthost *smarthost, const char *host)
 
 	for (i = 0; i < n; i++)
 		for (k = 0; k < 4; k++)
-			add_line(smarthost, "kept",
+			(void)add_line(smarthost, "kept",
 			    "%s%s%s%s " KEPT_SERVICE ":%s%s%s", transports[k],
 			    forms[i].before, host, forms[i].after,
 			    forms[i].before, host, forms[i].after);
@@ -333,8 +353,8 @@ static bool plan_kept(struct smarthost *smarthost, struct span relayhost)
 	    per_sender ? "routes" : NULL);
 	any |= want_pipes(smarthost, "transport_maps", "transport_maps", NULL);
 	if (per_sender)
-		add_line(smarthost, "routes", "%s smtp:%s", smarthost->account,
-		    smarthost->relay);
+		(void)add_line(smarthost, "routes", "%s smtp:%s",
+		    smarthost->account, smarthost->relay);
 	if (all)
 		want(smarthost, "default_transport", KEPT_SERVICE);
 	if (!any && !all)

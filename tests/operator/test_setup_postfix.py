@@ -89,7 +89,8 @@ def pristine(folder):
         "# See /usr/share/postfix/main.cf.dist\n"
         "compatibility_level = 3.6\nmyhostname = box.firm.test\n"
         "smtp_tls_CApath=/etc/ssl/certs\nsmtp_tls_security_level=may\n"
-        "mydestination = $myhostname, box, localhost\nrelayhost = \n")
+        "mydestination = $myhostname, box, localhost, Localhost\n"
+        "relayhost = \n")
     return folder
 
 

@@ -19,7 +19,7 @@ import paths
 
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "passwd",
-    "libcurl4", "libevent-core-2.1-7", "libjansson4",
+    "libcurl4", "libevent-core-2.1-7", "libevent-extra-2.1-7", "libjansson4",
     "libssl3", "libqrencode4", "ca-certificates",
     "postfix", "libsasl2-2", "libsasl2-modules")
 
