@@ -51,13 +51,13 @@ class Commands:
                                   check=check, user=self._user,
                                   **self._environment)
 
-    def start(self, *words):
+    def start(self, *words, stdin=subprocess.DEVNULL):
         """The command as a process that is under way."""
         return subprocess.Popen(
             self.container.argv("mailtoken", *self._options, *words,
                                 user=self._user),
             env=self.container.environment(**self._environment),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stdin=stdin, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True)
 
     def token(self, account=USER):

@@ -3,6 +3,8 @@
 of mailtoken setup, and what is still so after a reboot."""
 
 import os
+import re
+import subprocess
 
 import pytest
 
@@ -12,6 +14,12 @@ from smarthost import Smarthost
 
 RELAY = "smtp.example.org"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+APP_PROVIDER = """\
+provider test
+    token_endpoint {url}/token
+    ca_file {ca}
+    {more}
+"""
 POSTFIX = ("postfix.service", "postfix@-.service")
 
 
@@ -42,6 +50,8 @@ def fresh(bare, idp, smarthost):
     box.run("postconf", "-e", "smtp_host_lookup = native",
             "smtp_dns_support_level = disabled")
     box.run("rm", "-rf", os.path.dirname(bare.config))
+    # Its start copies /etc/hosts into the chroot.
+    box.systemctl("restart", "postfix.service")
     yield bare
     box.systemctl("stop", *POSTFIX)
     box.run("postsuper", "-d", "ALL", check=False)
@@ -55,25 +65,41 @@ def fresh(bare, idp, smarthost):
     os.makedirs(bare.file(os.path.dirname(bare.config)), exist_ok=True)
 
 
-def commands(system, smarthost):
+def commands(system, smarthost, *words):
     """The two commands that somebody types."""
-    return (("setup", USER, "--provider", "test", "--issuer", system.idp.url,
-             "--client-id", "mail-app", "--flow", "device", "--no-postfix",
+    return (("setup", USER, "--provider", "test", *words, "--no-postfix",
              "--yes"),
             ("setup", "postfix", USER, "--relay",
              f"{RELAY}:{smarthost.port}", "--yes"))
 
 
-def set_up(system, smarthost):
-    """Type both; the person agrees to the sign-in at once."""
+def signs_in(system, flow):
+    """Options for a server that says where all is."""
+    return ("--issuer", system.idp.url, "--client-id", "mail-app", "--flow",
+            flow)
+
+
+def follow(system, child):
+    """Be the person: agree to the code, or to what the browser shows, and
+    paste where it ended."""
     said = ""
-    for words in commands(system, smarthost):
-        with system.start(*words) as child:
-            for line in child.stdout:
-                said += line
-                name, _, value = line.rstrip("\n").partition("=")
-                if name == "user-code":
-                    system.idp.approve(value, USER)
+    for line in child.stdout:
+        said += line
+        name, _, value = line.rstrip("\n").partition("=")
+        if name == "user-code":
+            system.idp.approve(value, USER)
+        elif name == "url":
+            child.stdin.write(system.idp.browse(value) + "\n")
+            child.stdin.close()
+    return said
+
+
+def set_up(system, smarthost, *words):
+    """Type both."""
+    for line in commands(system, smarthost,
+                         *(words or signs_in(system, "device"))):
+        with system.start(*line, stdin=subprocess.PIPE) as child:
+            said = follow(system, child)
         assert child.returncode == 0, said
     return said
 
@@ -96,10 +122,31 @@ def test_two_commands_set_all_up(fresh, smarthost, chrooted):
     fresh.container.systemctl("restart", "postfix.service")
     set_up(fresh, smarthost)
     deliver(fresh, smarthost, len(smarthost.messages) + 1)
-    for words in commands(fresh, smarthost):
+    for words in commands(fresh, smarthost, *signs_in(fresh, "device")):
         again = fresh.run(*words)
         assert again.returncode == 0, again.stdout + again.stderr
         assert "\n- " not in "\n" + again.stdout, again.stdout
+
+
+def test_a_browser_on_another_machine_does_as_well(fresh, smarthost):
+    fresh.idp.set(browser_user=USER)
+    set_up(fresh, smarthost, *signs_in(fresh, "browser"))
+    deliver(fresh, smarthost, len(smarthost.messages) + 1)
+
+
+def test_an_application_with_a_certificate_needs_nobody(fresh, smarthost,
+                                                        tmp_path):
+    fresh.configure(more="scope https://mail.example/.default",
+                    provider=APP_PROVIDER)
+    words = ("--client-id", "relay-app", "--app-only", "--make-certificate")
+    first = commands(fresh, smarthost, *words)[0]
+    said = fresh.run(*first, check=True).stdout
+    shown = tmp_path / "app.crt"
+    shown.write_text(re.search(
+        "-----BEGIN CERT.*-----END CERTIFICATE-----\n", said, re.S).group())
+    fresh.idp.add_client("relay-app", certificate=str(shown))
+    set_up(fresh, smarthost, *words)
+    deliver(fresh, smarthost, len(smarthost.messages) + 1)
 
 
 def test_all_of_it_is_there_after_a_reboot(fresh, smarthost):
