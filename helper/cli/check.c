@@ -82,8 +82,9 @@ static enum fault look(struct talk *talk)
 	int64_t grant_s = left_s(list, ATTR_GRANT_EXPIRES);
 	int64_t token_s = left_s(list, ATTR_EXPIRES);
 	struct check *check = talk->ctx;
+	bool tries = span_is(state, "refreshing");
 	bool failing = !span_is(state, "active") &&
-	    !span_is(state, "refreshing");
+	    (!tries || attr_has(list, ATTR_FAILING_SINCE));
 
 	check->accounts++;
 	check->failing += failing;
@@ -93,8 +94,10 @@ static enum fault look(struct talk *talk)
 	/* A failure hurts nobody while there is a token. */
 	if (failing)
 		note(check,
-		    span_is(state, "backoff") && token_s > 0 ? WARNING :
-							       CRITICAL,
+		    (tries || span_is(state, "backoff")) && token_s > 0 &&
+			    token_s != NO_END ?
+			WARNING :
+			CRITICAL,
 		    "%.*s: %.*s%s%.*s", SPAN(account), SPAN(state),
 		    text.n > 0 ? ": " : "", SPAN(text));
 	else if (unsaved)
@@ -126,21 +129,27 @@ static void count(struct check *check, struct span name, int64_t n)
 {
 	static const struct {
 		const char *name;
-		bool accounts;
+		enum {
+			ALL,
+			UNSAVED,
+			NONE
+		} of;
 		enum status status;
 		const char *what;
 	} counts[] = {
-		{ "mailtoken_accounts{state=\"active\"}", true, OK, "" },
-		{ "mailtoken_accounts{state=\"refreshing\"}", true, OK, "" },
-		{ "mailtoken_accounts{state=\"backoff\"}", true, WARNING,
+		{ "mailtoken_accounts{state=\"active\"}", ALL, OK, "" },
+		{ "mailtoken_accounts{state=\"refreshing\"}", ALL, OK, "" },
+		{ "mailtoken_accounts{state=\"backoff\"}", ALL, WARNING,
 		    "accounts that fail for now" },
-		{ "mailtoken_accounts{state=\"login-needed\"}", true, CRITICAL,
+		{ "mailtoken_accounts{state=\"login-needed\"}", ALL, CRITICAL,
 		    "accounts that must sign in again" },
-		{ "mailtoken_accounts{state=\"config-error\"}", true, CRITICAL,
+		{ "mailtoken_accounts{state=\"config-error\"}", ALL, CRITICAL,
 		    "accounts that cannot be used as they are configured" },
-		{ "mailtoken_unsaved_accounts", false, CRITICAL,
+		{ "mailtoken_accounts_without_token", NONE, CRITICAL,
+		    "accounts that fail and have no token any more" },
+		{ "mailtoken_unsaved_accounts", UNSAVED, CRITICAL,
 		    "accounts whose newest grant is in memory only" },
-		{ "mailtoken_config_faults", false, WARNING,
+		{ "mailtoken_config_faults", NONE, WARNING,
 		    "faults of the configuration" },
 	};
 	size_t i;
@@ -148,13 +157,11 @@ static void count(struct check *check, struct span name, int64_t n)
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		if (!span_is(name, counts[i].name))
 			continue;
-		check->accounts += counts[i].accounts ? (size_t)n : 0;
+		check->accounts += counts[i].of == ALL ? (size_t)n : 0;
 		if (counts[i].status == OK)
 			return;
-		if (counts[i].accounts)
-			check->failing += (size_t)n;
-		else if (counts[i].status == CRITICAL)
-			check->unsaved += (size_t)n;
+		check->failing += counts[i].of == ALL ? (size_t)n : 0;
+		check->unsaved += counts[i].of == UNSAVED ? (size_t)n : 0;
 		note(check, counts[i].status, "%s: %lld", counts[i].what,
 		    (long long)n);
 	}

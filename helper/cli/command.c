@@ -137,22 +137,24 @@ enum fault command_parse(struct command *command, int argc, char **argv,
 	opterr = 0;
 	/* "-": words come in their order, as 1, whatever POSIXLY_CORRECT is */
 	while ((code = getopt_long(argc, argv, "-:h", options, &at)) != -1) {
-		if (code == ':' || code == '?')
-			return refuse_option(code, argv, why);
 		if (code == 1)
 			argv[words++] = optarg;
+		else if (fault != FAULT_NONE)
+			continue; /* for the verb, which counts then, too */
+		else if (code == ':' || code == '?')
+			fault = refuse_option(code, argv, why);
 		else if (code == 'h')
 			command->help = "yes";
 		else
 			fault = take_option(command, &options[at], optarg, why);
-		if (fault)
-			return fault;
 	}
 	while (optind < argc)
 		argv[words++] = argv[optind++];
 	argv[words] = NULL;
 	command->verb = argv[0];
 	command->n_words = words > 0 ? words - 1 : 0;
+	if (fault != FAULT_NONE)
+		return fault;
 	if ((command->system != NULL) + (command->user != NULL) +
 		(command->socket != NULL) <=
 	    1)

@@ -106,26 +106,32 @@ static bool export_state(const struct attrs *list, const char *previous)
 	return bad == 0;
 }
 
-/* Until it ends by itself; after a while it and what it started are ended. */
-static void wait_for(pid_t pid, const sigset_t *child)
+/* Until it ends by itself; after a while it and what it started are ended.
+ * What ends us ends them, too: that signal, or 0. */
+static int wait_for(pid_t pid, const sigset_t *signals)
 {
 	int64_t left_ms, end_ms = ask_now_ms() + EXEC_MAX_MS;
 	struct timespec limit;
-	int status = 0;
+	int status = 0, sent = 0;
 	pid_t got;
 
-	while ((got = waitpid(pid, &status, WNOHANG)) == 0 &&
+	while (sent <= 0 && (got = waitpid(pid, &status, WNOHANG)) == 0 &&
 	    (left_ms = end_ms - ask_now_ms()) > 0) {
 		limit.tv_sec = (time_t)(left_ms / 1000);
 		limit.tv_nsec = (long)(left_ms % 1000) * 1000000;
-		(void)sigtimedwait(child, NULL, &limit);
+		sent = sigtimedwait(signals, NULL, &limit);
+		sent = sent == SIGCHLD ? 0 : sent;
+	}
+	if (sent > 0) {
+		(void)kill(-pid, sent);
+		return sent;
 	}
 	if (got == 0) {
 		(void)kill(-pid, SIGKILL);
 		(void)waitpid(pid, &status, 0);
 		screen_say("the command took longer than %d s and was ended",
 		    EXEC_MAX_MS / 1000);
-		return;
+		return 0;
 	}
 	if (got == pid && WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		screen_say("the command ended with status %d",
@@ -133,32 +139,52 @@ static void wait_for(pid_t pid, const sigset_t *child)
 	if (got == pid && WIFSIGNALED(status))
 		screen_say("the command was ended by signal %d",
 		    WTERMSIG(status));
+	return 0;
+}
+
+/* Those that end us, unless they are ignored, as by nohup(1). */
+static void add_ends(sigset_t *signals)
+{
+	static const int ends[] = { SIGHUP, SIGINT, SIGTERM };
+	struct sigaction action;
+	size_t i;
+
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &action) == 0 &&
+		    action.sa_handler != SIG_IGN)
+			(void)sigaddset(signals, ends[i]);
 }
 
 /* With the state in its environment; waited for. */
 static void run_command(const char *exec, const struct attrs *list,
     const char *previous)
 {
-	sigset_t child, before;
+	sigset_t signals, before;
+	int sent = 0;
 	pid_t pid;
 
-	(void)sigemptyset(&child);
-	(void)sigaddset(&child, SIGCHLD);
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGCHLD);
+	add_ends(&signals);
 	(void)signal(SIGCHLD, SIG_DFL);
-	(void)sigprocmask(SIG_BLOCK, &child, &before);
+	(void)sigprocmask(SIG_BLOCK, &signals, &before);
 	pid = fork();
 	if (pid == 0) {
-		(void)sigprocmask(SIG_SETMASK, &before, NULL);
 		(void)setpgid(0, 0);
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
 		if (export_state(list, previous))
 			(void)execl("/bin/sh", "sh", "-c", exec, (char *)NULL);
 		_exit(126);
 	}
-	if (pid < 0)
+	if (pid < 0) {
 		screen_say("the command could not be started");
-	else
-		wait_for(pid, &child);
+	} else {
+		(void)setpgid(pid, pid); /* whoever comes first */
+		sent = wait_for(pid, &signals);
+	}
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	if (sent > 0)
+		(void)raise(sent);
 }
 
 /* One that is being renewed is as it was. */

@@ -42,7 +42,8 @@ struct grant_profile {
 	const char *client_id;
 	const struct secret *client_secret;
 	bool registered; /* the client is one that the helper registered */
-	const char *tenant, *scope, *flow;
+	const char *tenant, *cloud, *scope, *flow;
+	const char *authorization_endpoint, *device_authorization_endpoint;
 	const char *proxy, *ca_file, *ca_path;
 	int64_t min_validity_s;
 };

@@ -309,11 +309,11 @@ static void on_request(struct conn *conn, const struct attrs *attrs)
 		    MAILTOKEN_VERSION);
 	else
 		fault = request_read(attrs, verb->needs, &conn->request, &why);
+	conn->request.verb = verb == end ? NULL : verb->word;
 	if (fault != FAULT_NONE) {
 		conn_refuse(conn, fault, why.text);
 		return;
 	}
-	conn->request.verb = verb->word;
 	begin(conn, verb);
 }
 

@@ -17,9 +17,10 @@
 #define NAME_BYTES 512
 
 struct metrics_walk {
-	size_t states[STATES], unsaved;
+	size_t states[STATES], unsaved, without_token;
 	int64_t failing_s, grant_s; /* the earliest; 0: none */
 	bool named;
+	bool known; /* who asks; others learn of no provider */
 	size_t n_shown, n_left_out;
 	struct account *shown[SHOWN_MAX];
 };
@@ -123,6 +124,9 @@ static void tell_accounts(struct family *family,
 		sample(family, "", walk->states[state]);
 	}
 	answer_end(&family->writer);
+	tell_one(family, "mailtoken_accounts_without_token",
+	    "Accounts that fail and have no token that is still good.",
+	    (int64_t)walk->without_token);
 	tell_one(family, "mailtoken_unsaved_accounts",
 	    "Accounts whose newest record is in memory only.",
 	    (int64_t)walk->unsaved);
@@ -134,6 +138,17 @@ static void tell_accounts(struct family *family,
 		    walk->failing_s);
 }
 
+/* As it stands while another try runs. */
+static enum account_state state_of(const struct account *account)
+{
+	const struct standing *standing = &account->standing;
+
+	return standing->state > ACCOUNT_ACTIVE && !standing->for_a_day ?
+	    standing->state :
+	    standing->for_a_day ? ACCOUNT_CONFIG_ERROR :
+				  account_shown(account);
+}
+
 static void tell_names(struct family *family, const struct metrics_walk *walk)
 {
 	size_t i;
@@ -143,7 +158,7 @@ static void tell_names(struct family *family, const struct metrics_walk *walk)
 	for (i = 0; i < walk->n_shown; i++) {
 		label(family, ATTR_ACCOUNT, walk->shown[i]->name);
 		label(family, ATTR_STATE,
-		    account_state_word(account_shown(walk->shown[i])));
+		    account_state_word(state_of(walk->shown[i])));
 		sample(family, "", 1);
 	}
 	answer_end(&family->writer);
@@ -215,22 +230,37 @@ static void tell_durations(struct family *family, const struct metrics *metrics)
 	answer_end(&family->writer);
 }
 
-static void tell_counters(struct family *family, const struct metrics *metrics)
+/* Of all providers together for who is not known. */
+static void tell_refreshes(struct family *family,
+    const struct metrics_provider *provider, bool known)
 {
-	const struct metrics_provider *provider = metrics->providers;
+	uint64_t sums[METRICS_FAULTS] = { 0 };
+	size_t i;
 
+	if (provider == NULL)
+		return;
+	begin(family, "mailtoken_refreshes", "counter",
+	    "Refreshes by their result.");
+	for (; provider != NULL; provider = provider->next) {
+		if (known)
+			tell_results(family, provider->name,
+			    provider->refreshes);
+		for (i = 0; i < METRICS_FAULTS; i++)
+			sums[i] += provider->refreshes[i];
+	}
+	if (!known)
+		tell_results(family, NULL, sums);
+	answer_end(&family->writer);
+}
+
+static void tell_counters(struct family *family, const struct metrics *metrics,
+    bool known)
+{
 	begin(family, "mailtoken_token_requests", "counter",
 	    "Requests for a token by their result.");
 	tell_results(family, NULL, metrics->token_requests);
 	answer_end(&family->writer);
-	if (provider != NULL) {
-		begin(family, "mailtoken_refreshes", "counter",
-		    "Refreshes by their result.");
-		for (; provider != NULL; provider = provider->next)
-			tell_results(family, provider->name,
-			    provider->refreshes);
-		answer_end(&family->writer);
-	}
+	tell_refreshes(family, metrics->providers, known);
 	tell_durations(family, metrics);
 	begin(family, "mailtoken_log_dropped", "counter",
 	    "Lines of the log that could not be written or were too many.");
@@ -292,12 +322,15 @@ static void tell_all(void *ctx)
 	if (walk->n_shown > 0)
 		tell_names(&family, walk);
 	tell_grants(&family, walk);
-	tell_counters(&family, &engine->metrics);
-	tell_ends(&family,
-	    "mailtoken_client_secret_expiration_timestamp_seconds",
-	    "When a client secret ends.", secret_ends_s);
-	tell_ends(&family, "mailtoken_certificate_expiration_timestamp_seconds",
-	    "When a certificate ends.", certificate_ends_s);
+	tell_counters(&family, &engine->metrics, walk->known);
+	if (walk->known) {
+		tell_ends(&family,
+		    "mailtoken_client_secret_expiration_timestamp_seconds",
+		    "When a client secret ends.", secret_ends_s);
+		tell_ends(&family,
+		    "mailtoken_certificate_expiration_timestamp_seconds",
+		    "When a certificate ends.", certificate_ends_s);
+	}
 	conn_answer_ok(conn);
 }
 
@@ -312,6 +345,7 @@ static bool count_next(void *ctx)
 	struct conn *conn = ctx;
 	struct metrics_walk *walk = conn->metrics;
 	struct account *account = accounts_next(&conn->place);
+	struct now now = clock_now();
 	enum account_state state;
 
 	if (account == NULL)
@@ -322,11 +356,14 @@ static bool count_next(void *ctx)
 		return true;
 	if (account->edition != account->engine->edition)
 		account_reconsider(account);
-	state = account_shown(account);
+	state = state_of(account);
 	walk->states[state]++;
 	walk->unsaved += account->record.unsaved;
-	if (state != ACCOUNT_ACTIVE && state != ACCOUNT_REFRESHING)
+	if (state != ACCOUNT_ACTIVE && state != ACCOUNT_REFRESHING) {
 		note_earliest(&walk->failing_s, account->standing.since_s);
+		walk->without_token += life_left_s(&account->standing.life,
+					   &now) <= 0;
+	}
 	note_earliest(&walk->grant_s, account->grant_expires_s);
 	/* An application's account has no address, and may be freed. */
 	if (walk->named && !account->record.in_memory) {
@@ -352,6 +389,8 @@ void verbs_metrics(struct conn *conn)
 		return;
 	}
 	conn->metrics->named = conn->request.accounts;
+	conn->metrics->known = config_is_known(conn->engine->config,
+	    &conn->peer);
 	conn->place = accounts_first(conn->engine->accounts);
 	conn_walk(conn, count_next, tell_all);
 }

@@ -98,6 +98,12 @@ static void finish(struct probe *probe, enum check needed)
 	char text[40];
 
 	(void)evtimer_del(&probe->limit);
+	http_cancel(probe->reach);
+	probe->reach = NULL;
+	issuer_cancel(probe->step);
+	probe->step = NULL;
+	flow_free(probe->flow);
+	probe->flow = NULL;
 	(void)snprintf(text, sizeof(text), "not run: needs %s", words[needed]);
 	while (probe->check < CHECKS)
 		say(probe, OUTCOME_NOT_RUN, text);
@@ -347,6 +353,53 @@ static const char *plain(struct span value, char out[SERVER_MAX_BYTES + 1])
 	return value.n > 0 ? out : NULL;
 }
 
+/* The block with another client, whose secret is not written yet. */
+static enum fault change_client(const struct provider *block,
+    const char *client_id, struct provider **provider_out, struct why *why)
+{
+	const struct provider_change change = { .client_id = client_id };
+	enum fault fault = provider_change(block, &change, provider_out, why);
+
+	if (fault != FAULT_NONE)
+		return fault;
+	(*provider_out)->registered = block->registered;
+	return block->client_id != NULL && client_id != NULL &&
+		strcmp(block->client_id, client_id) != 0 ?
+	    provider_set_secret(*provider_out, NULL) :
+	    FAULT_NONE;
+}
+
+/* What the block says, and the request does not. */
+static void take_block(const struct provider *block,
+    struct grant_profile *brought)
+{
+	const char *preset = block->token_host != NULL ?
+	    preset_of_host(block->token_host) :
+	    NULL;
+
+	brought->preset = block->preset;
+	brought->cloud = block->cloud;
+	brought->ca_file = block->ca_file;
+	brought->ca_path = block->ca_path;
+	brought->proxy = block->proxy;
+	if (brought->issuer == NULL && block->preset == NULL)
+		brought->issuer = block->issuer;
+	if (brought->tenant == NULL)
+		brought->tenant = block->tenant;
+	if (brought->client_id == NULL) {
+		brought->client_id = block->client_id;
+		brought->client_secret = block->client_secret;
+	}
+	/* Endpoints of its own; others have the tenant in them. */
+	if (block->preset == NULL || block->token_host == NULL ||
+	    preset != NULL)
+		return;
+	brought->token_endpoint = block->token_endpoint;
+	brought->authorization_endpoint = block->authorization_endpoint;
+	brought->device_authorization_endpoint =
+	    block->device_authorization_endpoint;
+}
+
 /* What is to be tried: a block or preset, with other values. */
 static enum fault make_provider(const struct config *config,
     const struct request *request, struct provider **provider_out,
@@ -364,15 +417,13 @@ static enum fault make_provider(const struct config *config,
 	    NULL;
 
 	brought.name = brought.preset != NULL ? brought.preset : brought.issuer;
-	if (block != NULL) {
-		brought.preset = block->preset;
-		brought.ca_file = block->ca_file;
-		brought.proxy = block->proxy;
-		if (brought.issuer == NULL && block->preset == NULL)
-			brought.issuer = block->issuer;
-		if (brought.tenant == NULL)
-			brought.tenant = block->tenant;
-	}
+	if (block != NULL && brought.issuer == NULL &&
+	    (brought.tenant == NULL || block->preset == NULL) &&
+	    !provider_is_app_only(block))
+		return change_client(block, brought.client_id, provider_out,
+		    why);
+	if (block != NULL)
+		take_block(block, &brought);
 	/* Its secret is not written yet. */
 	if (preset_is(preset_find(brought.preset), "flow",
 		"client-credentials"))
@@ -403,7 +454,8 @@ static enum fault find_provider(const struct conn *conn,
 	};
 	enum fault fault;
 
-	if (request->client_id.n > 0 || request->tenant.n > 0)
+	if (request->client_id.n > 0 || request->tenant.n > 0 ||
+	    (request->provider.n > 0 && request->issuer.n > 0))
 		return make_provider(from.config, request, provider_out, why);
 	if (from.config == NULL) {
 		why_set(why, 0, "%s", conn->engine->config_trouble);

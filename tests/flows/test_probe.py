@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bed import wait_for
-from bed_app import APP, Keys, configure, put_secret
+from bed_app import APP, Keys, configure, openssl, put_secret
 from proxy import Proxy
 
 CHECKS = ["dns", "connect", "tls", "clock", "client"]
@@ -94,6 +94,45 @@ def test_another_client_is_tried_before_it_is_written(helper):
     assert "check client_id" in text
     assert probe(helper, provider="test", client_id="mail-app",
                  issuer=helper.idp.url)["client"][0] == "ok"
+
+
+def test_what_else_the_block_says_counts(helper, idp):
+    place = Path(helper.path("authorities"))
+    place.mkdir(mode=0o755)
+    shutil.copy(idp.ca_file, place / "ca.pem")
+    (place / "ca.pem").chmod(0o644)
+    openssl("rehash", place)
+    helper.configure(ca_file=None, ca_path=place)
+    helper.start()
+    assert probe(helper, provider="test", client_id="mail-app")[
+        "client"][0] == "ok"
+    is_refused(helper, "invalid_client", provider="test", client_id="nobody")
+    at_microsoft(helper, ca_file=None, ca_path=place)
+    assert helper.ask("reload")["result"] == "ok"
+    for more in ({}, {"client_id": "mail-app"}):
+        assert probe(helper, provider="test", tenant="contoso", **more)[
+            "client"][0] == "ok"
+
+
+def test_a_blocks_cloud_counts(helper):
+    with Proxy(status=407) as proxy:
+        helper.configure(preset="microsoft", cloud="china", tenant="contoso",
+                         token_endpoint=None, proxy=proxy.url,
+                         device_authorization_endpoint=None)
+        helper.start()
+        for more in ({"client_id": "x"}, {"tenant": "fabrikam"}):
+            is_only(probe(helper, provider="test", **more), "connect",
+                    "try-later")
+        assert {target for _, target in proxy.targets} == {
+            "login.partner.microsoftonline.cn:443"}
+
+
+def test_another_issuer_is_tried(helper):
+    helper.start()
+    text = is_only(probe(helper, provider="test",
+                         issuer="https://no-such-host.invalid"),
+                   "dns", "try-later")
+    assert "no-such-host.invalid" in text
 
 
 def test_a_secret_is_looked_at(helper, idp):

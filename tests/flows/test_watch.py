@@ -99,6 +99,26 @@ def test_a_command_that_hangs_is_ended_with_what_it_started(
              ") Z" in Path("/proc", said[0], "stat").read_text(), 10)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM,
+                                    signal.SIGHUP])
+def test_what_ends_watch_ends_the_command(mailtoken, place, number):
+    helper = Conversation(place, lambda talk: (
+        talk.watching(state("active")), talk.wait_close()))
+    with mailtoken.start(
+            "watch", "--exec", "sleep 60 >/dev/null 2>&1 & echo $!; wait"
+            ) as run:
+        assert run.stdout.readline().startswith("account=")
+        pid = run.stdout.readline().rstrip("\n")
+        run.send_signal(number)
+        assert run.wait(5) == -number
+    gone = Path("/proc", pid)
+    if number == signal.SIGINT:     # a shell has it ignored behind "&"
+        subprocess.run(["kill", pid], check=False)
+    wait_for(lambda: not gone.exists() or
+             ") Z" in (gone / "stat").read_text(), 5)
+    helper.end()
+
+
 def test_a_command_gets_nothing_but_its_variables(mailtoken, place):
     """No connection of ours, and no signal blocked."""
     said, _ = told(

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from bed import wait_for
 from bed_cli import Command
 
 JO = "jo@example.org"
@@ -142,6 +143,48 @@ def test_who_may_see_no_account_sees_how_many_there_are(root, helper,
         line.partition(" | ")[0].endswith("sign in again: 2")
 
 
+@pytest.fixture
+def monitor(root, helper, program):
+    """mailtoken check of a user who is in no list."""
+    def run(*args):
+        got = subprocess.run(
+            ["setpriv", "--reuid=5", "--regid=5", "--clear-groups", program,
+             "--socket", helper.socket, "check", *args], text=True,
+            capture_output=True, check=False)
+        return got.returncode, got.stdout
+    return run
+
+
+def test_a_failure_is_one_while_another_try_runs(idp, helper, check,
+                                                 monitor):
+    helper.seed()
+    helper.seed("bo@example.org", age=3600)
+    helper.start()
+    idp.fault("token", "http_error", times=None, status=503)
+    for name in (JO, "bo@example.org"):
+        assert helper.ask("refresh", account=name)["result"] == "try-later"
+    assert "have no token any more: 1" in monitor()[1]
+    assert monitor()[0] == 2
+    idp.clear_faults()
+    with idp.holding("token"):
+        lines = [helper.connect().send("refresh", account=name)
+                 for name in (JO, "bo@example.org")]
+        for name in (JO, "bo@example.org"):
+            with helper.connect() as line:
+                wait_for(lambda: "refreshing" in check(name)[1])
+                line.close()
+        assert check(JO)[0] == 1
+        status, line = check()
+        assert status == 2 and "bo@example.org: refreshing: " in line
+        assert "failing=2;" in line
+        status, line = monitor()
+        assert status == 2 and "failing=2;" in line
+    for line in lines:
+        assert line.next()["result"] == "ok"
+    wait_for(lambda: check()[0] == 0)
+    assert monitor()[0] == 0
+
+
 def test_alive_whatever_the_accounts_are(helper, check):
     helper.seed(state="login-needed", text="sign in again")
     helper.start()
@@ -152,8 +195,10 @@ def test_alive_whatever_the_accounts_are(helper, check):
 
 
 @pytest.mark.parametrize("args", [
-    ["--warning", "soon"], ["--critical", "-1"], ["--nonsense"], ["a", "b"]])
+    ["check", "--warning", "soon"], ["check", "--critical", "-1"],
+    ["check", "--nonsense"], ["check", "a", "b"], ["--nonsense", "check"],
+    ["--warning=1", "--warning=2", "check"], ["check", "--warning"]])
 def test_a_wrong_command_line_is_unknown(program, helper, args):
-    got = Command(program, helper.socket)("check", *args)
+    got = Command(program, helper.socket)(*args)
     assert got.returncode == 3 and got.stdout == ""
     assert "mailtoken: " in got.stderr

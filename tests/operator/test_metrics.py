@@ -168,6 +168,30 @@ def test_names_are_for_admins_who_ask(root, helper, metrics):
         assert "@" not in str([answer.pairs for answer in told])
 
 
+def test_strangers_learn_of_no_provider(root, helper):
+    helper.configure(client_secret_expires="2031-01-01")
+    helper.seed(age=3600)
+    helper.start()
+    assert helper.token()["result"] == "ok"
+
+    def told(**who):
+        with helper.connect(**who) as line:
+            return str([a.pairs for a in line.send("metrics").rest()])
+
+    assert 'provider="test"' in told() and "client_secret" in told()
+    stranger = told(uid=2)
+    assert "test" not in stranger and "client_secret" not in stranger
+    assert 'mailtoken_refreshes_total{result="ok"} 1' in stranger
+
+
+def test_a_malformed_request_is_counted(helper, metrics):
+    helper.start()
+    assert helper.ask("token")["result"] == "bad-request"
+    helper.wait_log("verb=token")
+    assert samples(metrics())[
+        'mailtoken_token_requests_total{result="bad-request"}'] == 1
+
+
 def test_at_most_a_thousand_names(helper, metrics):
     seeded = helper.idp.seed(JO)
     for i in range(1001):
