@@ -253,6 +253,15 @@ static enum outcome converse(struct check *check, struct command *command,
 	return talk_run(&talk, each, last);
 }
 
+/* Nobody but the helper's own learns which of the two it is. */
+static bool may_be_hidden(struct span said)
+{
+	static const char words[] = "or not allowed";
+
+	return said.n > 0 &&
+	    memmem(said.p, said.n, words, sizeof(words) - 1) != NULL;
+}
+
 enum outcome check_run(struct command *command)
 {
 	struct check check = { .warning_s = WARNING_S,
@@ -277,7 +286,11 @@ enum outcome check_run(struct command *command)
 		    look_at_counts, NULL);
 	screen.said = NULL;
 	if (outcome != OUTCOME_DONE)
-		note(&check, outcome == OUTCOME_DENIED ? UNKNOWN : CRITICAL,
+		note(&check,
+		    outcome == OUTCOME_DENIED ||
+			    may_be_hidden(buf_span(&said)) ?
+			UNKNOWN :
+			CRITICAL,
 		    "%.*s", SPAN(buf_span(&said)));
 	else if (!alive && check.accounts == 0)
 		note(&check, UNKNOWN, "no account is signed in");

@@ -23,6 +23,7 @@ struct metrics_walk {
 	bool known; /* who asks; others learn of no provider */
 	size_t n_shown, n_left_out;
 	struct account *shown[SHOWN_MAX];
+	bool app_counted[]; /* by provider */
 };
 
 struct family {
@@ -340,6 +341,27 @@ static void note_earliest(int64_t *earliest_s, int64_t time_s)
 		*earliest_s = time_s;
 }
 
+/* An application that nobody has asked for is well, as status has it. */
+static bool count_block(struct conn *conn)
+{
+	const struct config *config = conn->blocks;
+	const struct config_account *block;
+	size_t i = 0;
+
+	if (conn->n_blocks == config->n_accounts)
+		return false;
+	block = &config->accounts[conn->n_blocks++];
+	if (block->app == NULL || block->name[0] == '*' ||
+	    accounts_app_of(conn->engine->accounts, block->name) != NULL)
+		return true;
+	while (i < config->n_providers && config->providers[i] != block->app)
+		i++;
+	conn->metrics->states[ACCOUNT_ACTIVE] += !conn->metrics->app_counted[i];
+	conn->metrics->app_counted[i] = block->app->flow !=
+	    FLOW_SERVICE_ACCOUNT;
+	return true;
+}
+
 static bool count_next(void *ctx)
 {
 	struct conn *conn = ctx;
@@ -349,7 +371,7 @@ static bool count_next(void *ctx)
 	enum account_state state;
 
 	if (account == NULL)
-		return false;
+		return count_block(conn);
 	if (!account->record.exists ||
 	    (!account->record.in_memory &&
 		accounts_app(conn->engine->config, account->name) != NULL))
@@ -383,7 +405,10 @@ void verbs_metrics(struct conn *conn)
 		access_refuse(conn, RIGHT_ADMIN);
 		return;
 	}
-	conn->metrics = calloc(1, sizeof(*conn->metrics));
+	conn->blocks = config_share(conn->engine->config);
+	conn->metrics = calloc(1,
+	    sizeof(*conn->metrics) +
+		(conn->blocks->n_providers + 1) * sizeof(bool));
 	if (conn->metrics == NULL) {
 		conn_refuse(conn, FAULT_NOMEM, NULL);
 		return;

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bed import wait_for
-from bed_cli import Command
+from bed_cli import Command, Conversation
 
 JO = "jo@example.org"
 DAY_S = 86400
@@ -183,6 +183,24 @@ def test_a_failure_is_one_while_another_try_runs(idp, helper, check,
         assert line.next()["result"] == "ok"
     wait_for(lambda: check()[0] == 0)
     assert monitor()[0] == 0
+
+
+def test_who_may_not_see_the_account_does_not_know(helper, check, monitor):
+    helper.seed()
+    helper.start()
+    assert check(JO)[0] == 0
+    for name in (JO, "nobody@example.org"):
+        status, line = monitor(name)
+        assert status == 3 and "or not allowed" in line
+
+
+def test_an_account_without_any_token_is_critical(mailtoken, place):
+    helper = Conversation(place, lambda talk: talk.send(
+        {"account": JO, "state": "backoff", "unsaved": "no",
+         "text": "cannot be read"}, {"result": "ok"}))
+    got = mailtoken("check")
+    helper.end()
+    assert got.returncode == 2 and "cannot be read" in got.stdout
 
 
 def test_alive_whatever_the_accounts_are(helper, check):

@@ -7,6 +7,7 @@ promtool, prometheus and prometheus-node-exporter are Debian's.
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -234,6 +235,33 @@ def test_an_application_is_one_account_and_its_certificate_ends(
     ends = got['mailtoken_certificate_expiration_timestamp_seconds'
                '{provider="test"}']
     assert abs(ends - time.time() - 30 * DAY_S) < 3600
+
+
+@pytest.mark.parametrize("flow,wanted", [("client-credentials", 1),
+                                         ("service-account", 2)])
+def test_an_application_that_nobody_asked_is_well(helper, metrics, tmp_path,
+                                                  flow, wanted):
+    helper.secrets_kept = []
+    more = "\n".join(f"account {name}\n    provider test"
+                     for name in (JO, "bo@example.org", "*@example.org"))
+    if wanted == 1:
+        secret = secrets.token_urlsafe(30)
+        helper.idp.add_client(APP, secret)
+        configure(helper, more, client_secret_file=put_secret(
+            helper, "secret", secret))
+    else:
+        text, public = Keys(tmp_path).service_account()
+        helper.idp.store.service_accounts["relay@mail.iam.example"] = {
+            "kid": "key-1", "public": public, "users": [JO],
+            "scopes": ["https://mail.example/"]}
+        configure(helper, more, flow=flow, client_id=None,
+                  scope=["https://mail.example/"],
+                  service_account_file=put_secret(helper, "s.json", text))
+    helper.start()
+    for _ in range(2):
+        assert samples(metrics())[
+            'mailtoken_accounts{state="active"}'] == wanted
+        assert helper.token()["result"] == "ok"
 
 
 def test_a_helper_that_is_down_is_told(helper, metrics, tmp_path):
