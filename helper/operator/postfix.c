@@ -135,14 +135,14 @@ bool postfix_chrooted(const struct postfix *postfix, const char *name)
 
 struct span postfix_next(struct span *list)
 {
+	static const char ends[] = ", \t\r\n";
 	struct span word;
 	int depth = 0;
 	size_t n = 0;
 
-	while (list->n > 0 && strchr(", ", list->p[0]) != NULL)
+	while (list->n > 0 && strchr(ends, list->p[0]) != NULL)
 		*list = (struct span){ list->p + 1, list->n - 1 };
-	for (; n < list->n && (depth > 0 || strchr(", ", list->p[n]) == NULL);
-	     n++)
+	for (; n < list->n && (depth > 0 || !strchr(ends, list->p[n])); n++)
 		depth += (list->p[n] == '{') - (list->p[n] == '}');
 	word = (struct span){ list->p, n };
 	*list = (struct span){ list->p + n, list->n - n };

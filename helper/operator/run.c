@@ -37,6 +37,8 @@ void run_setup(void)
 	if (getuid() == 0 || getenv("PATH") == NULL)
 		(void)setenv("PATH", SYSTEM_PATH SYSTEM_PATH_MORE, 1);
 	(void)setenv("LC_ALL", "C", 1);
+	/* Ignored, as some parents leave it, no status would be kept. */
+	(void)signal(SIGCHLD, SIG_DFL);
 }
 
 static int spawn(pid_t *pid_out, const char *const *argv,
@@ -71,7 +73,7 @@ static enum fault await(pid_t pid, int64_t wait_ms, int *status)
 	    (got = waitpid(pid, status, WNOHANG)) == 0 && ask_now_ms() < end_ms)
 		ask_pause(PAUSE_MS, end_ms);
 	if (got != 0)
-		return FAULT_NONE;
+		return got > 0 ? FAULT_NONE : FAULT_IO;
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, status, 0);
 	return FAULT_TIMEOUT;
@@ -133,7 +135,11 @@ static enum fault run(const char *const *argv, const int files[FILES],
 		return err == ENOENT ? FAULT_NOT_FOUND : FAULT_IO;
 	}
 	fault = await(pid, wait_ms, &status);
-	if (fault) {
+	if (fault == FAULT_IO) {
+		why_set(why, 0, "how %s ended cannot be known: run this again",
+		    argv[0]);
+		return fault;
+	} else if (fault) {
 		why_set(why, 0, "%s did not end within %d s", argv[0],
 		    (int)(wait_ms / 1000));
 		return fault;

@@ -103,10 +103,11 @@ enum answer setup_ask(struct setup *setup, bool by_default, const char *format,
 const char setup_hidden[] = "";
 
 /* Whether what is typed shows; before the question, which may be answered as
- * soon as it is seen. */
-static void echo(bool on)
+ * soon as it is seen.  A byte that ends lines takes turns with *end. */
+static void echo(bool on, cc_t *end)
 {
 	struct termios terminal;
+	cc_t was;
 
 	if (tcgetattr(STDIN_FILENO, &terminal) != 0)
 		return;
@@ -114,6 +115,9 @@ static void echo(bool on)
 		terminal.c_lflag |= ECHO | ISIG;
 	else
 		terminal.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	was = terminal.c_cc[VEOL];
+	terminal.c_cc[VEOL] = *end;
+	*end = was;
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
 }
 
@@ -121,6 +125,7 @@ bool setup_input(struct setup *setup, struct buf *out, const char *what,
     const char *option, const char *usual)
 {
 	bool hidden = usual == setup_hidden, any = true;
+	cc_t end = INTERRUPT; /* at once */
 
 	if (usual != NULL && !hidden && (setup->yes || setup->dry_run)) {
 		buf_add_str(out, usual);
@@ -133,7 +138,7 @@ bool setup_input(struct setup *setup, struct buf *out, const char *what,
 		return false;
 	}
 	if (hidden)
-		echo(false);
+		echo(false, &end);
 	while (any && out->n == 0) {
 		screen_print("%s%s%s%s: ", what, usual != NULL ? " [" : "",
 		    hidden	      ? "not shown" :
@@ -146,7 +151,7 @@ bool setup_input(struct setup *setup, struct buf *out, const char *what,
 			buf_add_str(out, usual);
 	}
 	if (hidden) {
-		echo(true);
+		echo(true, &end);
 		screen_add("\n");
 		screen_flush();
 	}

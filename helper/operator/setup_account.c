@@ -277,7 +277,7 @@ static bool make_certificate(struct wanted *wanted, const char *certificate,
 	struct setup *setup = wanted->setup;
 	bool is_new = access(certificate, F_OK) != 0;
 
-	if (!cert_make(setup, certificate, key, units_group(setup)))
+	if (!cert_make(setup, certificate, key, units_owner(setup)))
 		return false;
 	if (is_new && !setup->yes && !setup->dry_run)
 		is_new = setup_ask(setup, true,
@@ -299,8 +299,8 @@ static bool write_secret(struct wanted *wanted)
 	char path[ADDRESS_FILE_MAX_BYTES], key[ADDRESS_FILE_MAX_BYTES];
 	const char *certificate = command->certificate;
 	const char *named = command->certificate_key;
-	struct setup_file file = { path, buf_span(&wanted->secret), 0640,
-		geteuid(), units_group(wanted->setup) };
+	struct setup_file file = { path, buf_span(&wanted->secret), 0600,
+		units_owner(wanted->setup), getegid() };
 
 	if (wanted->secret.n > 0) {
 		path_of(wanted, ".secret", path);

@@ -70,11 +70,11 @@ static bool make(struct setup *setup, struct setup_file *of_cert,
 }
 
 bool cert_make(struct setup *setup, const char *certificate, const char *key,
-    gid_t group)
+    uid_t owner)
 {
 	struct setup_file of_cert = { certificate, { NULL, 0 }, 0644, geteuid(),
 		getegid() };
-	struct setup_file of_key = { key, { NULL, 0 }, 0640, geteuid(), group };
+	struct setup_file of_key = { key, { NULL, 0 }, 0600, owner, getegid() };
 	struct why why = { 0, "" };
 	int fd;
 

@@ -274,8 +274,13 @@ bool conf_folder(struct setup *setup, const struct conf *conf)
 	*end = '/';
 	for (p = folder; p != end && (p = strchr(p + 1, '/')) != NULL;) {
 		*p = '\0';
-		if (mkdir(folder, 0755) != 0 && errno != EEXIST)
+		if (mkdir(folder, 0755) == 0) {
+			/* The helper goes through it, whatever the umask. */
+			if (setup->root)
+				(void)chmod(folder, 0755);
+		} else if (errno != EEXIST) {
 			break;
+		}
 		*p = '/';
 	}
 	if (p == end && *end == '/') /* else it was left inside */

@@ -76,10 +76,10 @@ bool account_write(struct wanted *wanted);
  * cert_make - have a key, RSA of 3,072 bits, and its certificate, good for two
  * years, and print that, to be uploaded; a pair that is there is kept
  *
- * certificate, key  in: paths; the key is for root and group to read
+ * certificate, key  in: paths; the key is for its owner alone to read
  */
 bool cert_make(struct setup *setup, const char *certificate, const char *key,
-    gid_t group);
+    uid_t owner);
 
 /* units_program - where "mailtoken" or "mailtokend" is: beside this program
  * where all were built, else where it is installed. */
@@ -87,8 +87,8 @@ struct units_path {
 	char text[ADDRESS_FILE_MAX_BYTES];
 } units_program(const char *name);
 
-/* units_group - whose the files are that the helper alone may read. */
-gid_t units_group(const struct setup *setup);
+/* units_owner - whose the files are that the helper alone may read. */
+uid_t units_owner(const struct setup *setup);
 
 /*
  * units_ask - a question to the helper and the one list that answers it,

@@ -34,13 +34,13 @@ struct units_path units_program(const char *name)
 	return path;
 }
 
-gid_t units_group(const struct setup *setup)
+uid_t units_owner(const struct setup *setup)
 {
 	const struct passwd *user = setup->root ?
 	    getpwnam(MAILTOKEN_HELPER_USER) :
 	    NULL;
 
-	return user != NULL ? user->pw_gid : getegid();
+	return user != NULL ? user->pw_uid : geteuid();
 }
 
 static bool run(const char *const *argv, struct why *why)

@@ -41,6 +41,7 @@ static bool find_folder(struct smarthost *smarthost)
 	struct buf usual = BUF_INIT(sizeof(smarthost->dir));
 	struct why why;
 	bool found = run_done(argv, &usual, &why);
+	size_t n;
 
 	if (dir == NULL)
 		dir = getenv("MAIL_CONFIG");
@@ -55,6 +56,9 @@ static bool find_folder(struct smarthost *smarthost)
 	} else {
 		(void)snprintf(smarthost->dir, sizeof(smarthost->dir), "%.*s",
 		    (int)strcspn(dir, "\n"), dir);
+		for (n = strlen(smarthost->dir);
+		     n > 1 && smarthost->dir[n - 1] == '/';)
+			smarthost->dir[--n] = '\0';
 		(void)snprintf(smarthost->ours, sizeof(smarthost->ours),
 		    "%s/mailtoken", smarthost->dir);
 	}
@@ -145,11 +149,11 @@ static bool next_line(const struct buf *lines, const char *map, size_t *at,
 static bool is_replaced(const struct buf *lines, const char *map,
     struct span line)
 {
-	size_t key = strcspn(line.p, " \t\n") + 1, at = 0;
+	size_t key = strcspn(line.p, " \t\n"), at = 0;
 	struct span other;
 
 	while (next_line(lines, map, &at, &other))
-		if (key <= line.n && key <= other.n &&
+		if (strcspn(other.p, " \t\n") == key &&
 		    strncasecmp(line.p, other.p, key) == 0)
 			return true;
 	return false;
@@ -168,6 +172,8 @@ static bool write_map(struct smarthost *smarthost, const char *map)
 	(void)snprintf(path, sizeof(path), "%s/%s", smarthost->ours, map);
 	if (!read_file(path, &old))
 		buf_add_lit(&old, MAP_HEAD);
+	else if (old.n > 0 && old.p[old.n - 1] != '\n')
+		buf_add_lit(&old, "\n");
 	for (at = 0; at < old.n; at += line.n) {
 		line.p = old.p + at;
 		line.n = strcspn(line.p, "\n") + 1;
@@ -315,7 +321,8 @@ static bool find_relay(struct smarthost *smarthost)
 			account = smarthost->account = names->p;
 	}
 	if (account == NULL || strchr(account, '@') == NULL ||
-	    strpbrk(account, " \t:,#{}$\"") != NULL) {
+	    !attr_is_account(span_of(account)) ||
+	    strpbrk(account, " :,#{}$\"") != NULL) {
 		screen_say("name the mailbox that sends: mailtoken setup "
 			   "postfix alice@example.com");
 		return false;
@@ -336,17 +343,30 @@ static bool find_relay(struct smarthost *smarthost)
 static bool configure(struct smarthost *smarthost)
 {
 	struct setup *setup = smarthost->setup;
+	bool good;
 
 	if (!make_files(smarthost) || !read_postfix(smarthost) ||
-	    !smarthost_plan(smarthost) || !undo_before(smarthost) ||
-	    !write_maps(smarthost) || !change_master(smarthost) ||
-	    !change_main(smarthost) || !undo_after(smarthost) ||
-	    !smarthost_socket(smarthost) || !tell_postfix(smarthost))
+	    !smarthost_plan(smarthost) || !undo_before(smarthost))
+		return false;
+	good = write_maps(smarthost) && change_master(smarthost) &&
+	    change_main(smarthost);
+	/* What was changed before that failed can be undone, too. */
+	if (!undo_after(smarthost) || !good || !smarthost_socket(smarthost) ||
+	    !tell_postfix(smarthost))
 		return false;
 	screen_print("Postfix %s for %s through %s%s.\n",
 	    setup->dry_run ? "would send" : "sends", smarthost->account,
 	    smarthost->relay, setup->changed ? "" : " already");
 	return true;
+}
+
+/* Postfix goes on with the socket as long as it has our settings. */
+static bool undo(struct smarthost *smarthost)
+{
+	bool good = read_postfix(smarthost);
+
+	good &= undo_run(smarthost) && socket_undo(smarthost);
+	return tell_postfix(smarthost) && good;
 }
 
 static enum outcome run(struct smarthost *smarthost)
@@ -364,7 +384,7 @@ static enum outcome run(struct smarthost *smarthost)
 		good = read_postfix(smarthost) &&
 		    smarthost_inventory(smarthost);
 	else if (command->undo != NULL)
-		good = undo_run(smarthost) & tell_postfix(smarthost);
+		good = undo(smarthost);
 	else if (!find_relay(smarthost))
 		return OUTCOME_USAGE;
 	else

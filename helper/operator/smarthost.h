@@ -58,8 +58,14 @@ bool undo_before(struct smarthost *smarthost);
 bool undo_after(struct smarthost *smarthost);
 bool undo_run(struct smarthost *smarthost);
 
-/* smarthost_socket - have the helper listen where smtp(8) looks for it. */
+/*
+ * smarthost_socket - have the helper listen where smtp(8) looks for it
+ * socket_undo - take the drop-in for that away, if it is as it was written
+ *
+ * False when that cannot be, which was told.
+ */
 bool smarthost_socket(struct smarthost *smarthost);
+bool socket_undo(struct smarthost *smarthost);
 
 /* smarthost_inventory - relays, senders and logins, from the mail log. */
 bool smarthost_inventory(struct smarthost *smarthost);

@@ -210,11 +210,10 @@ static bool plan_senders(struct smarthost *smarthost)
 
 	if (smarthost->setup->command->per_sender != NULL)
 		return true;
-	add_domain(smarthost, name, &names);
+	if (list.n == 0) /* no mail is delivered here */
+		list = name;
 	while ((word = postfix_next(&list)).n > 0)
-		if (word.n != name.n ||
-		    strncasecmp(word.p, name.p, name.n) != 0)
-			add_domain(smarthost, word, &names);
+		add_domain(smarthost, word, &names);
 	if (names.n > 0 &&
 	    !has(raw(smarthost, "smtp_generic_maps"), smarthost->ours))
 		answer = setup_ask(smarthost->setup, true,
@@ -236,9 +235,10 @@ static void add_kept(struct smarthost *smarthost, const char *host)
 	static const struct {
 		const char *before, *after;
 	} forms[] = { { "", "" }, { "[", "]" }, { "[", "]:25" },
-		{ "[", "]:smtp" }, { "[", "]:587" }, { "[", "]:submission" } };
+		{ "[", "]:smtp" }, { "[", "]:587" }, { "[", "]:submission" },
+		{ "", ":587" }, { "", ":submission" } };
 	static const char *const transports[] = { "", ":", "smtp:", "relay:" };
-	size_t n = strpbrk(host, "[:") == NULL ? 6 : 1, i, k;
+	size_t n = strpbrk(host, "[:") == NULL ? 8 : 1, i, k;
 
 	for (i = 0; i < n; i++)
 		for (k = 0; k < 4; k++)
@@ -334,10 +334,11 @@ static bool plan_kept(struct smarthost *smarthost, struct span relayhost)
 
 	/* The rest goes on with its password to the same server. */
 	if (host == NULL && per_sender &&
-	    span_is(relayhost, smarthost->relay) &&
+	    is_hop_of(relayhost, smarthost->host) &&
 	    postfix_is(&smarthost->now, "smtp_sasl_auth_enable") &&
 	    !has(raw(smarthost, "smtp_sasl_password_maps"), smarthost->ours))
-		host = smarthost->relay;
+		host = span_is(relayhost, smarthost->relay) ? smarthost->relay :
+							      smarthost->host;
 	if (host == NULL && !(per_sender && kept))
 		return true;
 	named = host != NULL && is_hop_of(relayhost, host);

@@ -35,25 +35,50 @@ static const char *group_of(const struct smarthost *smarthost)
 	return group != NULL ? group->gr_name : "postfix";
 }
 
+struct drop_in {
+	const char *unit;
+	char socket[PATH_MAX]; /* where smtp(8) looks */
+	char text[TEXT_BYTES]; /* empty: the unit is right as installed */
+	char folder[PATH_MAX], path[PATH_MAX];
+};
+
 /* What the unit needs beside what is installed. */
-static bool write_drop_in(struct smarthost *smarthost, const char *unit,
-    const char *text)
+static void plan_drop_in(const struct smarthost *smarthost, struct drop_in *in)
 {
-	const char *slash = strrchr(smarthost->dir, '/');
-	struct buf content = BUF_INIT(TEXT_BYTES);
-	char path[PATH_MAX];
+	struct span queue = postfix_value(&smarthost->now, "queue_directory");
+	bool chrooted = smarthost->new_files ||
+	    postfix_chrooted(&smarthost->now, "smtp");
+
+	in->unit = chrooted ? JAIL_SOCKET : SOCKET;
+	(void)snprintf(in->socket, PATH_MAX, "%.*s" MAILTOKEN_SYSTEM_SOCKET,
+	    chrooted ? (int)queue.n : 0, queue.p);
+	(void)snprintf(in->folder, PATH_MAX, UNITS "/%s.d", in->unit);
+	(void)snprintf(in->path, PATH_MAX, UNITS "/%s.d/%s.conf", in->unit,
+	    strrchr(smarthost->dir, '/') + 1);
+	in->text[0] = '\0';
+	if (!chrooted)
+		(void)snprintf(in->text, TEXT_BYTES,
+		    "[Socket]\nSocketGroup=%s\n", group_of(smarthost));
+	else if (!span_is(queue, JAIL_QUEUE) && queue.n > 0)
+		(void)snprintf(in->text, TEXT_BYTES,
+		    "[Unit]\nConditionPathIsDirectory=\n"
+		    "RequiresMountsFor=%.*s\n[Socket]\nListenStream=%s\n",
+		    SPAN(queue), in->socket);
+}
+
+/* Beside one of the same name that somebody else wrote. */
+static bool write_drop_in(struct setup *setup, const struct drop_in *in)
+{
 	bool good;
 
-	(void)snprintf(path, sizeof(path), UNITS "/%s.d", unit);
-	if (!smarthost->setup->dry_run)
-		(void)mkdir(path, 0755);
-	(void)snprintf(path, sizeof(path), UNITS "/%s.d/%s.conf", unit,
-	    slash + 1);
-	buf_add_str(&content, text);
-	good = text[0] == '\0' ||
-	    setup_write(smarthost->setup,
-		&(struct setup_file){ path, buf_span(&content), 0644, 0, 0 });
-	buf_drop(&content);
+	if (in->text[0] == '\0')
+		return true;
+	if (!setup->dry_run)
+		(void)mkdir(in->folder, 0755);
+	setup->overwrite = false; /* --undo has no copy of it */
+	good = setup_write(setup,
+	    &(struct setup_file){ in->path, span_of(in->text), 0644, 0, 0 });
+	setup->overwrite = true;
 	return good;
 }
 
@@ -65,14 +90,20 @@ static bool restart(struct setup *setup, const char *unit)
 	const char *const stop[] = { "systemctl", "stop", "mailtokend.service",
 		SOCKET, JAIL_SOCKET, NULL };
 	const char *const read[] = { "systemctl", "daemon-reload", NULL };
-	const char *const start[] = { "systemctl", "enable", "--now", unit,
-		SOCKET, "mailtokend.service", NULL };
+	const char *const jail[] = { "systemctl", "is-active", "--quiet",
+		JAIL_SOCKET, NULL };
+	const char *start[] = { "systemctl", "enable", "--now", unit, SOCKET,
+		"mailtokend.service", NULL, NULL };
 	struct why why;
 
 	if ((!setup->changed && run_done(asked, NULL, &why)) ||
-	    !setup_step(setup, "start the helper again, with %s", unit) ||
-	    (run_done(stop, NULL, &why) && run_done(read, NULL, &why) &&
-		run_done(start, NULL, &why)))
+	    !setup_step(setup, "start the helper again, with %s", unit))
+		return true;
+	/* Another instance may be served there. */
+	if (strcmp(unit, JAIL_SOCKET) != 0 && run_done(jail, NULL, &why))
+		start[6] = JAIL_SOCKET;
+	if (run_done(stop, NULL, &why) && run_done(read, NULL, &why) &&
+	    run_done(start, NULL, &why))
 		return true;
 	screen_say("the helper's socket for Postfix does not start: %s",
 	    why.text);
@@ -81,35 +112,50 @@ static bool restart(struct setup *setup, const char *unit)
 
 bool smarthost_socket(struct smarthost *smarthost)
 {
-	struct span queue = postfix_value(&smarthost->now, "queue_directory");
-	bool chrooted = smarthost->new_files ||
-	    postfix_chrooted(&smarthost->now, "smtp");
-	const char *unit = chrooted ? JAIL_SOCKET : SOCKET;
 	struct setup *setup = smarthost->setup;
-	char text[TEXT_BYTES] = "", path[PATH_MAX];
-	bool changed = setup->changed, good;
+	bool changed = setup->changed, good, jailed;
+	struct drop_in in;
 
-	(void)snprintf(path, sizeof(path), "%.*s" MAILTOKEN_SYSTEM_SOCKET,
-	    chrooted ? (int)queue.n : 0, queue.p);
+	plan_drop_in(smarthost, &in);
+	jailed = strcmp(in.unit, JAIL_SOCKET) == 0;
 	if (access("/run/systemd/system", F_OK) != 0) {
-		if (access(path, F_OK) != 0)
+		if (access(in.socket, F_OK) != 0)
 			setup_left(setup,
 			    "have the helper listen where smtp(8) looks: "
 			    "mailtokend --listen " MAILTOKEN_SYSTEM_SOCKET
 			    "%s%s",
-			    chrooted ? " --listen " : "", chrooted ? path : "");
+			    jailed ? " --listen " : "",
+			    jailed ? in.socket : "");
 		return true;
 	}
-	if (!chrooted)
-		(void)snprintf(text, sizeof(text), "[Socket]\nSocketGroup=%s\n",
-		    group_of(smarthost));
-	else if (!span_is(queue, JAIL_QUEUE) && queue.n > 0)
-		(void)snprintf(text, sizeof(text),
-		    "[Unit]\nConditionPathIsDirectory=\n"
-		    "RequiresMountsFor=%.*s\n[Socket]\nListenStream=%s\n",
-		    SPAN(queue), path);
 	setup->changed = false;
-	good = write_drop_in(smarthost, unit, text) && restart(setup, unit);
+	good = write_drop_in(setup, &in) && restart(setup, in.unit);
 	setup->changed |= changed;
+	return good;
+}
+
+bool socket_undo(struct smarthost *smarthost)
+{
+	const char *const read[] = { "systemctl", "daemon-reload", NULL };
+	struct setup *setup = smarthost->setup;
+	struct buf there = BUF_INIT(TEXT_BYTES);
+	struct drop_in in;
+	const char *const cat[] = { "cat", in.path, NULL };
+	struct why why;
+	bool good = true;
+
+	plan_drop_in(smarthost, &in);
+	if (in.text[0] != '\0' && access(in.path, R_OK) == 0 &&
+	    run_done(cat, &there, &why) &&
+	    !span_is(buf_span(&there), in.text)) {
+		screen_say("%s is not as setup wrote it, so it stays", in.path);
+		good = false;
+	} else if (there.n > 0 && setup_step(setup, "remove %s", in.path)) {
+		good = unlink(in.path) == 0 && run_done(read, NULL, &why);
+		(void)rmdir(in.folder);
+		if (!good)
+			screen_say("cannot take %s away", in.path);
+	}
+	buf_drop(&there);
 	return good;
 }

@@ -80,7 +80,8 @@ bool undo_before(struct smarthost *smarthost)
 		return true;
 	smarthost->kept = true;
 	(void)snprintf(folder, sizeof(folder), "%s/undo", smarthost->ours);
-	(void)mkdir(smarthost->ours, 0755);
+	if (mkdir(smarthost->ours, 0755) == 0)
+		(void)chmod(smarthost->ours, 0755); /* whatever the umask */
 	(void)mkdir(folder, 0700);
 	for (i = 0; i < FILES; i++) {
 		struct paths paths = paths_of(smarthost, i);
@@ -121,7 +122,8 @@ static bool is_as_before(const struct paths *paths)
 static bool give_back(struct smarthost *smarthost, const struct paths *paths)
 {
 	bool was_there = is_there(paths->before), good;
-	char target[PATH_MAX], fresh[PATH_MAX + 8];
+	char target[PATH_MAX], fresh[PATH_MAX + 16];
+	const char *const sync[] = { "sync", fresh, NULL };
 	struct why why;
 
 	if (!setup_step(smarthost->setup, "%s %s",
@@ -130,10 +132,11 @@ static bool give_back(struct smarthost *smarthost, const struct paths *paths)
 	/* Where a link leads, so that the link stays one. */
 	if (realpath(paths->now, target) == NULL)
 		(void)snprintf(target, sizeof(target), "%s", paths->now);
-	(void)snprintf(fresh, sizeof(fresh), "%s.new", target);
-	good = was_there ?
-	    copy(paths->before, fresh) && rename(fresh, target) == 0 :
-	    unlink(paths->now) == 0;
+	(void)snprintf(fresh, sizeof(fresh), "%s.mailtoken-undo", target);
+	(void)unlink(fresh); /* cp would follow a link */
+	good = was_there ? copy(paths->before, fresh) &&
+		run_done(sync, NULL, &why) && rename(fresh, target) == 0 :
+			   unlink(paths->now) == 0;
 	if (good)
 		return true;
 	why_set(&why, errno, "cannot give back %s", paths->now);

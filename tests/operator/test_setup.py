@@ -168,7 +168,7 @@ def test_a_made_certificate_signs_an_application_in(machine):
     refused = machine.setup(*words)
     assert refused.returncode == 1 and "again" in refused.stderr, refused
     key = machine.read("/etc/mailtoken/test.key")
-    assert machine.mode("/etc/mailtoken/test.key") == "root:mailtoken 640"
+    assert machine.mode("/etc/mailtoken/test.key") == "mailtoken:root 600"
     assert key.split("\n")[1] not in machine.printed
     path = f"{machine.folder}/app.crt"
     with open(path, "w") as out:
@@ -191,16 +191,24 @@ def test_a_secret_is_typed_unseen_and_kept_for_the_helper(machine):
                ("Start it now? [Y/n]", "")])
     assert status == 0, shown
     assert machine.read("/etc/mailtoken/test.secret") == secret
-    assert machine.mode("/etc/mailtoken/test.secret") == "root:mailtoken 640"
+    assert machine.mode("/etc/mailtoken/test.secret") == "mailtoken:root 600"
     assert secret not in shown
 
 
 def test_who_interrupts_a_hidden_question_gets_the_terminal_back(machine):
     status, shown = machine.terminal(
         "setup", JO, "--provider", "google", "--client-id", "x.example",
-        turns=[("[not shown]: ", lambda _: "half\003\n")])
+        turns=[("[not shown]: ", lambda _: "half\003")])
     assert status == 1 and "half" not in shown
     assert machine.read(CONFIG) is None
+
+
+def test_the_helper_enters_the_folder_whatever_the_umask(machine):
+    ran = machine.run("sh", "-c", 'umask 077; exec "$@"', "sh",
+                      str(paths.program("mailtoken")), "setup", JO, "--yes",
+                      "--no-postfix", "--app-only", "--make-certificate",
+                      "--provider", "microsoft", "--client-id", "mail-app")
+    assert machine.mode("/etc/mailtoken") == "root:root 755", ran
 
 
 def test_a_sign_in_that_failed_goes_on_later(ready):

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -50,6 +51,13 @@ class Folder:
             timeout=DEADLINE_S, check=False)
         assert done.returncode == status, (done.stdout, done.stderr)
         return done.stdout + done.stderr
+
+    def set(self, *edits):
+        subprocess.run(["postconf", "-c", self.path, "-e", *edits], check=True)
+
+    def map(self, name):
+        """One of ours."""
+        return self.path / "mailtoken" / name
 
     def value(self, name):
         return subprocess.run(
@@ -137,6 +145,95 @@ def test_a_pristine_postfix_gets_all_that_the_relay_needs(pristine):
     pristine.setup("--undo")
     assert pristine.tree() == before
     pristine.setup("--undo", status=1)
+
+
+def test_statuses_count_where_a_parent_ignores_sigchld(pristine):
+    pristine.setup(ALICE, *RELAY, "--yes")
+    main = pristine.path / "main.cf"
+    main.write_text(edited := main.read_text() + "biff = no\n")
+    was = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        run = subprocess.Popen(
+            [str(paths.program("mailtoken")), "setup", "postfix", "--undo",
+             "--config-dir", str(pristine.path)], stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, text=True, env=environment())
+    finally:
+        signal.signal(signal.SIGCHLD, was)
+    said = run.communicate(timeout=DEADLINE_S)[1]
+    assert run.returncode == 1 and "was changed after setup" in said
+    assert main.read_text() == edited
+    assert (pristine.map("undo") / "main.cf.before").exists()
+
+
+def test_a_list_may_go_on_in_lines_that_begin_with_a_tab(pristine):
+    with open(pristine.path / "main.cf", "a") as out:
+        out.write("mydestination = $myhostname,\n\tbox,\n\tlocalhost\n"
+                  "\tLocalhost\n")
+    pristine.setup(ALICE, *RELAY, "--yes")
+    assert pristine.map("generic").read_text().splitlines()[1:] == [
+        f"@{name} {ALICE}" for name in ("box.firm.test", "box", "localhost")]
+
+
+@pytest.mark.parametrize("hop", ["smtp.office365.com:587",
+                                 "[smtp.office365.com]"])
+def test_the_password_stays_however_relayhost_is_spelled(custom, hop):
+    custom.set(f"relayhost = {hop}")
+    (custom.path / "transport").write_text(f"partner.test smtp:{hop}\n")
+    custom.setup(ALICE, *RELAY, "--per-sender", "--yes")
+    assert custom.value("default_transport") == "smtp-password"
+    assert custom.find("transport_maps", "partner.test") == (
+        f"smtp-password:{hop}")
+
+
+def test_a_first_run_that_failed_can_be_undone(machine, pristine):
+    real = os.path.realpath(shutil.which("postconf"))
+    machine.run("cp", real, "/run/postconf.real")
+    machine.write("/run/postconf", "#!/bin/sh\ncase $3 in\n-e) exit 1;;\n"
+                  "esac\nexec /run/postconf.real \"$@\"\n", 0o755)
+    machine.run("chmod", "755", "/run/postconf")
+    machine.run("mount", "--bind", "/run/postconf", real)
+    before = pristine.tree()
+    place = ("--config-dir", str(pristine.path))
+    failed = machine.setup("postfix", ALICE, *RELAY, "--yes", *place)
+    assert failed.returncode == 1 and "main.cf is as it was" in failed.stderr
+    assert pristine.map("generic").exists()
+    undone = machine.setup("postfix", "--undo", *place)
+    assert undone.returncode == 0, undone
+    assert pristine.tree() == before
+
+
+def test_a_map_that_was_edited_keeps_its_lines(pristine):
+    pristine.setup(ALICE, *RELAY, "--yes")
+    generic = pristine.map("generic")
+    text = generic.read_text().replace("@box ", "@box\t ")
+    generic.write_text(text + "x@box.firm.test y@contoso.com")
+    pristine.setup(BOB, *RELAY, "--yes")
+    lines = generic.read_bytes().decode().splitlines()
+    assert "x@box.firm.test y@contoso.com" in lines
+    assert [n for n in lines if n.startswith("@box ")] == [f"@box {BOB}"]
+    assert "\0" not in "".join(lines) and "\t" not in "".join(lines)
+
+
+def test_only_what_is_delivered_here_is_rewritten(pristine):
+    """smtp_generic_maps changes recipients, too."""
+    pristine.set("myhostname = firm.test", "mydestination = localhost")
+    pristine.setup(ALICE, *RELAY, "--yes")
+    assert pristine.find("smtp_generic_maps", "@firm.test") is None
+    assert pristine.find("smtp_generic_maps", "@localhost") == ALICE
+
+
+def test_undo_writes_through_no_link_that_lies_there(pristine):
+    before = (pristine.path / "main.cf").read_bytes()
+    pristine.setup(ALICE, *RELAY, "--yes")
+    other = pristine.path / "other"
+    other.write_text("theirs")
+    for end in ("new", "mailtoken-undo"):
+        (pristine.path / f"main.cf.{end}").symlink_to(other)
+    pristine.setup("--undo")
+    assert other.read_text() == "theirs"
+    assert (pristine.path / "main.cf.new").is_symlink()
+    assert not (pristine.path / "main.cf").is_symlink()
+    assert (pristine.path / "main.cf").read_bytes() == before
 
 
 def test_where_there_is_no_configuration_one_is_made(folder):
@@ -260,6 +357,7 @@ def test_no_map_is_named_that_is_not_there(pristine):
 @pytest.mark.parametrize("words, what", [
     ((), "name the mailbox"),
     (("alice",), "name the mailbox"),
+    (("a@b.test\nx@y.test",), "name the mailbox"),
     ((ALICE, "--relay", "smtp.x.test:99999"), "--relay takes"),
     ((ALICE, "--relay", "smtp.x.test:465"), "port 587")])
 def test_what_cannot_be_is_told_before_anything_is_changed(pristine, words,

@@ -21,6 +21,7 @@ enable) touch /run/started ;;
 esac
 """
 UNITS = "/etc/systemd/system"
+DROP_IN = "[Socket]\nSocketGroup=postfix\n"
 
 
 @pytest.fixture
@@ -44,6 +45,8 @@ def setup(systemd, tmp_path):
     shutil.copy("/usr/share/postfix/master.cf.dist", tmp_path / "master.cf")
     (tmp_path / "main.cf").write_text("compatibility_level = 3.6\n")
 
+    setup_folder = f"{tmp_path}/"       # as it is often typed
+
     def run(*lines, chroot="y", status=0):
         for edit in (("-F", f"smtp/unix/chroot={chroot}"), ("-e", *lines)):
             if len(edit) > 1:
@@ -51,11 +54,12 @@ def setup(systemd, tmp_path):
         systemd.run("rm", "-f", "/run/asked")
         done = systemd.setup(
             "postfix", ALICE, "--relay", "smtp.office365.com", "--yes",
-            "--config-dir", str(tmp_path))
+            "--config-dir", setup_folder)
         assert done.returncode == status, done.stdout + done.stderr
         return (systemd.read("/run/asked") or "").splitlines()
 
     run.leaf = f"{tmp_path.name}.conf"
+    run.folder = setup_folder
     return run
 
 
@@ -94,11 +98,37 @@ def test_a_chrooted_smtp_gets_the_second_socket(setup):
 def test_without_a_chroot_the_first_socket_gets_postfixs_group(systemd,
                                                                setup):
     asked = setup(chroot="n")
-    assert asked == [STOP, "daemon-reload", "enable --now mailtoken.socket "
-                     "mailtoken.socket mailtokend.service"]
+    assert asked == ["is-active --quiet mailtoken-postfix.socket", STOP,
+                     "daemon-reload",
+                     "enable --now mailtoken.socket mailtoken.socket "
+                     "mailtokend.service"]
     place = f"{UNITS}/mailtoken.socket.d/{setup.leaf}"
-    assert systemd.read(place) == "[Socket]\nSocketGroup=postfix\n"
+    assert systemd.read(place) == DROP_IN
     assert setup(chroot="n") == ["is-active --quiet mailtoken.socket"]
+
+
+def test_the_second_socket_is_started_again_where_it_was(systemd, setup):
+    systemd.run("touch", "/run/started")
+    assert setup(chroot="n")[-1].endswith(
+        "mailtokend.service mailtoken-postfix.socket")
+
+
+def test_undo_takes_our_drop_in_away_and_no_other(systemd, setup):
+    place = f"{UNITS}/mailtoken.socket.d/{setup.leaf}"
+    systemd.write(place, "# mine\n")
+    setup(chroot="n")
+    assert systemd.read(f"{place}.before-mailtoken-1") == "# mine\n"
+    systemd.run("rm", f"{place}.before-mailtoken-1", "/run/asked")
+    undone = systemd.setup("postfix", "--undo", "--config-dir", setup.folder)
+    assert undone.returncode == 0, undone
+    assert systemd.read("/run/asked") == "daemon-reload\n"
+    assert systemd.run("ls", os.path.dirname(place)).returncode == 2
+    setup(chroot="n")
+    systemd.write(place, DROP_IN + "# and mine\n")
+    undone = systemd.setup("postfix", "--undo", "--config-dir", setup.folder)
+    assert undone.returncode == 1
+    assert f"{place} is not as setup wrote it" in undone.stderr
+    assert systemd.read(place) == DROP_IN + "# and mine\n"
 
 
 def test_another_queue_directory_gets_a_socket_too(systemd, setup):

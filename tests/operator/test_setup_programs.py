@@ -74,6 +74,7 @@ def test_each_program_has_a_block_for_the_address(block, name):
     ({"mbsync": "isync 1.5.0"}, "TLSType IMAPS", "SSLType IMAPS"),
     ({"mutt": "Mutt 2.2.12\n+USE_SASL"}, "has Cyrus SASL", "refresh_command"),
     ({"mutt": "Mutt 2.2.12\n-USE_SASL"}, '"xoauth2"', "oauthbearer"),
+    ({"mutt": "Mutt 2.2.12\n+USE_SASL_GNU"}, '"xoauth2"', "Cyrus SASL"),
     ({"mutt": "Mutt 1.14.6"}, '"oauthbearer"', '"xoauth2"'),
     ({"neomutt": "NeoMutt 20201127"}, '"oauthbearer"', '"xoauth2"'),
     ({"msmtp": "msmtp version 1.8.10"}, "auth oauthbearer", "auth xoauth2"),
