@@ -104,18 +104,14 @@ def test_a_command_that_hangs_is_ended_with_what_it_started(
 def test_what_ends_watch_ends_the_command(mailtoken, place, number):
     helper = Conversation(place, lambda talk: (
         talk.watching(state("active")), talk.wait_close()))
-    with mailtoken.start(
-            "watch", "--exec", "sleep 60 >/dev/null 2>&1 & echo $!; wait"
-            ) as run:
+    with mailtoken.start("watch", "--exec",
+                         "echo $$; sleep 60 >/dev/null 2>&1; :") as run:
         assert run.stdout.readline().startswith("account=")
         pid = run.stdout.readline().rstrip("\n")
         run.send_signal(number)
         assert run.wait(5) == -number
-    gone = Path("/proc", pid)
-    if number == signal.SIGINT:     # a shell has it ignored behind "&"
-        subprocess.run(["kill", pid], check=False)
-    wait_for(lambda: not gone.exists() or
-             ") Z" in (gone / "stat").read_text(), 5)
+    wait_for(lambda: not Path("/proc", pid).exists() or
+             ") Z" in Path("/proc", pid, "stat").read_text(), 5)
     helper.end()
 
 
