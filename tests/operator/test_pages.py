@@ -108,7 +108,7 @@ def emergency(helper, idp, mailtoken, tmp_path):
     def type_in(begin):
         """The one command that begins so; what it prints."""
         (line,) = [line for line in commands if line.startswith(begin)]
-        line = line.replace("-g mailtoken", "-g nogroup").replace(
+        line = line.replace("-o mailtoken", "-o nobody").replace(
             "/etc/mailtoken/app.secret", helper.provider[
                 "client_secret_file"])
         done = subprocess.run(
