@@ -123,30 +123,35 @@ static void begin(struct doctor *doctor, struct runs *runs, size_t i)
 	runs->running++;
 }
 
-/* A process that dies tells nothing; one that hangs is killed. */
+/* One that hangs is killed; what it has not said by then is its fault. */
 static void end(struct runs *runs, size_t i, bool in_time)
 {
 	struct run *run = &runs->at[i];
 	struct finding *finding = &runs->findings[i];
+	bool whole;
 	int status;
 
-	(void)kill(run->pid, SIGKILL);
+	if (!in_time)
+		(void)kill(run->pid, SIGKILL);
 	(void)close(run->fd);
 	(void)waitpid(run->pid, &status, 0);
 	runs->running--;
-	if (!in_time || finding->verdict == VERDICT_UNKNOWN) {
+	whole = in_time && status == 0 && finding->verdict != VERDICT_UNKNOWN;
+	do {
+		runs->at[i].phase = ENDED;
+		finding = &runs->findings[i++];
+		if (finding->verdict != VERDICT_UNKNOWN)
+			continue;
+		finding->verdict = VERDICT_NONE;
+		if (whole)
+			continue;
 		*finding = (struct finding){ .verdict = VERDICT_UNKNOWN };
 		finding_wrong(finding,
 		    in_time ? "the check itself died; that is a fault of "
 			      "mailtoken, or of what it loaded" :
 			      "no answer within %d s",
 		    CHECK_MAX_MS / 1000);
-	}
-	do {
-		runs->at[i].phase = ENDED;
-		if (runs->findings[i].verdict == VERDICT_UNKNOWN)
-			runs->findings[i].verdict = VERDICT_NONE;
-		i++;
+		whole = true; /* the rows behind it could not be looked at */
 	} while (i < runs->n && runs->at[i].check->look == NULL);
 }
 
@@ -317,7 +322,8 @@ static enum outcome tell_all(const struct doctor *doctor, struct runs *runs)
 	size_t i, good = 0, wrong = 0;
 	struct utsname system;
 
-	if (command->report != NULL && uname(&system) == 0)
+	if (command->report != NULL && command->json == NULL &&
+	    uname(&system) == 0)
 		screen_print("mailtoken %s, Postfix %.*s, Linux %s\n",
 		    MAILTOKEN_VERSION,
 		    SPAN(postfix_value(&doctor->postfix, "mail_version")),
@@ -396,6 +402,7 @@ enum outcome doctor_run(struct command *command)
 	enum outcome outcome;
 	struct why why;
 
+	command_no_core();
 	doctor.command = command;
 	if (start_choose(command, &why) != FAULT_NONE)
 		return command_usage(command, why.text);

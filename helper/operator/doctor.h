@@ -69,6 +69,9 @@ void finding_more(struct finding *finding, const char *format, ...)
 void finding_type(struct finding *finding, const char *format, ...)
     PRINTF_LIKE(2, 3);
 
+/* finding_name - an account as a shell takes it; ACCOUNT for other names */
+const char *finding_name(const char *account);
+
 /* finding_mask - a text without names of people, tenants and applications,
  * to be shown to others */
 void finding_mask(char *text, size_t bytes);
@@ -110,10 +113,14 @@ void doctor_begin(struct talk *talk, struct doctor *doctor, const char *verb,
 bool doctor_ask(struct talk *talk);
 
 /*
- * doctor_type - the command that stands in the finding's text, as our own
- * sentences do; else what explain knows for an account (NULL: nothing)
+ * doctor_type - the command that stands in the finding's text, which is a
+ * sentence of ours; else as doctor_type_known()
  */
 void doctor_type(struct finding *finding, const char *account);
+
+/* doctor_type_known - what explain knows of the finding's text, which may be
+ * anybody's, for an account (NULL: nothing) */
+void doctor_type_known(struct finding *finding, const char *account);
 
 /* doctor_postfix_facts - relay and user. */
 void doctor_postfix_facts(struct doctor *doctor);

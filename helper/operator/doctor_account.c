@@ -43,7 +43,6 @@ void doctor_probe(struct doctor *doctor, struct finding *finding)
 			finding_good(at, "%.*s", SPAN(text));
 		} else {
 			finding_wrong(at, "%.*s", SPAN(text));
-			doctor_type(at, NULL);
 		}
 		at++;
 	}
@@ -68,9 +67,23 @@ void doctor_account(struct doctor *doctor, struct finding *finding)
 		    strcasecmp(name, doctor->user) == 0 ?
 			"Postfix logs in as this account, and " :
 			"");
-		finding_type(finding, "mailtoken login %s", name);
+		finding_type(finding, "mailtoken login %s", finding_name(name));
 	}
 	talk_close(&talk);
+}
+
+/* What the helper says of a grant that works, or may well. */
+static bool is_good(struct span text)
+{
+	static const char *const begins[] = { "an older grant of a sign-in ",
+		"imported, and not renewed yet: " };
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		if (text.n > strlen(begins[i]) &&
+		    memcmp(text.p, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
 }
 
 void doctor_state(struct doctor *doctor, struct finding *finding)
@@ -91,7 +104,9 @@ void doctor_state(struct doctor *doctor, struct finding *finding)
 	text = attr_get(&talk.list, ATTR_TEXT);
 	(void)!attr_number(attr_get(&talk.list, ATTR_EXPIRES), 0, INT64_MAX,
 	    &expires_s);
-	if (text.n > 0) {
+	if (text.n > 0 && span_is(state, "active") && is_good(text)) {
+		finding_good(finding, "%.*s: %.*s", SPAN(state), SPAN(text));
+	} else if (text.n > 0) {
 		finding_wrong(finding, "%.*s: %.*s", SPAN(state), SPAN(text));
 		doctor_type(finding, name);
 		if (finding->type[0] == '\0')
@@ -99,7 +114,7 @@ void doctor_state(struct doctor *doctor, struct finding *finding)
 			    span_is(state, "login-needed") ?
 				"mailtoken login %s" :
 				"mailtoken refresh %s",
-			    name);
+			    finding_name(name));
 	} else {
 		finding_good(finding, "%.*s; its token lives %s", SPAN(state),
 		    screen_left(expires_s - screen_now_s()).text);
@@ -171,11 +186,11 @@ static void judge_user(const struct doctor *doctor, const char *name,
 		    who[0] != '\0' ? who : name);
 		return;
 	}
-	finding_wrong(finding,
+	/* As a delegate, or by another name of the same. */
+	finding_none(finding,
 	    "%s signed in for %s, and a server takes that only where %s has "
-	    "rights on that mailbox",
+	    "rights on that mailbox: mailtoken doctor --live shows it",
 	    who, name, who);
-	finding_type(finding, "mailtoken login %s", name);
 }
 
 /* Words of scope, or roles of an application. */
@@ -253,7 +268,8 @@ void doctor_token(struct doctor *doctor, struct finding *finding)
 	if (claims != NULL && claim(claims, "upn")[0] != '\0')
 		(void)snprintf(who, sizeof(who), "%s", claim(claims, "upn"));
 	judge_user(doctor, name, who, finding + 2);
-	if (claims != NULL &&
+	/* Elsewhere the words mean something else. */
+	if (claims != NULL && strstr(claim(claims, "aud"), "outlook") != NULL &&
 	    (json_object_get(claims, "scp") != NULL ||
 		json_object_get(claims, "roles") != NULL))
 		judge_rights(claims, sends, finding + 3);

@@ -65,27 +65,45 @@ static void type_for(struct finding *finding, struct span line,
 		finding_type(finding, "%.*s", SPAN(line));
 	else
 		finding_type(finding, "%.*s%s%.*s", (int)(at - line.p), line.p,
-		    account, (int)(end - at - (ptrdiff_t)n), at + n);
+		    finding_name(account), (int)(end - at - (ptrdiff_t)n),
+		    at + n);
+}
+
+/* One command of ours; what else stands there may be a stranger's. */
+static bool type_ours(struct finding *finding, const char *at)
+{
+	static const char plain[] = " /=._+@-" ATTR_ALNUM;
+	size_t n = strspn(at, plain);
+
+	if ((strncmp(at, "mailtoken ", 10) != 0 &&
+		strncmp(at, "systemctl ", 10) != 0) ||
+	    strchr("\",;", at[n]) == NULL)
+		return false;
+	finding_type(finding, "%.*s", (int)n, at);
+	return true;
 }
 
 void doctor_type(struct finding *finding, const char *account)
 {
-	static const char quoted[] = "run \"", bare[] = "run: ";
+	const char *at = strstr(finding->text, "run \""), *next;
+
+	if (at != NULL && type_ours(finding, at + 5))
+		return;
+	/* Ours is the last one. */
+	at = NULL;
+	for (next = finding->text; (next = strstr(next, "run: ")) != NULL;)
+		at = next += 5;
+	if (at == NULL || !type_ours(finding, at))
+		doctor_type_known(finding, account);
+}
+
+void doctor_type_known(struct finding *finding, const char *account)
+{
 	static const char doctor[] = "mailtoken doctor";
-	const char *at = strstr(finding->text, quoted), *end;
 	struct explained explained;
+	const char *at, *end;
 	struct span line;
 
-	if (at != NULL) {
-		at += sizeof(quoted) - 1;
-		finding_type(finding, "%.*s", (int)strcspn(at, "\""), at);
-		return;
-	}
-	at = strstr(finding->text, bare);
-	if (at != NULL) {
-		finding_type(finding, "%s", at + sizeof(bare) - 1);
-		return;
-	}
 	if (account == NULL ||
 	    !explain_find(span_of(finding->text), &explained))
 		return;
@@ -123,7 +141,10 @@ void doctor_helper(struct doctor *doctor, struct finding *finding)
 		    SPAN(attr_get(&talk.list, ATTR_VERSION)), path);
 	} else {
 		finding_wrong(finding, "no helper answers: %s", talk.why.text);
-		if (doctor->command->helper == COMMAND_OWN)
+		if (talk.why.err == EACCES)
+			finding_more(finding,
+			    "; root may ask it, and the group of the socket");
+		else if (doctor->command->helper == COMMAND_OWN)
 			finding_type(finding,
 			    has_systemd() ?
 				"systemctl --user restart mailtoken.socket" :
@@ -153,7 +174,13 @@ void doctor_config(struct doctor *doctor, struct finding *finding)
 		    address_system_config());
 	else if (address_user_config(path) != FAULT_NONE)
 		path[0] = '\0';
-	if (doctor->command->helper != COMMAND_NAMED &&
+	if (doctor->command->helper == COMMAND_OWN && access(path, F_OK) != 0) {
+		finding_good(finding,
+		    "there is no %s, and a helper of one's own needs none",
+		    path);
+		return;
+	}
+	if (doctor->command->helper == COMMAND_SYSTEM &&
 	    access(path, F_OK) != 0) {
 		finding_wrong(finding,
 		    "there is no %s, and without one nothing is offered to "
@@ -173,6 +200,8 @@ void doctor_config(struct doctor *doctor, struct finding *finding)
 	if (first > 0 && (more || !attr_is(&talk.list, ATTR_STALE, "yes"))) {
 		finding_wrong(finding, "%.*s", SPAN(talk.list.at[first].value));
 		doctor_type(finding, NULL);
+	} else if (talk.why.text[0] != '\0') {
+		finding_good(finding, "the helper does not say what it takes");
 	} else {
 		finding_good(finding, "the helper takes %.*s",
 		    SPAN(attr_get(&talk.list, ATTR_CONFIG)));

@@ -15,6 +15,7 @@
 
 #include "operator/doctor.h"
 #include "operator/explain.h"
+#include "wire/echo.h"
 
 #define LIVE_MAX_S	20
 #define LINE_MAX_BYTES	100000
@@ -39,13 +40,15 @@ static const struct way {
 
 struct live {
 	const struct way *way;
-	char host[DOCTOR_NAME_BYTES], port[8], account[DOCTOR_NAME_BYTES];
+	bool tls; /* from the start */
+	char host[DOCTOR_NAME_BYTES], port[16], account[DOCTOR_NAME_BYTES];
 	char ca_file[ADDRESS_FILE_MAX_BYTES];
 	int fd;
 	SSL_CTX *ctx;
 	SSL *ssl;
 	char line[LINE_MAX_BYTES]; /* the last one, without its end */
-	char why[SHOWN_BYTES];	   /* of libsasl2 and the plugin */
+	char token[LINE_MAX_BYTES];
+	char why[SHOWN_BYTES]; /* of libsasl2 and the plugin */
 };
 
 static struct live live;
@@ -77,6 +80,17 @@ static bool get(void)
 static bool begins(const char *word)
 {
 	return strncmp(live.line, word, strlen(word)) == 0;
+}
+
+/* A greeting may have several lines (RFC 5321 section 4.2). */
+static bool is_greeted(void)
+{
+	const char *hello = live.way->hello;
+
+	while (
+	    get() && strncmp(live.line, hello, 3) == 0 && live.line[3] == '-')
+		continue;
+	return begins(hello);
 }
 
 /* What answers a command: IMAP tells other things before it. */
@@ -157,13 +171,17 @@ static const char *arrive(const char **mechs)
 
 	if (why != NULL)
 		return why;
-	if (way->secure != NULL &&
-	    !(get() && begins(way->hello) && list() != NULL &&
-		put(way->secure) && get() && begins(way->hello)))
+	live.ssl = NULL;
+	if (!live.tls &&
+	    !(is_greeted() && list() != NULL && put(way->secure) &&
+		is_greeted()))
 		return strange;
 	if (!secure())
-		return "has a certificate that is not trusted";
-	if (way->secure == NULL && !(get() && begins(way->hello)))
+		return live.ssl != NULL &&
+			SSL_get_verify_result(live.ssl) != X509_V_OK ?
+		    "has a certificate that is not trusted" :
+		    "does not begin TLS";
+	if (live.tls && !is_greeted())
 		return strange;
 	*mechs = list();
 	return *mechs != NULL ? NULL : strange;
@@ -199,10 +217,27 @@ static bool say(const char *bytes, unsigned n)
 	return put(text);
 }
 
+/* The token in what the mechanism sends first, as an echo would repeat it. */
+static void keep_token(const char *out, unsigned n)
+{
+	static const char bearer[] = "auth=Bearer ";
+	const char *at = n > 0 ? memmem(out, n, bearer, sizeof(bearer) - 1) :
+				 NULL;
+	size_t left;
+
+	if (at == NULL)
+		return;
+	at += sizeof(bearer) - 1;
+	left = (size_t)(out + n - at);
+	if (left < sizeof(live.token))
+		memcpy(live.token, at, left);
+	live.token[strcspn(live.token, "\1")] = '\0';
+}
+
 /* The exchange; whatever the server says last is in live.line. */
 static bool authenticate(const char *mechs)
 {
-	const sasl_callback_t callbacks[] = {
+	static const sasl_callback_t callbacks[] = {
 		{ SASL_CB_USER, (int (*)(void))(void (*)(void))on_name, NULL },
 		{ SASL_CB_AUTHNAME, (int (*)(void))(void (*)(void))on_name,
 		    NULL },
@@ -221,6 +256,7 @@ static bool authenticate(const char *mechs)
 		return false;
 	if (sasl_client_start(conn, mechs, NULL, &out, &n, &mech) < 0)
 		return false;
+	keep_token(out, n);
 	(void)snprintf(command, sizeof(command), "%s%s\r\n", live.way->auth,
 	    mech);
 	if (!put(command) || !get_answer() || !begins(more) || !say(out, n))
@@ -244,7 +280,7 @@ static void explain(struct finding *finding, const char *account)
 {
 	struct explained is;
 
-	doctor_type(finding, account);
+	doctor_type_known(finding, account);
 	if (explain_find(span_of(finding->text), &is))
 		finding_more(finding, ": %.*s. Who must act: %.*s. %.*s",
 		    SPAN(is.meaning), SPAN(is.who), SPAN(is.click));
@@ -254,7 +290,10 @@ static void log_in(struct finding *finding)
 {
 	const char *mechs = NULL, *why = arrive(&mechs);
 	char shown[SHOWN_BYTES];
+	struct span line;
 
+	memset(live.token, 0, sizeof(live.token));
+	live.why[0] = '\0';
 	if (why != NULL) {
 		finding_wrong(finding, "%s port %s %s", live.host, live.port,
 		    why);
@@ -266,11 +305,21 @@ static void log_in(struct finding *finding)
 		return;
 	}
 	if (!authenticate(mechs)) {
-		finding_wrong(finding, "%s", live.why);
-		doctor_type(finding, live.account);
+		finding_wrong(finding, "%s",
+		    live.why[0] != '\0' ?
+			live.why :
+			"libsasl2 cannot begin or go on, and says not why");
+		/* After the token it may be the server's words. */
+		if (live.token[0] == '\0')
+			doctor_type(finding, live.account);
+		else
+			doctor_type_known(finding, live.account);
 		return;
 	}
-	attr_plain(span_of(live.line), shown, sizeof(shown));
+	line = span_of(live.line);
+	attr_plain(
+	    echo_holds(line, span_of(live.token)) ? span_of(ECHO_HIDDEN) : line,
+	    shown, sizeof(shown));
 	if (begins(live.way->good)) {
 		finding_good(finding, "%s takes the token: %s", live.host,
 		    shown);
@@ -282,9 +331,13 @@ static void log_in(struct finding *finding)
 	(void)put(live.way->quit);
 }
 
-/* Where to: host, [host] or either with a port. */
-static bool choose(const struct way *way, const char *at)
+/* Where to: host, [host] or either with a port; else that of the way, and of
+ * Postfix's next hop that of SMTP. */
+static bool choose(const struct way *way, const char *at,
+    const struct doctor *doctor)
 {
+	const char *port = at == doctor->relay ? "25" : way->port;
+
 	live.way = way;
 	if (at == NULL || *at == '\0')
 		return false;
@@ -292,7 +345,9 @@ static bool choose(const struct way *way, const char *at)
 	live.host[strcspn(live.host, "]:")] = '\0';
 	at = strrchr(at, ':');
 	(void)snprintf(live.port, sizeof(live.port), "%s",
-	    at != NULL ? at + 1 : way->port);
+	    at != NULL ? at + 1 : port);
+	live.tls = way->secure == NULL ||
+	    span_listed(span_of(live.port), "465 smtps submissions");
 	return true;
 }
 
@@ -316,7 +371,6 @@ void doctor_live(struct doctor *doctor, struct finding *finding)
 {
 	size_t i;
 
-	finding->verdict = VERDICT_NONE;
 	(void)snprintf(live.account, sizeof(live.account), "%.*s",
 	    (int)doctor->subject.n, doctor->subject.p);
 	if (doctor->has_postfix)
@@ -325,8 +379,11 @@ void doctor_live(struct doctor *doctor, struct finding *finding)
 	doctor_import(doctor);
 	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (doctor->command->live != NULL &&
-		    choose(&ways[i], server_of(doctor, ways[i].service)))
+		    choose(&ways[i], server_of(doctor, ways[i].service),
+			doctor))
 			log_in(finding + i);
+		else
+			finding[i].verdict = VERDICT_NONE;
 }
 
 /* The last delivery in the log to where Postfix hands its mail; false: there
@@ -334,15 +391,13 @@ void doctor_live(struct doctor *doctor, struct finding *finding)
 static bool last_delivery(const char *path, const char *host,
     char last[LINE_MAX_BYTES])
 {
-	FILE *log = fopen(path, "re");
+	FILE *log = explain_open(path, LOG_LOOK_BYTES);
 	char relay[DOCTOR_NAME_BYTES + 8];
 
 	last[0] = '\0';
 	(void)snprintf(relay, sizeof(relay), "relay=%s[", host);
 	if (log == NULL)
 		return false;
-	if (fseek(log, -LOG_LOOK_BYTES, SEEK_END) != 0)
-		rewind(log);
 	while (fgets(live.line, sizeof(live.line), log) != NULL)
 		if (strstr(live.line, "/smtp[") != NULL &&
 		    strstr(live.line, relay) != NULL &&
@@ -360,13 +415,14 @@ void doctor_log(struct doctor *doctor, struct finding *finding)
 	char path[ADDRESS_FILE_MAX_BYTES], shown[SHOWN_BYTES];
 	struct span file;
 
-	finding->verdict = VERDICT_NONE;
 	file = postfix_value(&doctor->postfix, "maillog_file");
 	(void)snprintf(path, sizeof(path), "%.*s", SPAN(file));
-	if (!choose(&ways[0], doctor->relay) ||
+	if (!choose(&ways[0], doctor->relay, doctor) ||
 	    !last_delivery(file.n > 0 ? path : "/var/log/mail.log", live.host,
-		last))
+		last)) {
+		finding->verdict = VERDICT_NONE;
 		return;
+	}
 	if (strstr(last, "status=sent") != NULL) {
 		finding_good(finding, "%s took the last message", live.host);
 		return;

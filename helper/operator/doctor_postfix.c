@@ -3,6 +3,7 @@
  *
  * Checks of Postfix's settings, and what others need to know of them.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,10 +56,18 @@ static bool has(struct span list, const char *word)
 
 /* What stands in the tables of a parameter. */
 struct row {
+	char key[DOCTOR_NAME_BYTES];
 	char table[VALUE_BYTES]; /* the one that has it, or cannot be asked */
 	char value[VALUE_BYTES]; /* empty: there is none */
 	struct why why;		 /* why it cannot */
 };
+
+/* Of postmap -q: nothing is found; a warning may be about anything. */
+static bool is_nothing(const struct why *why)
+{
+	return strstr(why->text, "ended with status 1") != NULL ||
+	    strstr(why->text, ": warning: ") != NULL;
+}
 
 static bool look_up(const struct doctor *doctor, const char *parameter,
     const char *key, struct row *row)
@@ -69,6 +78,7 @@ static bool look_up(const struct doctor *doctor, const char *parameter,
 	enum fault fault;
 
 	*row = (struct row){ .why = { .err = 0 } };
+	(void)snprintf(row->key, sizeof(row->key), "%s", key);
 	while (row->value[0] == '\0' && (map = next_of(&maps)).n > 0) {
 		(void)snprintf(row->table, VALUE_BYTES, "%.*s", SPAN(map));
 		fault = run_program(argv, (struct span){ "", 0 },
@@ -76,8 +86,8 @@ static bool look_up(const struct doctor *doctor, const char *parameter,
 		if (fault == FAULT_NONE && out.n > 0)
 			(void)snprintf(row->value, VALUE_BYTES, "%.*s",
 			    (int)strcspn(out.p, "\n"), out.p);
-		else if (strstr(row->why.text, "ended with status 1") == NULL)
-			break; /* it says more than that there is nothing */
+		else if (!is_nothing(&row->why))
+			break;
 		row->why.text[0] = '\0';
 		buf_drop(&out);
 	}
@@ -98,6 +108,18 @@ static bool look_up_user(const struct doctor *doctor, struct row *row)
 		look_up(doctor, MAPS, doctor->relay, row));
 }
 
+/* Of a relay that is logged in to with a password beside those of tokens. */
+static bool keeps_password(const struct doctor *doctor, const struct row *row)
+{
+	static const char service[] = "smtp-password ";
+	const char *colon = strchr(row->value, ':');
+
+	return colon != NULL && colon[1] != '\0' &&
+	    (value_of(doctor, "sender_dependent_relayhost_maps").n > 0 ||
+		memmem(doctor->postfix.services.p, doctor->postfix.services.n,
+		    service, sizeof(service) - 1) != NULL);
+}
+
 void doctor_postfix_facts(struct doctor *doctor)
 {
 	struct span list, relay;
@@ -109,7 +131,8 @@ void doctor_postfix_facts(struct doctor *doctor)
 	relay = next_of(&list);
 	(void)snprintf(doctor->relay, sizeof(doctor->relay), "%.*s",
 	    SPAN(relay));
-	if (relay.n > 0 && look_up_user(doctor, &row))
+	if (relay.n > 0 && look_up_user(doctor, &row) &&
+	    !keeps_password(doctor, &row))
 		(void)snprintf(doctor->user, sizeof(doctor->user), "%.*s",
 		    (int)strcspn(row.value, ":"), row.value);
 }
@@ -121,7 +144,7 @@ static void type_setting(struct finding *finding, const char *setting)
 
 void doctor_postfix_sasl(struct doctor *doctor, struct finding *finding)
 {
-	if (doctor->broken.text[0] != '\0' && access("/etc/postfix", F_OK) == 0)
+	if (doctor->broken.text[0] != '\0' && doctor->broken.err != ENOENT)
 		finding_wrong(finding, "Postfix cannot be asked: %s",
 		    doctor->broken.text);
 	else if (!doctor->has_postfix)
@@ -197,22 +220,44 @@ static void type_postmap(struct finding *finding, const char *map)
 	finding_type(finding, "postfix reload");
 }
 
-/* More than the name of an account: of old there was a password. */
-static void find_password(const struct doctor *doctor, const struct row *row,
+/* What sed takes for itself, but not in brackets or behind a backslash. */
+static void escape(const char *text, char *to)
+{
+	for (; *text != '\0'; *to++ = *text++)
+		if (strchr("[].", *text) != NULL)
+			*to++ = '\\';
+	*to = '\0';
+}
+
+/* A password goes only by the hands of its owner. */
+static void find_password(const struct row *row, const char *user,
     struct finding *finding)
 {
+	static const char plain[] = "[]:._+@-" ATTR_ALNUM;
+	char key[2 * DOCTOR_NAME_BYTES], name[2 * DOCTOR_NAME_BYTES];
 	const char *file = file_of(row->table);
 
+	if (strchr(row->value, ':')[1] != '\0' || file == NULL ||
+	    row->key[strspn(row->key, plain)] != '\0' ||
+	    strcmp(finding_name(user), user) != 0) {
+		finding_wrong(finding,
+		    "%s has more behind %s than the name, a colon and what may "
+		    "be a password: for a token the name alone has to stand in "
+		    "that row; keep the password elsewhere if it is still "
+		    "needed, edit the row, and run postmap on a table that is "
+		    "made from a file",
+		    row->table, user);
+		return;
+	}
 	finding_wrong(finding,
 	    "%s has a colon behind %s, as for a password: the name alone has "
 	    "to stand there",
-	    row->table, doctor->user);
-	if (file == NULL) {
-		type_table(doctor, finding, MAPS, doctor->user);
-		return;
-	}
-	finding_type(finding, "sed -i 's/\\(%s\\):.*/\\1/' %s", doctor->user,
-	    file);
+	    row->table, user);
+	escape(row->key, key);
+	escape(user, name);
+	finding_type(finding,
+	    "sed -i 's/^\\(%s[[:blank:]]*%s\\):[[:blank:]]*$/\\1/' %s", key,
+	    name, file);
 	type_postmap(finding, row->table);
 }
 
@@ -221,8 +266,12 @@ void doctor_postfix_map(struct doctor *doctor, struct finding *finding)
 	struct row row;
 
 	if (look_up_user(doctor, &row)) {
-		if (strchr(row.value, ':') != NULL)
-			find_password(doctor, &row, finding);
+		if (keeps_password(doctor, &row))
+			finding_none(finding,
+			    "at %s Postfix logs in with a password",
+			    doctor->relay);
+		else if (strchr(row.value, ':') != NULL)
+			find_password(&row, doctor->user, finding);
 		else
 			finding_good(finding, "Postfix logs in as %s, by %s",
 			    doctor->user, row.table);
@@ -238,7 +287,7 @@ void doctor_postfix_map(struct doctor *doctor, struct finding *finding)
 		    doctor->relay);
 		if (doctor->n_accounts > 0)
 			type_table(doctor, finding, MAPS,
-			    doctor->accounts[0].name);
+			    finding_name(doctor->accounts[0].name));
 		else
 			finding_type(finding, "mailtoken setup postfix");
 	}

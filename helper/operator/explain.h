@@ -7,6 +7,8 @@
 #ifndef MAILTOKEN_OPERATOR_EXPLAIN_H
 #define MAILTOKEN_OPERATOR_EXPLAIN_H
 
+#include <stdio.h>
+
 #include "cli/command.h"
 
 #define EXPLAIN_ACCOUNT	  "ACCOUNT" /* stands for it in type and click */
@@ -36,6 +38,10 @@ bool explain_find(struct span text, struct explained *out);
  * are none.
  */
 struct span explain_account(struct span text);
+
+/* explain_open - the last max_bytes of a log, from the beginning of a line; to
+ * be closed.  NULL: it cannot be read, or is no file. */
+FILE *explain_open(const char *path, long max_bytes);
 
 verb_fn explain_run;
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "operator/explain.h"
 #include "operator/run.h"
@@ -229,16 +230,28 @@ static enum outcome explain_text(struct told *told, char **words, bool json)
 	return told->n_causes > 0 ? OUTCOME_DONE : OUTCOME_NO;
 }
 
-/* The end of a file, from the beginning of a line. */
+FILE *explain_open(const char *path, long max_bytes)
+{
+	struct stat about;
+	FILE *file;
+	int c = 0;
+
+	/* Of a pipe or a terminal nothing may ever come. */
+	if (stat(path, &about) != 0 || !S_ISREG(about.st_mode))
+		return NULL;
+	file = fopen(path, "re");
+	if (file != NULL && fseek(file, -max_bytes, SEEK_END) == 0)
+		while (c != EOF && c != '\n')
+			c = getc(file);
+	return file;
+}
+
 static bool read_file(struct told *told, const char *path)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = explain_open(path, LOG_MAX_BYTES);
 
 	if (file == NULL)
 		return false;
-	if (fseek(file, -LOG_MAX_BYTES, SEEK_END) == 0)
-		while (!feof(file) && getc(file) != '\n')
-			continue;
 	read_stream(told, file);
 	(void)fclose(file);
 	return true;

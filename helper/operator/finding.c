@@ -7,12 +7,22 @@
 #include <stdio.h>
 
 #include "operator/doctor.h"
+#include "operator/explain.h"
+
+#define NAME "._+@-" ATTR_ALNUM
 
 static void fill(char *to, size_t bytes, const char *format, va_list args)
 {
 	size_t n = strlen(to);
 
 	(void)vsnprintf(to + n, bytes - n, format, args);
+}
+
+const char *finding_name(const char *account)
+{
+	return account[0] == '-' || account[strspn(account, NAME)] != '\0' ?
+	    EXPLAIN_ACCOUNT :
+	    account;
 }
 
 #define WORD  "._%+@-" ATTR_ALNUM
@@ -42,6 +52,8 @@ void finding_mask(char *text, size_t bytes)
 
 	for (; *word.p != '\0'; word.p += word.n > 0 ? word.n : 1) {
 		word.n = strspn(word.p, WORD);
+		while (word.n > 0 && word.p[word.n - 1] == '.')
+			word.n--; /* of the sentence */
 		mask = word.n > 0 ? mask_of(word) : NULL;
 		buf_add(&out,
 		    mask != NULL ?

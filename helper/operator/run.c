@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@
 #define SHOWN_BYTES	 400
 #define SYSTEM_PATH	 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 #define SYSTEM_PATH_MORE ":/sbin:/bin"
+#define SBIN		 ":/usr/sbin:/sbin" /* behind a user's own */
 
 enum {
 	IN,
@@ -34,8 +36,12 @@ enum {
 
 void run_setup(void)
 {
-	if (getuid() == 0 || getenv("PATH") == NULL)
-		(void)setenv("PATH", SYSTEM_PATH SYSTEM_PATH_MORE, 1);
+	const char *own = getenv("PATH");
+	char path[4096] = SYSTEM_PATH SYSTEM_PATH_MORE;
+
+	if (getuid() != 0 && own != NULL)
+		(void)snprintf(path, sizeof(path), "%s" SBIN, own);
+	(void)setenv("PATH", path, 1);
 	(void)setenv("LC_ALL", "C", 1);
 	/* Ignored, as some parents leave it, no status would be kept. */
 	(void)signal(SIGCHLD, SIG_DFL);

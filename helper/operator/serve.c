@@ -126,12 +126,13 @@ static int listen_at(const char *host, const char *port, struct why *why)
 	}
 	fd = socket(found->ai_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0 &&
-	    (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-		bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
-		listen(fd, SOMAXCONN) != 0)) {
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+	    bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
+	    listen(fd, SOMAXCONN) != 0) {
 		why_set(why, errno, "cannot listen on %s port %s", host, port);
-		(void)close(fd);
+		if (fd >= 0)
+			(void)close(fd);
 		fd = -1;
 	}
 	freeaddrinfo(found);

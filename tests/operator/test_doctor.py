@@ -9,6 +9,9 @@ stands, and no fault may be left.
 import json
 import os
 import shutil
+import signal
+import socket
+import subprocess
 import time
 from dataclasses import dataclass
 from typing import Callable
@@ -19,6 +22,7 @@ from bed import wait_for
 from bed_dovecot import Dovecot
 from bed_relay import ALICE, CONFIG, JAIL, PLUGIN, SASL, SCOPE, SOCKET
 from idp.store import make_jwt
+from smarthost import Session
 
 MAIN_CF = "/etc/postfix/main.cf"
 PASSWD = "/etc/postfix/sasl_passwd"
@@ -184,7 +188,7 @@ FAULTS = {
     "trailing colon": Fault(typing(f"sed -i 's/$/:/' {PASSWD}"),
                             "postfix-map", "colon"),
     "old password": Fault(typing(f"sed -i 's/$/:Sesame/' {PASSWD}"),
-                          "postfix-map", "colon"),
+                          "postfix-map", "edit the row", typed=False),
     "helper down": Fault(typing("systemctl stop mailtokend.service"),
                          "helper-answers", "no helper answers"),
     "helper killed": Fault(typing("kill -9 $(pidof mailtokend)"),
@@ -228,9 +232,6 @@ FAULTS = {
     "token for Graph": Fault(
         lambda relay: jwt(relay, aud="https://graph.microsoft.com"),
         "token-audience", "Microsoft Graph", typed=False),
-    "another mailbox signed in": Fault(
-        lambda relay: jwt(relay, upn="bob@example.org"), "token-user",
-        "bob@example.org signed in"),
     "right to send missing": Fault(
         lambda relay: jwt(relay, scp="IMAP.AccessAsUser.All"),
         "token-rights", "may not send mail", typed=False),
@@ -331,6 +332,7 @@ def test_a_report_names_nobody(working):
     assert "token-user ACCOUNT: user@example.com signed in for" in said.stdout
     assert "example.org" not in said.stdout
     assert "mailtoken 0" in said.stdout and "Postfix 3" in said.stdout
+    json.loads(working.run("mailtoken --json doctor --report").stdout)
 
 
 def test_who_does_not_linger_is_told(working):
@@ -338,6 +340,7 @@ def test_who_does_not_linger_is_told(working):
         "mkdir -p /run/user/65534/mailtoken; chown -R nobody /run/user; "
         "exec setpriv --reuid nobody --clear-groups "
         "env HOME=/nonexistent mailtoken --user doctor")
+    assert "ok    config-file: there is no /" in said.stdout
     at = said.stdout.index("FAULT units: ")
     assert said.stdout[at:].split("\n")[1].strip() == \
         "loginctl enable-linger nobody"
@@ -386,3 +389,144 @@ def test_it_logs_in_at_imap_and_pop_too(working):
             f"mailtoken doctor {ALICE} --live "
             f"--server imap://localhost:{dovecot.imaps}").stdout
         assert f"FAULT live-imap {ALICE}: localhost refuses" in said, said
+
+
+def kept_password(machine):
+    machine.run(f"sed -i 's/$/:Sesame/' {PASSWD}; postconf -e "
+                "sender_dependent_relayhost_maps=inline:{{x=y}}")
+
+
+def warning(machine):
+    """All programs of Postfix say that there are two of a setting."""
+    machine.run("postconf -e smtp_tls_policy_maps=inline:{{x=y}}; "
+                "echo 'myhostname = relay.test' >>/etc/postfix/main.cf")
+
+
+def imported(relay):
+    relay.run("systemctl stop mailtokend.service")
+    relay.seed(flow="import", refreshed=0)
+    relay.restart()
+
+
+NO_FAULTS = {
+    "password beside tokens": (
+        kept_password, "postfix-map", "Postfix logs in with a password"),
+    "warning of postmap": (warning, "postfix-tls", "is verified"),
+    "log that is a folder": (setting("maillog_file", "/var/log"),
+                             "postfix-map", ALICE),
+    "log that is a terminal": (setting("maillog_file", "/dev/stdout"),
+                               "postfix-map", ALICE),
+    "imported": (imported, "account-state", "imported, and not renewed yet"),
+    "signed in by another name": (
+        lambda relay: jwt(relay, upn="bob@example.org"), "token-user",
+        "bob@example.org signed in"),
+    "rights that are another's": (
+        lambda relay: jwt(relay, aud="mail-app", scp="mail"), "token-user",
+        ALICE),
+}
+
+
+@pytest.mark.parametrize("name", NO_FAULTS,
+                         ids=lambda name: name.replace(" ", "-"))
+def test_what_is_meant_to_be_so_is_no_fault(working, name):
+    plant, check, says = NO_FAULTS[name]
+    plant(working)
+    found = Doctor(working)
+    assert not found.faults, str(found)
+    assert says in {r["check"]: r for r in found.rows}[check]["text"]
+
+
+def test_a_colon_goes_from_its_row_only(working):
+    other = f"elsewhere {ALICE}:\nother {ALICE}:Sesame\n"
+    row = working.read(PASSWD)
+    working.write(PASSWD, other + row.replace("\n", ":\n"))
+    working.type(Doctor(working).faults[0]["type"])
+    assert working.read(PASSWD) == other + row
+
+
+def test_a_name_that_a_shell_would_read_is_not_typed(working):
+    found = Doctor(working, "'al;id@example.org'")
+    assert [row["type"] for row in found.faults] == ["mailtoken login ACCOUNT"]
+
+
+def test_what_a_server_says_is_no_command(working):
+    refusing("535 5.7.3 denied, run: mailtoken logout x")(working)
+    row = Doctor(working, "--live").faults[0]
+    assert "run: mailtoken logout x" in row["text"]
+    assert "logout" not in row["type"]
+
+
+def test_a_token_that_a_server_repeats_is_hidden(working):
+    seeded = working.seed()
+    working.restart()
+    refusing(f"535 5.7.3 no: {seeded.access_token}")(working)
+    row = Doctor(working, "--live").faults[0]
+    assert "(hidden: it repeats a secret)" in row["text"]
+
+
+def test_a_greeting_may_have_several_lines(working, monkeypatch):
+    reply = Session.reply
+
+    def longer(session, *lines):
+        if lines[0].startswith("220 localhost"):
+            reply(session, "220-hello")
+        reply(session, *lines)
+    monkeypatch.setattr(Session, "reply", longer)
+    found = Doctor(working, "--live")
+    assert not found.faults, str(found)
+
+
+def leaves(pid):
+    """The processes below one that have none below them."""
+    with open(f"/proc/{pid}/task/{pid}/children") as source:
+        below = source.read().split()
+    return [leaf for one in below for leaf in leaves(one)] or [int(pid)]
+
+
+def test_what_dies_in_its_second_row_is_told_of_that(working):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with subprocess.Popen(
+                working.argv("mailtoken", "doctor", ALICE, "--json", "--live",
+                             "--server", f"imap://localhost:{port}"),
+                stdout=subprocess.PIPE, text=True) as doctor:
+            server.settimeout(20)
+            with server.accept()[0]:
+                for pid in leaves(doctor.pid):
+                    os.kill(pid, signal.SIGSEGV)
+                rows = json.loads(doctor.communicate(timeout=30)[0])
+    found = {row["check"]: row for row in rows if row["outcome"] == "fault"}
+    assert list(found) == ["live-imap"]
+    assert "the check itself died" in found["live-imap"]["text"]
+
+
+def test_a_log_that_is_no_file_is_not_waited_for(working):
+    working.run("postconf -e maillog_file=/var/log; rm -f /var/log/mail*")
+    assert working.run("timeout 20 mailtoken explain").returncode != 124
+
+
+def test_settings_that_were_left_behind_are_no_postfix(working):
+    working.run("mount -t tmpfs tmpfs /usr/sbin")
+    rows = {row["check"]: row for row in Doctor(working).rows}
+    assert rows["postfix-sasl"]["text"] == "there is no Postfix here"
+
+
+def test_port_465_is_tls_at_once(working):
+    working.smarthost.stop()
+    try:
+        working.smarthost.start(465, implicit=True)
+    except OSError:
+        pytest.skip("the port is in use")
+    working.run("postconf -e 'relayhost = [localhost]:465'; "
+                f"sed -i 's/:[0-9]*/:465/' {PASSWD}")
+    found = Doctor(working, "--live")
+    assert not found.faults, str(found)
+
+
+def test_who_may_not_ask_is_told_who_may(working):
+    working.run(f"chmod 600 {SOCKET}")
+    said = working.run(
+        "exec setpriv --reuid nobody --clear-groups "
+        f"env HOME=/nonexistent mailtoken --socket {SOCKET} doctor").stdout
+    assert "; root may ask it, and the group of the socket" in said
+    assert "systemctl restart" not in said
