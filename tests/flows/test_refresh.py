@@ -439,7 +439,8 @@ def test_the_environments_proxy_is_used(idp, drive):
     with Proxy() as proxy:
         driver = drive("refresh", {"refresh_token": seeded.refresh_token},
                        environment={"https_proxy": proxy.url}, ask=SCOPE)
-        assert driver.end()["event"] == "tokens"
+        event = driver.end()
+        assert event["event"] == "tokens", event
         assert len(proxy.targets) == 1
 
 
