@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import paths
+import sanitizers
 from bed import DEADLINE_S
 from bed_cli import environment
 from bed_dovecot import Dovecot
@@ -139,6 +140,7 @@ def test_the_block_for_mbsync_fetches_mail(program, tmp_path):
                 timeout=DEADLINE_S, env=environment(
                     HOME=str(tmp_path), SASL_PATH=str(plugins),
                     SASL_PLUGINDIR=str(plugins),
-                    MAILTOKEN_SOCKET=helper.socket))
+                    MAILTOKEN_SOCKET=helper.socket,
+                    **sanitizers.environment()))
             inbox = tmp_path / "Mail" / "alice@example.org" / "INBOX"
             assert len(list((inbox / "new").iterdir())) == 1
