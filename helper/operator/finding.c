@@ -11,7 +11,8 @@
 
 #define NAME "._+@-" ATTR_ALNUM
 
-static void fill(char *to, size_t bytes, const char *format, va_list args)
+static __attribute__((format(printf, 3, 0))) void fill(char *to, size_t bytes,
+    const char *format, va_list args)
 {
 	size_t n = strlen(to);
 
