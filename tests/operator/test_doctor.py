@@ -305,6 +305,7 @@ def test_of_a_machine_that_works_it_says_what_was_looked_at(working):
     assert "No fault found" in said.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS,
                          ids=lambda name: name.replace(" ", "-"))
 def test_a_planted_fault_is_named_alone_and_what_it_says_mends_it(
