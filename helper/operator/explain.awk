@@ -13,11 +13,17 @@ function fail(what) {
 	exit 1
 }
 
-function c_string(s) {
-	gsub(/\\/, "\\\\", s)
-	gsub(/"/, "\\\"", s)
-	gsub(/\n/, "\\n", s)
-	return "\"" s "\""
+# Without gsub(): awks differ in what backslashes in a replacement are.
+function c_string(s,    i, c, out) {
+	for (i = 1; i <= length(s); i++) {
+		c = substr(s, i, 1)
+		if (c == "\\" || c == "\"" || c == "\n")
+			out = out "\\"
+		if (c == "\n")
+			c = "n"
+		out = out c
+	}
+	return "\"" out "\""
 }
 
 function row(name, match_lines, link) {

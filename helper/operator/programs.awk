@@ -8,10 +8,15 @@ function fail(what) {
 	exit 1
 }
 
-function c_string(s) {
-	gsub(/\\/, "\\\\", s)
-	gsub(/"/, "\\\"", s)
-	return "\"" s "\""
+# Without gsub(): awks differ in what backslashes in a replacement are.
+function c_string(s,    i, c, out) {
+	for (i = 1; i <= length(s); i++) {
+		c = substr(s, i, 1)
+		if (c == "\\" || c == "\"")
+			out = out "\\"
+		out = out c
+	}
+	return "\"" out "\""
 }
 
 function close_row() {

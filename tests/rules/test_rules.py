@@ -225,3 +225,28 @@ def test_each_flaky_test_is_there_and_has_its_reason():
         path, _, test = name.partition("::")
         assert reason.strip(), line
         assert f"def {test.partition('[')[0]}(" in (TOP / path).read_text()
+
+
+AWKS = (["mawk"], ["gawk"], ["busybox", "awk"], ["original-awk"])
+MADE_BY_AWK = (
+    ("operator/explain.awk", ["-v", "as=rows"],
+     ["oauth/advice.conf", "operator/explain.conf"]),
+    ("operator/explain.awk", ["-v", "as=page"],
+     ["oauth/advice.conf", "operator/explain.conf"]),
+    ("operator/programs.awk", [], ["operator/programs.conf"]),
+    ("oauth/presets.awk", ["-v", "as=lines"], ["oauth/presets.conf"]),
+    ("oauth/presets.awk", ["-v", "as=text"], ["oauth/presets.conf"]))
+
+
+@pytest.mark.parametrize("script, options, data", MADE_BY_AWK)
+def test_every_awk_makes_the_same_of_the_data(script, options, data):
+    """Debian's is mawk, Alpine's that of busybox."""
+    made = {}
+    for awk in AWKS:
+        if shutil.which(awk[0]) is not None:
+            made[awk[0]] = subprocess.run(
+                [*awk, "-f", script, *options, *data], check=True,
+                capture_output=True, cwd=TOP / "helper").stdout
+    if len(made) < 2:
+        pytest.skip("there is one awk only")
+    assert len(set(made.values())) == 1, made.keys()

@@ -24,6 +24,7 @@ def relay(bare, smarthost):
     """Postfix of the container, told to relay; started by its unit."""
     with open(smarthost.ca_file) as source:
         bare.write("/etc/postfix/smarthost.pem", source.read())
+    bare.container.run("cp", "/etc/postfix/main.cf", "/root/main.cf.saved")
     bare.container.run(
         "postconf", "-e", "inet_interfaces = loopback-only",
         "smtp_host_lookup = native", "smtp_dns_support_level = disabled",
@@ -38,6 +39,7 @@ def relay(bare, smarthost):
     yield bare
     bare.container.run("postsuper", "-d", "ALL", check=False)
     bare.container.systemctl("stop", "postfix.service", "postfix@-.service")
+    bare.container.run("mv", "/root/main.cf.saved", "/etc/postfix/main.cf")
 
 
 def send(system):
