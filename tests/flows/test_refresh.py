@@ -430,7 +430,8 @@ def test_a_refused_connection_is_said(refresh):
 
 def test_a_configured_proxy_is_used(idp, refresh):
     with Proxy() as proxy:
-        assert refresh(proxy=proxy.url)["event"] == "tokens"
+        event = refresh(proxy=proxy.url)
+        assert event["event"] == "tokens", event
         assert list(proxy.targets) == [("CONNECT", f"localhost:{idp.port}")]
 
 
