@@ -4,23 +4,6 @@
 # what mailtoken providers prints, each block with the keywords of
 # mailtoken.conf(5) alone and the rest as comments.
 
-function fail(what) {
-	print FILENAME ":" FNR ": " what > "/dev/stderr"
-	failed = 1
-	exit 1
-}
-
-# Without gsub(): awks differ in what backslashes in a replacement are.
-function c_string(s,    i, c, out) {
-	for (i = 1; i <= length(s); i++) {
-		c = substr(s, i, 1)
-		if (c == "\\" || c == "\"")
-			out = out "\\"
-		out = out c
-	}
-	return "\"" out "\""
-}
-
 function close_block() {
 	if (open && as == "text")
 		print "\t    \"\" },"

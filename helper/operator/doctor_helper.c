@@ -441,15 +441,19 @@ void doctor_socket(struct doctor *doctor, struct finding *finding)
 	talk_close(&talk);
 }
 
-/* Whether a file has a line that begins with a keyword. */
-static bool has_line(const char *path, const char *keyword)
+/* Whether a configuration has the general line "allow"; only the beginning of
+ * a line is looked at, so that it may come in pieces. */
+static bool has_allow(const char *path)
 {
+	static const char keyword[] = "allow";
+	size_t n = sizeof(keyword) - 1;
 	FILE *file = fopen(path, "re");
 	char line[4096];
 	bool has = false;
 
 	while (file != NULL && !has && fgets(line, sizeof(line), file) != NULL)
-		has = strncmp(line, keyword, strlen(keyword)) == 0;
+		has = strncmp(line, keyword, n) == 0 &&
+		    (line[n] == ' ' || line[n] == '\t');
 	if (file != NULL)
 		(void)fclose(file);
 	return has;
@@ -458,7 +462,7 @@ static bool has_line(const char *path, const char *keyword)
 void doctor_allowed(struct doctor *doctor, struct finding *finding)
 {
 	const char *config = address_system_config();
-	bool has_allow = has_line(config, "allow ");
+	bool has = has_allow(config); /* before rights are given up */
 	struct span owner = postfix_value(&doctor->postfix, "mail_owner");
 	bool known = false;
 	struct talk talk;
@@ -482,8 +486,10 @@ void doctor_allowed(struct doctor *doctor, struct finding *finding)
 		    "%.*s may not ask for tokens of %s: no line 'allow' in %s "
 		    "names it",
 		    SPAN(owner), doctor->user, config);
-		if (has_allow)
-			finding_type(finding, "sed -i 's/^allow .*/& %.*s/' %s",
+		/* At the front: behind the last name may be a comment. */
+		if (has)
+			finding_type(finding,
+			    "sed -i 's/^allow[[:blank:]]/&%.*s /' %s",
 			    SPAN(owner), config);
 		else
 			finding_type(finding, "echo 'allow %.*s' >>%s",

@@ -7,25 +7,6 @@
 # its sentence.  Numbers and sentences come first, then explain.conf, then the
 # words: they say least.  A row of explain.conf is found by its lines of match.
 
-function fail(what) {
-	print FILENAME ":" FNR ": " what > "/dev/stderr"
-	failed = 1
-	exit 1
-}
-
-# Without gsub(): awks differ in what backslashes in a replacement are.
-function c_string(s,    i, c, out) {
-	for (i = 1; i <= length(s); i++) {
-		c = substr(s, i, 1)
-		if (c == "\\" || c == "\"" || c == "\n")
-			out = out "\\"
-		if (c == "\n")
-			c = "n"
-		out = out c
-	}
-	return "\"" out "\""
-}
-
 function row(name, match_lines, link) {
 	return "\t{ " c_string(name) ", " c_string(tolower(match_lines)) \
 	    ",\n\t    " c_string(meaning) ",\n\t    " c_string(who) ", " \

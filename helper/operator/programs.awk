@@ -2,23 +2,6 @@
 #
 # programs.conf to the rows of setup_program.c: names, command, test, text.
 
-function fail(what) {
-	print FILENAME ":" FNR ": " what > "/dev/stderr"
-	failed = 1
-	exit 1
-}
-
-# Without gsub(): awks differ in what backslashes in a replacement are.
-function c_string(s,    i, c, out) {
-	for (i = 1; i <= length(s); i++) {
-		c = substr(s, i, 1)
-		if (c == "\\" || c == "\"")
-			out = out "\\"
-		out = out c
-	}
-	return "\"" out "\""
-}
-
 function close_row() {
 	if (open)
 		print "\t    \"\" },"

@@ -208,6 +208,9 @@ FAULTS = {
     "postfix not allowed": Fault(
         typing("sed -i 's/^allow .*/allow daemon/' {conf}"),
         "postfix-allowed", "may not ask"),
+    "postfix in a comment alone": Fault(
+        typing("sed -i 's/^allow .*/allow\\tdaemon # no postfix/' {conf}"),
+        "postfix-allowed", "may not ask"),
     "nobody allowed": Fault(typing("sed -i '/^allow /d' {conf}"),
                             "postfix-allowed", "may not ask"),
     "nobody signed in": Fault(
@@ -321,10 +324,17 @@ def test_a_planted_fault_is_named_alone_and_what_it_says_mends_it(
         return
     assert row["type"], row
     status, said = working.type(row["type"])
-    time.sleep(1)       # the helper looks for edited files once a second
-    mended = Doctor(working, fault.options)
-    assert not mended.faults and mended.done.returncode == 0, (
-        status, said, str(mended))
+    # Not at once: the helper looks for edited files once a second.
+    tried = []
+
+    def is_mended():
+        tried.append(Doctor(working, fault.options))
+        return not tried[-1].faults and tried[-1].done.returncode == 0
+
+    try:
+        wait_for(is_mended, 10)
+    except TimeoutError:
+        pytest.fail(f"{status} {said} {tried[-1]}")
 
 
 def test_a_report_names_nobody(working):
