@@ -431,7 +431,7 @@ def test_a_refused_connection_is_said(refresh):
 def test_a_configured_proxy_is_used(idp, refresh):
     with Proxy() as proxy:
         event = refresh(proxy=proxy.url)
-        assert event["event"] == "tokens", event
+        assert event["event"] == "tokens", str(event)
         assert list(proxy.targets) == [("CONNECT", f"localhost:{idp.port}")]
 
 
@@ -441,7 +441,7 @@ def test_the_environments_proxy_is_used(idp, drive):
         driver = drive("refresh", {"refresh_token": seeded.refresh_token},
                        environment={"https_proxy": proxy.url}, ask=SCOPE)
         event = driver.end()
-        assert event["event"] == "tokens", event
+        assert event["event"] == "tokens", str(event)
         assert len(proxy.targets) == 1
 
 

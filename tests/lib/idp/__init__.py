@@ -61,7 +61,9 @@ class Idp:
         self.control_secret = secrets.token_urlsafe(24)
         self.control = Control(self)
         self.stopping = threading.Event()
-        self.stopping_fd = None
+        # Read to its end when stopping.  Not closed in stop(), where silent
+        # threads still wait on it: it goes when nobody has it any more.
+        self.stopping_end = None
         self._stop_write = None
         self._listener = None
         self._reserved = None
@@ -81,8 +83,7 @@ class Idp:
         context = self._context(tls)
         self.scheme = "http" if tls == "plain" else "https"
         self.stopping.clear()
-        self._close_pipe()
-        self.stopping_fd, self._stop_write = os.pipe()
+        self.stopping_end, self._stop_write = socket.socketpair()
         self._reserve(port)
         self._listener = server.Listener(self, self.port, context,
                                          tls == "mute")
@@ -104,7 +105,7 @@ class Idp:
         if self._listener is None:
             return
         self.stopping.set()
-        os.close(self._stop_write)
+        self._stop_write.close()
         self._listener.shutdown()
         self._listener.server_close()
         self._listener.close_all()
@@ -115,12 +116,6 @@ class Idp:
 
     def __exit__(self, *_exc):
         self.stop()
-
-    def _close_pipe(self):
-        # Not in stop(): threads that are silent still wait on it there.
-        if self.stopping_fd is not None:
-            os.close(self.stopping_fd)
-            self.stopping_fd = None
 
     def _context(self, tls):
         if tls not in TLS_WAYS:

@@ -214,7 +214,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _be_silent(self, idp):
         poll = select.poll()
         poll.register(self.connection, select.POLLIN)
-        poll.register(idp.stopping_fd, select.POLLIN)
+        poll.register(idp.stopping_end, select.POLLIN)
         poll.poll()     # until the client gives up or the server stops
         raise Gone
 
