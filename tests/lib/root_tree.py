@@ -3,8 +3,7 @@
 
 Owns: making the tree with mmdebstrap from the package source that this
 machine uses, keeping it, copying it, installing the build into the copy.
-Boots nothing.  MAILTOKEN_TEST_CACHE names a directory where the tree is
-kept for the next run.
+Boots nothing.  MAILTOKEN_CACHE names a directory where the tree is kept.
 """
 
 import glob
@@ -20,7 +19,7 @@ import paths
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "passwd",
     "libcurl4", "libevent-core-2.1-7", "libevent-extra-2.1-7", "libjansson4",
-    "libssl3", "libqrencode4", "ca-certificates",
+    "libssl3", "libqrencode4", "ca-certificates", "apt",
     "postfix", "libsasl2-2", "libsasl2-modules")
 
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
@@ -89,7 +88,7 @@ def base_tree(scratch):
     release = _release()
     word = hashlib.sha256(" ".join((release, *PACKAGES)).encode())
     name = f"units-{release}-{word.hexdigest()[:12]}"
-    cache = os.environ.get("MAILTOKEN_TEST_CACHE") or str(scratch)
+    cache = os.environ.get("MAILTOKEN_CACHE") or str(scratch)
     tree = os.path.join(cache, name)
     if os.path.isdir(tree):
         return tree
