@@ -172,19 +172,6 @@ static enum fault find_user(const char *name, struct passwd **user_out,
 	return FAULT_NONE;
 }
 
-enum fault harden_user(const char *name, uid_t *uid_out, gid_t *gid_out,
-    struct why *why)
-{
-	struct passwd *user;
-	enum fault fault = find_user(name, &user, why);
-
-	if (fault == FAULT_NONE) {
-		*uid_out = user->pw_uid;
-		*gid_out = user->pw_gid;
-	}
-	return fault;
-}
-
 enum fault harden_drop(const char *user, struct why *why)
 {
 	struct passwd *found;

@@ -6,8 +6,6 @@
 #ifndef MAILTOKEN_DAEMON_HARDEN_H
 #define MAILTOKEN_DAEMON_HARDEN_H
 
-#include <sys/types.h>
-
 #include "wire/fault.h"
 
 /*
@@ -21,16 +19,11 @@
 enum fault harden_start(int keep, struct why *why) MUST_CHECK;
 
 /*
- * harden_user - the user that the helper is to become.  FAULT_NOT_FOUND when
- * there is none (why says how to make it), FAULT_DENIED when it is root
- * itself.
- */
-enum fault harden_user(const char *name, uid_t *uid_out, gid_t *gid_out,
-    struct why *why) MUST_CHECK;
-
-/*
  * harden_drop - from root to user and its groups, for good; not dumpable
- * again, no_new_privs.  Faults of harden_user(); FAULT_IO.
+ * again, no_new_privs
+ *
+ * FAULT_NOT_FOUND when there is none (why says how to make it), FAULT_DENIED
+ * when it is root itself, FAULT_IO.
  */
 enum fault harden_drop(const char *user, struct why *why) MUST_CHECK;
 

@@ -1,9 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Taking sockets over and binding them.  As root nothing here follows a name
- * that the helper's user could have changed: modes come from the umask at
- * bind(2), owners are set through descriptors.
+ * Taking sockets over and binding them, as who the helper is: never as root.
  */
 #include "daemon/listen.h"
 
@@ -118,94 +116,45 @@ static enum fault set_address(const char *path, struct sockaddr_un *address,
 	return FAULT_NONE;
 }
 
-/* Not a folder of this user's alone, so that others are to find the socket. */
-static bool is_shared(int fd)
+/* The folder of the socket with what is missing above it: for itself alone, or
+ * for all where folders are somebody else's. */
+static bool make_folder(char *folder)
 {
-	struct stat st;
+	struct stat above = { .st_uid = (uid_t)-1 };
+	char *at = folder, rest = '/';
+	int err;
 
-	return geteuid() == 0 ||
-	    (fstat(fd, &st) == 0 && st.st_uid != geteuid());
-}
-
-/*
- * Open dir below parent, making it where it is missing.  Only the one that
- * holds the socket becomes the helper's; those above stay root's.
- */
-static int step_into(int parent, const char *name, uid_t owner, gid_t group)
-{
-	bool root = geteuid() == 0;
-	int fd;
-
-	fd = openat(parent, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 || errno != ENOENT)
-		return fd;
-	if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
-		return -1;
-	fd = openat(parent, name,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 &&
-	    ((root && fchown(fd, owner, group) != 0) ||
-		(is_shared(parent) && fchmod(fd, 0755) != 0))) {
-		(void)close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static bool is_of_another(int fd, uid_t owner)
-{
-	struct stat st;
-
-	return owner != geteuid() && fstat(fd, &st) == 0 && st.st_uid == owner;
-}
-
-/* The directory of the socket, with every missing one above it. */
-static enum fault open_folder(const char *folder, uid_t owner, gid_t group,
-    int *fd_out, struct why *why)
-{
-	char part[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	const char *at = folder;
-	int fd, next;
-	bool last;
-	size_t n;
-
-	fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	while (fd >= 0) {
-		at += strspn(at, "/");
-		n = strcspn(at, "/");
-		if (n == 0)
-			break;
-		memcpy(part, at, n);
-		part[n] = '\0';
-		last = at[n + strspn(at + n, "/")] == '\0';
-		next = step_into(fd, part, last ? owner : geteuid(),
-		    last ? group : getegid());
-		(void)close(fd);
-		fd = next;
-		at += n;
-		if (fd >= 0 && !last && is_of_another(fd, owner)) {
-			(void)close(fd);
-			why_set(why, 0,
-			    "%s: a folder above that of the socket belongs to "
-			    "%s, who could lead root elsewhere: chown 0 it, "
-			    "or start the helper as that user",
-			    folder, ids_user(owner).text);
-			return FAULT_UNSAFE;
+	while (rest != '\0') {
+		at += 1 + strcspn(at + 1, "/");
+		rest = *at;
+		*at = '\0';
+		err = mkdir(folder, 0700) == 0 ? 0 : errno;
+		if (err == 0 && above.st_uid != geteuid())
+			err = chmod(folder, 0755) == 0 ? 0 : errno;
+		if (stat(folder, &above) != 0) {
+			errno = err;
+			return false;
 		}
+		*at = rest;
 	}
-	if (fd < 0) {
-		why_set(why, errno,
-		    "the folder %s of the socket (make it as root, or set "
-		    "listen to a path that %s may write)",
-		    folder, ids_user(geteuid()).text);
-		return FAULT_IO;
-	}
-	*fd_out = fd;
-	return FAULT_NONE;
+	return true;
 }
 
-static enum fault check_folder(int fd, const char *folder, uid_t owner,
-    struct why *why)
+static enum fault open_folder(char *folder, int *fd_out, struct why *why)
+{
+	*fd_out = make_folder(folder) ?
+	    open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC) :
+	    -1;
+	if (*fd_out >= 0)
+		return FAULT_NONE;
+	why_set(why, errno,
+	    "the folder %s of the socket; as root: mkdir -p %s && chown %s %s; "
+	    "or listen elsewhere",
+	    folder, folder, ids_owner(geteuid()).text, folder);
+	return FAULT_IO;
+}
+
+static enum fault check_folder(int fd, const char *folder, struct why *why)
 {
 	struct stat st;
 	bool shared;
@@ -214,8 +163,8 @@ static enum fault check_folder(int fd, const char *folder, uid_t owner,
 		why_set(why, errno, "%s", folder);
 		return FAULT_IO;
 	}
-	if (st.st_uid != owner && (st.st_uid != 0 || geteuid() != 0)) {
-		if (geteuid() != 0 && access(folder, W_OK) == 0)
+	if (st.st_uid != geteuid()) {
+		if (access(folder, W_OK) == 0)
 			why_set(why, 0,
 			    "the folder %s belongs to %s: listen on "
 			    "%s/mailtoken/socket, whose folder the helper "
@@ -223,9 +172,9 @@ static enum fault check_folder(int fd, const char *folder, uid_t owner,
 			    folder, ids_user(st.st_uid).text, folder);
 		else
 			why_set(why, 0,
-			    "the folder %s belongs to %s: chown %s %s", folder,
-			    ids_user(st.st_uid).text, ids_owner(owner).text,
-			    folder);
+			    "the folder %s belongs to %s: as root: chown %s %s",
+			    folder, ids_user(st.st_uid).text,
+			    ids_owner(geteuid()).text, folder);
 		return FAULT_UNSAFE;
 	}
 	/* Clients refuse such a folder: anybody could put a socket there.
@@ -279,8 +228,8 @@ static enum fault ask_old(const struct sockaddr_un *address, struct why *why)
 	return fault;
 }
 
-static enum fault clear_place(int folder, uid_t owner,
-    const struct sockaddr_un *address, struct why *why)
+static enum fault clear_place(int folder, const struct sockaddr_un *address,
+    struct why *why)
 {
 	const char *leaf = strrchr(address->sun_path, '/') + 1;
 	enum fault fault;
@@ -302,7 +251,7 @@ static enum fault clear_place(int folder, uid_t owner,
 	fault = ask_old(address, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	if (st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != owner) {
+	if (st.st_uid != 0 && st.st_uid != geteuid()) {
 		why_set(why, 0, "the dead socket %s belongs to %s: rm %s",
 		    address->sun_path, ids_user(st.st_uid).text,
 		    address->sun_path);
@@ -363,7 +312,7 @@ static int hold(int folder)
 }
 
 enum fault listen_bind(struct listeners *listeners, const char *path,
-    uid_t owner, gid_t group, struct why *why)
+    struct why *why)
 {
 	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	const char *leaf = strrchr(path, '/');
@@ -377,14 +326,14 @@ enum fault listen_bind(struct listeners *listeners, const char *path,
 		return fault;
 	memcpy(folder, path, (size_t)(leaf - path) + 1);
 	folder[leaf > path ? leaf - path : 1] = '\0';
-	fault = open_folder(folder, owner, group, &folder_fd, why);
+	fault = open_folder(folder, &folder_fd, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	fault = check_folder(folder_fd, folder, owner, why);
+	fault = check_folder(folder_fd, folder, why);
 	if (fault == FAULT_NONE)
 		held = hold(folder_fd);
 	if (fault == FAULT_NONE)
-		fault = clear_place(folder_fd, owner, &address, why);
+		fault = clear_place(folder_fd, &address, why);
 	listener = &listeners->at[listeners->n];
 	if (fault == FAULT_NONE)
 		fault = bind_here(&address, &listener->fd, why);

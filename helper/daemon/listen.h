@@ -9,8 +9,6 @@
 #ifndef MAILTOKEN_DAEMON_LISTEN_H
 #define MAILTOKEN_DAEMON_LISTEN_H
 
-#include <sys/types.h>
-
 #include "wire/fault.h"
 
 #define LISTEN_MAX     8
@@ -38,13 +36,12 @@ enum fault listen_adopt(struct listeners *listeners,
  * listen_bind - one more socket at path (mode 0666); there are fewer than
  * LISTEN_MAX, as options and configuration have it
  *
- * As root the missing directories are made (0755, owned by owner); otherwise
- * they are made 0700, 0755 in a folder of somebody else's, and the last must
- * be ours.  What stands there is asked first: FAULT_LOCKED when a helper
+ * Missing folders are made, 0700, or 0755 in one of somebody else's; the last
+ * must be ours.  What stands there is asked first: FAULT_LOCKED when a helper
  * answers, FAULT_UNSAFE when it is no socket; a dead socket is replaced.
  */
 enum fault listen_bind(struct listeners *listeners, const char *path,
-    uid_t owner, gid_t group, struct why *why) MUST_CHECK;
+    struct why *why) MUST_CHECK;
 
 /* listen_close - close all; remove none (a successor may be there). */
 void listen_close(struct listeners *listeners);

@@ -30,8 +30,6 @@ struct options {
 	size_t n_listen;
 	bool check;
 	bool background;
-	uid_t uid; /* whom it is to become */
-	gid_t gid;
 };
 
 static const char usage_text[] =
@@ -191,37 +189,28 @@ static enum fault open_sockets(const struct options *options,
 		if (listeners->adopted)
 			warn_not_handed(listeners, path);
 		else
-			fault = listen_bind(listeners, path, options->uid,
-			    options->gid, why);
+			fault = listen_bind(listeners, path, why);
 	}
 	return fault;
 }
 
 /* As far as its configuration can be understood: what is wrong with it is the
  * answer to every request.  listeners NULL: no sockets. */
-static bool become_helper(struct options *options,
+static bool become_helper(const struct options *options,
     const struct config_source *source, struct listeners *listeners)
 {
 	struct config_source as_root = *source;
-	bool root = geteuid() == 0;
 	struct why why = { .err = 0, .text = "" };
 	struct config *start = NULL;
-	const char *user;
 	enum fault fault;
 
 	as_root.start = true;
-	options->uid = geteuid();
-	options->gid = getegid();
 	fault = config_read(&as_root, &start, &why);
-	if (fault != FAULT_NONE)
-		return !fail(fault, &why);
-	user = options->user != NULL ? options->user : start->user;
-	if (root)
-		fault = harden_user(user, &options->uid, &options->gid, &why);
+	if (fault == FAULT_NONE && geteuid() == 0)
+		fault = harden_drop(
+		    options->user != NULL ? options->user : start->user, &why);
 	if (fault == FAULT_NONE && listeners != NULL)
 		fault = open_sockets(options, start, listeners, &why);
-	if (fault == FAULT_NONE && root)
-		fault = harden_drop(user, &why);
 	config_release(start);
 	return !fail(fault, &why);
 }
@@ -233,7 +222,7 @@ static void print_warning(void *ctx, const char *text)
 }
 
 /* What counts is what the helper's user can read. */
-static int check_only(struct options *options,
+static int check_only(const struct options *options,
     const struct config_source *source)
 {
 	struct config *config = NULL;

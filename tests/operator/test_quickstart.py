@@ -239,6 +239,7 @@ def test_purge_leaves_nothing_and_revokes_nothing_unasked(quick):
 def test_remove_stops_the_helper_where_no_systemd_does(quick):
     quick("--no-demo")
     quick.write(CONFIG, "allow postfix\n")
+    quick.run("install", "-d", "-o", "mailtoken", "/run/mailtoken")
     assert quick.run("mailtokend", "--background", "--keyring",
                      "/var/lib/mailtoken/keyring", "--listen",
                      "/run/mailtoken/socket").returncode == 0

@@ -62,7 +62,7 @@ static int connect_to(const char *to)
 
 static enum fault bind_path(void)
 {
-	return listen_bind(&listeners, path, geteuid(), getegid(), &why);
+	return listen_bind(&listeners, path, &why);
 }
 
 static void a_socket_is_0666_whatever_the_umask(void **state)
@@ -95,47 +95,7 @@ static void missing_folders_are_made(void **state)
 	assert_int_equal(bind_path(), FAULT_NONE);
 	*strrchr(path, '/') = '\0';
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, geteuid() == 0 ? 0755 : 0700);
-}
-
-static void root_gives_new_folders_to_the_owner(void **state)
-{
-	struct stat st;
-
-	(void)state;
-	if (geteuid() != 0)
-		skip();
-	(void)snprintf(path, sizeof(path), "%s/a/socket", folder);
-	assert_int_equal(listen_bind(&listeners, path, NOBODY, NOBODY, &why),
-	    FAULT_NONE);
-	*strrchr(path, '/') = '\0';
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_uid, NOBODY);
-	assert_int_equal(st.st_gid, NOBODY);
-	assert_int_equal(st.st_mode & 07777, 0755);
-	assert_int_equal(stat(folder, &st), 0);
-	assert_int_equal(st.st_uid, 0);
-}
-
-static void root_is_not_led_elsewhere_by_the_owner(void **state)
-{
-	char owned[80], elsewhere[80], link[100];
-
-	(void)state;
-	if (geteuid() != 0)
-		skip();
-	(void)snprintf(owned, sizeof(owned), "%s/owned", folder);
-	(void)snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", folder);
-	(void)snprintf(link, sizeof(link), "%s/link", owned);
-	(void)snprintf(path, sizeof(path), "%s/link/socket", owned);
-	assert_int_equal(mkdir(owned, 0755), 0);
-	assert_int_equal(mkdir(elsewhere, 0755), 0);
-	assert_int_equal(chown(owned, NOBODY, NOBODY), 0);
-	assert_int_equal(symlink(elsewhere, link), 0);
-	assert_int_equal(listen_bind(&listeners, path, NOBODY, NOBODY, &why),
-	    FAULT_UNSAFE);
-	assert_non_null(strstr(why.text, "chown 0"));
-	assert_int_equal(rmdir(elsewhere), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
 }
 
 static void a_dead_socket_is_replaced(void **state)
@@ -160,8 +120,7 @@ static void a_live_one_is_refused_and_stays(void **state)
 
 	(void)state;
 	assert_int_equal(bind_path(), FAULT_NONE);
-	assert_int_equal(listen_bind(&second, path, geteuid(), getegid(), &why),
-	    FAULT_LOCKED);
+	assert_int_equal(listen_bind(&second, path, &why), FAULT_LOCKED);
 	assert_non_null(strstr(why.text, "another helper listens on"));
 	assert_non_null(strstr(why.text, path));
 	assert_int_equal(second.n, 0);
@@ -221,15 +180,15 @@ static void a_folder_that_others_can_write_is_refused(void **state)
 static void bad_paths_are_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(listen_bind(&listeners, "socket", 0, 0, &why),
+	assert_int_equal(listen_bind(&listeners, "socket", &why),
 	    FAULT_CONFIG_ERROR);
-	assert_int_equal(listen_bind(&listeners, "/tmp/", 0, 0, &why),
+	assert_int_equal(listen_bind(&listeners, "/tmp/", &why),
 	    FAULT_CONFIG_ERROR);
 	assert_int_equal(
 	    listen_bind(&listeners,
 		"/1234567890123456789012345678901234567890123456789012345678901234"
 		"56789012345678901234567890123456789012345678",
-		0, 0, &why),
+		&why),
 	    FAULT_CONFIG_ERROR);
 	assert_int_equal(listeners.n, 0);
 }
@@ -384,8 +343,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_socket_is_0666_whatever_the_umask),
 		TEST(missing_folders_are_made),
-		TEST(root_gives_new_folders_to_the_owner),
-		TEST(root_is_not_led_elsewhere_by_the_owner),
 		TEST(a_dead_socket_is_replaced),
 		TEST(a_live_one_is_refused_and_stays),
 		TEST(what_is_no_socket_is_refused_and_stays),
