@@ -29,8 +29,9 @@ enum fault harden_drop(const char *user, struct why *why) MUST_CHECK;
 
 /*
  * harden_sandbox - no_new_privs and Landlock by the ABI the kernel reports:
- * read in the folders of files, and what TLS and name resolution need; read,
- * write, make and remove files below keyring; nothing else.  Once, for good.
+ * read in the folders of files and seed, and what TLS and name resolution
+ * need; read, write, make and remove files below keyring; nothing else.  Once,
+ * for good.
  *
  * state_out  out: a word for the log: "landlock-abi-4", "no-landlock"
  *
@@ -40,6 +41,7 @@ struct harden_paths {
 	const char *keyring;
 	char *const *files;
 	size_t n_files;
+	const char *seed; /* or NULL */
 };
 enum fault harden_sandbox(const struct harden_paths *paths, char *state_out,
     size_t state_bytes, struct why *why) MUST_CHECK;

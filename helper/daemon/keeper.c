@@ -14,6 +14,7 @@
 #include "daemon/answer.h"
 #include "daemon/expiry.h"
 #include "daemon/harden.h"
+#include "daemon/import.h"
 #include "daemon/outcome.h"
 #include "daemon/supervise.h"
 #include "oauth/issuer.h"
@@ -289,6 +290,7 @@ static enum fault sandbox(struct keeper *keeper, struct why *why)
 		.keyring = keyring_path(keeper->engine.keyring),
 		.files = keeper->files.paths,
 		.n_files = keeper->files.n,
+		.seed = keeper->options.seed,
 	};
 	char *depth = keeper->engine.sandbox;
 	enum fault fault;
@@ -330,6 +332,8 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 	keyring_sweep(keeper->engine.keyring, was_waiting, keeper);
 	keeper->engine.working = true;
 	tell(keeper, "");
+	if (keeper->options.seed != NULL)
+		import_seed(&keeper->engine, keeper->options.seed);
 	return FAULT_NONE;
 }
 

@@ -20,6 +20,7 @@ struct keeper_options {
 	struct event_base *base;
 	struct config_source source;
 	const char *log_level;	     /* NULL: what the configuration says */
+	const char *seed;	     /* NULL, or where import_seed() looks */
 	struct event *jumped;	     /* NULL, or run when the clock was set */
 	struct listeners *listeners; /* named in the lock file */
 };

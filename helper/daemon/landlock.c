@@ -154,6 +154,8 @@ static enum fault add_rules(const struct ruleset *set,
 		    sizeof(devices) / sizeof(devices[0]), RIGHTS_DEVICE, why);
 	for (i = 0; fault == FAULT_NONE && i < paths->n_files; i++)
 		fault = allow_named(set, paths->files[i], why);
+	if (fault == FAULT_NONE && paths->seed != NULL)
+		fault = allow_named(set, paths->seed, why);
 	if (fault == FAULT_NONE)
 		fault = allow(set, paths->keyring, RIGHTS_KEYRING, why);
 	return fault;

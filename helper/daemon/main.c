@@ -26,6 +26,7 @@ struct options {
 	const char *keyring;
 	const char *user;
 	const char *log_level;
+	const char *seed;
 	const char *listen[LISTEN_MAX];
 	size_t n_listen;
 	bool check;
@@ -37,6 +38,24 @@ static const char usage_text[] =
     "                  [--user NAME] [--log-level LEVEL] [--check]\n"
     "                  [--background]\n"
     "       mailtokend --help | --version\n";
+
+/* An empty one is none: that is how files of containers leave one out. */
+static const char *environment(const char *name)
+{
+	const char *value = secure_getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* For containers; the command line goes before these. */
+static void read_environment(struct options *options)
+{
+	options->config = environment("MAILTOKEN_CONFIG");
+	options->keyring = environment("MAILTOKEN_KEYRING");
+	options->log_level = environment("MAILTOKEN_LOG_LEVEL");
+	options->seed = environment("MAILTOKEN_SEED");
+	options->listen[0] = environment("MAILTOKEN_LISTEN");
+}
 
 static void read_options(int argc, char **argv, struct options *options)
 {
@@ -55,6 +74,7 @@ static void read_options(int argc, char **argv, struct options *options)
 	enum log_level level;
 	int c;
 
+	read_environment(options);
 	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		switch (c) {
 		case 'c': options->config = optarg; break;
@@ -83,10 +103,12 @@ static void read_options(int argc, char **argv, struct options *options)
 		(void)fputs(usage_text, stderr);
 		exit(EXIT_USAGE);
 	}
+	if (options->n_listen == 0 && options->listen[0] != NULL)
+		options->n_listen = 1;
 	if (options->log_level != NULL &&
 	    log_level_from_word(options->log_level, &level) != FAULT_NONE) {
-		run_complain("--log-level is error, warning, notice, info or "
-			     "debug");
+		run_complain("--log-level and MAILTOKEN_LOG_LEVEL are error, "
+			     "warning, notice, info or debug");
 		exit(EXIT_USAGE);
 	}
 }
@@ -278,6 +300,7 @@ int main(int argc, char **argv)
 		    "into nothing");
 	reply_setup();
 	helper.log_level = options.log_level;
+	helper.seed = options.seed;
 	if (become_helper(&options, &helper.source, &listeners))
 		status = run_helper(&helper, ready_fd);
 	listen_close(&listeners);

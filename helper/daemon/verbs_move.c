@@ -4,124 +4,31 @@
  * Grants in and out of the keyring: a record's attributes in a list of the
  * protocol.  They hold secrets: nothing of them is logged.
  */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "daemon/accounts.h"
-#include "daemon/outcome.h"
+#include "daemon/import.h"
 #include "daemon/verbs.h"
-
-/*
- * The request's list once more, as a record.  It must work, and fit on disk,
- * before the other program is told to stop.
- */
-static enum fault read_record(const struct conn *conn, struct entry **entry_out,
-    struct why *why)
-{
-	struct buf bytes = BUF_INIT(ENTRY_MAX_BYTES);
-	struct entry *entry = NULL;
-	struct attrs attrs;
-	enum fault fault;
-
-	fault = attr_parse(conn->list, WIRE_FIRST, &attrs);
-	if (fault == FAULT_NONE)
-		fault = entry_take(&attrs, &entry);
-	if (fault == FAULT_NONE)
-		fault = entry_encode(entry, &bytes);
-	buf_drop(&bytes);
-	if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG) {
-		why_set(why, 0,
-		    "it is no whole record, or a value in it is too long or "
-		    "has bytes that cannot be kept");
-		fault = FAULT_BAD_REQUEST;
-	}
-	if (fault == FAULT_NONE && entry->signed_in_s == 0)
-		entry->signed_in_s = clock_wall_s();
-	if (fault == FAULT_NONE)
-		fault = grant_settle(conn->engine->config, entry);
-	if (fault != FAULT_NONE) {
-		entry_free(entry);
-		return fault;
-	}
-	*entry_out = entry;
-	return FAULT_NONE;
-}
-
-static enum fault check_place(const struct conn *conn, const char *folded,
-    struct why *why)
-{
-	struct account *account;
-
-	if (accounts_app(conn->engine->config, folded) != NULL) {
-		why_set(why, 0,
-		    "%s needs no grant: the configuration says that its "
-		    "application signs in for it",
-		    folded);
-		return FAULT_CONFIG_ERROR;
-	}
-	account = accounts_find(conn->engine->accounts, folded);
-	if (account == NULL || conn->request.replace)
-		return accounts_fits(folded, why);
-	why_set(why, 0,
-	    "%s has a grant here already: add --replace to put this one in its "
-	    "place",
-	    folded);
-	return FAULT_BAD_REQUEST;
-}
-
-/* A file that the sandbox does not let the helper open would only show as a
- * failing renewal. */
-static bool can_open(const char *path)
-{
-	int fd;
-
-	if (path == NULL)
-		return true;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd >= 0)
-		(void)close(fd);
-	return fd >= 0;
-}
 
 void verbs_import(struct conn *conn)
 {
-	struct why why = { .err = 0, .text = "" }, unsaved, unknown;
-	const char *folded = conn->request.folded;
-	struct provider *provider = NULL;
-	struct entry *entry = NULL;
-	struct account *account;
+	struct import import = { .list = conn->list,
+		.first = WIRE_FIRST,
+		.replace = conn->request.replace };
+	struct why why = { .err = 0, .text = "" };
+	struct imported imported;
 	struct attr_writer writer;
-	enum fault fault, known = FAULT_NONE;
+	enum fault fault;
+	size_t i;
 
-	fault = read_record(conn, &entry, &why);
-	if (fault == FAULT_NONE)
-		fault = check_place(conn, folded, &why);
-	if (fault == FAULT_NONE)
-		known = grant_provider(conn->engine->config, entry, &provider,
-		    &unknown);
-	/* Of another helper's the configuration may follow. */
-	if (known != FAULT_NONE && grant_is_brought(entry)) {
-		fault = known;
-		why = unknown;
-	}
-	if (fault == FAULT_NONE)
-		fault = accounts_make(conn->engine->accounts, folded, &account);
-	provider_release(provider);
+	fault = import_record(conn->engine, &import, &imported, &why);
 	if (fault != FAULT_NONE) {
-		entry_free(entry);
 		conn_refuse(conn, fault, why.text);
 		return;
 	}
-	answer_begin(&writer, &conn->out, ATTR_ACCOUNT, entry->account);
-	answer_text(&writer, ATTR_PROVIDER, entry->provider);
-	if (account_adopt(account, entry, &unsaved) != FAULT_NONE)
-		answer_text(&writer, ATTR_WARNING, unsaved.text);
-	if (known != FAULT_NONE)
-		answer_text(&writer, ATTR_WARNING, unknown.text);
-	if (!can_open(entry->ca_file) || !can_open(entry->ca_path))
-		answer_text(&writer, ATTR_WARNING,
-		    "the helper cannot open the CA file that it names: give "
-		    "its provider a block with ca_file in the configuration");
+	answer_begin(&writer, &conn->out, ATTR_ACCOUNT,
+	    imported.entry->account);
+	answer_text(&writer, ATTR_PROVIDER, imported.entry->provider);
+	for (i = 0; i < imported.n_notes; i++)
+		answer_text(&writer, ATTR_WARNING, imported.notes[i]);
 	answer_end(&writer);
 	conn_answer_ok(conn);
 }

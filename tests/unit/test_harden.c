@@ -216,7 +216,7 @@ static int enter_sandbox(void)
 {
 	char nowhere[] = "/nonexistent/x";
 	char *files[] = { config, nowhere };
-	struct harden_paths paths = { keyring, files, 2 };
+	struct harden_paths paths = { keyring, files, 2, NULL };
 	char word[32];
 
 	if (harden_sandbox(&paths, word, sizeof(word), &why) != FAULT_NONE)
