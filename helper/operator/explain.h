@@ -43,6 +43,19 @@ struct span explain_account(struct span text);
  * be closed.  NULL: it cannot be read, or is no file. */
 FILE *explain_open(const char *path, long max_bytes);
 
+/*
+ * explain_log - the end of the mail log: where Postfix writes it, else where
+ * syslog mostly does, else of the journal
+ *
+ * config_dir  in: Postfix's; NULL: its own choice
+ * bytes       in: about how much; whole lines
+ * out         out: to be dropped; from: what it was, in words, is appended
+ *
+ * False: none can be read.
+ */
+bool explain_log(const char *config_dir, size_t bytes, struct buf *out,
+    struct buf *from);
+
 verb_fn explain_run;
 
 #endif

@@ -13,8 +13,6 @@
 
 #define CAUSES_MAX    500 /* there are fewer rows */
 #define LOG_MAX_BYTES 262144
-#define LOG_LINES     "2000"
-#define LOG_WAIT_MS   20000
 #define COLUMNS	      79
 #define INDENT	      11
 
@@ -246,91 +244,81 @@ FILE *explain_open(const char *path, long max_bytes)
 	return file;
 }
 
-static bool read_file(struct told *told, const char *path)
+bool explain_log(const char *config_dir, size_t bytes, struct buf *out,
+    struct buf *from)
 {
-	FILE *file = explain_open(path, LOG_MAX_BYTES);
+	struct buf own = BUF_INIT(EXPLAIN_MAX_BYTES);
+	const char *files[] = { "", "/var/log/mail.log", "/var/log/maillog" };
+	FILE *file = NULL;
+	char lines[24];
+	size_t room, i;
+	char *p;
 
-	if (file == NULL)
-		return false;
-	read_stream(told, file);
-	(void)fclose(file);
-	return true;
+	buf_init(out, 8 * bytes);
+	(void)(config_dir != NULL ?
+		run(&own, NULL, "postconf", "-c", config_dir, "-xh",
+		    "maillog_file", NULL) :
+		run(&own, NULL, "postconf", "-xh", "maillog_file", NULL));
+	if (own.n > 1) {
+		own.p[own.n - 1] = '\0'; /* in place of the line's end */
+		files[0] = own.p;
+	}
+	for (i = 0; i < 3 && file == NULL; i++)
+		file = explain_open(files[i], (long)bytes);
+	if (file != NULL) {
+		p = buf_space(out, bytes, &room);
+		buf_used(out, p != NULL ? fread(p, 1, room, file) : 0);
+		(void)fclose(file);
+		buf_add_str(from, files[i - 1]);
+	} else {
+		(void)snprintf(lines, sizeof(lines), "%zu", bytes / 128);
+		buf_add_lit(from, "the journal of Postfix and mailtokend");
+	}
+	buf_drop(&own);
+	return file != NULL ||
+	    run(out, NULL, "journalctl", "--no-pager", "-q", "-o", "short",
+		"-n", lines, "SYSLOG_FACILITY=2", "+",
+		"_SYSTEMD_UNIT=mailtokend.service", NULL);
 }
 
-/* Where Postfix writes its log itself; to be dropped, empty: it does not. */
-static struct buf maillog_file(void)
-{
-	static const char *const postconf[] = { "postconf", "-xh",
-		"maillog_file", NULL };
-	struct buf path = BUF_INIT(EXPLAIN_MAX_BYTES);
-
-	if (run_program(postconf, (struct span){ NULL, 0 }, LOG_WAIT_MS, &path,
-		NULL) != FAULT_NONE ||
-	    path.n < 2 || path.p[0] != '/')
-		buf_drop(&path);
-	if (path.n > 0)
-		path.p[path.n - 1] = '\0'; /* in place of the line end */
-	return path;
-}
-
-static bool read_journal(struct told *told)
-{
-	static const char *const journal[] = { "journalctl", "--no-pager", "-q",
-		"-o", "short", "-n", LOG_LINES, "-u", "postfix*", "-u",
-		"mailtokend*", NULL };
-	struct buf out = BUF_INIT(8 * LOG_MAX_BYTES);
-	FILE *file;
-
-	if (run_program(journal, (struct span){ NULL, 0 }, LOG_WAIT_MS, &out,
-		NULL) != FAULT_NONE)
-		buf_drop(&out);
-	file = out.n > 0 ? fmemopen(out.p, out.n, "r") : NULL;
-	if (file == NULL)
-		return false;
-	read_stream(told, file);
-	(void)fclose(file);
-	buf_drop(&out);
-	return true;
-}
-
-/* Adds to from what of the log was read; false: nothing could be. */
+/* False: there is none that can be read. */
 static bool read_log(struct told *told, struct buf *from)
 {
-	static const char *const files[] = { "/var/log/mail.log",
-		"/var/log/maillog" };
-	struct buf own = maillog_file();
-	const char *path = own.n > 0 && read_file(told, own.p) ? own.p : NULL;
-	size_t i;
+	struct buf log;
+	FILE *file = NULL;
+	bool found = explain_log(NULL, LOG_MAX_BYTES, &log, from);
 
-	for (i = 0; i < 2 && path == NULL; i++)
-		if (read_file(told, files[i]))
-			path = files[i];
-	if (path == NULL && read_journal(told))
-		path = "the journal of Postfix and mailtokend";
-	if (path != NULL)
-		buf_add_str(from, path);
-	buf_drop(&own);
-	return path != NULL;
+	if (found && log.n > 0)
+		file = fmemopen(log.p, log.n, "r");
+	if (file != NULL) {
+		read_stream(told, file);
+		(void)fclose(file);
+	}
+	buf_drop(&log);
+	return found;
 }
 
 static enum outcome explain_lines(struct told *told, bool log, bool json)
 {
 	struct buf from = BUF_INIT(EXPLAIN_MAX_BYTES);
+	bool found = !log || read_log(told, &from);
 
 	if (!log) {
 		buf_add_lit(&from, "standard input");
 		read_stream(told, stdin);
-	} else if (!read_log(told, &from)) {
+	}
+	if (found) {
+		show_all(told, json, true);
+		screen_flush();
+		screen_say("%zu line%s of %.*s, %zu known cause%s of trouble",
+		    told->n_lines, told->n_lines == 1 ? "" : "s",
+		    SPAN(buf_span(&from)), told->n_causes,
+		    told->n_causes == 1 ? "" : "s");
+	} else {
 		screen_say("neither /var/log/mail.log nor the journal can be "
 			   "read: run it as root, or \"mailtoken explain - < "
 			   "LOG\"");
-		return OUTCOME_NO;
 	}
-	show_all(told, json, true);
-	screen_flush();
-	screen_say("%zu line%s of %.*s, %zu known cause%s of trouble",
-	    told->n_lines, told->n_lines == 1 ? "" : "s", SPAN(buf_span(&from)),
-	    told->n_causes, told->n_causes == 1 ? "" : "s");
 	buf_drop(&from);
 	return told->n_causes > 0 ? OUTCOME_DONE : OUTCOME_NO;
 }

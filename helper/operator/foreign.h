@@ -16,17 +16,27 @@
 
 #define FOREIGN_MARGIN_MAX_S 86400
 
-/* Strings are NULL where the files do not say. */
+enum foreign_text {
+	FOREIGN_USER, /* sent to mail servers, or the address */
+	FOREIGN_REFRESH_TOKEN,
+	FOREIGN_CLIENT_ID,
+	FOREIGN_CLIENT_SECRET,
+	FOREIGN_TOKEN_ENDPOINT,
+	FOREIGN_SCOPE, /* to be sent when renewing */
+	FOREIGN_PROXY,
+	FOREIGN_CA_FILE,
+	FOREIGN_CA_PATH,
+	FOREIGN_TEXTS
+};
+
+/* What each of them is in a record. */
+extern const char *const foreign_attrs[FOREIGN_TEXTS];
+
+/* Texts are NULL where the files do not say; of the two objects the first goes
+ * before the second, which may be NULL. */
 struct foreign {
-	struct secret *refresh_token;
-	struct secret *client_secret;
-	char *client_id;
-	char *token_endpoint;
-	char *user;  /* sent to mail servers, or the address */
-	char *scope; /* to be sent when renewing */
-	char *proxy;
-	char *ca_file;
-	char *ca_path;
+	struct json_t *objects[2]; /* what the texts point into */
+	const char *texts[FOREIGN_TEXTS];
 	int64_t margin_s; /* 0: not said */
 	bool assumed;	  /* nobody says the token_endpoint: Google's */
 };
@@ -35,7 +45,7 @@ struct foreign {
  * foreign_sasl_xoauth2 - token is the token file; defaults the other one, or
  * empty
  *
- * foreign_out  out: for foreign_drop()
+ * foreign_out  out: for foreign_drop(), whatever comes of it
  *
  * FAULT_GARBLED with what is wrong in why, free of any value; FAULT_NOMEM.
  */

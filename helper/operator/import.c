@@ -6,16 +6,15 @@
  */
 #include "operator/import.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "cli/import.h"
 #include "oauth/presets.h"
 #include "oauth/url.h"
 #include "operator/foreign.h"
+#include "operator/run.h"
 
 #define FILE_MAX_BYTES	  65536
 #define SASL_XOAUTH2	  "sasl-xoauth2"
@@ -34,25 +33,13 @@ struct import {
 static enum fault read_file(struct import *import, const char *path,
     struct buf *out)
 {
-	const char *name = path != NULL ? path : IMPORT_STDIN;
-	int fd = STDIN_FILENO;
-	enum fault fault;
+	enum fault fault = run_read(path, out, &import->why);
 
-	if (path != NULL)
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		why_set(&import->why, errno, "cannot read %s", name);
-		return FAULT_IO;
-	}
-	fault = import_read(fd, name, out, &import->why);
-	if (path != NULL)
-		(void)close(fd);
-	if (fault == FAULT_NONE && out->n == out->max_bytes) {
-		why_set(&import->why, 0, "%s is too large to be a token file",
-		    name);
-		fault = FAULT_TOO_BIG;
-	}
-	return fault;
+	if (fault != FAULT_NONE || out->n < out->max_bytes)
+		return fault;
+	why_set(&import->why, 0, "%s is too large to be a token file",
+	    path != NULL ? path : IMPORT_STDIN);
+	return FAULT_TOO_BIG;
 }
 
 /*
@@ -70,7 +57,7 @@ static const char *account_of(const struct command *command, const char *path,
 	return name != NULL && strchr(name, '@') != NULL &&
 		attr_is_account(span_of(name)) ?
 	    name :
-	    foreign->user;
+	    foreign->texts[FOREIGN_USER];
 }
 
 /* "https://host/TENANT/oauth2/v2.0/token", or nothing. */
@@ -88,47 +75,29 @@ static struct span tenant_of(const char *endpoint)
 	return tenant;
 }
 
-static void put(struct talk *talk, const char *name, struct span value)
-{
-	if (value.n > 0)
-		attr_put(&talk->writer, name, value);
-}
-
-static void put_secret(struct talk *talk, const char *name,
-    const struct secret *secret)
-{
-	if (secret != NULL)
-		attr_put(&talk->writer, name,
-		    secret_reveal(secret, "put into a record"));
-}
-
 /* The record; host is that of the endpoint.  mailtokend(8), KEYRING. */
 static void put_record(struct talk *talk, const struct foreign *foreign,
     const char *host)
 {
 	const char *preset = preset_of_host(host);
-	struct buf provider = BUF_INIT(512);
+	struct span tenant = tenant_of(foreign->texts[FOREIGN_TOKEN_ENDPOINT]);
+	const char *user = foreign->texts[FOREIGN_USER];
+	char provider[512];
+	size_t i;
 
-	buf_add_lit(&provider, IMPORT_PREFIX);
-	buf_add_str(&provider, preset != NULL ? preset : host);
-	put(talk, ATTR_PROVIDER, buf_span(&provider));
-	buf_drop(&provider);
+	(void)snprintf(provider, sizeof(provider), IMPORT_PREFIX "%s",
+	    preset != NULL ? preset : host);
+	talk_put(talk, ATTR_PROVIDER, provider);
 	talk_put(talk, ATTR_FLOW, IMPORT_FLOW);
-	/* What mail servers were told goes on being sent to them. */
-	if (foreign->user != NULL &&
-	    strcasecmp(foreign->user, talk->account) != 0)
-		talk_put(talk, ATTR_LOGIN, foreign->user);
 	talk_put(talk, ATTR_TOKEN_HOST, host);
-	put(talk, ATTR_TENANT, tenant_of(foreign->token_endpoint));
-	talk_put(talk, ATTR_CLIENT_ID, foreign->client_id);
+	if (tenant.n > 0)
+		attr_put(&talk->writer, ATTR_TENANT, tenant);
 	talk_put_servers(talk);
-	talk_put(talk, ATTR_TOKEN_ENDPOINT, foreign->token_endpoint);
-	talk_put(talk, ATTR_SCOPE, foreign->scope);
-	talk_put(talk, ATTR_PROXY, foreign->proxy);
-	talk_put(talk, ATTR_CA_FILE, foreign->ca_file);
-	talk_put(talk, ATTR_CA_PATH, foreign->ca_path);
-	put_secret(talk, ATTR_REFRESH_TOKEN, foreign->refresh_token);
-	put_secret(talk, ATTR_CLIENT_SECRET, foreign->client_secret);
+	for (i = 0; i < FOREIGN_TEXTS; i++)
+		/* What servers were told goes on being sent to them. */
+		if (i != FOREIGN_USER || user == NULL ||
+		    strcasecmp(user, talk->account) != 0)
+			talk_put(talk, foreign_attrs[i], foreign->texts[i]);
 	attr_put_int(&talk->writer, ATTR_MARGIN, foreign->margin_s);
 }
 
@@ -143,7 +112,7 @@ static enum outcome send_grant(struct import *import, const char *where,
 		return import_refuse(where,
 		    "the file does not say whose it is: name the account with "
 		    "--account");
-	switch (url_host(foreign->token_endpoint, &host)) {
+	switch (url_host(foreign->texts[FOREIGN_TOKEN_ENDPOINT], &host)) {
 	case FAULT_NONE: break;
 	case FAULT_NOMEM: return OUTCOME_LATER;
 	default:
@@ -169,12 +138,11 @@ static enum fault import_one(struct import *import, const char *path)
 {
 	const char *where = path != NULL ? path : IMPORT_STDIN;
 	struct buf data = BUF_INIT(FILE_MAX_BYTES);
-	struct foreign foreign = { .refresh_token = NULL };
+	struct foreign foreign;
 	enum outcome outcome;
 	struct why why;
-	enum fault fault;
+	enum fault fault = read_file(import, path, &data);
 
-	fault = read_file(import, path, &data);
 	if (fault != FAULT_NONE) {
 		buf_drop(&data);
 		return fault;
@@ -184,16 +152,16 @@ static enum fault import_one(struct import *import, const char *path)
 		&foreign, &why) :
 	    foreign_mutt_oauth2(buf_span(&data), &foreign, &why);
 	buf_drop(&data);
-	if (fault == FAULT_NOMEM)
-		return fault;
-	outcome = fault != FAULT_NONE ?
-	    import_refuse(where, why.text) :
-	    send_grant(import, where,
-		account_of(import->command, path, &foreign), &foreign);
+	if (fault != FAULT_NOMEM) {
+		outcome = fault != FAULT_NONE ?
+		    import_refuse(where, why.text) :
+		    send_grant(import, where,
+			account_of(import->command, path, &foreign), &foreign);
+		import->outcome = outcome_worse(import->outcome, outcome);
+		import->any |= outcome == OUTCOME_DONE;
+	}
 	foreign_drop(&foreign);
-	import->outcome = outcome_worse(import->outcome, outcome);
-	import->any |= outcome == OUTCOME_DONE;
-	return FAULT_NONE;
+	return fault == FAULT_NOMEM ? fault : FAULT_NONE;
 }
 
 static enum fault import_files(struct import *import)

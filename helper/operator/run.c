@@ -10,15 +10,19 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/import.h"
 #include "wire/ask.h"
 #include "wire/attr.h"
 
+#define WORDS_MAX	 15
 #define PAUSE_MS	 5
 #define DONE_MAX_MS	 60000
 #define SAID_MAX_BYTES	 16384
@@ -43,6 +47,8 @@ void run_setup(void)
 		(void)snprintf(path, sizeof(path), "%s" SBIN, own);
 	(void)setenv("PATH", path, 1);
 	(void)setenv("LC_ALL", "C", 1);
+	if (getuid() == 0)
+		(void)umask(022); /* others go through what setup makes */
 	/* Ignored, as some parents leave it, no status would be kept. */
 	(void)signal(SIGCHLD, SIG_DFL);
 }
@@ -86,20 +92,10 @@ static enum fault await(pid_t pid, int64_t wait_ms, int *status)
 }
 
 /* Up to the room that there is. */
-static void read_file(int fd, struct buf *out)
+static void read_written(int fd, struct buf *out)
 {
-	size_t room;
-	ssize_t n = 1;
-	off_t at = 0;
-	char *p;
-
-	while (n > 0 && out->n < out->max_bytes) {
-		p = buf_space(out, 4096, &room);
-		n = p != NULL ? pread(fd, p, room, at) : 0;
-		if (n > 0)
-			buf_used(out, (size_t)n);
-		at += n > 0 ? n : 0;
-	}
+	(void)lseek(fd, 0, SEEK_SET);
+	(void)!import_read(fd, "", out, NULL);
 }
 
 static void tell_status(const char *name, int status, int fd, struct why *why)
@@ -109,7 +105,7 @@ static void tell_status(const char *name, int status, int fd, struct why *why)
 	const char *line;
 	size_t end;
 
-	read_file(fd, &said);
+	read_written(fd, &said);
 	for (end = said.n; end > 0 && said.p[end - 1] == '\n';)
 		end--;
 	line = said.p;
@@ -128,7 +124,7 @@ static void tell_status(const char *name, int status, int fd, struct why *why)
 	buf_drop(&said);
 }
 
-static enum fault run(const char *const *argv, const int files[FILES],
+static enum fault run_with(const char *const *argv, const int files[FILES],
     int64_t wait_ms, struct buf *out, struct why *why)
 {
 	enum fault fault;
@@ -151,7 +147,7 @@ static enum fault run(const char *const *argv, const int files[FILES],
 		return fault;
 	}
 	if (out != NULL)
-		read_file(files[OUT], out);
+		read_written(files[OUT], out);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		tell_status(argv[0], status, files[ERR], why);
 		return FAULT_IO;
@@ -177,7 +173,7 @@ enum fault run_program(const char *const *argv, struct span in, int64_t wait_ms,
 	if (fault)
 		why_set(why, errno, "cannot make a file in memory");
 	else
-		fault = run(argv, files, wait_ms, out, why);
+		fault = run_with(argv, files, wait_ms, out, why);
 	for (i = 0; i < FILES; i++)
 		if (files[i] >= 0)
 			(void)close(files[i]);
@@ -188,4 +184,36 @@ bool run_done(const char *const *argv, struct buf *out, struct why *why)
 {
 	return run_program(argv, (struct span){ "", 0 }, DONE_MAX_MS, out,
 		   why) == FAULT_NONE;
+}
+
+bool run(struct buf *out, struct why *why, ...)
+{
+	const char *argv[WORDS_MAX + 1] = { NULL };
+	va_list words;
+	size_t n = 0;
+
+	va_start(words, why);
+	do
+		argv[n] = va_arg(words, const char *);
+	while (argv[n] != NULL && ++n < WORDS_MAX);
+	va_end(words);
+	return run_done(argv, out, why);
+}
+
+enum fault run_read(const char *path, struct buf *out, struct why *why)
+{
+	int fd = path == NULL ? STDIN_FILENO :
+				open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	enum fault fault;
+
+	if (fd < 0) {
+		bool missing = errno == ENOENT || errno == ENOTDIR;
+
+		why_set(why, errno, "cannot read %s", path);
+		return missing ? FAULT_NOT_FOUND : FAULT_IO;
+	}
+	fault = import_read(fd, path != NULL ? path : IMPORT_STDIN, out, why);
+	if (path != NULL)
+		(void)close(fd);
+	return fault;
 }

@@ -1,14 +1,15 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * run - other programs of this system, never through a shell
+ * run - other programs of this system, never through a shell, and files
  */
 #ifndef MAILTOKEN_OPERATOR_RUN_H
 #define MAILTOKEN_OPERATOR_RUN_H
 
 #include "wire/buf.h"
 
-/* run_setup - once: PATH (root's is the system's) and LC_ALL of what is run. */
+/* run_setup - once: PATH (root's is the system's) and LC_ALL of what is run;
+ * root's umask. */
 void run_setup(void);
 
 /*
@@ -26,8 +27,22 @@ void run_setup(void);
 enum fault run_program(const char *const *argv, struct span in, int64_t wait_ms,
     struct buf *out, struct why *why) MUST_CHECK;
 
-/* run_done - the same without input, for at most a minute; false and why when
- * it failed. */
+/*
+ * run - the same for PROGRAM ARGUMENTS... NULL, without input and for at most
+ * a minute; false and why when it failed.  out and why may be NULL.
+ * run_done - likewise, the words in argv
+ */
+bool run(struct buf *out, struct why *why, ...) __attribute__((sentinel));
 bool run_done(const char *const *argv, struct buf *out, struct why *why);
+
+/*
+ * run_read - append a file, until its end or until out is full
+ *
+ * path  in: NULL: standard input
+ *
+ * FAULT_NOT_FOUND: it is not there.  FAULT_IO; those of buf.
+ */
+enum fault run_read(const char *path, struct buf *out,
+    struct why *why) MUST_CHECK;
 
 #endif

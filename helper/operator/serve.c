@@ -10,10 +10,12 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
+#include <event2/util.h>
 #include <netdb.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "cli/metrics.h"
 #include "wire/attr.h"
@@ -85,58 +87,23 @@ static void elsewhere(struct evhttp_request *request, void *ctx)
 	    span_of("Metrics are at /metrics.\n"));
 }
 
-/* ADDRESS:PORT, [ADDRESS]:PORT or PORT, which is loopback's. */
-static bool split(const char *where, char host[SERVER_MAX_BYTES + 1],
-    const char **port)
+/*
+ * ADDRESS:PORT, [ADDRESS]:PORT or PORT, which is loopback's.  No names: what
+ * one resolves to might be all of this machine's addresses.
+ */
+static bool parse(const char *where, struct sockaddr_storage *at, int *n)
 {
 	const char *colon = strrchr(where, ':');
-	size_t n = colon != NULL ? (size_t)(colon - where) : 0;
+	const char *port = colon != NULL ? colon + 1 : where;
+	bool port_only = colon == NULL || colon == where;
+	char text[SERVER_MAX_BYTES];
 	int64_t number;
 
-	*port = colon != NULL ? colon + 1 : where;
-	if (n > 2 && where[0] == '[' && where[n - 1] == ']') {
-		where++;
-		n -= 2;
-	}
-	if (n == 0) {
-		where = LOOPBACK;
-		n = strlen(where);
-	}
-	if (n > SERVER_MAX_BYTES)
-		return false;
-	memcpy(host, where, n);
-	host[n] = '\0';
-	return attr_number(span_of(*port), 0, UINT16_MAX, &number) ==
-	    FAULT_NONE;
-}
-
-/* A name of one machine only: what it resolves to might be all of them. */
-static int listen_at(const char *host, const char *port, struct why *why)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
-	struct addrinfo *found = NULL;
-	int fd, one = 1;
-
-	if (getaddrinfo(host, port, &hints, &found) != 0) {
-		why_set(why, 0,
-		    "--listen takes ADDRESS:PORT, such as " LOOPBACK ":9469 or "
-		    "[::1]:9469");
-		return -1;
-	}
-	fd = socket(found->ai_family,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-	    bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
-	    listen(fd, SOMAXCONN) != 0) {
-		why_set(why, errno, "cannot listen on %s port %s", host, port);
-		if (fd >= 0)
-			(void)close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(found);
-	return fd;
+	(void)snprintf(text, sizeof(text), "%s%s",
+	    port_only ? LOOPBACK ":" : "", port_only ? port : where);
+	return (text[0] == '[' || strchr(text, ':') == strrchr(text, ':')) &&
+	    attr_number(span_of(port), 0, UINT16_MAX, &number) == FAULT_NONE &&
+	    evutil_parse_sockaddr_port(text, (struct sockaddr *)at, n) == 0;
 }
 
 /* Port 0 is any: which, its line says. */
@@ -156,13 +123,34 @@ static void say_where(int fd)
 	screen_flush();
 }
 
-static enum outcome serve(struct server *server, int fd)
+enum outcome serve_metrics(struct command *command)
 {
+	struct server server = { command, false };
 	struct event_base *base = event_base_new();
 	struct evhttp *http = base != NULL ? evhttp_new(base) : NULL;
+	struct evconnlistener *listener = NULL;
+	struct sockaddr_storage at;
+	int n = sizeof(at);
+	struct why why;
 
-	if (http == NULL || evhttp_accept_socket(http, fd) != 0 ||
-	    evhttp_set_cb(http, "/metrics", scraped, server) != 0) {
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (!parse(command->listen, &at, &n)) {
+		screen_say("--listen takes ADDRESS:PORT, such as " LOOPBACK
+			   ":9469 or [::1]:9469");
+		return OUTCOME_NO;
+	}
+	if (http != NULL)
+		listener = evconnlistener_new_bind(base, NULL, NULL,
+		    LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC |
+			LEV_OPT_CLOSE_ON_FREE,
+		    SOMAXCONN, (struct sockaddr *)&at, n);
+	if (listener == NULL) {
+		why_set(&why, errno, "cannot listen on %s", command->listen);
+		screen_say("%s", why.text);
+		return OUTCOME_NO;
+	}
+	if (evhttp_bind_listener(http, listener) == NULL ||
+	    evhttp_set_cb(http, "/metrics", scraped, &server) != 0) {
 		screen_say("%s", fault_text(FAULT_NOMEM));
 		return OUTCOME_LATER;
 	}
@@ -171,26 +159,7 @@ static enum outcome serve(struct server *server, int fd)
 	evhttp_set_timeout(http, PEER_MAX_S);
 	evhttp_set_max_headers_size(http, HEADER_MAX_BYTES);
 	evhttp_set_max_body_size(http, 0);
-	say_where(fd);
+	say_where(evconnlistener_get_fd(listener));
 	(void)event_base_dispatch(base);
 	return OUTCOME_NO;
-}
-
-enum outcome serve_metrics(struct command *command)
-{
-	struct server server = { command, false };
-	char host[SERVER_MAX_BYTES + 1] = "";
-	const char *port = "";
-	struct why why;
-	int fd;
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (!split(command->listen, host, &port))
-		host[0] = '\0';
-	fd = listen_at(host, port, &why);
-	if (fd < 0) {
-		screen_say("%s", why.text);
-		return OUTCOME_NO;
-	}
-	return serve(&server, fd);
 }

@@ -15,7 +15,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "cli/import.h"
+#include "operator/run.h"
 
 #define INTERRUPT   '\003'
 #define LINE_BYTES  1024
@@ -162,16 +162,11 @@ bool setup_input(struct setup *setup, struct buf *out, const char *what,
 static bool is_so(const struct setup_file *file, const struct stat *st)
 {
 	struct buf there = BUF_INIT(file->content.n + 1);
-	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct why why;
-	bool same = fd >= 0 &&
-	    import_read(fd, file->path, &there, &why) == FAULT_NONE &&
+	bool same = run_read(file->path, &there, NULL) == FAULT_NONE &&
 	    there.n == file->content.n && st->st_uid == file->uid &&
 	    st->st_gid == file->gid && (st->st_mode & 07777) == file->mode &&
 	    (there.n == 0 || memcmp(there.p, file->content.p, there.n) == 0);
 
-	if (fd >= 0)
-		(void)close(fd);
 	buf_drop(&there);
 	return same;
 }

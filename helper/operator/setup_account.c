@@ -3,15 +3,13 @@
  *
  * What is asked, and where to click for it.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/import.h"
 #include "cli/signin.h"
 #include "oauth/provider.h"
+#include "operator/run.h"
 #include "operator/setup_impl.h"
 
 #define MX_MAX_BYTES 1000
@@ -184,15 +182,9 @@ static bool ask_client(struct wanted *wanted)
 /* The file's content without the line's end, as the helper wants it. */
 static bool read_secret(struct buf *out, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct why why;
-	enum fault fault = FAULT_IO;
+	struct why why = { 0, "" };
+	enum fault fault = run_read(path, out, &why);
 
-	why_set(&why, errno, "cannot read %s", path);
-	if (fd >= 0) {
-		fault = import_read(fd, path, out, &why);
-		(void)close(fd);
-	}
 	while (out->n > 0 && strchr("\r\n", out->p[out->n - 1]) != NULL)
 		out->p[--out->n] = '\0';
 	if (fault == FAULT_NONE &&

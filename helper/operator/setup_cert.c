@@ -4,14 +4,13 @@
  * A key and a certificate by which an application signs in for itself; they
  * are in OpenSSL's memory, which it wipes.
  */
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <unistd.h>
 
-#include "cli/import.h"
+#include "operator/run.h"
 #include "operator/setup_impl.h"
 
 #define KEY_BITS 3072
@@ -76,7 +75,7 @@ bool cert_make(struct setup *setup, const char *certificate, const char *key,
 		getegid() };
 	struct setup_file of_key = { key, { NULL, 0 }, 0600, owner, getegid() };
 	struct why why = { 0, "" };
-	int fd;
+	enum fault fault;
 
 	if (access(certificate, F_OK) != 0) {
 		if (setup->dry_run)
@@ -85,10 +84,10 @@ bool cert_make(struct setup *setup, const char *certificate, const char *key,
 		if (!make(setup, &of_cert, &of_key))
 			return false;
 	}
-	fd = open(certificate, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	screen_print("The certificate, %s, is to be uploaded:\n", certificate);
-	if (fd < 0 || import_read(fd, certificate, &screen_out, &why))
-		screen_say("cannot read %s", certificate);
+	fault = run_read(certificate, &screen_out, &why);
+	if (fault != FAULT_NONE)
+		screen_say("%s", why_text(&why, fault));
 	screen_flush();
-	return fd >= 0 && close(fd) == 0;
+	return fault == FAULT_NONE;
 }

@@ -13,12 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/import.h"
 #include "operator/run.h"
 #include "operator/setup_impl.h"
 
 #define CONF_MAX_BYTES	1048576
-#define CHECK_MAX_MS	30000
 #define CHECK_MAX_BYTES 65536
 
 struct line {
@@ -182,7 +180,6 @@ bool conf_load(struct setup *setup, struct conf *conf)
 	const char *named = getenv("MAILTOKEN_CONFIG");
 	enum fault fault = FAULT_NONE;
 	struct why why = { 0, "" };
-	int fd;
 
 	*conf = (struct conf){ .setup = setup,
 		.text = BUF_INIT(CONF_MAX_BYTES) };
@@ -197,17 +194,11 @@ bool conf_load(struct setup *setup, struct conf *conf)
 			   "path");
 		return false;
 	}
-	fd = open(conf->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	fault = run_read(conf->path, &conf->text, &why);
+	if (fault == FAULT_NONE || fault == FAULT_NOT_FOUND)
 		return true;
-	why_set(&why, errno, "cannot read %s", conf->path);
-	fault = fd < 0 ? FAULT_IO :
-			 import_read(fd, conf->path, &conf->text, &why);
-	if (fault != FAULT_NONE)
-		screen_say("%s", why_text(&why, fault));
-	if (fd >= 0)
-		(void)close(fd);
-	return fault == FAULT_NONE;
+	screen_say("%s", why_text(&why, fault));
+	return false;
 }
 
 /* Whether the helper, which has to like it, does; what it says of the file at
@@ -215,28 +206,26 @@ bool conf_load(struct setup *setup, struct conf *conf)
 static bool check(const char *path, const struct conf *conf)
 {
 	const struct units_path program = units_program("mailtokend");
-	const char *const argv[] = { program.text, "--check", "--config", path,
-		NULL };
 	struct buf out = BUF_INIT(CHECK_MAX_BYTES);
-	struct span none = { NULL, 0 };
 	struct why why;
 	const char *at;
-	enum fault fault = run_program(argv, none, CHECK_MAX_MS, &out, &why);
+	bool good = run(&out, &why, program.text, "--check", "--config", path,
+	    NULL);
 
-	if (fault != FAULT_NONE) {
+	if (!good) {
 		/* Blocks that are wrong are warned about, the rest is not. */
 		at = out.n > 0 ? strstr(out.p, path) : NULL;
-		at = at != NULL ? at : strstr(why_text(&why, fault), path);
+		at = at != NULL ? at : strstr(why.text, path);
 		screen_say("%s%.*s", at != NULL ? conf->path : "",
 		    at != NULL ? (int)strcspn(at, "\n") - (int)strlen(path) :
 				 WHY_MAX_BYTES,
-		    at != NULL ? at + strlen(path) : why_text(&why, fault));
+		    at != NULL ? at + strlen(path) : why.text);
 		screen_say("mend that first, then run this again; %s was not "
 			   "changed",
 		    conf->path);
 	}
 	buf_drop(&out);
-	return fault == FAULT_NONE;
+	return good;
 }
 
 /* It may be refused yet, as when a file that it includes has the block. */
@@ -263,29 +252,13 @@ bool conf_folder(struct setup *setup, const struct conf *conf)
 {
 	char folder[ADDRESS_FILE_MAX_BYTES];
 	struct why why;
-	char *end, *p;
 
 	memcpy(folder, conf->path, sizeof(folder));
-	end = strrchr(folder, '/');
-	*end = '\0';
+	*strrchr(folder, '/') = '\0';
 	if (access(folder, F_OK) == 0 ||
-	    !setup_step(setup, "make the folder %s", folder))
+	    !setup_step(setup, "make the folder %s", folder) ||
+	    run(NULL, &why, "mkdir", "-p", folder, NULL))
 		return true;
-	*end = '/';
-	for (p = folder; p != end && (p = strchr(p + 1, '/')) != NULL;) {
-		*p = '\0';
-		if (mkdir(folder, 0755) == 0) {
-			/* The helper goes through it, whatever the umask. */
-			if (setup->root)
-				(void)chmod(folder, 0755);
-		} else if (errno != EEXIST) {
-			break;
-		}
-		*p = '/';
-	}
-	if (p == end && *end == '/') /* else it was left inside */
-		return true;
-	why_set(&why, errno, "cannot make the folder %s", folder);
 	screen_say("%s", why.text);
 	return false;
 }

@@ -67,16 +67,13 @@ static const struct program *choose(const struct program *row)
 {
 	struct buf said = BUF_INIT(SAID_MAX_BYTES);
 	char command[64];
-	const char *argv[] = { command, NULL, NULL };
 	char *blank;
-	struct why why;
 
 	(void)snprintf(command, sizeof(command), "%s", row->command);
 	blank = strchr(command, ' ');
 	if (blank != NULL) {
 		*blank = '\0';
-		argv[1] = blank + 1;
-		(void)run_done(argv, &said, &why);
+		(void)run(&said, NULL, command, blank + 1, NULL);
 		if (said.n == 0)
 			screen_print("# %s is not installed here: this is for "
 				     "a new version.\n",

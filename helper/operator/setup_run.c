@@ -168,11 +168,9 @@ static void say_end(const struct setup *setup, const struct wanted *wanted)
 static bool send_mail(struct setup *setup, const struct wanted *wanted)
 {
 	const char *const argv[] = { "postconf", "-d", "mail_version", NULL };
-	struct span none = { NULL, 0 };
-	struct why why;
 
 	if (!setup->root || setup->command->no_postfix != NULL ||
-	    run_program(argv, none, POSTCONF_MAX_MS, NULL, &why) ==
+	    run_program(argv, span_of(""), POSTCONF_MAX_MS, NULL, NULL) ==
 		FAULT_NOT_FOUND ||
 	    (setup->dry_run && setup->changed &&
 		!setup_step(setup, "set Postfix up: mailtoken setup postfix %s",

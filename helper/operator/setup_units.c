@@ -14,7 +14,6 @@
 #include "operator/setup_impl.h"
 #include "wire/ask.h"
 
-#define RUN_MAX_MS   60000
 #define QUEUE_FOLDER "/var/spool/postfix"
 #define HOME_FOLDER  "/var/lib/mailtoken"
 
@@ -41,12 +40,6 @@ uid_t units_owner(const struct setup *setup)
 	    NULL;
 
 	return user != NULL ? user->pw_uid : geteuid();
-}
-
-static bool run(const char *const *argv, struct why *why)
-{
-	return run_program(argv, (struct span){ NULL, 0 }, RUN_MAX_MS, NULL,
-		   why) == FAULT_NONE;
 }
 
 bool units_ask(const struct setup *setup, struct talk *talk, const char *verb,
@@ -76,50 +69,29 @@ static bool answers(const struct setup *setup, struct why *why)
 
 static bool make_user(struct setup *setup)
 {
-	static const char *const sysusers[] = { "systemd-sysusers",
-		"mailtoken.conf", NULL };
-	static const char *const useradd[] = { "useradd", "--system",
-		"--user-group", "--no-create-home", "--home-dir", HOME_FOLDER,
-		"--shell", "/usr/sbin/nologin", MAILTOKEN_HELPER_USER, NULL };
 	struct why why = { 0, "" };
 
 	if (getpwnam(MAILTOKEN_HELPER_USER) != NULL ||
 	    !setup_step(setup, "make the user %s, who runs the helper",
 		MAILTOKEN_HELPER_USER))
 		return true;
-	if ((run(sysusers, &why) && getpwnam(MAILTOKEN_HELPER_USER) != NULL) ||
-	    run(useradd, &why))
+	if ((run(NULL, NULL, "systemd-sysusers", "mailtoken.conf", NULL) &&
+		getpwnam(MAILTOKEN_HELPER_USER) != NULL) ||
+	    run(NULL, &why, "useradd", "--system", "--user-group",
+		"--no-create-home", "--home-dir", HOME_FOLDER, "--shell",
+		"/usr/sbin/nologin", MAILTOKEN_HELPER_USER, NULL))
 		return true;
 	screen_say("%s: make the user %s, then run this again", why.text,
 	    MAILTOKEN_HELPER_USER);
 	return false;
 }
 
-static bool systemctl(const struct setup *setup, const char *verb,
-    const char *option, const char *const *units, struct why *why)
+static bool is_up(const char *manager, const char *unit)
 {
-	const char *argv[8] = { "systemctl",
-		setup->root ? "--system" : "--user", verb, option };
-	size_t n = option != NULL ? 4 : 3, i;
-
-	for (i = 0; units != NULL && units[i] != NULL; i++)
-		argv[n++] = units[i];
-	return run(argv, why);
-}
-
-/* Of several is-enabled asks whether any of them is. */
-static bool are_up(const struct setup *setup, const char *const *units)
-{
-	const char *one[2] = { NULL, NULL };
-	struct why why;
-
-	for (; units[0] != NULL; units++) {
-		one[0] = units[0];
-		if (!systemctl(setup, "is-enabled", "--quiet", one, &why) ||
-		    !systemctl(setup, "is-active", "--quiet", one, &why))
-			return false;
-	}
-	return true;
+	return run(NULL, NULL, "systemctl", manager, "is-enabled", "--quiet",
+		   unit, NULL) &&
+	    run(NULL, NULL, "systemctl", manager, "is-active", "--quiet", unit,
+		NULL);
 }
 
 /* Whether Postfix may ask from inside of its chroot. */
@@ -132,19 +104,26 @@ static bool is_chrooted(const struct setup *setup)
 /* A helper that runs cannot be given one more socket: mailtokend(8). */
 static bool start_units(struct setup *setup)
 {
-	const char *const units[] = { "mailtoken.socket",
-		setup->root ? "mailtokend.service" : "mailtoken-renew.timer",
-		is_chrooted(setup) ? "mailtoken-postfix.socket" : NULL, NULL };
+	const char *manager = setup->root ? "--system" : "--user";
+	const char *socket = "mailtoken.socket";
+	const char *more = setup->root ? "mailtokend.service" :
+					 "mailtoken-renew.timer";
+	const char *jail = is_chrooted(setup) ? "mailtoken-postfix.socket" :
+						NULL;
 	struct why why;
 
-	if (are_up(setup, units) ||
+	if ((is_up(manager, socket) && is_up(manager, more) &&
+		(jail == NULL || is_up(manager, jail))) ||
 	    !setup_step(setup, "systemctl %senable --now %s %s%s%s",
-		setup->root ? "" : "--user ", units[0], units[1],
-		units[2] != NULL ? " " : "", units[2] != NULL ? units[2] : ""))
+		setup->root ? "" : "--user ", socket, more,
+		jail != NULL ? " " : "", jail != NULL ? jail : ""))
 		return true;
-	if (systemctl(setup, "daemon-reload", NULL, NULL, &why) &&
-	    (!setup->root || systemctl(setup, "stop", NULL, units, &why)) &&
-	    systemctl(setup, "enable", "--now", units, &why))
+	if (run(NULL, &why, "systemctl", manager, "daemon-reload", NULL) &&
+	    (!setup->root ||
+		run(NULL, &why, "systemctl", manager, "stop", socket, more,
+		    jail, NULL)) &&
+	    run(NULL, &why, "systemctl", manager, "enable", "--now", socket,
+		more, jail, NULL))
 		return true;
 	screen_say("%s; \"journalctl -xe\" has more", why.text);
 	return false;
@@ -157,8 +136,6 @@ static bool start_alone(struct setup *setup)
 	const bool chrooted = is_chrooted(setup);
 	char inside[sizeof(QUEUE_FOLDER) + ADDRESS_SOCKET_MAX_BYTES];
 	struct address address;
-	const char *argv[] = { program.text, "--background", "--listen",
-		address.path, chrooted ? "--listen" : NULL, inside, NULL };
 	const struct passwd *user = getpwnam(MAILTOKEN_HELPER_USER);
 	struct why why;
 
@@ -176,7 +153,8 @@ static bool start_alone(struct setup *setup)
 		return true;
 	if (mkdir(HOME_FOLDER, 0700) == 0 && user != NULL)
 		(void)!chown(HOME_FOLDER, user->pw_uid, user->pw_gid);
-	if (run(argv, &why))
+	if (run(NULL, &why, program.text, "--background", "--listen",
+		address.path, chrooted ? "--listen" : NULL, inside, NULL))
 		return true;
 	screen_say("%s", why.text);
 	return false;

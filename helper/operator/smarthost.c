@@ -35,30 +35,29 @@ static bool failed(const char *what, const struct why *why)
 /* The instance that --config-dir, MAIL_CONFIG or Postfix itself names. */
 static bool find_folder(struct smarthost *smarthost)
 {
-	const char *const argv[] = { "postconf", "-d", "-h", "config_directory",
-		NULL };
 	const char *dir = smarthost->setup->command->config_dir;
 	struct buf usual = BUF_INIT(sizeof(smarthost->dir));
 	struct why why;
-	bool found = run_done(argv, &usual, &why);
+	bool found = run(&usual, &why, "postconf", "-d", "-h",
+	    "config_directory", NULL);
 	size_t n;
 
 	if (dir == NULL)
 		dir = getenv("MAIL_CONFIG");
 	if (dir == NULL)
 		dir = usual.p;
+	n = dir != NULL ? strcspn(dir, "\n") : 0;
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
 	if (!found) {
 		(void)failed("there is no Postfix here", &why);
-	} else if (dir == NULL || dir[0] != '/' ||
-	    strlen(dir) >= sizeof(smarthost->dir) - 16) {
+	} else if (n == 0 || dir[0] != '/' ||
+	    n >= sizeof(smarthost->dir) - 16) {
 		screen_say("--config-dir takes the folder of a main.cf");
 		found = false;
 	} else {
 		(void)snprintf(smarthost->dir, sizeof(smarthost->dir), "%.*s",
-		    (int)strcspn(dir, "\n"), dir);
-		for (n = strlen(smarthost->dir);
-		     n > 1 && smarthost->dir[n - 1] == '/';)
-			smarthost->dir[--n] = '\0';
+		    (int)n, dir);
 		(void)snprintf(smarthost->ours, sizeof(smarthost->ours),
 		    "%s/mailtoken", smarthost->dir);
 	}
@@ -68,10 +67,7 @@ static bool find_folder(struct smarthost *smarthost)
 
 static bool read_file(const char *path, struct buf *out)
 {
-	const char *const argv[] = { "cat", path, NULL };
-	struct why why;
-
-	return access(path, R_OK) == 0 && run_done(argv, out, &why);
+	return run_read(path, out, NULL) == FAULT_NONE;
 }
 
 static bool write_file(struct smarthost *smarthost, const char *path,
@@ -115,13 +111,13 @@ static bool make_files(struct smarthost *smarthost)
 
 static bool read_postfix(struct smarthost *smarthost)
 {
-	const char *const argv[] = { "postconf", "-c", smarthost->dir, NULL };
 	struct why why;
 
 	if (smarthost->new_files ||
 	    (postfix_read(smarthost->dir, &smarthost->now, &why) ==
 		    FAULT_NONE &&
-		run_done(argv, &smarthost->raw.parameters, &why)))
+		run(&smarthost->raw.parameters, &why, "postconf", "-c",
+		    smarthost->dir, NULL)))
 		return true;
 	return failed("Postfix cannot tell its settings", &why);
 }
@@ -203,14 +199,13 @@ static bool write_maps(struct smarthost *smarthost)
 
 static bool change_master(struct smarthost *smarthost)
 {
-	const char *const argv[] = { "postconf", "-c", smarthost->dir, "-M",
-		smarthost->service.p, NULL };
 	struct why why;
 
 	return smarthost->service.n == 0 ||
 	    !setup_step(smarthost->setup, "set in master.cf: %s",
 		strchr(smarthost->service.p, '=') + 1) ||
-	    run_done(argv, NULL, &why) ||
+	    run(NULL, &why, "postconf", "-c", smarthost->dir, "-M",
+		smarthost->service.p, NULL) ||
 	    failed("master.cf is as it was", &why);
 }
 
@@ -238,25 +233,23 @@ static bool change_main(struct smarthost *smarthost)
 static bool tell_postfix(struct smarthost *smarthost)
 {
 	struct setup *setup = smarthost->setup;
-	const char *const unit[] = { "systemctl", "start", "postfix", NULL };
-	const char *const start[] = { "postfix", "start", NULL };
-	const char *argv[] = { "postfix", "-c", smarthost->dir, "status",
-		NULL };
-	bool is_systemd = access("/run/systemd/system", F_OK) == 0;
+	const char *dir = smarthost->dir;
 	struct why why;
 
-	if (!smarthost->new_files && run_done(argv, NULL, &why)) {
-		argv[3] = "reload";
+	if (!smarthost->new_files &&
+	    run(NULL, NULL, "postfix", "-c", dir, "status", NULL))
 		return !setup->changed ||
 		    !setup_step(setup, "postfix reload") ||
-		    run_done(argv, NULL, &why) ||
+		    run(NULL, &why, "postfix", "-c", dir, "reload", NULL) ||
 		    failed("Postfix does not take it", &why);
-	}
 	if (setup->command->undo != NULL)
 		return true;
 	if (setup->command->config_dir == NULL)
 		return !setup_step(setup, "start Postfix") ||
-		    run_done(is_systemd ? unit : start, NULL, &why) ||
+		    (access("/run/systemd/system", F_OK) == 0 ?
+			    run(NULL, &why, "systemctl", "start", "postfix",
+				NULL) :
+			    run(NULL, &why, "postfix", "start", NULL)) ||
 		    failed("Postfix does not start", &why);
 	setup_left(setup, "postfix -c %s start", smarthost->dir);
 	return true;
@@ -369,7 +362,7 @@ static bool undo(struct smarthost *smarthost)
 	return tell_postfix(smarthost) && good;
 }
 
-static enum outcome run(struct smarthost *smarthost)
+static enum outcome set_up(struct smarthost *smarthost)
 {
 	struct setup *setup = smarthost->setup;
 	const struct command *command = setup->command;
@@ -408,7 +401,7 @@ enum outcome setup_postfix(struct setup *setup)
 
 	setup->overwrite = true; /* --undo has what was there */
 	if (find_folder(&smarthost))
-		outcome = run(&smarthost);
+		outcome = set_up(&smarthost);
 	setup->overwrite = false;
 	postfix_drop(&smarthost.now);
 	postfix_drop(&smarthost.raw);

@@ -15,6 +15,7 @@
 #include "operator/run.h"
 
 #define UNITS	    "/etc/systemd/system"
+#define SERVICE	    "mailtokend.service"
 #define SOCKET	    "mailtoken.socket"
 #define JAIL_SOCKET "mailtoken-postfix.socket"
 #define JAIL_QUEUE  "/var/spool/postfix"
@@ -82,28 +83,28 @@ static bool write_drop_in(struct setup *setup, const struct drop_in *in)
 	return good;
 }
 
+static bool is_active(const char *unit)
+{
+	return run(NULL, NULL, "systemctl", "is-active", "--quiet", unit, NULL);
+}
+
 /* The helper takes one more socket only when it starts. */
 static bool restart(struct setup *setup, const char *unit)
 {
-	const char *const asked[] = { "systemctl", "is-active", "--quiet", unit,
-		NULL };
-	const char *const stop[] = { "systemctl", "stop", "mailtokend.service",
-		SOCKET, JAIL_SOCKET, NULL };
-	const char *const read[] = { "systemctl", "daemon-reload", NULL };
-	const char *const jail[] = { "systemctl", "is-active", "--quiet",
-		JAIL_SOCKET, NULL };
-	const char *start[] = { "systemctl", "enable", "--now", unit, SOCKET,
-		"mailtokend.service", NULL, NULL };
+	const char *jail = JAIL_SOCKET;
 	struct why why;
 
-	if ((!setup->changed && run_done(asked, NULL, &why)) ||
+	if ((!setup->changed && is_active(unit)) ||
 	    !setup_step(setup, "start the helper again, with %s", unit))
 		return true;
 	/* Another instance may be served there. */
-	if (strcmp(unit, JAIL_SOCKET) != 0 && run_done(jail, NULL, &why))
-		start[6] = JAIL_SOCKET;
-	if (run_done(stop, NULL, &why) && run_done(read, NULL, &why) &&
-	    run_done(start, NULL, &why))
+	if (strcmp(unit, JAIL_SOCKET) == 0 || !is_active(JAIL_SOCKET))
+		jail = NULL;
+	if (run(NULL, &why, "systemctl", "stop", SERVICE, SOCKET, JAIL_SOCKET,
+		NULL) &&
+	    run(NULL, &why, "systemctl", "daemon-reload", NULL) &&
+	    run(NULL, &why, "systemctl", "enable", "--now", unit, SOCKET,
+		SERVICE, jail, NULL))
 		return true;
 	screen_say("the helper's socket for Postfix does not start: %s",
 	    why.text);
@@ -136,22 +137,20 @@ bool smarthost_socket(struct smarthost *smarthost)
 
 bool socket_undo(struct smarthost *smarthost)
 {
-	const char *const read[] = { "systemctl", "daemon-reload", NULL };
 	struct setup *setup = smarthost->setup;
 	struct buf there = BUF_INIT(TEXT_BYTES);
 	struct drop_in in;
-	const char *const cat[] = { "cat", in.path, NULL };
-	struct why why;
 	bool good = true;
 
 	plan_drop_in(smarthost, &in);
-	if (in.text[0] != '\0' && access(in.path, R_OK) == 0 &&
-	    run_done(cat, &there, &why) &&
+	if (in.text[0] != '\0' &&
+	    run_read(in.path, &there, NULL) == FAULT_NONE &&
 	    !span_is(buf_span(&there), in.text)) {
 		screen_say("%s is not as setup wrote it, so it stays", in.path);
 		good = false;
 	} else if (there.n > 0 && setup_step(setup, "remove %s", in.path)) {
-		good = unlink(in.path) == 0 && run_done(read, NULL, &why);
+		good = unlink(in.path) == 0 &&
+		    run(NULL, NULL, "systemctl", "daemon-reload", NULL);
 		(void)rmdir(in.folder);
 		if (!good)
 			screen_say("cannot take %s away", in.path);

@@ -50,22 +50,20 @@ static bool is_there(const char *path)
 /* What is not there equals an empty file: that is its .after. */
 static bool same(const char *path, const char *after)
 {
-	const char *const argv[] = { "cmp", "-s", path, after, NULL };
 	struct stat st;
-	struct why why;
 
-	return is_there(path) ? run_done(argv, NULL, &why) :
-				stat(after, &st) == 0 && st.st_size == 0;
+	return is_there(path) ?
+	    run(NULL, NULL, "cmp", "-s", path, after, NULL) :
+	    stat(after, &st) == 0 && st.st_size == 0;
 }
 
 /* With owner, mode and time. */
 static bool copy(const char *from, const char *to)
 {
-	const char *const argv[] = { "cp", "-p",
-		is_there(from) ? from : "/dev/null", to, NULL };
 	struct why why;
 
-	if (run_done(argv, NULL, &why))
+	if (run(NULL, &why, "cp", "-p", is_there(from) ? from : "/dev/null", to,
+		NULL))
 		return true;
 	screen_say("cannot keep a copy of %s: %s", from, why.text);
 	return false;
@@ -80,8 +78,7 @@ bool undo_before(struct smarthost *smarthost)
 		return true;
 	smarthost->kept = true;
 	(void)snprintf(folder, sizeof(folder), "%s/undo", smarthost->ours);
-	if (mkdir(smarthost->ours, 0755) == 0)
-		(void)chmod(smarthost->ours, 0755); /* whatever the umask */
+	(void)mkdir(smarthost->ours, 0755);
 	(void)mkdir(folder, 0700);
 	for (i = 0; i < FILES; i++) {
 		struct paths paths = paths_of(smarthost, i);
@@ -123,7 +120,6 @@ static bool give_back(struct smarthost *smarthost, const struct paths *paths)
 {
 	bool was_there = is_there(paths->before), good;
 	char target[PATH_MAX], fresh[PATH_MAX + 16];
-	const char *const sync[] = { "sync", fresh, NULL };
 	struct why why;
 
 	if (!setup_step(smarthost->setup, "%s %s",
@@ -135,7 +131,8 @@ static bool give_back(struct smarthost *smarthost, const struct paths *paths)
 	(void)snprintf(fresh, sizeof(fresh), "%s.mailtoken-undo", target);
 	(void)unlink(fresh); /* cp would follow a link */
 	good = was_there ? copy(paths->before, fresh) &&
-		run_done(sync, NULL, &why) && rename(fresh, target) == 0 :
+		run(NULL, NULL, "sync", fresh, NULL) &&
+		rename(fresh, target) == 0 :
 			   unlink(paths->now) == 0;
 	if (good)
 		return true;
@@ -147,10 +144,8 @@ static bool give_back(struct smarthost *smarthost, const struct paths *paths)
 bool undo_run(struct smarthost *smarthost)
 {
 	char folder[PATH_MAX];
-	const char *const argv[] = { "rm", "-r", "-f", folder, NULL };
 	size_t left = FILES, i;
 	struct paths paths;
-	struct why why;
 
 	(void)snprintf(folder, sizeof(folder), "%s/undo", smarthost->ours);
 	if (!is_there(folder)) {
@@ -174,7 +169,7 @@ bool undo_run(struct smarthost *smarthost)
 		}
 	}
 	if (left == FILES && !smarthost->setup->dry_run &&
-	    run_done(argv, NULL, &why))
+	    run(NULL, NULL, "rm", "-r", "-f", folder, NULL))
 		(void)rmdir(smarthost->ours);
 	return left == FILES;
 }
