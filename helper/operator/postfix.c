@@ -10,23 +10,7 @@
 #include "operator/run.h"
 
 #define LINES_MAX_BYTES ((size_t)1 << 20)
-#define POSTCONF_MAX_MS 20000
 #define CHROOT_FIELD	4 /* service type private unpriv CHROOT */
-
-/* postconf [-c DIR] OPTION */
-static enum fault ask(const struct postfix *postfix, const char *option,
-    struct buf *out, struct why *why)
-{
-	const char *argv[5] = { "postconf", option, NULL };
-
-	if (postfix->config_dir != NULL) {
-		argv[2] = "-c";
-		argv[3] = postfix->config_dir;
-		argv[4] = NULL;
-	}
-	return run_program(argv, (struct span){ "", 0 }, POSTCONF_MAX_MS, out,
-	    why);
-}
 
 enum fault postfix_read(const char *config_dir, struct postfix *postfix_out,
     struct why *why)
@@ -36,17 +20,17 @@ enum fault postfix_read(const char *config_dir, struct postfix *postfix_out,
 		.parameters = BUF_INIT(LINES_MAX_BYTES),
 		.services = BUF_INIT(LINES_MAX_BYTES),
 	};
-	enum fault fault;
+	const char *option = config_dir != NULL ? "-c" : NULL;
 
-	fault = ask(&postfix, "-x", &postfix.parameters, why);
-	if (fault == FAULT_NONE)
-		fault = ask(&postfix, "-M", &postfix.services, why);
-	if (fault) {
-		postfix_drop(&postfix);
-		return fault;
+	if (run(&postfix.parameters, why, "postconf", "-x", option, config_dir,
+		NULL) &&
+	    run(&postfix.services, why, "postconf", "-M", option, config_dir,
+		NULL)) {
+		*postfix_out = postfix;
+		return FAULT_NONE;
 	}
-	*postfix_out = postfix;
-	return FAULT_NONE;
+	postfix_drop(&postfix);
+	return FAULT_IO;
 }
 
 void postfix_drop(struct postfix *postfix)
@@ -69,36 +53,21 @@ static bool next_line(const struct buf *lines, size_t *at, struct span *line)
 	return true;
 }
 
-/* The word at *at of a line, which moves behind it; empty at the end. */
-static struct span next_word(struct span line, size_t *at)
-{
-	struct span word;
-
-	while (*at < line.n && line.p[*at] == ' ')
-		(*at)++;
-	word.p = line.p + *at;
-	while (*at < line.n && line.p[*at] != ' ')
-		(*at)++;
-	word.n = (size_t)(line.p + *at - word.p);
-	return word;
-}
-
 struct span postfix_value(const struct postfix *postfix, const char *name)
 {
-	struct span line, word;
-	size_t at = 0, in;
+	size_t at = 0, n = strlen(name);
+	struct span line;
 
 	while (next_line(&postfix->parameters, &at, &line)) {
-		in = 0;
-		if (!span_is(next_word(line, &in), name))
+		if (line.n < n + 2 || memcmp(line.p, name, n) != 0 ||
+		    memcmp(line.p + n, " =", 2) != 0)
 			continue;
-		(void)next_word(line, &in); /* "=" */
-		while (in < line.n && line.p[in] == ' ')
-			in++;
-		word = (struct span){ line.p + in, line.n - in };
-		return word;
+		line = (struct span){ line.p + n + 2, line.n - n - 2 };
+		while (line.n > 0 && line.p[0] == ' ')
+			line = (struct span){ line.p + 1, line.n - 1 };
+		return line;
 	}
-	return (struct span){ "", 0 };
+	return span_of("");
 }
 
 bool postfix_is(const struct postfix *postfix, const char *name)
@@ -108,26 +77,26 @@ bool postfix_is(const struct postfix *postfix, const char *name)
 
 struct span postfix_service(const struct postfix *postfix, const char *name)
 {
-	struct span line;
-	size_t at = 0, in;
+	struct span line, rest;
+	size_t at = 0;
 
 	while (next_line(&postfix->services, &at, &line)) {
-		in = 0;
-		if (span_is(next_word(line, &in), name) &&
-		    span_is(next_word(line, &in), "unix"))
+		rest = line;
+		if (span_is(postfix_next(&rest), name) &&
+		    span_is(postfix_next(&rest), "unix"))
 			return line;
 	}
-	return (struct span){ "", 0 };
+	return span_of("");
 }
 
 /* "-" is no since Postfix 3.0, and yes at a compatibility level below 1. */
 bool postfix_chrooted(const struct postfix *postfix, const char *name)
 {
-	struct span line = postfix_service(postfix, name), word = { "", 0 };
-	size_t in = 0, i;
+	struct span line = postfix_service(postfix, name), word;
+	int i;
 
 	for (i = 0; i <= CHROOT_FIELD; i++)
-		word = next_word(line, &in);
+		word = postfix_next(&line);
 	return span_is(word, "y") ||
 	    (span_is(word, "-") &&
 		span_is(postfix_value(postfix, "compatibility_level"), "0"));

@@ -21,8 +21,8 @@ struct postfix {
  *
  * config_dir  in: as of postconf -c; NULL: MAIL_CONFIG or the default
  *
- * FAULT_NOT_FOUND: no Postfix is installed; FAULT_IO with why: it has no
- * configuration, or a broken one.  Then there is nothing to drop.
+ * FAULT_IO with why: there is no Postfix, or it has no configuration or a
+ * broken one.  Then there is nothing to drop.
  */
 enum fault postfix_read(const char *config_dir, struct postfix *postfix_out,
     struct why *why) MUST_CHECK;

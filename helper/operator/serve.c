@@ -11,7 +11,6 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <event2/util.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,21 +88,29 @@ static void elsewhere(struct evhttp_request *request, void *ctx)
 
 /*
  * ADDRESS:PORT, [ADDRESS]:PORT or PORT, which is loopback's.  No names: what
- * one resolves to might be all of this machine's addresses.
+ * one resolves to might be all of this machine's addresses.  NULL, or for
+ * freeaddrinfo().
  */
-static bool parse(const char *where, struct sockaddr_storage *at, int *n)
+static struct addrinfo *parse(const char *where)
 {
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 	const char *colon = strrchr(where, ':');
 	const char *port = colon != NULL ? colon + 1 : where;
-	bool port_only = colon == NULL || colon == where;
-	char text[SERVER_MAX_BYTES];
+	size_t n = colon != NULL ? (size_t)(colon - where) : 0;
+	bool bracket = n > 2 && where[0] == '[' && where[n - 1] == ']';
+	char host[NI_MAXHOST] = LOOPBACK;
+	struct addrinfo *found = NULL;
 	int64_t number;
 
-	(void)snprintf(text, sizeof(text), "%s%s",
-	    port_only ? LOOPBACK ":" : "", port_only ? port : where);
-	return (text[0] == '[' || strchr(text, ':') == strrchr(text, ':')) &&
-	    attr_number(span_of(port), 0, UINT16_MAX, &number) == FAULT_NONE &&
-	    evutil_parse_sockaddr_port(text, (struct sockaddr *)at, n) == 0;
+	if (n > 0)
+		(void)snprintf(host, sizeof(host), "%.*s", (int)n - 2 * bracket,
+		    where + bracket);
+	return attr_number(span_of(port), 0, UINT16_MAX, &number) ==
+		    FAULT_NONE &&
+		getaddrinfo(host, port, &hints, &found) == 0 ?
+	    found :
+	    NULL;
 }
 
 /* Port 0 is any: which, its line says. */
@@ -129,12 +136,11 @@ enum outcome serve_metrics(struct command *command)
 	struct event_base *base = event_base_new();
 	struct evhttp *http = base != NULL ? evhttp_new(base) : NULL;
 	struct evconnlistener *listener = NULL;
-	struct sockaddr_storage at;
-	int n = sizeof(at);
+	struct addrinfo *at = parse(command->listen);
 	struct why why;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (!parse(command->listen, &at, &n)) {
+	if (at == NULL) {
 		screen_say("--listen takes ADDRESS:PORT, such as " LOOPBACK
 			   ":9469 or [::1]:9469");
 		return OUTCOME_NO;
@@ -143,7 +149,8 @@ enum outcome serve_metrics(struct command *command)
 		listener = evconnlistener_new_bind(base, NULL, NULL,
 		    LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC |
 			LEV_OPT_CLOSE_ON_FREE,
-		    SOMAXCONN, (struct sockaddr *)&at, n);
+		    SOMAXCONN, at->ai_addr, (int)at->ai_addrlen);
+	freeaddrinfo(at);
 	if (listener == NULL) {
 		why_set(&why, errno, "cannot listen on %s", command->listen);
 		screen_say("%s", why.text);

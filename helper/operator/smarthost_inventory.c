@@ -26,7 +26,7 @@ static bool count_uses(const struct buf *log, struct buf *uses, struct why *why)
 {
 	const char *const count[] = { "awk", awk, NULL };
 	const char *const sort[] = { "sort", "-t", "\t", "-k1,1", "-k2,2",
-		"-k4,4nr", NULL };
+		"-k4,4nr", "-k3,3", NULL };
 	struct buf all = BUF_INIT(LOG_BYTES);
 	bool good = run_program(count, buf_span(log), RUN_MS, &all, why) ==
 		FAULT_NONE &&

@@ -412,8 +412,8 @@ def test_the_inventory_has_relays_senders_and_logins(custom):
                     "       1  kim\n"
                     "relay mail.old.test, port 587\n"
                     "  logs in as pat with a password\n"
-                    "       1  pat@firm.test\n"
-                    "       1  <>\n")
+                    "       1  <>\n"
+                    "       1  pat@firm.test\n")
     assert custom.tree() == before
 
 
