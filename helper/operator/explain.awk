@@ -68,7 +68,7 @@ function literal(s,    n, line, i) {
 }
 
 function head() {
-	print ".\\" "\" SPDX-License-Identifier: BSD-2-Clause"
+	print ".\\\" SPDX-" "License-Identifier: BSD-2-Clause"
 	print ".\\" "\" Made by explain.awk."
 	print ".Dd November 30, 2026"
 	print ".Dt MAILTOKEN-ERRORS 7"
