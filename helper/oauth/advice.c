@@ -5,6 +5,7 @@
  */
 #include "oauth/advice.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 static const struct {
@@ -34,10 +35,17 @@ static bool lists(const char *words, const char *word)
 	return false;
 }
 
-static const char *sentence(const char *key)
+/* Of the key that format makes; NULL: there is none. */
+PRINTF_LIKE(1, 2)
+static const char *sentence(const char *format, ...)
 {
+	char key[100];
+	va_list words;
 	size_t i;
 
+	va_start(words, format);
+	(void)vsnprintf(key, sizeof(key), format, words);
+	va_end(words);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (lists(rows[i].keys, key))
 			return rows[i].text;
@@ -65,60 +73,39 @@ bool advice_is_blocked(int64_t code)
 	return code == 53003 || code == 530036;
 }
 
-/* Who says AADSTS is Microsoft, whatever its provider block is called. */
-static bool is_microsoft(const struct provider *provider,
-    const struct reply_error *error)
-{
-	return error->n_codes > 0 &&
-	    (provider->family == PROVIDER_MICROSOFT ||
-		strncmp(error->description, "AADSTS", 6) == 0);
-}
-
 /* No number says a person's no better than its word, but that of a policy. */
 static const char *text_of_numbers(const struct reply_error *error)
 {
 	const char *text = NULL;
-	char key[24];
 	size_t i;
 
 	if (lists("authorization_declined access_denied", error->error) &&
 	    !advice_is_blocked(error->codes[0]))
 		return NULL;
-	for (i = 0; i < error->n_codes && text == NULL; i++) {
-		(void)snprintf(key, sizeof(key), "%lld",
-		    (long long)error->codes[i]);
-		text = sentence(key);
-	}
+	for (i = 0; i < error->n_codes && text == NULL; i++)
+		text = sentence("%lld", (long long)error->codes[i]);
 	return text;
 }
 
-/* How an application that signs in for itself does it; NULL: a person does. */
-static const char *app_kind(const struct provider *provider)
-{
-	if (provider->flow == FLOW_SERVICE_ACCOUNT)
-		return "service";
-	if (provider->flow != FLOW_CLIENT_CREDENTIALS)
-		return NULL;
-	return provider->key != NULL	     ? "certificate" :
-	    provider->assertion_file != NULL ? "assertion" :
-					       "secret";
-}
-
-/* Words that mean another thing where nobody signs in. */
+/* Words that mean another thing where an application signs in for itself. */
 static const char *text_of_app(const struct provider *provider,
     const struct reply_error *error)
 {
-	const char *kind = app_kind(provider), *more = "";
-	char key[100];
+	const char *more = "";
 
-	if (kind == NULL)
+	if (provider->flow == FLOW_CLIENT_CREDENTIALS)
+		return sentence("%s-%s",
+		    provider->key != NULL		 ? "certificate" :
+			provider->assertion_file != NULL ? "assertion" :
+							   "secret",
+		    error->error);
+	if (provider->flow != FLOW_SERVICE_ACCOUNT)
 		return NULL;
-	if (provider->flow == FLOW_SERVICE_ACCOUNT)
-		more = strstr(error->description, "short-lived") ? "-clock" :
-		    strstr(error->description, "ignature")	 ? "-key" :
-								   "";
-	(void)snprintf(key, sizeof(key), "%s-%s%s", kind, error->error, more);
-	return sentence(key);
+	if (strstr(error->description, "short-lived") != NULL)
+		more = "-clock";
+	else if (strstr(error->description, "ignature") != NULL)
+		more = "-key";
+	return sentence("service-%s%s", error->error, more);
 }
 
 /* What the provider, or what we know of it, makes of the word. */
@@ -140,29 +127,19 @@ static const char *text_of_provider(const struct provider *provider,
 		return sentence("secret-missing");
 	if (provider->family != PROVIDER_GOOGLE)
 		return NULL;
-	text = sentence(error->suberror);
+	text = sentence("%s", error->suberror);
 	if (text == NULL && strcmp(error->error, "invalid_grant") == 0)
 		text = sentence("google-grant");
 	return text;
 }
 
-static const char *text_of_status(long status)
-{
-	const char *text;
-	char key[32];
-
-	(void)snprintf(key, sizeof(key), "status-%ld", status);
-	text = sentence(key);
-	if (text == NULL && is_passing(status))
-		text = sentence("server_error");
-	return text != NULL ? text :
-			      "the provider gave no reason that is known";
-}
-
 void advice_text(const struct provider *provider, long status,
     const struct reply_error *error, char *out, size_t out_bytes)
 {
-	bool microsoft = is_microsoft(provider, error);
+	/* Who says AADSTS is Microsoft, whatever its block is called. */
+	bool microsoft = error->n_codes > 0 &&
+	    (provider->family == PROVIDER_MICROSOFT ||
+		strncmp(error->description, "AADSTS", 6) == 0);
 	const char *text = microsoft ? text_of_numbers(error) : NULL;
 	char link[80] = "";
 
@@ -173,11 +150,15 @@ void advice_text(const struct provider *provider, long status,
 	if (text == NULL && !is_passing(status))
 		text = text_of_provider(provider, error);
 	if (text == NULL)
-		text = sentence(error->error);
+		text = sentence("%s", error->error);
+	if (text == NULL && error->error[0] != '\0')
+		text = "what to do about that is not known";
 	if (text == NULL)
-		text = error->error[0] == '\0' ?
-		    text_of_status(status) :
-		    "what to do about that is not known";
+		text = sentence("status-%ld", status);
+	if (text == NULL)
+		text = is_passing(status) ?
+		    sentence("server_error") :
+		    "the provider gave no reason that is known";
 	(void)snprintf(out, out_bytes, "%s%s", text, link);
 }
 

@@ -27,11 +27,10 @@ struct assertion_key {
 	unsigned users;
 	EVP_PKEY *key; /* OpenSSL wipes it */
 	enum assertion_algorithm algorithm;
-	bool has_certificate;
 	int64_t begins_s; /* of the certificate */
-	int64_t ends_s;
-	char *issuer; /* Google's client_email, or NULL */
-	char *id;     /* Google's private_key_id, or NULL, or the SHA-256 of
+	int64_t ends_s;	  /* 0: there is none */
+	char *issuer;	  /* Google's client_email, or NULL */
+	char *id;	  /* Google's private_key_id, or NULL, or the SHA-256 of
 			 the certificate (RFC 7515 section 4.1.8) */
 	const char *id_name; /* in the header */
 };
@@ -130,25 +129,14 @@ static enum fault read_time(const ASN1_TIME *time, int64_t *time_out,
 	return FAULT_NONE;
 }
 
-static enum fault take_digest(const X509 *x509, struct assertion_key *key)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	struct buf text = BUF_INIT(64);
-	unsigned n = 0;
-
-	if (X509_digest(x509, EVP_sha256(), digest, &n) == 1)
-		form_base64url(&text, digest, n);
-	key->id = text.p != NULL ? strdup(text.p) : NULL;
-	key->id_name = "x5t#S256";
-	buf_drop(&text);
-	return key->id != NULL ? FAULT_NONE : FAULT_NOMEM;
-}
-
 static enum fault read_certificate(struct span pem, struct assertion_key *key,
     struct why *why)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	enum fault fault;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	enum fault fault = FAULT_NONE;
+	struct buf id = BUF_INIT(64);
+	unsigned n = 0;
 	X509 *x509;
 
 	if (bio == NULL)
@@ -159,18 +147,25 @@ static enum fault read_certificate(struct span pem, struct assertion_key *key,
 		return bad(why,
 		    "the file that certificate names has no certificate in PEM "
 		    "form in it (\"-----BEGIN CERTIFICATE-----\")");
-	key->has_certificate = true;
-	fault = X509_check_private_key(x509, key->key) == 1 ?
-	    take_digest(x509, key) :
-	    bad(why,
-		"the certificate is of another private key: name the two files "
-		"that belong together");
+	if (X509_check_private_key(x509, key->key) != 1)
+		fault = bad(why,
+		    "the certificate is of another private key: name the two "
+		    "files that belong together");
+	else if (X509_digest(x509, EVP_sha256(), digest, &n) != 1)
+		fault = FAULT_NOMEM;
+	form_base64url(&id, digest, n);
+	key->id_name = "x5t#S256";
+	if (!fault)
+		fault = buf_fault(&id);
+	if (!fault)
+		fault = string_set(&key->id, buf_span(&id));
 	if (!fault)
 		fault = read_time(X509_get0_notBefore(x509), &key->begins_s,
 		    why);
 	if (!fault)
 		fault = read_time(X509_get0_notAfter(x509), &key->ends_s, why);
 	X509_free(x509);
+	buf_drop(&id);
 	return fault;
 }
 
@@ -202,33 +197,11 @@ enum fault assertion_key_new(const struct assertion_source *source,
 	return finish(key, fault, key_out);
 }
 
-static enum fault read_google(const json_t *object, struct assertion_key *key,
-    struct why *why)
-{
-	struct span issuer = reply_text(object, "client_email");
-	struct span id = reply_text(object, "private_key_id");
-	struct span pem = reply_text(object, "private_key");
-
-	if (!span_is(reply_text(object, "type"), "service_account"))
-		return bad(why,
-		    "it is not the key of a service account (\"type\": "
-		    "\"service_account\")");
-	if (issuer.n == 0)
-		return bad(why, "it has no client_email" FETCH_AGAIN);
-	if (pem.n == 0)
-		return bad(why, "it has no private_key" FETCH_AGAIN);
-	key->issuer = strdup(issuer.p);
-	key->id = id.n > 0 ? strdup(id.p) : NULL;
-	key->id_name = "kid";
-	if (key->issuer == NULL || (id.n > 0 && key->id == NULL))
-		return FAULT_NOMEM;
-	return read_key(pem, NULL, key, why);
-}
-
 enum fault assertion_key_from_google(struct span json,
     struct assertion_key **key_out, struct why *why)
 {
 	struct assertion_key *key = calloc(1, sizeof(*key));
+	struct span issuer, id, pem;
 	json_t *object = NULL;
 	enum fault fault;
 
@@ -236,11 +209,28 @@ enum fault assertion_key_from_google(struct span json,
 		return FAULT_NOMEM;
 	key->users = 1;
 	key->algorithm = ASSERTION_RS256;
+	key->id_name = "kid";
 	fault = reply_object(json, &object, NULL);
+	issuer = reply_text(object, "client_email");
+	id = reply_text(object, "private_key_id");
+	pem = reply_text(object, "private_key");
 	if (fault == FAULT_GARBLED)
 		fault = bad(why, "it is not a JSON object" FETCH_AGAIN);
+	else if (!fault &&
+	    !span_is(reply_text(object, "type"), "service_account"))
+		fault = bad(why,
+		    "it is not the key of a service account (\"type\": "
+		    "\"service_account\")");
+	else if (!fault && issuer.n == 0)
+		fault = bad(why, "it has no client_email" FETCH_AGAIN);
+	else if (!fault && pem.n == 0)
+		fault = bad(why, "it has no private_key" FETCH_AGAIN);
 	if (!fault)
-		fault = read_google(object, key, why);
+		fault = string_set(&key->issuer, issuer);
+	if (!fault && id.n > 0)
+		fault = string_set(&key->id, id);
+	if (!fault)
+		fault = read_key(pem, NULL, key, why);
 	json_decref(object);
 	return finish(key, fault, key_out);
 }
@@ -253,7 +243,7 @@ static enum fault check_dates(const struct assertion_key *key, int64_t now_s,
 	char day[48];
 	struct tm tm;
 
-	if (!key->has_certificate || (!early && now_s < key->ends_s))
+	if (key->ends_s == 0 || (!early && now_s < key->ends_s))
 		return FAULT_NONE;
 	if (gmtime_r(&time, &tm) == NULL ||
 	    strftime(day, sizeof(day), "%Y-%m-%d %H:%M UTC", &tm) == 0)
@@ -286,15 +276,6 @@ static enum fault add_part(struct buf *out, json_t *object, const char *name,
 	return fault ? fault : buf_fault(out);
 }
 
-static enum fault add_header(const struct assertion_key *key, struct buf *out)
-{
-	return add_part(out,
-	    json_pack("{s:s, s:s}", "alg",
-		key->algorithm == ASSERTION_PS256 ? "PS256" : "RS256", "typ",
-		"JWT"),
-	    key->id_name, key->id);
-}
-
 static enum fault add_claims(const struct assertion_claims *claims,
     struct buf *out)
 {
@@ -319,18 +300,10 @@ static enum fault add_claims(const struct assertion_claims *claims,
 	return add_part(out, object, "scope", claims->scope);
 }
 
-/* RFC 7518 section 3.5: the salt is as long as the digest. */
-static bool set_padding(const struct assertion_key *key, EVP_PKEY_CTX *ctx)
-{
-	if (key->algorithm == ASSERTION_RS256)
-		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
-	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
-	    EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) > 0;
-}
-
 static enum fault add_signature(const struct assertion_key *key,
     struct buf *out)
 {
+	bool is_pss = key->algorithm == ASSERTION_PS256;
 	unsigned char signature[SIGNATURE_MAX_BYTES];
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	size_t n = sizeof(signature);
@@ -339,8 +312,13 @@ static enum fault add_signature(const struct assertion_key *key,
 
 	if (md == NULL)
 		return FAULT_NOMEM;
+	/* RFC 7518 section 3.5: the salt is as long as the digest. */
 	if (EVP_DigestSignInit(md, &ctx, EVP_sha256(), NULL, key->key) == 1 &&
-	    set_padding(key, ctx) &&
+	    EVP_PKEY_CTX_set_rsa_padding(ctx,
+		is_pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) > 0 &&
+	    (!is_pss ||
+		EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) >
+		    0) &&
 	    EVP_DigestSign(md, signature, &n, (const unsigned char *)out->p,
 		out->n) == 1) {
 		buf_add_lit(out, ".");
@@ -360,7 +338,11 @@ enum fault assertion_sign(const struct assertion_key *key,
 
 	if (fault)
 		return fault;
-	fault = add_header(key, out);
+	fault = add_part(out,
+	    json_pack("{s:s, s:s}", "alg",
+		key->algorithm == ASSERTION_PS256 ? "PS256" : "RS256", "typ",
+		"JWT"),
+	    key->id_name, key->id);
 	buf_add_lit(out, ".");
 	if (!fault)
 		fault = add_claims(claims, out);

@@ -31,20 +31,6 @@ enum fault code_random(struct secret **text_out)
 	return fault;
 }
 
-/* RFC 7636 section 4.2: code_challenge = BASE64URL(SHA256(code_verifier)) */
-static enum fault add_challenge(struct span verifier, struct buf *form)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	if (EVP_Digest(verifier.p, verifier.n, digest, &n, EVP_sha256(),
-		NULL) != 1)
-		return FAULT_INTERNAL;
-	buf_add_lit(form, "&code_challenge=");
-	form_base64url(form, digest, n);
-	return buf_fault(form);
-}
-
 /*
  * RFC 8252 section 7.3 wants the literal address; Microsoft matches any port
  * with the name localhost only, and has no path registered.
@@ -59,14 +45,13 @@ const char *code_path(const struct provider *provider)
 	return is_by_name(provider) ? "/" : FLOW_CODE_PATH;
 }
 
-enum fault code_redirect(const struct provider *provider, uint16_t port,
+void code_redirect(const struct provider *provider, uint16_t port,
     struct buf *out)
 {
 	buf_add_str(out,
 	    is_by_name(provider) ? "http://localhost:" : "http://127.0.0.1:");
 	buf_add_int(out, port);
 	buf_add_str(out, code_path(provider));
-	return buf_fault(out);
 }
 
 /* A name may stand there once (RFC 6749 section 3.1): the block's wins. */
@@ -90,59 +75,53 @@ enum fault code_url(const struct provider *provider,
     const struct code_wish *wish, struct buf *out)
 {
 	const char *endpoint = provider->authorization_endpoint;
-	struct buf form = BUF_INIT(CODE_URL_MAX_BYTES);
-	enum fault fault;
+	const char *scope = provider->scope;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
 
-	form_add(&form, "response_type", span_of("code"));
-	form_add(&form, "client_id", span_of(provider->client_id));
-	form_add(&form, "redirect_uri", wish->redirect_uri);
-	if (wish->scope != NULL && wish->scope[0] != '\0')
-		form_add(&form, "scope", span_of(wish->scope));
-	form_add(&form, "state", wish->state);
-	fault = add_challenge(wish->verifier, &form);
-	form_add(&form, "code_challenge_method", span_of("S256"));
+	/* RFC 7636 section 4.2:
+	 * code_challenge = BASE64URL(SHA256(code_verifier)) */
+	if (EVP_Digest(wish->verifier.p, wish->verifier.n, digest, &n,
+		EVP_sha256(), NULL) != 1)
+		return FAULT_INTERNAL;
+	buf_add_str(out, endpoint);
+	buf_add_str(out, strchr(endpoint, '?') != NULL ? "&" : "?");
+	buf_add_lit(out, "response_type=code");
+	form_add(out, "client_id", span_of(provider->client_id));
+	form_add(out, "redirect_uri", wish->redirect_uri);
+	if (scope != NULL && scope[0] != '\0')
+		form_add(out, "scope", span_of(scope));
+	form_add(out, "state", wish->state);
+	buf_add_lit(out, "&code_challenge=");
+	form_base64url(out, digest, n);
+	form_add(out, "code_challenge_method", span_of("S256"));
 	if (wish->account != NULL)
-		form_add(&form, "login_hint", span_of(wish->account));
-	add_extra(provider, &form);
-	if (!fault)
-		fault = buf_fault(&form);
-	if (!fault) {
-		buf_add_str(out, endpoint);
-		buf_add_str(out, strchr(endpoint, '?') != NULL ? "&" : "?");
-		buf_add(out, buf_span(&form));
-		fault = buf_fault(out);
-	}
-	buf_drop(&form);
-	return fault;
-}
-
-/* Of a typesetter's quote at the start of text: U+2018..201F, 2039, 203A, and
- * the angled ones of Latin 1; 0 for anything else. */
-static size_t quote_bytes(struct span text)
-{
-	const unsigned char *p = (const unsigned char *)text.p;
-
-	if (text.n >= 2 && p[0] == 0xc2 && (p[1] == 0xab || p[1] == 0xbb))
-		return 2;
-	if (text.n >= 3 && p[0] == 0xe2 && p[1] == 0x80 &&
-	    ((p[2] >= 0x98 && p[2] <= 0x9f) || p[2] == 0xb9 || p[2] == 0xba))
-		return 3;
-	return 0;
+		form_add(out, "login_hint", span_of(wish->account));
+	add_extra(provider, out);
+	return buf_fault(out);
 }
 
 /*
  * None of what is left out stands in an address or a code: quotes, those of
- * typesetters, too, and the end of a sentence.
+ * typesetters, too (U+00AB, 00BB, 2018..201F, 2039, 203A), and the end of a
+ * sentence.
  */
 static void add_clean(struct buf *out, struct span text)
 {
+	unsigned code;
 	size_t i, n;
 
-	for (i = 0; i < text.n; i += n != 0 ? n : 1) {
-		n = quote_bytes((struct span){ text.p + i, text.n - i });
-		if (n == 0 && (unsigned char)text.p[i] > 0x20 &&
-		    text.p[i] != 0x7f && strchr("\"'<>`", text.p[i]) == NULL)
-			buf_add(out, (struct span){ text.p + i, 1 });
+	for (i = 0; i < text.n; i += n) {
+		n = attr_utf8(text.p + i, text.n - i, &code);
+		if (n == 0) {
+			code = 0xfffd;
+			n = 1;
+		}
+		if (code > 0x20 && code != 0x7f && code != 0xab &&
+		    code != 0xbb && !(code >= 0x2018 && code <= 0x201f) &&
+		    code != 0x2039 && code != 0x203a &&
+		    strchr("\"'<>`", text.p[i]) == NULL)
+			buf_add(out, (struct span){ text.p + i, n });
 	}
 	while (out->n > 0 && strchr(".,;", out->p[out->n - 1]) != NULL)
 		out->n--;
@@ -173,25 +152,11 @@ static enum fault add_code(struct span text, struct buf *out)
 	    FAULT_GRAMMAR;
 }
 
-/* text is clean. */
-static enum fault add_pasted(const char *text, enum code_pasted *pasted_out,
-    struct buf *out)
-{
-	const char *query = strchr(text, '?');
-
-	*pasted_out = is_address(text) ? CODE_ADDRESS : CODE_ALONE;
-	if (*pasted_out == CODE_ALONE)
-		return add_code(span_of(text), out);
-	query = query != NULL ? query + 1 : text;
-	buf_add(out, (struct span){ query, strcspn(query, "#") });
-	return buf_fault(out);
-}
-
 enum fault code_read_pasted(struct span text, enum code_pasted *pasted_out,
     struct buf *out, struct why *why)
 {
 	struct buf clean = BUF_INIT(CODE_PASTED_MAX_BYTES);
-	const char *what = "that is neither an address nor a code";
+	const char *what = "that is neither an address nor a code", *query;
 	enum fault fault;
 
 	add_clean(&clean, text);
@@ -202,8 +167,15 @@ enum fault code_read_pasted(struct span text, enum code_pasted *pasted_out,
 	} else if (!fault && clean.n == 0) {
 		what = "that was empty";
 		fault = FAULT_GRAMMAR;
+	} else if (!fault && !is_address(clean.p)) {
+		*pasted_out = CODE_ALONE;
+		fault = add_code(buf_span(&clean), out);
 	} else if (!fault) {
-		fault = add_pasted(clean.p, pasted_out, out);
+		*pasted_out = CODE_ADDRESS;
+		query = strchr(clean.p, '?');
+		query = query != NULL ? query + 1 : clean.p;
+		buf_add(out, (struct span){ query, strcspn(query, "#") });
+		fault = buf_fault(out);
 	}
 	if (fault)
 		why_set(why, 0, "%s",

@@ -28,12 +28,11 @@ enum fault code_random(struct secret **text_out) MUST_CHECK;
 /* code_path - of the redirect URI that is registered at a provider. */
 const char *code_path(const struct provider *provider);
 
-/* code_redirect - append the redirect URI.  The faults of out. */
-enum fault code_redirect(const struct provider *provider, uint16_t port,
-    struct buf *out) MUST_CHECK;
+/* code_redirect - append the redirect URI; faults stick to out. */
+void code_redirect(const struct provider *provider, uint16_t port,
+    struct buf *out);
 
 struct code_wish {
-	const char *scope;   /* NULL or "": none is sent */
 	const char *account; /* for login_hint; may be NULL */
 	struct span redirect_uri;
 	struct span state;

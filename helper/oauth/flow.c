@@ -21,7 +21,6 @@
 
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
-#include "oauth/url.h"
 #include "wire/echo.h"
 
 #define LATE_US 100000
@@ -93,7 +92,6 @@ void flow_free(struct flow *flow)
 	buf_drop(&flow->form);
 	reply_token_drop(&flow->token);
 	free(flow->scope);
-	free(flow->host);
 	free(flow);
 }
 
@@ -120,20 +118,27 @@ void flow_tell(struct flow *flow, const struct flow_event *event)
 }
 
 /* The receiver may keep the flow for a while. */
-static void tell_end(struct flow *flow, const struct flow_event *event)
+static void tell_end(struct flow *flow, enum flow_event_kind kind)
 {
+	bool failed = kind == FLOW_FAILED;
+	const struct flow_event event = {
+		.kind = kind,
+		.failure = failed ? &flow->failure : NULL,
+		.token = failed && flow->token.refresh_token == NULL ?
+		    NULL :
+		    &flow->token,
+	};
+
 	(void)evtimer_del(&flow->wake);
 	(void)evtimer_del(&flow->limit);
 	if (flow->grant->ended != NULL)
-		flow->grant->ended(flow,
-		    event->failure != NULL ? event->failure->text : NULL);
-	flow_tell(flow, event);
+		flow->grant->ended(flow, failed ? flow->failure.text : NULL);
+	flow_tell(flow, &event);
 }
 
-static void tell_tokens(struct flow *flow)
+void flow_fail(struct flow *flow)
 {
-	tell_end(flow,
-	    &(struct flow_event){ .kind = FLOW_TOKENS, .token = &flow->token });
+	tell_end(flow, FLOW_FAILED);
 }
 
 /* The tokens are good whatever this answer is: a failure is as if there had
@@ -145,12 +150,10 @@ static void who_answered(void *ctx, const struct http_answer *answer)
 	flow->exchange = NULL;
 	if (flow_succeeded(answer))
 		reply_userinfo(answer->body, &flow->token);
-	tell_tokens(flow);
+	tell_end(flow, FLOW_TOKENS);
 }
 
-/* Where the tokens of a sign-in do not say who it was, and the issuer's
- * metadata has a userinfo endpoint (OpenID Connect Core 1.0 section 5.3). */
-static void ask_who(struct flow *flow)
+void flow_end(struct flow *flow, const struct http_answer *answer)
 {
 	const struct provider *provider = flow->target.provider;
 	struct http_request request = {
@@ -161,6 +164,14 @@ static void ask_who(struct flow *flow)
 		.proxy = provider->proxy,
 	};
 
+	if (flow->fault) {
+		flow_judge(flow, answer);
+		flow_fail(flow);
+		return;
+	}
+	/* Where the tokens of a sign-in do not say who it was, and the issuer's
+	 * metadata has a userinfo endpoint (OpenID Connect Core 1.0 section
+	 * 5.3). */
 	if (flow->grant->signs_in && flow->token.identity == NULL &&
 	    request.url != NULL) {
 		request.body = secret_reveal(flow->token.access_token,
@@ -169,29 +180,7 @@ static void ask_who(struct flow *flow)
 			&flow->exchange) == FAULT_NONE)
 			return;
 	}
-	tell_tokens(flow);
-}
-
-void flow_fail(struct flow *flow)
-{
-	const struct flow_event event = {
-		.kind = FLOW_FAILED,
-		.failure = &flow->failure,
-		.token = flow->token.refresh_token != NULL ? &flow->token :
-							     NULL,
-	};
-
-	tell_end(flow, &event);
-}
-
-void flow_end(struct flow *flow, const struct http_answer *answer)
-{
-	if (flow->fault == FAULT_NONE) {
-		ask_who(flow);
-		return;
-	}
-	flow_judge(flow, answer);
-	flow_fail(flow);
+	tell_end(flow, FLOW_TOKENS);
 }
 
 void flow_say(struct flow *flow, enum advice_class class, const char *format,
@@ -252,23 +241,23 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 			answer->text);
 	else if (error->error[0] != '\0')
 		flow_say(flow, ADVICE_TRANSIENT, "the %s %.100s refused: %s %s",
-		    flow->endpoint, flow->host, advice, words);
+		    flow->endpoint, answer->host, advice, words);
 	else if (flow->is_page)
 		flow_say(flow, ADVICE_TRANSIENT,
 		    "the %s %.100s answered with status %ld and an HTML "
 		    "page%s, as of a proxy or filter: it must let this machine "
 		    "through to the provider",
-		    flow->endpoint, flow->host, answer->status, flow->title);
+		    flow->endpoint, answer->host, answer->status, flow->title);
 	else if (flow_succeeded(answer) && flow->fault == FAULT_GARBLED)
 		flow_say(flow, ADVICE_TRANSIENT,
 		    "the answer of the %s %.100s cannot be used: %.160s",
-		    flow->endpoint, flow->host, flow->why.text);
+		    flow->endpoint, answer->host, flow->why.text);
 	else if (flow_succeeded(answer))
 		flow_say_fault(flow, flow->fault);
 	else
 		flow_say(flow, ADVICE_TRANSIENT,
 		    "the %s %.100s answered with status %ld: %s",
-		    flow->endpoint, flow->host, answer->status, advice);
+		    flow->endpoint, answer->host, answer->status, advice);
 	failure->class = advice_class(answer->status, error->error);
 	failure->status = answer->status;
 	failure->retry_after_s = answer->retry_after_s;
@@ -357,34 +346,10 @@ static void sent(void *ctx, const struct http_answer *answer)
 	flow->grant->answered(flow, answer);
 }
 
-/* Into a field of body or for HTTP Basic: form-encoded, so that the colon
- * separates them. */
-static void add_client(const struct flow *flow, struct buf *body,
-    struct buf *basic)
-{
-	const struct provider *provider = flow->target.provider;
-	struct span id = span_of(provider->client_id), secret = { NULL, 0 };
-
-	if (flow->client == FLOW_NO_CLIENT)
-		return;
-	if (flow->client == FLOW_WITH_SECRET)
-		secret = secret_reveal(provider->client_secret,
-		    "the client says who it is");
-	form_add_form(body, provider->extra);
-	if (is_basic(flow)) {
-		form_encode(basic, id);
-		buf_add_lit(basic, ":");
-		form_encode(basic, secret);
-		return;
-	}
-	form_add(body, "client_id", id);
-	if (flow->client == FLOW_WITH_SECRET)
-		form_add(body, "client_secret", secret);
-}
-
 enum fault flow_send(struct flow *flow)
 {
 	const struct provider *provider = flow->target.provider;
+	struct span id = span_of(provider->client_id), secret = { NULL, 0 };
 	struct buf body = BUF_INIT(FLOW_FORM_MAX_BYTES);
 	struct buf basic = BUF_INIT(FLOW_FORM_MAX_BYTES);
 	struct http_request request = {
@@ -395,23 +360,31 @@ enum fault flow_send(struct flow *flow)
 		.proxy = provider->proxy,
 		.max_ms = flow->patient ? HTTP_PATIENT_MAX_MS : 0,
 	};
-	char *host = NULL;
-	enum fault fault;
+	enum fault fault = buf_fault(&flow->form);
 
 	buf_add(&body, buf_span(&flow->form));
 	if (flow->scope != NULL)
 		form_add(&body, "scope", span_of(flow->scope));
-	add_client(flow, &body, &basic);
-	fault = buf_fault(&flow->form);
+	if (flow->client == FLOW_WITH_SECRET)
+		secret = secret_reveal(provider->client_secret,
+		    "the client says who it is");
+	if (flow->client != FLOW_NO_CLIENT)
+		form_add_form(&body, provider->extra);
+	if (is_basic(flow)) {
+		/* Form-encoded, so that the colon separates them. */
+		form_encode(&basic, id);
+		buf_add_lit(&basic, ":");
+		form_encode(&basic, secret);
+	} else if (flow->client != FLOW_NO_CLIENT) {
+		form_add(&body, "client_id", id);
+		if (flow->client == FLOW_WITH_SECRET)
+			form_add(&body, "client_secret", secret);
+	}
 	if (!fault)
 		fault = buf_fault(&body);
 	if (!fault)
 		fault = buf_fault(&basic);
-	if (!fault)
-		fault = url_host(flow->url, &host);
 	if (!fault) {
-		free(flow->host);
-		flow->host = host;
 		request.body = buf_span(&body);
 		request.basic = basic.p;
 		fault = http_start(flow->target.http, &request, sent, flow,

@@ -88,6 +88,8 @@ enum fault flow_refresh_start(const struct flow_target *target,
  *
  * FAULT_NOMEM, FAULT_INTERNAL.
  */
+#define FLOW_DEVICE_GRANT "urn:ietf:params:oauth:grant-type:device_code"
+
 enum fault flow_device_start(const struct flow_target *target,
     const char *account, struct flow **flow_out) MUST_CHECK;
 

@@ -9,6 +9,7 @@
 #include "oauth/flow.h"
 
 #include <openssl/crypto.h>
+#include <stdlib.h>
 
 #include "oauth/code.h"
 #include "oauth/flow_impl.h"
@@ -113,13 +114,17 @@ static void refuse(struct flow *flow, struct span word, struct span query)
 	};
 	const struct reply_asked asked = flow_asked(flow, &answer);
 	struct buf text = BUF_INIT(CODE_URL_MAX_BYTES);
+	char *host = NULL;
 
+	(void)!url_host(flow->target.provider->authorization_endpoint, &host);
+	answer.host = host != NULL ? host : "";
 	(void)!form_get(query, "error_description", &text);
 	reply_error_of(word, buf_span(&text), &asked, &flow->error);
 	flow_judge(flow, &answer);
 	if (strcmp(flow->failure.error, "access_denied") == 0)
 		flow->failure.class = ADVICE_LOGIN_NEEDED;
 	buf_drop(&text);
+	free(host);
 	fail_soon(flow);
 }
 
@@ -180,9 +185,10 @@ static bool check_issuer(struct flow *flow, struct span query)
 	return false;
 }
 
-static enum fault take_query(struct flow_code *code, struct span query,
-    struct why *why)
+/* What a browser, or a person, brings. */
+static enum fault take_query(void *ctx, struct span query, struct why *why)
 {
+	struct flow_code *code = ctx;
 	struct buf text = BUF_INIT(CODE_MAX_BYTES);
 	struct buf word = BUF_INIT(CODE_MAX_BYTES);
 	enum fault fault, found;
@@ -217,11 +223,6 @@ static enum fault take_query(struct flow_code *code, struct span query,
 	buf_drop(&word);
 	buf_drop(&text);
 	return fault;
-}
-
-static bool code_came(void *ctx, struct span query, struct why *why)
-{
-	return take_query(ctx, query, why) == FAULT_NONE;
 }
 
 static void code_drop(struct flow *flow)
@@ -266,37 +267,21 @@ enum fault flow_code_paste(struct flow *flow, struct span text, struct why *why)
 	return fault;
 }
 
-/* Where the browser comes back to: we listen there unless it is elsewhere. */
-static enum fault set_uri(struct flow_code *code, struct why *why)
-{
-	const struct provider *provider = code->flow.target.provider;
-	const struct redirect_wish visit = {
-		.base = code->flow.target.base,
-		.path = code_path(provider),
-		.port = provider->redirect_port,
-		.came = code_came,
-		.ctx = code,
-	};
-	enum fault fault;
-
-	if (provider->redirect_uri != NULL) {
-		buf_add_str(&code->uri, provider->redirect_uri);
-		return buf_fault(&code->uri);
-	}
-	fault = redirect_new(&visit, &code->redirect, why);
-	return fault ?
-	    fault :
-	    code_redirect(provider, redirect_port(code->redirect), &code->uri);
-}
-
 enum fault flow_code_start(const struct flow_target *target,
     const char *account, struct flow **flow_out, struct why *why)
 {
+	const struct provider *provider = target->provider;
 	struct flow *flow = flow_new(sizeof(struct flow_code), &code_grant,
 	    target);
 	struct flow_code *code = code_of(flow);
-	struct code_wish fields = { .scope = target->provider->scope,
-		.account = account };
+	const struct redirect_wish visit = {
+		.base = target->base,
+		.path = code_path(provider),
+		.port = provider->redirect_port,
+		.came = take_query,
+		.ctx = code,
+	};
+	struct code_wish fields = { .account = account };
 	enum fault fault;
 
 	if (flow == NULL)
@@ -305,20 +290,26 @@ enum fault flow_code_start(const struct flow_target *target,
 	buf_init(&code->uri, CODE_URL_MAX_BYTES);
 	buf_init(&code->url, CODE_URL_MAX_BYTES);
 	flow->endpoint = "authorization endpoint";
-	fault = url_host(target->provider->authorization_endpoint, &flow->host);
-	if (!fault)
-		fault = code_random(&code->verifier);
+	fault = code_random(&code->verifier);
 	if (!fault)
 		fault = code_random(&code->state);
+	/* We listen there unless it is elsewhere. */
+	if (provider->redirect_uri != NULL)
+		buf_add_str(&code->uri, provider->redirect_uri);
+	else if (!fault)
+		fault = redirect_new(&visit, &code->redirect, why);
+	if (code->redirect != NULL)
+		code_redirect(provider, redirect_port(code->redirect),
+		    &code->uri);
 	if (!fault)
-		fault = set_uri(code, why);
-	fields.redirect_uri = buf_span(&code->uri);
+		fault = buf_fault(&code->uri);
 	if (!fault) {
+		fields.redirect_uri = buf_span(&code->uri);
 		fields.state = secret_reveal(code->state,
 		    "goes through the browser");
 		fields.verifier = secret_reveal(code->verifier,
 		    "the challenge of it");
-		fault = code_url(target->provider, &fields, &code->url);
+		fault = code_url(provider, &fields, &code->url);
 	}
 	if (!fault)
 		fault = flow_timer(flow, &flow->limit, FLOW_CODE_MAX_S);

@@ -12,8 +12,6 @@
 #include "oauth/flow_impl.h"
 #include "oauth/form.h"
 
-#define DEVICE_GRANT "urn:ietf:params:oauth:grant-type:device_code"
-
 /* RFC 8628 section 3.5: this many more seconds, from now on. */
 #define DEVICE_SLOW_DOWN_S    5
 #define DEVICE_INTERVAL_MAX_S 300
@@ -64,7 +62,7 @@ static void device_poll(struct flow *flow)
 	enum fault fault;
 
 	form_add(form, "grant_type",
-	    span_of(is_short ? "device_code" : DEVICE_GRANT));
+	    span_of(is_short ? "device_code" : FLOW_DEVICE_GRANT));
 	form_add(form, is_short ? "code" : "device_code",
 	    secret_reveal(device_of(flow)->reply.device_code,
 		"grant device_code"));
@@ -112,31 +110,10 @@ static void poll_later(struct flow *flow, const char *last)
 	poll_again(flow, device->vain_s, last);
 }
 
-/* The words that end a sign-in; to a human, all of them mean to start again
- * (advice_class() is about refreshing, where they do not occur). */
-static void poll_refused(struct flow *flow, const struct http_answer *answer)
-{
-	struct flow_failure *failure = &flow->failure;
-	const char *word = failure->error;
-
-	flow_judge(flow, answer);
-	if (failure->class == ADVICE_TRANSIENT &&
-	    (answer->status >= 500 || answer->status == 408 ||
-		answer->status == 425 || answer->status == 429 ||
-		strcmp(word, "temporarily_unavailable") == 0)) {
-		poll_again(flow, answer->retry_after_s, failure->text);
-		return;
-	}
-	if (span_listed(span_of(word),
-		"access_denied authorization_declined expired_token "
-		"bad_verification_code"))
-		failure->class = ADVICE_LOGIN_NEEDED;
-	flow_fail(flow);
-}
-
 static void poll_answered(struct flow *flow, const struct http_answer *answer)
 {
 	struct flow_device *device = device_of(flow);
+	struct flow_failure *failure = &flow->failure;
 	const char *word = flow->error.error;
 	bool is_slower = strcmp(word, "slow_down") == 0;
 
@@ -147,22 +124,40 @@ static void poll_answered(struct flow *flow, const struct http_answer *answer)
 	if (flow->is_page) {
 		/* Of a proxy or filter: the provider has not answered. */
 		flow_judge(flow, answer);
-		poll_later(flow, flow->failure.text);
+		poll_later(flow, failure->text);
 		return;
 	}
 	device->vain_s = 0;
 	if (is_slower)
 		device->reply.interval_s += DEVICE_SLOW_DOWN_S;
-	if (is_slower || strcmp(word, "authorization_pending") == 0)
+	if (is_slower || strcmp(word, "authorization_pending") == 0) {
 		poll_again(flow, answer->retry_after_s, "");
-	else if (flow->fault == FAULT_NONE ||
-	    (word[0] == '\0' && answer->status == 200))
+		return;
+	}
+	if (flow->fault == FAULT_NONE ||
+	    (word[0] == '\0' && answer->status == 200)) {
 		flow_end(flow, answer);
-	else
-		poll_refused(flow, answer);
+		return;
+	}
+	flow_judge(flow, answer);
+	if (failure->class == ADVICE_TRANSIENT &&
+	    (answer->status >= 500 || answer->status == 408 ||
+		answer->status == 425 || answer->status == 429 ||
+		strcmp(word, "temporarily_unavailable") == 0)) {
+		poll_again(flow, answer->retry_after_s, failure->text);
+		return;
+	}
+	/* The words that end a sign-in; to a human, all of them mean to start
+	 * again (advice_class() is about refreshing, where they do not
+	 * occur). */
+	if (span_listed(span_of(word),
+		"access_denied authorization_declined expired_token "
+		"bad_verification_code"))
+		failure->class = ADVICE_LOGIN_NEEDED;
+	flow_fail(flow);
 }
 
-static void code_answered(struct flow *flow, const struct http_answer *answer)
+static void device_answered(struct flow *flow, const struct http_answer *answer)
 {
 	struct flow_device *device = device_of(flow);
 	const struct reply_asked asked = flow_asked(flow, answer);
@@ -171,6 +166,10 @@ static void code_answered(struct flow *flow, const struct http_answer *answer)
 		.device = &device->reply,
 	};
 
+	if (device->polling) {
+		poll_answered(flow, answer);
+		return;
+	}
 	if (flow_succeeded(answer))
 		flow->fault = reply_device_parse(answer->body, &asked,
 		    &device->reply, &flow->why);
@@ -188,14 +187,6 @@ static void code_answered(struct flow *flow, const struct http_answer *answer)
 	device->polling = true;
 	event.left_s = device->reply.expires_in_s;
 	flow_tell(flow, &event);
-}
-
-static void device_answered(struct flow *flow, const struct http_answer *answer)
-{
-	if (device_of(flow)->polling)
-		poll_answered(flow, answer);
-	else
-		code_answered(flow, answer);
 }
 
 static void device_drop(struct flow *flow)

@@ -95,33 +95,6 @@ static void app_answered(struct flow *flow, const struct http_answer *answer)
 
 static const struct flow_grant app_grant = { .answered = app_answered };
 
-static enum fault app_form(struct flow *flow, const struct flow_app_wish *wish,
-    struct span assertion)
-{
-	const struct provider *provider = flow->target.provider;
-	struct buf *form;
-
-	if (provider->flow == FLOW_SERVICE_ACCOUNT) {
-		form = flow_token_form(flow, FLOW_NO_CLIENT);
-		form_add(form, "grant_type", span_of(JWT_BEARER));
-		form_add(form, "assertion", assertion);
-		form_add_form(form, provider->extra);
-		return flow_send(flow);
-	}
-	if (wish->assertion != NULL && assertion.n == 0)
-		assertion = secret_reveal(wish->assertion, "client assertion");
-	form = flow_token_form(flow,
-	    assertion.n == 0 ? FLOW_WITH_SECRET : FLOW_WITHOUT_SECRET);
-	form_add(form, "grant_type", span_of("client_credentials"));
-	if (provider->scope != NULL && provider->scope[0] != '\0')
-		form_add(form, "scope", span_of(provider->scope));
-	if (assertion.n > 0) {
-		form_add(form, "client_assertion_type", span_of(CLIENT_JWT));
-		form_add(form, "client_assertion", assertion);
-	}
-	return flow_send(flow);
-}
-
 enum fault flow_app_start(const struct flow_target *target,
     const struct flow_app_wish *wish, struct flow **flow_out, struct why *why)
 {
@@ -138,6 +111,8 @@ enum fault flow_app_start(const struct flow_target *target,
 	};
 	struct flow *flow = flow_new(sizeof(*flow), &app_grant, target);
 	enum fault fault = FAULT_NONE;
+	struct span proof;
+	struct buf *form;
 
 	if (flow == NULL)
 		return FAULT_NOMEM;
@@ -145,8 +120,28 @@ enum fault flow_app_start(const struct flow_target *target,
 		claims.issuer = assertion_key_issuer(provider->key);
 	if (provider->key != NULL)
 		fault = assertion_sign(provider->key, &claims, &assertion, why);
+	proof = buf_span(&assertion);
+	if (provider->key == NULL && wish->assertion != NULL)
+		proof = secret_reveal(wish->assertion, "client assertion");
+	form = flow_token_form(flow,
+	    for_user	    ? FLOW_NO_CLIENT :
+		proof.n > 0 ? FLOW_WITHOUT_SECRET :
+			      FLOW_WITH_SECRET);
+	if (for_user) {
+		form_add(form, "grant_type", span_of(JWT_BEARER));
+		form_add(form, "assertion", proof);
+		form_add_form(form, provider->extra);
+	} else {
+		form_add(form, "grant_type", span_of("client_credentials"));
+		if (provider->scope != NULL && provider->scope[0] != '\0')
+			form_add(form, "scope", span_of(provider->scope));
+	}
+	if (!for_user && proof.n > 0) {
+		form_add(form, "client_assertion_type", span_of(CLIENT_JWT));
+		form_add(form, "client_assertion", proof);
+	}
 	if (!fault)
-		fault = app_form(flow, wish, buf_span(&assertion));
+		fault = flow_send(flow);
 	buf_drop(&assertion);
 	return flow_started(flow, fault, flow_out);
 }

@@ -50,7 +50,6 @@ struct flow {
 	struct buf form;
 	const char *url;
 	const char *endpoint; /* what is there, in words */
-	char *host;	      /* of url */
 	char *scope;	      /* one more field, or NULL */
 	enum flow_client client;
 	bool basic;   /* the secret goes by HTTP Basic */

@@ -196,45 +196,25 @@ static void add_header(struct http_exchange *exchange, const char *line)
 		exchange->set = CURLE_OUT_OF_MEMORY;
 }
 
-static void set_content(struct http_exchange *exchange, enum http_method method)
-{
-	if (method == HTTP_GET_BEARER) {
-		set_long(exchange, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-		set_ptr(exchange, CURLOPT_XOAUTH2_BEARER, exchange->sent.p);
-	}
-	if (method == HTTP_GET || method == HTTP_GET_BEARER)
-		return;
-	set_long(exchange, CURLOPT_POSTFIELDSIZE, (long)exchange->sent.n);
-	set_ptr(exchange, CURLOPT_POSTFIELDS, exchange->sent.p);
-	add_header(exchange,
-	    method == HTTP_POST_JSON ?
-		"Content-Type: application/json" :
-		"Content-Type: application/x-www-form-urlencoded");
-}
-
-/*
- * When a family of addresses has been tried for so long, the other is tried,
- * too.  libcurl looks at an exchange then, connected or not, and in one call
- * at all whose time has come.  After its own 200 ms thirty that had begun
- * together made 30 ms of TLS in one turn; most are over after a second.
- */
-static void set_other_family(struct http_exchange *exchange)
-{
-	long place = exchange->http->made++ % APART_N;
-
-	set_long(exchange, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS,
-	    OTHER_FAMILY_MS + place * APART_MS);
-}
-
 static void set_request(struct http_exchange *exchange,
     const struct http_request *request)
 {
+	/*
+	 * When a family of addresses has been tried for so long, the other is
+	 * tried, too.  libcurl looks at an exchange then, connected or not,
+	 * and in one call at all whose time has come.  After its own 200 ms
+	 * thirty that had begun together made 30 ms of TLS in one turn; most
+	 * are over after a second.
+	 */
+	long other_family_ms = OTHER_FAMILY_MS +
+	    exchange->http->made++ % APART_N * APART_MS;
+	enum http_method method = request->method;
 	size_t i;
 
 	allow_https_only(exchange);
 	for (i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		set_long(exchange, always[i].option, always[i].value);
-	set_other_family(exchange);
+	set_long(exchange, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, other_family_ms);
 	keep_authorities(exchange);
 	/* Who names authorities names all of them: the built-in file or folder
 	 * must not stay beside. */
@@ -256,30 +236,19 @@ static void set_request(struct http_exchange *exchange,
 	set_ptr(exchange, CURLOPT_ACCEPT_ENCODING, "identity");
 	if (request->basic != NULL)
 		set_ptr(exchange, CURLOPT_USERPWD, request->basic);
-	set_content(exchange, request->method);
+	if (method == HTTP_GET_BEARER) {
+		set_long(exchange, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		set_ptr(exchange, CURLOPT_XOAUTH2_BEARER, exchange->sent.p);
+	} else if (method != HTTP_GET) {
+		set_long(exchange, CURLOPT_POSTFIELDSIZE,
+		    (long)exchange->sent.n);
+		set_ptr(exchange, CURLOPT_POSTFIELDS, exchange->sent.p);
+	}
+	if (method == HTTP_POST_JSON)
+		add_header(exchange, "Content-Type: application/json");
 	add_header(exchange, "Accept: application/json");
 	add_header(exchange, "Expect:");
 	set_ptr(exchange, CURLOPT_HTTPHEADER, exchange->headers);
-}
-
-static enum fault exchange_prepare(struct http_exchange *exchange,
-    const struct http_request *request)
-{
-	buf_add(&exchange->sent, request->body);
-	if (buf_fault(&exchange->sent))
-		return buf_fault(&exchange->sent);
-	exchange->easy = curl_easy_init();
-	if (exchange->easy == NULL)
-		return FAULT_NOMEM;
-	exchange->set = curl_easy_setopt(exchange->easy, CURLOPT_WRITEFUNCTION,
-	    body_cb);
-	if (!exchange->set)
-		exchange->set = curl_easy_setopt(exchange->easy,
-		    CURLOPT_HEADERFUNCTION, header_cb);
-	set_request(exchange, request);
-	return exchange->set == CURLE_OUT_OF_MEMORY ? FAULT_NOMEM :
-	    exchange->set			    ? FAULT_INTERNAL :
-						      FAULT_NONE;
 }
 
 enum fault http_start(struct http *http, const struct http_request *request,
@@ -300,10 +269,27 @@ enum fault http_start(struct http *http, const struct http_request *request,
 	    request->ca_path != NULL;
 	buf_init(&exchange->sent, HTTP_SENT_MAX_BYTES);
 	buf_init(&exchange->body, HTTP_BODY_MAX_BYTES);
-
-	fault = url_host(request->url, &exchange->host);
+	buf_add(&exchange->sent, request->body);
+	fault = buf_fault(&exchange->sent);
 	if (!fault)
-		fault = exchange_prepare(exchange, request);
+		fault = url_host(request->url, &exchange->host);
+	if (!fault) {
+		exchange->easy = curl_easy_init();
+		if (exchange->easy == NULL)
+			fault = FAULT_NOMEM;
+	}
+	if (!fault) {
+		exchange->set = curl_easy_setopt(exchange->easy,
+		    CURLOPT_WRITEFUNCTION, body_cb);
+		if (!exchange->set)
+			exchange->set = curl_easy_setopt(exchange->easy,
+			    CURLOPT_HEADERFUNCTION, header_cb);
+		set_request(exchange, request);
+		if (exchange->set)
+			fault = exchange->set == CURLE_OUT_OF_MEMORY ?
+			    FAULT_NOMEM :
+			    FAULT_INTERNAL;
+	}
 	if (!fault && evtimer_add(http->turn, &(struct timeval){ 0 }))
 		fault = FAULT_NOMEM;
 	if (fault) {
@@ -411,21 +397,11 @@ static void timer_event(evutil_socket_t fd, short what, void *ctx)
 	(void)evtimer_add(http->turn, &(struct timeval){ 0 });
 }
 
-static struct http_exchange *longest_waiting(const struct http *http)
-{
-	struct http_exchange *exchange, *found = NULL;
-
-	for (exchange = http->first; exchange; exchange = exchange->next)
-		if (!exchange->begun)
-			found = exchange;
-	return found;
-}
-
 /* One piece of work; false: there is none. */
 static bool work(struct http *http)
 {
+	struct http_exchange *at, *exchange = NULL;
 	struct http_socket *socket = http->ready;
-	struct http_exchange *exchange;
 	int bits;
 
 	if (socket != NULL) {
@@ -433,17 +409,21 @@ static bool work(struct http *http)
 		leave_line(socket);
 		/* socket may be gone afterwards. */
 		action(http, socket->fd, bits);
-	} else if (http->due) {
-		http->due = false;
-		action(http, CURL_SOCKET_TIMEOUT, 0);
-	} else if ((exchange = longest_waiting(http)) != NULL) {
+		return true;
+	}
+	if (!http->due) {
+		/* The one that has waited longest. */
+		for (at = http->first; at != NULL; at = at->next)
+			if (!at->begun)
+				exchange = at;
+		if (exchange == NULL)
+			return false;
 		exchange->begun = true;
 		if (curl_multi_add_handle(http->multi, exchange->easy))
 			exchange->broken = true;
-		action(http, CURL_SOCKET_TIMEOUT, 0);
-	} else {
-		return false;
 	}
+	http->due = false;
+	action(http, CURL_SOCKET_TIMEOUT, 0);
 	return true;
 }
 
@@ -482,39 +462,10 @@ static int timer_cb(CURLM *multi, long timeout_ms, void *ctx)
 
 static void socket_free(struct http_socket *socket)
 {
-	if (socket == NULL)
-		return;
 	leave_line(socket);
 	if (socket->event != NULL)
 		event_free(socket->event);
 	free(socket);
-}
-
-/* A new event for fd, in place of that in old; NULL if there is no memory. */
-static struct http_socket *socket_watch(struct http *http, curl_socket_t fd,
-    int what, struct http_socket *old)
-{
-	struct http_socket *socket = old;
-	short bits = EV_PERSIST;
-
-	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
-		bits |= EV_READ;
-	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
-		bits |= EV_WRITE;
-	if (socket == NULL)
-		socket = calloc(1, sizeof(*socket));
-	if (socket == NULL)
-		return NULL;
-	if (socket->event != NULL)
-		event_free(socket->event);
-	socket->http = http;
-	socket->fd = fd;
-	socket->event = event_new(http->base, fd, bits, socket_event, socket);
-	if (socket->event == NULL || event_add(socket->event, NULL) != 0) {
-		socket_free(socket);
-		return NULL;
-	}
-	return socket;
 }
 
 /*
@@ -524,22 +475,37 @@ static struct http_socket *socket_watch(struct http *http, curl_socket_t fd,
 static int socket_cb(CURL *easy, curl_socket_t fd, int what, void *ctx,
     void *old)
 {
-	struct http *http = ctx;
+	struct http_socket *socket = old;
 	struct http_exchange *exchange;
-	struct http_socket *socket = NULL;
+	short bits = EV_PERSIST;
+	struct http *http = ctx;
 	void *of = NULL;
 
-	if (what == CURL_POLL_REMOVE) {
-		socket_free(old);
-	} else {
-		socket = socket_watch(http, fd, what, old);
-		if (socket == NULL &&
-		    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &of) ==
-			CURLE_OK &&
-		    of != NULL) {
-			exchange = of;
-			exchange->broken = true;
+	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+		bits |= EV_READ;
+	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+		bits |= EV_WRITE;
+	if (socket == NULL && what != CURL_POLL_REMOVE)
+		socket = calloc(1, sizeof(*socket));
+	if (socket != NULL) {
+		if (socket->event != NULL)
+			event_free(socket->event);
+		socket->http = http;
+		socket->fd = fd;
+		socket->event = what == CURL_POLL_REMOVE ?
+		    NULL :
+		    event_new(http->base, fd, bits, socket_event, socket);
+		if (socket->event == NULL ||
+		    event_add(socket->event, NULL) != 0) {
+			socket_free(socket);
+			socket = NULL;
 		}
+	}
+	if (socket == NULL && what != CURL_POLL_REMOVE &&
+	    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &of) == CURLE_OK &&
+	    of != NULL) {
+		exchange = of;
+		exchange->broken = true;
 	}
 	(void)curl_multi_assign(http->multi, fd, socket);
 	return 0;
@@ -547,6 +513,7 @@ static int socket_cb(CURL *easy, curl_socket_t fd, int what, void *ctx,
 
 enum fault http_new(struct event_base *base, struct http **http_out)
 {
+	enum fault fault = FAULT_NONE;
 	struct http *http;
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -560,20 +527,19 @@ enum fault http_new(struct event_base *base, struct http **http_out)
 	http->timer = evtimer_new(base, timer_event, http);
 	http->turn = evtimer_new(base, turn_event, http);
 	http->multi = curl_multi_init();
-	if (http->timer == NULL || http->turn == NULL || http->multi == NULL) {
-		http_free(http);
-		return FAULT_NOMEM;
-	}
-	if (curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
-		socket_cb) ||
+	if (http->timer == NULL || http->turn == NULL || http->multi == NULL)
+		fault = FAULT_NOMEM;
+	else if (curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
+		     socket_cb) ||
 	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) ||
 	    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, timer_cb) ||
-	    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http)) {
+	    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http))
+		fault = FAULT_INTERNAL;
+	if (fault)
 		http_free(http);
-		return FAULT_INTERNAL;
-	}
-	*http_out = http;
-	return FAULT_NONE;
+	else
+		*http_out = http;
+	return fault;
 }
 
 void http_free(struct http *http)

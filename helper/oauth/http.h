@@ -61,6 +61,7 @@ struct http_request {
 struct http_answer {
 	enum http_trouble trouble;
 	enum http_stage stage;
+	const char *host;      /* of the URL; until the callback returns */
 	char address[46];      /* connected to, maybe the proxy's; or "" */
 	int64_t date_s;	       /* its Date field, unix seconds; 0: none */
 	long status;	       /* 0 unless HTTP_ANSWERED */

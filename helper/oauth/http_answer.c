@@ -12,9 +12,7 @@
 #include "oauth/reply.h"
 #include "wire/attr.h"
 
-static void say(struct http_answer *answer, const char *format, ...)
-    PRINTF_LIKE(2, 3);
-
+PRINTF_LIKE(2, 3)
 static void say(struct http_answer *answer, const char *format, ...)
 {
 	va_list words;
@@ -200,6 +198,7 @@ void http_answer_make(const struct http_exchange *exchange, CURLcode code,
 
 	memset(answer_out, 0, sizeof(*answer_out));
 	answer_out->retry_after_s = -1;
+	answer_out->host = exchange->host;
 	answer_out->sent = buf_span(&exchange->sent);
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T,
 	    &ready_us);

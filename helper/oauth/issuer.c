@@ -108,38 +108,27 @@ const struct provider *issuers_known(struct issuers *issuers,
 }
 
 /* The one that was not needed for longest gives way. */
-static enum fault make_room(struct issuers *issuers)
-{
-	struct issuer **at, **last = NULL;
-	size_t n = 0;
-
-	for (at = &issuers->first; *at != NULL; at = &(*at)->next, n++)
-		if ((*at)->exchange == NULL && (*at)->waiting == NULL &&
-		    !(*at)->telling)
-			last = at;
-	if (n < ISSUERS_MAX)
-		return FAULT_NONE;
-	if (last == NULL)
-		return FAULT_BUSY;
-	drop(last);
-	return FAULT_NONE;
-}
-
 static enum fault find_or_add(struct issuers *issuers,
     struct provider *provider, struct issuer **issuer_out)
 {
-	struct issuer **at = find(issuers, provider), *issuer = *at;
-	enum fault fault;
+	struct issuer **at = find(issuers, provider), **last = NULL;
+	struct issuer *issuer = *at;
+	size_t n = 0;
 
 	if (issuer != NULL) {
 		*at = issuer->next;
 	} else {
-		fault = make_room(issuers);
-		if (fault)
-			return fault;
+		for (at = &issuers->first; *at != NULL; at = &(*at)->next, n++)
+			if ((*at)->exchange == NULL && (*at)->waiting == NULL &&
+			    !(*at)->telling)
+				last = at;
+		if (n >= ISSUERS_MAX && last == NULL)
+			return FAULT_BUSY;
 		issuer = calloc(1, sizeof(*issuer));
 		if (issuer == NULL)
 			return FAULT_NOMEM;
+		if (n >= ISSUERS_MAX)
+			drop(last);
 		issuer->issuers = issuers;
 		issuer->provider = provider_share(provider);
 	}
@@ -149,10 +138,12 @@ static enum fault find_or_add(struct issuers *issuers,
 	return FAULT_NONE;
 }
 
-static void step_free(struct issuer_step *step)
+void issuer_cancel(struct issuer_step *step)
 {
 	struct issuer_step **at;
 
+	if (step == NULL)
+		return;
 	if (step->issuer != NULL) {
 		for (at = &step->issuer->waiting; *at != step;
 		     at = &(*at)->next)
@@ -165,10 +156,15 @@ static void step_free(struct issuer_step *step)
 }
 
 /* The step is gone afterwards, unless issuer_start() is on the stack; text
- * NULL: why's, or nothing went wrong. */
+ * NULL: why's, or nothing went wrong.  Other faults are of this machine. */
 static void step_end(struct issuer_step *step, enum fault fault,
     const char *text)
 {
+	if (text == NULL && fault && fault != FAULT_CONFIG_ERROR &&
+	    fault != FAULT_BAD_REQUEST && fault != FAULT_TRY_LATER) {
+		text = fault_text(fault);
+		fault = FAULT_INTERNAL;
+	}
 	step->end.fault = fault;
 	step->end.text = text != NULL ? text : step->why.text;
 	step->end.provider = fault ? NULL : step->provider;
@@ -176,7 +172,7 @@ static void step_end(struct issuer_step *step, enum fault fault,
 	if (step->starting)
 		return;
 	step->wish.fn(step->wish.ctx, &step->end);
-	step_free(step);
+	issuer_cancel(step);
 }
 
 /* The faults of an end. */
@@ -192,15 +188,6 @@ static enum fault change(struct issuer_step *step,
 		step->provider = changed;
 	}
 	return fault == FAULT_GRAMMAR ? FAULT_BAD_REQUEST : fault;
-}
-
-/* Other faults than those of a change are of this machine. */
-static void end_changed(struct issuer_step *step, enum fault fault)
-{
-	if (!fault || fault == FAULT_CONFIG_ERROR || fault == FAULT_BAD_REQUEST)
-		step_end(step, fault, NULL);
-	else
-		step_end(step, FAULT_INTERNAL, fault_text(fault));
 }
 
 static void end_refused(struct issuer_step *step,
@@ -259,35 +246,15 @@ static void registered(void *ctx, const struct http_answer *answer)
 	step->end.registered = true;
 	step->end.secret_expires_s = made->client_secret_expires_s;
 	provider_release(made);
-	end_changed(step, fault);
-}
-
-static enum fault ask_for_client(struct issuer_step *step)
-{
-	const struct provider *provider = step->provider;
-	struct buf body = BUF_INIT(BODY_MAX_BYTES);
-	struct http_request request = {
-		.method = HTTP_POST_JSON,
-		.url = provider->registration_endpoint,
-		.ca_file = provider->ca_file,
-		.ca_path = provider->ca_path,
-		.proxy = provider->proxy,
-	};
-	enum fault fault;
-
-	fault = issuer_client_body(provider, &body);
-	request.body = buf_span(&body);
-	if (!fault)
-		fault = http_start(step->issuers->http, &request, registered,
-		    step, &step->exchange);
-	buf_drop(&body);
-	return fault;
+	step_end(step, fault, NULL);
 }
 
 /* With what was found of issuer, or NULL where nothing had to be. */
 static void proceed(struct issuer_step *step, const struct issuer *issuer)
 {
 	struct provider_change wanted = { .protocols = step->wish.protocols };
+	struct buf body = BUF_INIT(BODY_MAX_BYTES);
+	struct http_request request = { .method = HTTP_POST_JSON };
 	enum fault fault = FAULT_NONE;
 
 	if (issuer != NULL) {
@@ -297,16 +264,24 @@ static void proceed(struct issuer_step *step, const struct issuer *issuer)
 			return;
 		}
 	}
-	if (step->wish.to_sign_in) {
-		if (wanted.found != NULL || wanted.protocols != NULL)
-			fault = change(step, &wanted);
-		if (!fault && step->provider->registers) {
-			fault = ask_for_client(step);
-			if (!fault)
-				return;
-		}
+	if (step->wish.to_sign_in &&
+	    (wanted.found != NULL || wanted.protocols != NULL))
+		fault = change(step, &wanted);
+	if (!fault && step->wish.to_sign_in && step->provider->registers) {
+		request.url = step->provider->registration_endpoint;
+		request.ca_file = step->provider->ca_file;
+		request.ca_path = step->provider->ca_path;
+		request.proxy = step->provider->proxy;
+		fault = issuer_client_body(step->provider, &body);
+		request.body = buf_span(&body);
+		if (!fault)
+			fault = http_start(step->issuers->http, &request,
+			    registered, step, &step->exchange);
+		buf_drop(&body);
+		if (!fault)
+			return;
 	}
-	end_changed(step, fault);
+	step_end(step, fault, NULL);
 }
 
 static void search_end(struct issuer *issuer, struct provider *found)
@@ -394,17 +369,9 @@ static enum fault search(struct issuer *issuer, enum issuer_place place)
 	return fault;
 }
 
-/* What is kept is young, or the last search failed just now. */
-static bool is_settled(const struct issuer *issuer, int64_t now_ms)
-{
-	int64_t keep_ms = issuer->failed ? ISSUERS_HOLD_MS : ISSUERS_KEEP_MS;
-
-	return (issuer->failed || issuer->found != NULL) &&
-	    now_ms - issuer->asked_ms < keep_ms;
-}
-
 static enum fault seek(struct issuer_step *step)
 {
+	int64_t now_ms = step->wish.now_ms;
 	struct issuer *issuer = NULL;
 	enum fault fault;
 
@@ -412,11 +379,14 @@ static enum fault seek(struct issuer_step *step)
 	if (fault)
 		return fault;
 	if (issuer->exchange == NULL) {
-		if (is_settled(issuer, step->wish.now_ms)) {
+		/* What is kept is young, or the last search failed just now. */
+		if ((issuer->failed || issuer->found != NULL) &&
+		    now_ms - issuer->asked_ms <
+			(issuer->failed ? ISSUERS_HOLD_MS : ISSUERS_KEEP_MS)) {
 			proceed(step, issuer);
 			return FAULT_NONE;
 		}
-		issuer->asked_ms = step->wish.now_ms;
+		issuer->asked_ms = now_ms;
 		issuer->text[0] = '\0';
 		fault = search(issuer, ISSUER_OPENID);
 		if (fault)
@@ -447,16 +417,10 @@ enum fault issuer_start(struct issuers *issuers, const struct issuer_wish *wish,
 		proceed(step, NULL);
 	step->starting = false;
 	if (fault)
-		step_free(step);
+		issuer_cancel(step);
 	else if (step->ended)
 		step_end(step, step->end.fault, step->end.text);
 	else
 		*step_out = step;
 	return fault;
-}
-
-void issuer_cancel(struct issuer_step *step)
-{
-	if (step != NULL)
-		step_free(step);
 }

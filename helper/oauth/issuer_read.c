@@ -35,26 +35,20 @@ enum fault issuer_place(const char *issuer, enum issuer_place place,
 	return buf_fault(url);
 }
 
-/* The clouds of Microsoft answer for many tenants at once. */
-static bool is_microsoft(const char *issuer)
+/* "https://host/{tenantid}/v2.0" is the issuer of any tenant there: the clouds
+ * of Microsoft answer for many tenants at once. */
+static bool is_template_of(struct span found, const char *issuer)
 {
+	size_t head = strlen("https://"), tenant;
 	const char *preset = NULL;
-	char *host = NULL;
+	char text[URL_MAX_BYTES + 16], *host = NULL;
 
 	if (!url_host(issuer, &host))
 		preset = preset_of_host(host);
 	free(host);
-	return preset_is(preset_find(preset), "family", "microsoft");
-}
-
-/* "https://host/{tenantid}/v2.0" is the issuer of any tenant there. */
-static bool is_template_of(struct span found, const char *issuer)
-{
-	size_t head = strlen("https://"), tenant;
-	char text[URL_MAX_BYTES + 16];
-
 	head += strcspn(issuer + head, "/");
-	if (issuer[head] == '\0' || !is_microsoft(issuer))
+	if (issuer[head] == '\0' ||
+	    !preset_is(preset_find(preset), "family", "microsoft"))
 		return false;
 	tenant = strcspn(issuer + ++head, "/");
 	(void)snprintf(text, sizeof(text), "%.*s{tenantid}%s", (int)head,
@@ -191,35 +185,23 @@ enum fault issuer_read_metadata(struct span body, const char *issuer,
 	return read_answer(body, take_all, issuer, found_out, why);
 }
 
-static json_t *grant_types(const struct provider *provider)
-{
-	json_t *list = json_pack("[s, s]", "authorization_code",
-	    "refresh_token");
-
-	if (provider->device_authorization_endpoint != NULL &&
-	    json_array_append_new(list,
-		json_string("urn:ietf:params:oauth:grant-type:device_code")) !=
-		0) {
-		json_decref(list);
-		return NULL;
-	}
-	return list;
-}
-
 /* RFC 8252 section 7.3: any port of these has to be let through. */
 enum fault issuer_client_body(const struct provider *provider, struct buf *out)
 {
 	const char *scope = provider->scope != NULL ? provider->scope : "";
-	json_t *object = json_pack("{s:s, s:s, s:[s, s], s:[s], s:o, s:s, s:s}",
+	json_t *object = json_pack("{s:s, s:s, s:[s, s], s:[s], s:[s, s], s:s}",
 	    "client_name", "mailtoken", "application_type", "native",
 	    "redirect_uris", FLOW_CODE_URI, "http://localhost" FLOW_CODE_PATH,
-	    "response_types", "code", "grant_types", grant_types(provider),
-	    "token_endpoint_auth_method", "none", "scope", scope);
-	enum fault fault;
+	    "response_types", "code", "grant_types", "authorization_code",
+	    "refresh_token", "token_endpoint_auth_method", "none");
+	enum fault fault = FAULT_NOMEM;
 
-	if (scope[0] == '\0')
-		(void)json_object_del(object, "scope");
-	fault = reply_dump(object, out);
+	if ((provider->device_authorization_endpoint == NULL ||
+		json_array_append_new(json_object_get(object, "grant_types"),
+		    json_string(FLOW_DEVICE_GRANT)) == 0) &&
+	    (scope[0] == '\0' ||
+		json_object_set_new(object, "scope", json_string(scope)) == 0))
+		fault = reply_dump(object, out);
 	json_decref(object);
 	return fault;
 }

@@ -125,22 +125,14 @@ static const char *const scopes[][2] = { { "smtp", "scope_smtp" },
 
 #define N_SCOPES (sizeof(scopes) / sizeof(scopes[0]))
 
-/* The shared scope of mail where the server names it; of the usual ones those
- * that it does not leave out of its list. */
-static void add_supported(struct buf *scope, const char *supported)
-{
-	static const char *const words[] = { "urn:ietf:params:oauth:scope:mail",
-		"openid", "email", "offline_access" };
-	size_t i;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (span_listed(span_of(words[i]), supported))
-			add_words(scope, words[i]);
-}
-
 static void add_scope(struct buf *scope, const struct provider *provider)
 {
+	/* The shared scope of mail, where a server that lists its scopes names
+	 * it; of the usual ones those that it does not leave out. */
+	static const char *const words[] = { "urn:ietf:params:oauth:scope:mail",
+		"openid", "email", "offline_access" };
 	const struct preset *row = provider->row;
+	const char *supported = provider->scopes_supported;
 	size_t i;
 
 	if (provider_is_app_only(provider)) {
@@ -152,10 +144,12 @@ static void add_scope(struct buf *scope, const struct provider *provider)
 				add_words(scope,
 				    preset_value(row, scopes[i][1]));
 		add_words(scope, preset_value(row, "scope_more"));
-	} else if (provider->scopes_supported != NULL) {
-		add_supported(scope, provider->scopes_supported);
-	} else {
+	} else if (supported == NULL) {
 		add_words(scope, STANDARD_SCOPE);
+	} else {
+		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (span_listed(span_of(words[i]), supported))
+				add_words(scope, words[i]);
 	}
 }
 
@@ -192,30 +186,6 @@ static enum fault settle_scope(struct provider *provider)
 	return fault;
 }
 
-/* Who a server is, its host says, whatever its block is called. */
-static void settle_family(struct provider *provider)
-{
-	const struct preset *row = provider->row;
-
-	if (row == NULL && provider->token_host != NULL)
-		row = preset_find(preset_of_host(provider->token_host));
-	if (preset_is(row, "family", "microsoft"))
-		provider->family = PROVIDER_MICROSOFT;
-	else if (preset_is(row, "family", "google"))
-		provider->family = PROVIDER_GOOGLE;
-}
-
-/* The one that the credentials leave no choice of. */
-static enum flow_kind app_flow(const struct provider *provider)
-{
-	if (provider->key != NULL &&
-	    assertion_key_issuer(provider->key) != NULL)
-		return FLOW_SERVICE_ACCOUNT;
-	return provider->key != NULL || provider->assertion_file != NULL ?
-	    FLOW_CLIENT_CREDENTIALS :
-	    FLOW_NONE;
-}
-
 /* The preset's, or what can be. */
 static enum flow_kind choose_flow(const struct provider *provider)
 {
@@ -232,28 +202,24 @@ static enum flow_kind choose_flow(const struct provider *provider)
 							  FLOW_NONE;
 }
 
-/* Nothing but its issuer says where to sign in. */
-static bool is_incomplete(const struct provider *provider)
-{
-	if (provider->row != NULL || provider->issuer == NULL)
-		return false;
-	return provider->token_endpoint == NULL ||
-	    (!provider_is_app_only(provider) &&
-		provider->authorization_endpoint == NULL &&
-		provider->device_authorization_endpoint == NULL);
-}
-
 /*
  * What a person's sign-in lacks may be at the issuer; what an application that
  * signs in for itself lacks is no issuer's to say.
  */
 static enum fault settle(struct provider *provider, struct why *why)
 {
+	const struct preset *row = provider->row;
 	enum fault fault;
 
 	if (provider->incomplete && !provider_is_app_only(provider))
 		return FAULT_NONE;
-	settle_family(provider);
+	/* Who a server is, its host says, whatever its block is called. */
+	if (row == NULL && provider->token_host != NULL)
+		row = preset_find(preset_of_host(provider->token_host));
+	if (preset_is(row, "family", "microsoft"))
+		provider->family = PROVIDER_MICROSOFT;
+	else if (preset_is(row, "family", "google"))
+		provider->family = PROVIDER_GOOGLE;
 	if (provider->flow == FLOW_NONE)
 		provider->flow = choose_flow(provider);
 	provider->registers = provider->client_id == NULL &&
@@ -307,9 +273,20 @@ enum fault provider_finish(struct provider *provider,
 							"smtp imap pop"));
 	if (fault)
 		return fault;
-	if (provider->flow == FLOW_NONE)
-		provider->flow = app_flow(provider);
-	provider->incomplete = is_incomplete(provider);
+	/* The one that the credentials leave no choice of. */
+	if (provider->flow == FLOW_NONE && provider->key != NULL &&
+	    assertion_key_issuer(provider->key) != NULL)
+		provider->flow = FLOW_SERVICE_ACCOUNT;
+	else if (provider->flow == FLOW_NONE &&
+	    (provider->key != NULL || provider->assertion_file != NULL))
+		provider->flow = FLOW_CLIENT_CREDENTIALS;
+	/* Nothing but its issuer says where to sign in. */
+	provider->incomplete = provider->row == NULL &&
+	    provider->issuer != NULL &&
+	    (provider->token_endpoint == NULL ||
+		(!provider_is_app_only(provider) &&
+		    provider->authorization_endpoint == NULL &&
+		    provider->device_authorization_endpoint == NULL));
 	return settle(provider, why);
 }
 

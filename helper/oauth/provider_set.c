@@ -30,17 +30,6 @@ static bool is_protocol(struct span word)
 	    span_is(word, "pop");
 }
 
-/* One or more words. */
-static bool are_all(const char *list, bool (*is)(struct span word))
-{
-	struct span word = span_next(&list);
-	bool good = word.n > 0;
-
-	for (; good && word.n > 0; word = span_next(&list))
-		good = is(word);
-	return good;
-}
-
 /* RFC 6749 section 3.1.2; also "urn:ietf:wg:oauth:2.0:oob" */
 static bool is_uri(const char *value)
 {
@@ -211,29 +200,17 @@ static enum fault put(struct provider *provider, size_t i, const char *value)
 	return fault;
 }
 
-static enum fault set_string(struct provider *provider, const char *key,
-    const char *value, struct why *why)
+/* value: one or more of the words that each takes. */
+static bool is_of_form(const struct form *form, const char *value)
 {
-	const struct form *form;
-	size_t i;
+	const char *list = value;
+	struct span word;
+	size_t n = 0;
 
-	for (i = 0; i < N_STRINGS; i++)
-		if (strings[i].form != NULL && strcmp(strings[i].key, key) == 0)
-			break;
-	if (i == N_STRINGS) {
-		why_set(why, 0, "provider '%s': unknown key", provider->name);
-		return FAULT_NOT_FOUND;
-	}
-	/* Of it alone: a tenant may well be your-server.example. */
-	form = strings[i].form;
-	if (form == &id && provider_is_placeholder(span_of(value)))
-		return bad(provider, key,
-		    "is still the placeholder of a sample: write the real one",
-		    why);
-	return form->is(value) &&
-		(form->each == NULL || are_all(value, form->each)) ?
-	    put(provider, i, value) :
-	    bad(provider, key, form->must, why);
+	for (; form->each != NULL && (word = span_next(&list)).n > 0; n++)
+		if (!form->each(word))
+			return false;
+	return form->is(value) && (form->each == NULL || n > 0);
 }
 
 /* The name needs no encoding. */
@@ -265,7 +242,9 @@ enum fault provider_set(struct provider *provider, const char *key,
     const char *value, struct why *why)
 {
 	struct span number = span_of(value);
+	const struct form *form;
 	int64_t port;
+	size_t i;
 
 	if (strcmp(key, "extra") == 0)
 		return add_extra(provider, value, why);
@@ -282,15 +261,30 @@ enum fault provider_set(struct provider *provider, const char *key,
 		    bad(provider, key,
 			"must be a number of seconds from 0 to 86400", why) :
 		    FAULT_NONE;
-	if (strcmp(key, "redirect_port") != 0)
-		return set_string(provider, key, value, why);
-	if (attr_number(number, 0, UINT16_MAX, &port))
+	if (strcmp(key, "redirect_port") == 0) {
+		if (attr_number(number, 0, UINT16_MAX, &port))
+			return bad(provider, key,
+			    "must be a port from 1 to 65535, or 0 for any that "
+			    "is free",
+			    why);
+		provider->redirect_port = (uint16_t)port;
+		return FAULT_NONE;
+	}
+	for (i = 0; i < N_STRINGS; i++)
+		if (strings[i].form != NULL && strcmp(strings[i].key, key) == 0)
+			break;
+	if (i == N_STRINGS) {
+		why_set(why, 0, "provider '%s': unknown key", provider->name);
+		return FAULT_NOT_FOUND;
+	}
+	/* Of it alone: a tenant may well be your-server.example. */
+	form = strings[i].form;
+	if (form == &id && provider_is_placeholder(number))
 		return bad(provider, key,
-		    "must be a port from 1 to 65535, or 0 for any that is "
-		    "free",
+		    "is still the placeholder of a sample: write the real one",
 		    why);
-	provider->redirect_port = (uint16_t)port;
-	return FAULT_NONE;
+	return is_of_form(form, value) ? put(provider, i, value) :
+					 bad(provider, key, form->must, why);
 }
 
 static enum fault expand_tenant(struct provider *provider, size_t i,

@@ -66,29 +66,6 @@ static void answer(struct visitor *visitor, enum redirect_page page,
 	(void)shutdown(visitor->fd, SHUT_WR);
 }
 
-static void understand(struct visitor *visitor)
-{
-	struct redirect *redirect = visitor->redirect;
-	struct span query = { NULL, 0 };
-	struct why why = { .err = 0, .text = "" };
-	enum redirect_page page;
-
-	page = redirect_request_read(buf_span(&visitor->in),
-	    redirect->wish.path, redirect->port, &query);
-	if (page == REDIRECT_PAGE_NONE)
-		return;
-	if (page != REDIRECT_PAGE_QUERY) {
-		answer(visitor, page, NULL);
-	} else if (redirect->wish.came(redirect->wish.ctx, query, &why)) {
-		redirect->waits = visitor;
-		buf_drop(&visitor->in);
-		/* How long the exchange takes is the exchange's matter. */
-		(void)event_del(&visitor->limit);
-	} else {
-		answer(visitor, REDIRECT_PAGE_LEFT, why.text);
-	}
-}
-
 /* What nobody reads, as a second request that may hold a code, too, is
  * discarded by the kernel and does not come into the buffer: tcp(7). */
 static ssize_t read_out(int fd)
@@ -101,7 +78,11 @@ static ssize_t read_out(int fd)
 static void visitor_ready(evutil_socket_t fd, short what, void *ctx)
 {
 	struct visitor *visitor = ctx;
-	bool wanted = !visitor->answered && visitor->redirect->waits != visitor;
+	struct redirect *redirect = visitor->redirect;
+	bool wanted = !visitor->answered && redirect->waits != visitor;
+	struct span query = { NULL, 0 };
+	struct why why = { .err = 0, .text = "" };
+	enum redirect_page page;
 	size_t room = 0;
 	char *p = NULL;
 	ssize_t n;
@@ -114,9 +95,23 @@ static void visitor_ready(evutil_socket_t fd, short what, void *ctx)
 		return;
 	if (n <= 0 || (wanted && p == NULL)) {
 		visitor_close(visitor);
-	} else if (wanted) {
-		buf_used(&visitor->in, (size_t)n);
-		understand(visitor);
+		return;
+	}
+	if (!wanted)
+		return;
+	buf_used(&visitor->in, (size_t)n);
+	page = redirect_request_read(buf_span(&visitor->in),
+	    redirect->wish.path, redirect->port, &query);
+	if (page == REDIRECT_PAGE_QUERY &&
+	    !redirect->wish.came(redirect->wish.ctx, query, &why)) {
+		redirect->waits = visitor;
+		buf_drop(&visitor->in);
+		/* How long the exchange takes is the exchange's matter. */
+		(void)event_del(&visitor->limit);
+	} else if (page == REDIRECT_PAGE_QUERY) {
+		answer(visitor, REDIRECT_PAGE_LEFT, why.text);
+	} else if (page != REDIRECT_PAGE_NONE) {
+		answer(visitor, page, NULL);
 	}
 }
 
@@ -134,34 +129,29 @@ static bool limit_visit(struct visitor *visitor)
 	return evtimer_add(&visitor->limit, &limit) == 0;
 }
 
-/* Where nobody is, or the oldest goes, unless it waits for the end. */
-static struct visitor *make_room(struct redirect *redirect)
-{
-	struct visitor *at, *oldest = NULL;
-	size_t i;
-
-	for (i = 0; i < REDIRECT_VISITORS_MAX; i++) {
-		at = &redirect->visitors[i];
-		if (at->fd < 0)
-			return at;
-		if (at != redirect->waits &&
-		    (oldest == NULL || at->number < oldest->number))
-			oldest = at;
-	}
-	visitor_close(oldest);
-	return oldest;
-}
-
 static void knock(struct evconnlistener *door, evutil_socket_t fd,
     struct sockaddr *peer, int peer_bytes, void *ctx)
 {
 	struct redirect *redirect = ctx;
 	struct event_base *base = redirect->wish.base;
-	struct visitor *visitor = make_room(redirect);
+	struct visitor *visitor = NULL, *at;
+	size_t i;
 
 	(void)door;
 	(void)peer;
 	(void)peer_bytes;
+	/* Where nobody is, or the oldest goes, unless it waits for the end. */
+	for (i = 0; i < REDIRECT_VISITORS_MAX; i++) {
+		at = &redirect->visitors[i];
+		if (at->fd < 0 ||
+		    (at != redirect->waits &&
+			(visitor == NULL || at->number < visitor->number)))
+			visitor = at;
+		if (at->fd < 0)
+			break;
+	}
+	if (visitor->fd >= 0)
+		visitor_close(visitor);
 	visitor->fd = fd;
 	visitor->number = redirect->n_came++;
 	visitor->answered = false;
@@ -231,37 +221,28 @@ static int open_one(struct redirect *redirect, size_t family)
 
 /*
  * Both or none: where the browser is sent to localhost it may go to ::1, and
- * then nobody else may listen there.  A machine may have no IPv6.
+ * then nobody else may listen there.  A machine may have no IPv6.  The faults
+ * of redirect_new().
  */
-static int open_both(struct redirect *redirect)
+static enum fault open_port(struct redirect *redirect, struct why *why)
 {
+	unsigned port = redirect->wish.port;
 	int err = EADDRINUSE, tries;
 
 	for (tries = 0; err == EADDRINUSE && tries < TRIES_MAX; tries++) {
 		redirect->port = redirect->wish.port;
 		err = open_one(redirect, 0);
 		if (err != 0)
-			return err;
+			break;
 		err = open_one(redirect, 1);
 		if (err == 0 || err == EAFNOSUPPORT || err == EADDRNOTAVAIL ||
 		    err == EPROTONOSUPPORT)
-			return 0;
+			return FAULT_NONE;
 		evconnlistener_free(redirect->doors[0]);
 		redirect->doors[0] = NULL;
-		if (redirect->wish.port != 0)
-			return err;
+		if (port != 0)
+			break;
 	}
-	return err;
-}
-
-/* The faults of redirect_new(). */
-static enum fault open_port(struct redirect *redirect, struct why *why)
-{
-	unsigned port = redirect->wish.port;
-	int err = open_both(redirect);
-
-	if (err == 0)
-		return FAULT_NONE;
 	if (err == ENOMEM)
 		return FAULT_NOMEM;
 	if (err == EADDRINUSE && port != 0) {

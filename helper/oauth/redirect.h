@@ -24,11 +24,12 @@ struct redirect;
 #define REDIRECT_VISIT_MAX_S	   10
 
 /*
- * What the receiver does with a query: true takes it, and the browser waits
- * for redirect_finish(); false leaves it, why saying in one sentence what it
- * lacks.  May not free the redirect.
+ * What the receiver does with a query: FAULT_NONE takes it, and the browser
+ * waits for redirect_finish(); a fault leaves it, why saying in one sentence
+ * what it lacks.  May not free the redirect.
  */
-typedef bool redirect_came_fn(void *ctx, struct span query, struct why *why);
+typedef enum fault redirect_came_fn(void *ctx, struct span query,
+    struct why *why);
 
 struct redirect_wish {
 	struct event_base *base;

@@ -79,56 +79,19 @@ static struct span next_word(const char **line)
 	return word;
 }
 
-/* request-line = method SP request-target SP HTTP-version */
-static enum redirect_page read_line(const char *line, const char *path,
-    struct span *query_out)
-{
-	struct span method = next_word(&line), target = next_word(&line);
-	size_t n;
-
-	if (!is_method(method) || target.p[0] != '/' ||
-	    !attr_is_token(target, REDIRECT_LINE_MAX_BYTES) ||
-	    strncmp(line, "HTTP/1.", 7) != 0 ||
-	    (line[7] != '0' && line[7] != '1') ||
-	    line[8 + strspn(line + 8, "\r")] != '\n')
-		return REDIRECT_PAGE_GARBAGE;
-	if (span_is(method, "HEAD"))
-		return REDIRECT_PAGE_HEAD;
-	if (!span_is(method, "GET"))
-		return REDIRECT_PAGE_METHOD;
-	n = strcspn(target.p, "? ");
-	if (target.p[n] != '?' || !span_is((struct span){ target.p, n }, path))
-		return REDIRECT_PAGE_ELSEWHERE;
-	*query_out = (struct span){ target.p + n + 1, target.n - n - 1 };
-	return REDIRECT_PAGE_QUERY;
-}
-
-/* Host = uri-host [ ":" port ]; browsers leave out that of http. */
-static bool is_here(struct span host, uint16_t port)
+/*
+ * One Host among the lines, and that is ours (RFC 9112 section 3.2: none or
+ * two are an error).  Host = uri-host [ ":" port ]; browsers leave out that of
+ * http.
+ */
+static bool is_for_us(const char *lines, uint16_t port)
 {
 	static const char *const names[] = { "127.0.0.1", "localhost",
 		"[::1]" };
-	char here[32];
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		(void)snprintf(here, sizeof(here), "%s:%u", names[i],
-		    (unsigned int)port);
-		if ((host.n == strlen(here) ||
-			(port == 80 && host.n == strlen(names[i]))) &&
-		    strncasecmp(host.p, here, host.n) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* One Host among the lines, and that is ours (RFC 9112 section 3.2: none or
- * two are an error). */
-static bool is_for_us(const char *lines, uint16_t port)
-{
 	static const char name[] = "\nhost:";
 	const char *host = strcasestr(lines, name);
-	size_t n;
+	char here[32];
+	size_t i, n;
 
 	if (host == NULL || strcasestr(host + 1, name) != NULL)
 		return false;
@@ -137,13 +100,23 @@ static bool is_for_us(const char *lines, uint16_t port)
 	for (n = strcspn(host, "\n"); n > 0; n--)
 		if (strchr(" \t\r", host[n - 1]) == NULL)
 			break;
-	return is_here((struct span){ host, n }, port);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(here, sizeof(here), "%s:%u", names[i],
+		    (unsigned int)port);
+		if ((n == strlen(here) ||
+			(port == 80 && n == strlen(names[i]))) &&
+		    strncasecmp(host, here, n) == 0)
+			return true;
+	}
+	return false;
 }
 
 enum redirect_page redirect_request_read(struct span bytes, const char *path,
     uint16_t port, struct span *query_out)
 {
-	enum redirect_page page;
+	const char *line = bytes.p;
+	struct span method, target;
+	size_t n;
 
 	if (bytes.n == 0)
 		return REDIRECT_PAGE_NONE;
@@ -158,10 +131,26 @@ enum redirect_page redirect_request_read(struct span bytes, const char *path,
 		return bytes.n < REDIRECT_REQUEST_MAX_BYTES ?
 		    REDIRECT_PAGE_NONE :
 		    REDIRECT_PAGE_LONG;
-	page = read_line(bytes.p, path, query_out);
-	return page == REDIRECT_PAGE_GARBAGE || is_for_us(bytes.p, port) ?
-	    page :
-	    REDIRECT_PAGE_HOST;
+	/* request-line = method SP request-target SP HTTP-version */
+	method = next_word(&line);
+	target = next_word(&line);
+	if (!is_method(method) || target.p[0] != '/' ||
+	    !attr_is_token(target, REDIRECT_LINE_MAX_BYTES) ||
+	    strncmp(line, "HTTP/1.", 7) != 0 ||
+	    (line[7] != '0' && line[7] != '1') ||
+	    line[8 + strspn(line + 8, "\r")] != '\n')
+		return REDIRECT_PAGE_GARBAGE;
+	if (!is_for_us(bytes.p, port))
+		return REDIRECT_PAGE_HOST;
+	if (span_is(method, "HEAD"))
+		return REDIRECT_PAGE_HEAD;
+	if (!span_is(method, "GET"))
+		return REDIRECT_PAGE_METHOD;
+	n = strcspn(target.p, "? ");
+	if (target.p[n] != '?' || !span_is((struct span){ target.p, n }, path))
+		return REDIRECT_PAGE_ELSEWHERE;
+	*query_out = (struct span){ target.p + n + 1, target.n - n - 1 };
+	return REDIRECT_PAGE_QUERY;
 }
 
 /* For a place between two tags. */

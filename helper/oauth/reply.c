@@ -168,49 +168,42 @@ static int64_t hint_s(const json_t *object, const char *name)
  * The old refresh token may be spent: whatever else is odd, a new one is
  * taken, and taken first.
  */
-static enum fault token_from(const json_t *object,
-    const struct reply_asked *asked, struct reply_token *token, struct why *why)
+enum fault reply_token_parse(struct span body, const struct reply_asked *asked,
+    struct reply_token *token_out, struct why *why)
 {
 	const struct reply_range life = { 1, REPLY_EXPIRES_IN_MAX_S,
 		REPLY_EXPIRES_IN_DEFAULT_S };
-	struct span type;
+	struct reply_token *token = token_out;
+	json_t *object = NULL;
 	enum fault fault;
+	struct span type;
 
+	memset(token, 0, sizeof(*token));
+	fault = reply_answer(body, asked, &object, why);
+	if (fault)
+		return fault;
+	fault = reply_string(object, "token_type", &type, why);
+	if (!fault && type.n > 0 && strcasecmp(type.p, "bearer") != 0) {
+		why_set(why, 0, "its token_type is not bearer");
+		fault = FAULT_GARBLED;
+	}
 	if (take_secret(object, "refresh_token", REFRESH_TOKEN_MAX_BYTES,
 		&token->refresh_token, NULL) == FAULT_NOMEM ||
 	    take_text(object, "scope", REPLY_SCOPE_MAX_BYTES, &token->scope,
 		NULL) == FAULT_NOMEM ||
 	    take_identity(object, asked, token) == FAULT_NOMEM)
-		return FAULT_NOMEM;
+		fault = FAULT_NOMEM;
 	token->expires_in_s = reply_seconds(object, "expires_in", life);
 	token->refresh_in_s = hint_s(object, "refresh_in");
 	token->refresh_expires_in_s = hint_s(object, "refresh_expires_in");
 	if (token->refresh_expires_in_s == 0)
 		token->refresh_expires_in_s = hint_s(object,
 		    "refresh_token_expires_in");
-	fault = reply_string(object, "token_type", &type, why);
-	if (!fault && type.n > 0 && strcasecmp(type.p, "bearer") != 0) {
-		why_set(why, 0, "its token_type is not bearer");
-		fault = FAULT_GARBLED;
-	}
 	if (!fault)
 		fault = take_secret(object, "access_token",
 		    ACCESS_TOKEN_MAX_BYTES, &token->access_token, why);
-	return !fault && token->access_token == NULL ?
-	    missing(why, "access_token") :
-	    fault;
-}
-
-enum fault reply_token_parse(struct span body, const struct reply_asked *asked,
-    struct reply_token *token_out, struct why *why)
-{
-	json_t *object = NULL;
-	enum fault fault;
-
-	memset(token_out, 0, sizeof(*token_out));
-	fault = reply_answer(body, asked, &object, why);
-	if (!fault)
-		fault = token_from(object, asked, token_out, why);
+	if (!fault && token->access_token == NULL)
+		fault = missing(why, "access_token");
 	json_decref(object);
 	return fault;
 }
@@ -239,9 +232,10 @@ static bool is_shown(const char *uri)
 	    memchr(uri, '\\', n) == NULL;
 }
 
-static enum fault device_from(const json_t *object, struct reply_device *device,
-    struct why *why)
+enum fault reply_device_parse(struct span body, const struct reply_asked *asked,
+    struct reply_device *device_out, struct why *why)
 {
+	struct reply_device *device = device_out;
 	/* Providers have two names for it: the first with a good one counts. */
 	static const char *const names[] = { "verification_uri",
 		"verification_url", "verification_uri_complete" };
@@ -251,10 +245,15 @@ static enum fault device_from(const json_t *object, struct reply_device *device,
 		REPLY_DEVICE_EXPIRES_IN_DEFAULT_S };
 	const struct reply_range interval = { 0, REPLY_DEVICE_INTERVAL_MAX_S,
 		REPLY_DEVICE_INTERVAL_DEFAULT_S };
+	json_t *object = NULL;
 	struct span uri;
 	enum fault fault;
 	size_t i;
 
+	memset(device, 0, sizeof(*device));
+	fault = reply_answer(body, asked, &object, why);
+	if (fault)
+		return fault;
 	device->expires_in_s = reply_seconds(object, "expires_in", life);
 	device->interval_s = reply_seconds(object, "interval", interval);
 	if (device->interval_s == 0)
@@ -269,31 +268,16 @@ static enum fault device_from(const json_t *object, struct reply_device *device,
 		if (uri.n > 0 && *uris[i] == NULL && is_shown(uri.p))
 			fault = string_set(uris[i], uri);
 	}
-	if (fault)
-		return fault;
-	if (device->device_code == NULL)
-		return missing(why, "device_code");
-	if (device->user_code == NULL)
-		return missing(why, "user_code that may be shown");
-	if (device->verification_uri == NULL)
-		return missing(why,
+	if (!fault && device->device_code == NULL)
+		fault = missing(why, "device_code");
+	if (!fault && device->user_code == NULL)
+		fault = missing(why, "user_code that may be shown");
+	if (!fault && device->verification_uri == NULL)
+		fault = missing(why,
 		    "verification_uri with https and without a user name");
-	return FAULT_NONE;
-}
-
-enum fault reply_device_parse(struct span body, const struct reply_asked *asked,
-    struct reply_device *device_out, struct why *why)
-{
-	json_t *object = NULL;
-	enum fault fault;
-
-	memset(device_out, 0, sizeof(*device_out));
-	fault = reply_answer(body, asked, &object, why);
-	if (!fault)
-		fault = device_from(object, device_out, why);
 	json_decref(object);
 	if (fault)
-		reply_device_drop(device_out);
+		reply_device_drop(device);
 	return fault;
 }
 
@@ -433,27 +417,22 @@ void reply_error_of(struct span word, struct span description,
 	code_of_text(error_out);
 }
 
-static struct span title_of(const char *page)
-{
-	const char *p = strcasestr(page, "<title"), *end;
-
-	p = p != NULL ? strchr(p, '>') : NULL;
-	end = p != NULL ? strcasestr(p, "</title") : NULL;
-	return (struct span){ end != NULL ? p + 1 : NULL,
-		end != NULL ? (size_t)(end - p - 1) : 0 };
-}
-
 bool reply_page(struct span body, const struct reply_asked *asked,
     char title_out[REPLY_TITLE_BYTES])
 {
 	char title[REPLY_TITLE_BYTES - sizeof(" (\"\")")];
 	struct span said, rest = body;
+	const char *p, *end;
 
 	title_out[0] = '\0';
 	said = take_word(&rest);
 	if (said.n == 0 || said.p[0] != '<')
 		return false;
-	said = title_of(body.p);
+	p = strcasestr(body.p, "<title");
+	p = p != NULL ? strchr(p, '>') : NULL;
+	end = p != NULL ? strcasestr(p, "</title") : NULL;
+	said = end != NULL ? (struct span){ p + 1, (size_t)(end - p - 1) } :
+			     (struct span){ NULL, 0 };
 	if (reply_repeats(asked, said))
 		said = span_of(ECHO_HIDDEN);
 	say_words(said, title, sizeof(title));

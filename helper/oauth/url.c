@@ -15,12 +15,6 @@
 
 #define SCHEME "https://"
 
-/* "[::1]" has been read by libcurl; a name may have had anything in it. */
-static bool is_host(const char *host)
-{
-	return host[0] == '[' || attr_is_host(span_of(host));
-}
-
 /* Both are libcurl's; port is NULL where it is 443. */
 static enum fault split(const char *url, char **host_out, char **port_out)
 {
@@ -42,7 +36,8 @@ static enum fault split(const char *url, char **host_out, char **port_out)
 	if (code == CURLUE_OUT_OF_MEMORY)
 		return FAULT_NOMEM;
 	return (code == CURLUE_OK || code == CURLUE_NO_PORT) &&
-		is_host(*host_out) &&
+		/* "[::1]" has been read; a name may have had anything in it. */
+		(**host_out == '[' || attr_is_host(span_of(*host_out))) &&
 		(*port_out == NULL || strcmp(*port_out, "0") != 0) ?
 	    FAULT_NONE :
 	    FAULT_GRAMMAR;

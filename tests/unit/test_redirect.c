@@ -27,16 +27,17 @@ struct fixture {
 	char query[200];
 };
 
-static bool on_came(void *ctx, struct span query, struct why *why)
+static enum fault on_came(void *ctx, struct span query, struct why *why)
 {
 	struct fixture *f = ctx;
 
 	f->came++;
 	(void)snprintf(f->query, sizeof(f->query), "%.*s", (int)query.n,
 	    query.p);
-	if (!f->takes)
-		why_set(why, 0, "it is <not> ours");
-	return f->takes;
+	if (f->takes)
+		return FAULT_NONE;
+	why_set(why, 0, "it is <not> ours");
+	return FAULT_GRAMMAR;
 }
 
 static struct redirect_wish wish_of(struct fixture *f)
