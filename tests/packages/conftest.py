@@ -12,6 +12,10 @@ import pytest
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "lib"))
+sys.path.insert(0, str(HERE))
+
+from bed_container import idp, network      # noqa: E402,F401
+from bed_setup import smarthost             # noqa: E402,F401
 
 BUILD_MAX_S = 900
 
