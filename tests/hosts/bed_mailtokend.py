@@ -62,6 +62,10 @@ class Mailtokend(ServerProcess):
                 self.keyring, "--user", self.user.pw_name, "--log-level",
                 "debug"]
         for path in self.sockets:
+            # Root's to make: it is no root any more when it listens.
+            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+            os.chown(os.path.dirname(path), self.user.pw_uid,
+                     self.user.pw_gid)
             argv += ["--listen", path]
         # So that it logs to the file even where there is a syslog.
         self.launch(*argv, env={
