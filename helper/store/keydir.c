@@ -55,8 +55,13 @@ static enum fault check(const struct keydir *dir, const struct stat *st)
 		    ids_user(st->st_uid).text, ids_owner(geteuid()).text,
 		    dir->shown);
 	else if ((st->st_mode & 077) != 0)
-		why_set(why, 0, "the keyring has mode %04o: chmod 700 %s",
-		    (unsigned int)(st->st_mode & 07777), dir->shown);
+		why_set(why, 0, "the keyring has mode %04o: chmod 700 %s%s",
+		    (unsigned int)(st->st_mode & 07777), dir->shown,
+		    (st->st_mode & S_ISGID) != 0 ?
+			" && chmod 600 its files (in Kubernetes with "
+			"fsGroupChangePolicy: OnRootMismatch, or each start "
+			"undoes that)" :
+			"");
 	else
 		return FAULT_NONE;
 	return FAULT_UNSAFE;

@@ -20,7 +20,7 @@ PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "passwd",
     "libcurl4", "libevent-core-2.1-7", "libevent-extra-2.1-7", "libjansson4",
     "libssl3", "libqrencode4", "ca-certificates", "apt",
-    "postfix", "libsasl2-2", "libsasl2-modules")
+    "postfix", "libsasl2-2", "libsasl2-modules", "tini")
 
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
             "/usr/share/info/*")
