@@ -124,71 +124,70 @@ static enum fault look_at_end(struct talk *talk)
 	return FAULT_NONE;
 }
 
-/* A line "name value" of the verb metrics. */
-static void count(struct check *check, struct span name, int64_t n)
-{
-	static const struct {
-		const char *name;
-		enum {
-			ALL,
-			UNSAVED,
-			NONE
-		} of;
-		enum status status;
-		const char *what;
-	} counts[] = {
-		{ "mailtoken_accounts{state=\"active\"}", ALL, OK, "" },
-		{ "mailtoken_accounts{state=\"refreshing\"}", ALL, OK, "" },
-		{ "mailtoken_accounts{state=\"backoff\"}", ALL, WARNING,
-		    "accounts that fail for now" },
-		{ "mailtoken_accounts{state=\"login-needed\"}", ALL, CRITICAL,
-		    "accounts that must sign in again" },
-		{ "mailtoken_accounts{state=\"config-error\"}", ALL, CRITICAL,
-		    "accounts that cannot be used as they are configured" },
-		{ "mailtoken_accounts_without_token", NONE, CRITICAL,
-		    "accounts that fail and have no token any more" },
-		{ "mailtoken_unsaved_accounts", UNSAVED, CRITICAL,
-		    "accounts whose newest grant is in memory only" },
-		{ "mailtoken_config_faults", NONE, WARNING,
-		    "faults of the configuration" },
-	};
-	size_t i;
+static const struct {
+	const char *name;
+	enum {
+		ALL,
+		UNSAVED,
+		NONE
+	} of;
+	enum status status;
+	const char *what;
+} counts[] = {
+	{ "mailtoken_accounts{state=\"active\"}", ALL, OK, "" },
+	{ "mailtoken_accounts{state=\"refreshing\"}", ALL, OK, "" },
+	{ "mailtoken_accounts{state=\"backoff\"}", ALL, WARNING,
+	    "accounts that fail for now" },
+	{ "mailtoken_accounts{state=\"login-needed\"}", ALL, CRITICAL,
+	    "accounts that must sign in again" },
+	{ "mailtoken_accounts{state=\"config-error\"}", ALL, CRITICAL,
+	    "accounts that cannot be used as they are configured" },
+	{ "mailtoken_accounts_without_token", NONE, CRITICAL,
+	    "accounts that fail and have no token any more" },
+	{ "mailtoken_unsaved_accounts", UNSAVED, CRITICAL,
+	    "accounts whose newest grant is in memory only" },
+	{ "mailtoken_config_faults", NONE, WARNING,
+	    "faults of the configuration" },
+};
 
-	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		if (!span_is(name, counts[i].name))
-			continue;
-		check->accounts += counts[i].of == ALL ? (size_t)n : 0;
-		if (counts[i].status == OK)
-			return;
-		check->failing += counts[i].of == ALL ? (size_t)n : 0;
-		check->unsaved += counts[i].of == UNSAVED ? (size_t)n : 0;
-		note(check, counts[i].status, "%s: %lld", counts[i].what,
-		    (long long)n);
-	}
-	if (!span_is(name, "mailtoken_grant_expiration_timestamp_seconds"))
-		return;
-	check->grant_left_s = n - screen_now_s();
-	note_grant(check, span_of("an account"), check->grant_left_s);
-}
-
+/* Its samples are lines "name value". */
 static enum fault look_at_counts(struct talk *talk)
 {
+	static const char grant[] =
+	    "mailtoken_grant_expiration_timestamp_seconds";
 	const struct attrs *list = &talk->list;
-	size_t i;
+	struct check *check = talk->ctx;
+	struct span name, value;
+	size_t i, j;
+	int64_t n;
 
 	for (i = 0; i < list->n; i++) {
-		struct span name = list->at[i].value, value = name;
-		int64_t n;
-
-		if (!span_is(list->at[i].name, ATTR_SAMPLE))
-			continue;
+		name = value = list->at[i].value;
 		while (name.n > 0 && name.p[name.n - 1] != ' ')
 			name.n--;
 		value.p += name.n;
 		value.n -= name.n;
 		name.n -= name.n > 0;
-		if (attr_number(value, 1, INT64_MAX, &n) == FAULT_NONE)
-			count(talk->ctx, name, n);
+		if (!span_is(list->at[i].name, ATTR_SAMPLE) ||
+		    attr_number(value, 1, INT64_MAX, &n) != FAULT_NONE)
+			continue;
+		if (span_is(name, grant)) {
+			check->grant_left_s = n - screen_now_s();
+			note_grant(check, span_of("an account"),
+			    check->grant_left_s);
+		}
+		for (j = 0; j < sizeof(counts) / sizeof(counts[0]); j++) {
+			if (!span_is(name, counts[j].name))
+				continue;
+			check->accounts += counts[j].of == ALL ? (size_t)n : 0;
+			check->unsaved += counts[j].of == UNSAVED ? (size_t)n :
+								    0;
+			if (counts[j].status == OK)
+				continue;
+			check->failing += counts[j].of == ALL ? (size_t)n : 0;
+			note(check, counts[j].status, "%s: %lld",
+			    counts[j].what, (long long)n);
+		}
 	}
 	return FAULT_NONE;
 }
@@ -203,20 +202,6 @@ static enum fault is_alive(struct talk *talk)
 	return FAULT_NONE;
 }
 
-/* 'label'=value[UOM];[warn];[crit];[min]; "604800:" is "alert below that". */
-static void add_figures(const struct check *check)
-{
-	screen_print(" | accounts=%zu;;;0 failing=%zu;;;0 unsaved=%zu;;;0",
-	    check->accounts, check->failing, check->unsaved);
-	if (check->grant_left_s != NO_END)
-		screen_print(" grant_left=%llds;%lld:;%lld:",
-		    (long long)check->grant_left_s, (long long)check->warning_s,
-		    (long long)check->critical_s);
-	if (check->token_left_s != NO_END)
-		screen_print(" token_left=%llds",
-		    (long long)check->token_left_s);
-}
-
 static enum outcome say(struct check *check, bool figures)
 {
 	static const char *const words[] = { "OK", "WARNING", "CRITICAL",
@@ -229,8 +214,19 @@ static enum outcome say(struct check *check, bool figures)
 	screen_print("MAILTOKEN %s - %s", words[check->worst], check->text);
 	if (check->more > 0 && check->worst != OK)
 		screen_print(" (and %zu more)", check->more);
+	/* 'label'=value[UOM];[warn];[crit];[min]; "604800:" is "alert below
+	 * that". */
 	if (figures)
-		add_figures(check);
+		screen_print(
+		    " | accounts=%zu;;;0 failing=%zu;;;0 unsaved=%zu;;;0",
+		    check->accounts, check->failing, check->unsaved);
+	if (figures && check->grant_left_s != NO_END)
+		screen_print(" grant_left=%llds;%lld:;%lld:",
+		    (long long)check->grant_left_s, (long long)check->warning_s,
+		    (long long)check->critical_s);
+	if (figures && check->token_left_s != NO_END)
+		screen_print(" token_left=%llds",
+		    (long long)check->token_left_s);
 	screen_add("\n");
 	return (enum outcome)check->worst;
 }

@@ -128,4 +128,19 @@ bool start_browser(char *link, struct why *why);
  * program where both were built, else where it is installed. */
 verb_fn start_operator;
 
+/*
+ * metrics_page - ask the helper what it counts, and append the whole page that
+ * is scraped to out
+ *
+ * Where no helper works the page says that and no more, and the outcome is
+ * not OUTCOME_DONE; there is none for OUTCOME_DENIED.  What went wrong has
+ * been told, also where out has a fault.
+ */
+enum metrics_format {
+	METRICS_OPEN, /* OpenMetrics 1.0 */
+	METRICS_TEXT  /* Prometheus's text format 0.0.4 */
+};
+enum outcome metrics_page(struct command *command, enum metrics_format format,
+    struct buf *out);
+
 #endif

@@ -4,7 +4,7 @@
  * mailtoken import: records as export writes them.  The files of other
  * programs are left to mailtoken-operator.
  */
-#include "cli/import.h"
+#include "cli/talk.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -79,25 +79,15 @@ enum outcome import_refuse(const char *where, const char *text)
 	return OUTCOME_NO;
 }
 
-static enum outcome send_record(struct command *command, struct span list)
-{
-	static const char where[] = "a record";
-	struct attrs attrs;
-	struct talk talk;
-
-	if (attr_parse(list, WIRE_FIRST_ENTRY, &attrs) != FAULT_NONE)
-		return import_refuse(where,
-		    "it is not what mailtoken export writes");
-	import_begin(&talk, command, NULL);
-	attr_put_rest(&talk.writer, &attrs);
-	return import_send(&talk, where);
-}
-
 /* One behind the other. */
 static enum fault send_all(struct command *command, enum outcome *worst,
     struct why *why)
 {
+	static const char where[] = "a record";
 	struct buf in = BUF_INIT(ENTRY_MAX_BYTES + 1);
+	enum outcome outcome;
+	struct attrs attrs;
+	struct talk talk;
 	enum fault fault;
 	bool any = false;
 	size_t n = 0;
@@ -108,8 +98,16 @@ static enum fault send_all(struct command *command, enum outcome *worst,
 			fault = attr_length(buf_span(&in), &n);
 		if (fault != FAULT_NONE || n == 0)
 			break;
-		*worst = outcome_worse(*worst,
-		    send_record(command, (struct span){ in.p, n }));
+		if (attr_parse((struct span){ in.p, n }, WIRE_FIRST_ENTRY,
+			&attrs) != FAULT_NONE) {
+			outcome = import_refuse(where,
+			    "it is not what mailtoken export writes");
+		} else {
+			import_begin(&talk, command, NULL);
+			attr_put_rest(&talk.writer, &attrs);
+			outcome = import_send(&talk, where);
+		}
+		*worst = outcome_worse(*worst, outcome);
 		buf_consume(&in, n);
 		any = true;
 	}

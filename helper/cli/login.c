@@ -37,27 +37,6 @@ static void show_plain(const struct talk *talk)
 	screen_flush();
 }
 
-static void begin(struct login *login, struct command *command)
-{
-	const char *at = strrchr(command->words[0], '@');
-	struct buf exchangers = BUF_INIT(MX_MAX_BYTES);
-	struct talk *talk = &login->talk;
-
-	/* Where a human can say no to what they lead to. */
-	if (!login->plain && screen.keyboard && at != NULL &&
-	    command->provider == NULL && command->issuer == NULL)
-		mx_find(at + 1, &exchangers);
-	talk_begin(talk, command, VERB_SIGN_IN, command->words[0]);
-	talk_put(talk, ATTR_PROVIDER, command->provider);
-	talk_put(talk, ATTR_FLOW, command->flow);
-	talk_put(talk, ATTR_ISSUER, command->issuer);
-	talk_put(talk, ATTR_PROTOCOLS, command->protocols);
-	talk_put(talk, ATTR_MX, exchangers.p);
-	talk_put_servers(talk);
-	talk_put(talk, ATTR_AS_DELEGATE, command->as_delegate);
-	buf_drop(&exchangers);
-}
-
 static enum fault answer(struct login *login)
 {
 	const struct attrs *event = &login->talk.list;
@@ -113,17 +92,6 @@ static enum fault take_event(struct login *login)
 	return FAULT_NONE;
 }
 
-static enum fault send_pasted(struct login *login)
-{
-	struct span pasted = buf_span(&login->signin.pasted);
-	enum fault fault = talk_answer(&login->talk, pasted);
-
-	if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG)
-		why_set(&login->talk.why, 0, "what was pasted cannot be sent");
-	signin_clear(&login->signin);
-	return fault == FAULT_TOO_BIG ? FAULT_GRAMMAR : fault;
-}
-
 /* Until a list with a result has come. */
 static enum fault follow(struct login *login)
 {
@@ -141,11 +109,19 @@ static enum fault follow(struct login *login)
 			if (attr_has(&talk->list, ATTR_RESULT))
 				break;
 			fault = take_event(login);
-		} else if (fault == FAULT_TIMEOUT && !login->declined) {
-			fault = signin->reads &&
-				signin_wait(signin, talk->fd, wake_ms) ?
-			    send_pasted(login) :
-			    FAULT_NONE;
+			continue;
+		}
+		if (fault != FAULT_TIMEOUT || login->declined)
+			break;
+		fault = FAULT_NONE;
+		if (!signin->reads || !signin_wait(signin, talk->fd, wake_ms))
+			continue;
+		fault = talk_answer(talk, buf_span(&signin->pasted));
+		signin_clear(signin);
+		if (fault == FAULT_GRAMMAR || fault == FAULT_TOO_BIG) {
+			why_set(&talk->why, 0,
+			    "what was pasted cannot be sent");
+			fault = FAULT_GRAMMAR;
 		}
 	}
 	return fault;
@@ -186,27 +162,6 @@ static void show_done(const struct talk *talk)
 	talk_whose(talk);
 }
 
-static enum outcome finish(struct login *login, enum fault fault)
-{
-	struct talk *talk = &login->talk;
-
-	if (fault == FAULT_NONE && login->plain)
-		show_plain(talk);
-	if (login->declined) {
-		if (fault == FAULT_NONE)
-			screen_say("%s was not signed in, and nothing was kept",
-			    talk->account);
-		talk_close(talk);
-		return OUTCOME_NO;
-	}
-	if (fault == FAULT_NONE && ask_result(&talk->list) == FAULT_NONE) {
-		talk_warn(talk, "");
-		if (!login->plain)
-			show_done(talk);
-	}
-	return talk_end(talk, fault);
-}
-
 /* Only what signal-safety(7) allows. */
 static void cancel(int number)
 {
@@ -241,21 +196,50 @@ static bool is_meant(const struct command *command, bool plain)
 enum outcome login_run(struct command *command)
 {
 	const struct sigaction action = { .sa_handler = cancel };
+	const char *at = strrchr(command->words[0], '@');
+	struct buf exchangers = BUF_INIT(MX_MAX_BYTES);
 	struct login login = {
 		.plain = command->json != NULL || !screen.terminal,
 		.signin = SIGNIN_INIT,
 	};
+	struct talk *talk = &login.talk;
 	enum fault fault;
 
 	if (!command_servers(command) || !is_meant(command, login.plain))
 		return OUTCOME_USAGE;
-	begin(&login, command);
-	fault = talk_open(&login.talk);
+	/* Where a human can say no to what they lead to. */
+	if (!login.plain && screen.keyboard && at != NULL &&
+	    command->provider == NULL && command->issuer == NULL)
+		mx_find(at + 1, &exchangers);
+	talk_begin(talk, command, VERB_SIGN_IN, command->words[0]);
+	talk_put(talk, ATTR_PROVIDER, command->provider);
+	talk_put(talk, ATTR_FLOW, command->flow);
+	talk_put(talk, ATTR_ISSUER, command->issuer);
+	talk_put(talk, ATTR_PROTOCOLS, command->protocols);
+	talk_put(talk, ATTR_MX, exchangers.p);
+	talk_put_servers(talk);
+	talk_put(talk, ATTR_AS_DELEGATE, command->as_delegate);
+	buf_drop(&exchangers);
+	fault = talk_open(talk);
 	if (fault == FAULT_NONE) {
 		(void)sigaction(SIGINT, &action, NULL);
 		(void)sigaction(SIGTERM, &action, NULL);
 		fault = follow(&login);
 		signin_clear(&login.signin);
 	}
-	return finish(&login, fault);
+	if (fault == FAULT_NONE && login.plain)
+		show_plain(talk);
+	if (login.declined) {
+		if (fault == FAULT_NONE)
+			screen_say("%s was not signed in, and nothing was kept",
+			    talk->account);
+		talk_close(talk);
+		return OUTCOME_NO;
+	}
+	if (fault == FAULT_NONE && ask_result(&talk->list) == FAULT_NONE) {
+		talk_warn(talk, "");
+		if (!login.plain)
+			show_done(talk);
+	}
+	return talk_end(talk, fault);
 }

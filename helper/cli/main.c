@@ -190,29 +190,21 @@ static enum outcome run(struct command *command)
 	return verb->run(command);
 }
 
-/* A closed stdin, stdout or stderr must not become the socket. */
-static bool fill_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return false;
-	(void)close(fd);
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	enum outcome outcome = OUTCOME_USAGE;
 	struct command command;
 	struct why why;
 	char **given;
+	int fd;
 
-	if (argc < 1 || !fill_descriptors())
+	/* A closed stdin, stdout or stderr must not become the socket. */
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (argc < 1 || fd < 0)
 		return OUTCOME_NO;
+	(void)close(fd);
 	given = calloc((size_t)argc + 1, sizeof(*given));
 	if (given == NULL)
 		return OUTCOME_LATER;

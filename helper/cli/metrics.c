@@ -4,7 +4,7 @@
  * mailtoken metrics: the families that the helper tells, in one of two
  * formats, to standard output or into a file.
  */
-#include "cli/metrics.h"
+#include "cli/command.h"
 
 #include <errno.h>
 #include <stdio.h>

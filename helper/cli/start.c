@@ -32,23 +32,6 @@ static bool is_there(const char *path)
 	return access(path, F_OK) == 0;
 }
 
-static enum fault choose_named(struct command *command, const char *path,
-    struct why *why)
-{
-	enum fault fault = address_set(path, &command->address);
-
-	if (fault == FAULT_GRAMMAR)
-		why_set(why, 0,
-		    "a socket is named by its whole path, beginning with /");
-	if (fault == FAULT_TOO_BIG)
-		why_set(why, 0,
-		    "the path of the socket is longer than the system allows "
-		    "(%d bytes)",
-		    ADDRESS_SOCKET_MAX_BYTES - 1);
-	command->helper = COMMAND_NAMED;
-	return fault;
-}
-
 static enum fault choose_own(struct command *command, struct why *why)
 {
 	enum fault fault = address_user_socket(&command->address);
@@ -71,6 +54,7 @@ enum fault start_choose(struct command *command, struct why *why)
 	const char *named = command->socket;
 	char keyring[ADDRESS_FILE_MAX_BYTES];
 	struct address own;
+	enum fault fault;
 
 	address_system_socket(&command->address);
 	command->helper = COMMAND_SYSTEM;
@@ -80,8 +64,20 @@ enum fault start_choose(struct command *command, struct why *why)
 		return FAULT_NONE;
 	if (named == NULL)
 		named = secure_getenv(ADDRESS_SOCKET_ENV);
-	if (named != NULL)
-		return choose_named(command, named, why);
+	if (named != NULL) {
+		command->helper = COMMAND_NAMED;
+		fault = address_set(named, &command->address);
+		if (fault == FAULT_GRAMMAR)
+			why_set(why, 0,
+			    "a socket is named by its whole path, beginning "
+			    "with /");
+		if (fault == FAULT_TOO_BIG)
+			why_set(why, 0,
+			    "the path of the socket is longer than the system "
+			    "allows (%d bytes)",
+			    ADDRESS_SOCKET_MAX_BYTES - 1);
+		return fault;
+	}
 
 	command->by_default = true;
 	if (getuid() == 0 || address_user_socket(&own) != FAULT_NONE ||
@@ -154,22 +150,6 @@ static int spawn(pid_t *pid_out, char *const *argv, int words)
 	return err;
 }
 
-/* Nothing can be started there: the session that set it has ended. */
-static bool is_stale(struct why *why)
-{
-	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
-	char shown[REASON_SHOWN_BYTES];
-
-	if (runtime == NULL || runtime[0] != '/' || is_there(runtime))
-		return false;
-	attr_plain(span_of(runtime), shown, sizeof(shown));
-	why_set(why, 0,
-	    "XDG_RUNTIME_DIR names %s, which is not there: run \"unset "
-	    "XDG_RUNTIME_DIR\", or log in anew",
-	    shown);
-	return true;
-}
-
 /* What a start that failed said last, behind its own name. */
 static void read_reason(int words, int status, struct why *why)
 {
@@ -201,10 +181,19 @@ bool start_helper(struct why *why)
 	int64_t end_ms = ask_now_ms() + START_MAX_MS;
 	int words[2], err, status = 0;
 	pid_t pid, got = 0;
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+	char shown[REASON_SHOWN_BYTES];
 	bool started = false;
 
-	if (is_stale(why))
+	/* Nothing can be started there: the session that set it has ended. */
+	if (runtime != NULL && runtime[0] == '/' && !is_there(runtime)) {
+		attr_plain(span_of(runtime), shown, sizeof(shown));
+		why_set(why, 0,
+		    "XDG_RUNTIME_DIR names %s, which is not there: run \"unset "
+		    "XDG_RUNTIME_DIR\", or log in anew",
+		    shown);
 		return false;
+	}
 	if (pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
 		why_set(why, errno, "pipe");
 		return false;

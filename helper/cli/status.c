@@ -63,28 +63,15 @@ static void add_state(struct buf *out, const struct attrs *list)
 		buf_add_lit(out, ", unsaved");
 }
 
-/* Why the account is not well, and when that may change. */
-static void add_note(struct buf *out, const struct attrs *list)
-{
-	struct span text = attr_get(list, ATTR_TEXT);
-	int64_t next_s = time_of(list, ATTR_NEXT_TRY);
-
-	if (attr_is(list, ATTR_STATE, "empty"))
-		return;
-	buf_add(out, text);
-	if (next_s == 0)
-		return;
-	buf_add_str(out, text.n > 0 ? " (next try in " : "(next try in ");
-	buf_add_str(out, screen_left(next_s - screen_now_s()).text);
-	buf_add_lit(out, ")");
-}
-
 static enum fault add_account(struct talk *talk)
 {
 	static const struct span end = { "", 1 };
 	const struct attrs *list = &talk->list;
 	struct status *status = talk->ctx;
 	struct buf *cells = &status->cells;
+	struct span text = attr_get(list, ATTR_TEXT);
+	int64_t next_s = time_of(list, ATTR_NEXT_TRY);
+	bool has_note = !attr_is(list, ATTR_STATE, "empty");
 
 	status->n++;
 	if (talk->command->json != NULL) {
@@ -102,7 +89,15 @@ static enum fault add_account(struct talk *talk)
 	buf_add(cells, end);
 	add_span(cells, time_of(list, ATTR_REFRESHED), true);
 	buf_add(cells, end);
-	add_note(cells, list);
+	/* Why the account is not well, and when that may change. */
+	if (has_note)
+		buf_add(cells, text);
+	if (has_note && next_s != 0) {
+		buf_add_str(cells,
+		    text.n > 0 ? " (next try in " : "(next try in ");
+		buf_add_str(cells, screen_left(next_s - screen_now_s()).text);
+		buf_add_lit(cells, ")");
+	}
 	buf_add(cells, end);
 	return FAULT_NONE;
 }
@@ -157,32 +152,12 @@ static void fit(const struct row *rows, size_t n, size_t wide[NOTE])
 	}
 }
 
-static void print_rows(const struct row *rows, size_t n)
-{
-	size_t wide[NOTE], r;
-
-	fit(rows, n, wide);
-	for (r = 0; r < n; r++) {
-		screen_cut(span_of(rows[r].cells[ACCOUNT]), wide[ACCOUNT]);
-		screen_add("  ");
-		screen_cut(span_of(rows[r].cells[PROVIDER]), wide[PROVIDER]);
-		screen_add("  ");
-		show_state(rows[r].cells[STATE], wide[STATE]);
-		screen_add("  ");
-		screen_cut(span_of(rows[r].cells[LEFT]), wide[LEFT]);
-		screen_print("  %s\n", rows[r].cells[RENEWED]);
-		if (rows[r].cells[NOTE][0] == '\0')
-			continue;
-		screen_print("%*s", NOTE_COLUMNS, "");
-		screen_wrap(span_of(rows[r].cells[NOTE]), NOTE_COLUMNS);
-	}
-}
-
 static enum fault show_table(struct status *status)
 {
 	const char *at = status->cells.p;
+	size_t wide[NOTE], r, i;
+	const char **cells;
 	struct row *rows;
-	size_t r, i;
 
 	rows = calloc(status->n + 1, sizeof(*rows));
 	if (rows == NULL || buf_fault(&status->cells) != FAULT_NONE) {
@@ -197,7 +172,22 @@ static enum fault show_table(struct status *status)
 			at += strlen(at) + 1;
 		}
 	qsort(rows + 1, status->n, sizeof(*rows), by_first_cell);
-	print_rows(rows, status->n + 1);
+	fit(rows, status->n + 1, wide);
+	for (r = 0; r <= status->n; r++) {
+		cells = rows[r].cells;
+		screen_cut(span_of(cells[ACCOUNT]), wide[ACCOUNT]);
+		screen_add("  ");
+		screen_cut(span_of(cells[PROVIDER]), wide[PROVIDER]);
+		screen_add("  ");
+		show_state(cells[STATE], wide[STATE]);
+		screen_add("  ");
+		screen_cut(span_of(cells[LEFT]), wide[LEFT]);
+		screen_print("  %s\n", cells[RENEWED]);
+		if (cells[NOTE][0] == '\0')
+			continue;
+		screen_print("%*s", NOTE_COLUMNS, "");
+		screen_wrap(span_of(cells[NOTE]), NOTE_COLUMNS);
+	}
 	free(rows);
 	return FAULT_NONE;
 }

@@ -158,23 +158,9 @@ void talk_close(struct talk *talk)
 	buf_drop(&talk->in);
 }
 
-/* A user who has no keyring yet needs no helper to be told so. */
-static bool say_nothing_begun(const struct why *why)
-{
-	char keyring[ADDRESS_FILE_MAX_BYTES];
-
-	if (why->err != ENOENT || address_user_keyring(keyring) != FAULT_NONE ||
-	    access(keyring, F_OK) == 0)
-		return false;
-	screen_say("no account of yours is signed in, and no helper of yours "
-		   "runs (%s): run \"mailtoken login ACCOUNT\", which starts "
-		   "one",
-	    why->text);
-	return true;
-}
-
 static void say_no_helper(const struct command *command, const struct why *why)
 {
+	char keyring[ADDRESS_FILE_MAX_BYTES];
 	struct why shut;
 
 	if (why->err == 0) {
@@ -188,8 +174,16 @@ static void say_no_helper(const struct command *command, const struct why *why)
 	}
 	switch (command->helper) {
 	case COMMAND_OWN:
-		if (start_may(command) && say_nothing_begun(why))
+		/* A user who has no keyring yet needs no helper to be told. */
+		if (start_may(command) && why->err == ENOENT &&
+		    address_user_keyring(keyring) == FAULT_NONE &&
+		    access(keyring, F_OK) != 0) {
+			screen_say("no account of yours is signed in, and no "
+				   "helper of yours runs (%s): run \"mailtoken "
+				   "login ACCOUNT\", which starts one",
+			    why->text);
 			break;
+		}
 		screen_say("no helper of yours answers (%s): start it with "
 			   "\"systemctl --user enable --now " UNIT " " TIMER
 			   "\", or with \"mailtokend --background\"",

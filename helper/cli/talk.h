@@ -90,4 +90,29 @@ void talk_warn(const struct talk *talk, const char *before);
 /* talk_whose - on a terminal, name the keyring where there are two. */
 void talk_whose(const struct talk *talk);
 
+/*
+ * import: records to the helper, from wherever they come
+ *
+ * import_may_read - whether standard input is no terminal; told if it is
+ *
+ * import_read - append what fd has, until its end or until out is full; name
+ * is that of the file, for why.  FAULT_IO, those of buf.
+ *
+ * import_begin - a request for an account (NULL: the record names it); the
+ * record's attributes follow
+ * import_send - send it and tell what becomes of it.  where says what came
+ * from where, if it is refused; that makes OUTCOME_NO, because the command
+ * was right.
+ * import_refuse - tell why it was not even sent
+ */
+#define IMPORT_STDIN "standard input"
+
+bool import_may_read(void);
+enum fault import_read(int fd, const char *name, struct buf *out,
+    struct why *why) MUST_CHECK;
+void import_begin(struct talk *talk, struct command *command,
+    const char *account);
+enum outcome import_send(struct talk *talk, const char *where);
+enum outcome import_refuse(const char *where, const char *text);
+
 #endif

@@ -142,30 +142,24 @@ static int wait_for(pid_t pid, const sigset_t *signals)
 	return 0;
 }
 
-/* Those that end us, unless they are ignored, as by nohup(1). */
-static void add_ends(sigset_t *signals)
-{
-	static const int ends[] = { SIGHUP, SIGINT, SIGTERM };
-	struct sigaction action;
-	size_t i;
-
-	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if (sigaction(ends[i], NULL, &action) == 0 &&
-		    action.sa_handler != SIG_IGN)
-			(void)sigaddset(signals, ends[i]);
-}
-
 /* With the state in its environment; waited for. */
 static void run_command(const char *exec, const struct attrs *list,
     const char *previous)
 {
+	static const int ends[] = { SIGHUP, SIGINT, SIGTERM };
+	struct sigaction action;
 	sigset_t signals, before;
 	int sent = 0;
 	pid_t pid;
+	size_t i;
 
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGCHLD);
-	add_ends(&signals);
+	/* Those that end us, unless they are ignored, as by nohup(1). */
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &action) == 0 &&
+		    action.sa_handler != SIG_IGN)
+			(void)sigaddset(&signals, ends[i]);
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigprocmask(SIG_BLOCK, &signals, &before);
 	pid = fork();
@@ -300,22 +294,6 @@ static enum fault open_watch(struct watch *watch, struct command *command)
 	return talk_open(&watch->talk);
 }
 
-/* Until a helper takes the request again. */
-static enum fault reopen(struct watch *watch, struct command *command)
-{
-	enum fault fault;
-
-	if (!watch->away)
-		screen_say("the helper went away; waiting for it");
-	watch->away = true;
-	do {
-		talk_close(&watch->talk);
-		ask_pause(AGAIN_MS, ASK_FOREVER);
-		fault = open_watch(watch, command);
-	} while (fault == FAULT_NO_HELPER);
-	return fault;
-}
-
 enum outcome watch_run(struct command *command)
 {
 	struct watch watch = { .began = false };
@@ -325,7 +303,15 @@ enum outcome watch_run(struct command *command)
 		fault = follow(&watch);
 		if (fault != FAULT_NO_HELPER || !watch.began)
 			break;
-		fault = reopen(&watch, command);
+		if (!watch.away)
+			screen_say("the helper went away; waiting for it");
+		watch.away = true;
+		/* Until a helper takes the request again. */
+		do {
+			talk_close(&watch.talk);
+			ask_pause(AGAIN_MS, ASK_FOREVER);
+			fault = open_watch(&watch, command);
+		} while (fault == FAULT_NO_HELPER);
 	}
 	tdestroy(watch.told, free);
 	return talk_end(&watch.talk, fault);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/import.h"
+#include "cli/talk.h"
 #include "oauth/presets.h"
 #include "oauth/url.h"
 #include "operator/foreign.h"

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/import.h"
+#include "cli/talk.h"
 #include "wire/ask.h"
 #include "wire/attr.h"
 

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "cli/metrics.h"
+#include "cli/command.h"
 #include "wire/attr.h"
 
 #define PAGE_MAX_BYTES	 ((size_t)16 << 20)
