@@ -130,7 +130,7 @@ static void say_not_revoked(struct forget *forget, const char *what,
     const char *why)
 {
 	const char *page = forget->provider != NULL ?
-	    forget->provider->sign_out_page :
+	    preset_value(forget->provider->row, "sign_out_page") :
 	    NULL;
 
 	(void)snprintf(forget->text, sizeof(forget->text),

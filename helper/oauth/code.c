@@ -57,7 +57,7 @@ void code_redirect(const struct provider *provider, uint16_t port,
 /* A name may stand there once (RFC 6749 section 3.1): the block's wins. */
 static void add_extra(const struct provider *provider, struct buf *form)
 {
-	const char *p = provider->authorize_extra;
+	const char *p = preset_value(provider->row, "authorize_extra");
 	size_t n;
 
 	form_add_form(form, provider->extra);

@@ -221,7 +221,6 @@ static bool is_lost(const struct flow *flow, const struct http_answer *answer)
 
 void flow_judge(struct flow *flow, const struct http_answer *answer)
 {
-	const struct reply_asked asked = flow_asked(flow, answer);
 	const struct reply_error *error = &flow->error;
 	struct flow_failure *failure = &flow->failure;
 	char advice[256], words[320];
@@ -236,7 +235,7 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 	if (is_no_answer)
 		flow_say(flow, ADVICE_TRANSIENT, "the %s cannot be used: %s",
 		    flow->endpoint,
-		    reply_repeats(&asked, span_of(answer->text)) ?
+		    reply_repeats(&flow->asked, span_of(answer->text)) ?
 			ECHO_HIDDEN :
 			answer->text);
 	else if (error->error[0] != '\0')
@@ -270,13 +269,6 @@ void flow_judge(struct flow *flow, const struct http_answer *answer)
 	    has_id ? "correlation-id " : "", error->correlation_id,
 	    has_id && has_trace ? " " : "", has_trace ? "trace-id " : "",
 	    error->trace_id);
-}
-
-struct reply_asked flow_asked(const struct flow *flow,
-    const struct http_answer *answer)
-{
-	return (struct reply_asked){ answer->sent,
-		flow->target.provider->client_secret };
 }
 
 bool flow_succeeded(const struct http_answer *answer)
@@ -314,24 +306,26 @@ static bool is_basic(const struct flow *flow)
 static void sent(void *ctx, const struct http_answer *answer)
 {
 	struct flow *flow = ctx;
-	const struct reply_asked asked = flow_asked(flow, answer);
 	bool is_cut = answer->trouble != HTTP_ANSWERED;
 
+	flow->asked = (struct reply_asked){ answer->sent,
+		flow->target.provider->client_secret };
 	flow->exchange = NULL;
 	reply_token_drop(&flow->token);
 	memset(&flow->error, 0, sizeof(flow->error));
 	flow->why.text[0] = '\0';
 	flow->fault = FAULT_GARBLED;
 	if (flow_succeeded(answer) || is_cut)
-		flow->fault = reply_token_parse(answer->body, &asked,
+		flow->fault = reply_token_parse(answer->body, &flow->asked,
 		    &flow->token, &flow->why);
 	/* Of one that is not whole a new refresh token counts, no more. */
 	if (is_cut)
 		flow->fault = FAULT_GARBLED;
 	else if (flow->fault && !answer->redirect)
-		(void)!reply_error_parse(answer->body, &asked, &flow->error);
+		(void)!reply_error_parse(answer->body, &flow->asked,
+		    &flow->error);
 	flow->is_page = !answer->redirect &&
-	    reply_page(answer->body, &asked, flow->title);
+	    reply_page(answer->body, &flow->asked, flow->title);
 	flow->token.by_basic = is_basic(flow);
 	/* It refuses the client, and nothing told how it wants it. */
 	if (flow->client == FLOW_WITH_SECRET && flow->guessed &&

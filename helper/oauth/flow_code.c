@@ -112,14 +112,13 @@ static void refuse(struct flow *flow, struct span word, struct span query)
 		.retry_after_s = -1,
 		.sent = query,
 	};
-	const struct reply_asked asked = flow_asked(flow, &answer);
 	struct buf text = BUF_INIT(CODE_URL_MAX_BYTES);
 	char *host = NULL;
 
 	(void)!url_host(flow->target.provider->authorization_endpoint, &host);
 	answer.host = host != NULL ? host : "";
 	(void)!form_get(query, "error_description", &text);
-	reply_error_of(word, buf_span(&text), &asked, &flow->error);
+	reply_error_of(word, buf_span(&text), &flow->asked, &flow->error);
 	flow_judge(flow, &answer);
 	if (strcmp(flow->failure.error, "access_denied") == 0)
 		flow->failure.class = ADVICE_LOGIN_NEEDED;
@@ -157,7 +156,6 @@ static enum fault check_state(const struct flow_code *code, struct span query,
 static bool check_issuer(struct flow *flow, struct span query)
 {
 	const struct provider *provider = flow->target.provider;
-	const struct reply_asked asked = { query, provider->client_secret };
 	struct buf text = BUF_INIT(CODE_MAX_BYTES);
 	char plain[120];
 	enum fault fault = form_get(query, "iss", &text);
@@ -168,7 +166,7 @@ static bool check_issuer(struct flow *flow, struct span query)
 	bool same = !is_told ||
 	    (fault == FAULT_NONE && span_is(buf_span(&text), provider->issuer));
 
-	attr_plain(reply_repeats(&asked, buf_span(&text)) ?
+	attr_plain(reply_repeats(&flow->asked, buf_span(&text)) ?
 		span_of(ECHO_HIDDEN) :
 		buf_span(&text),
 	    plain, sizeof(plain));
@@ -206,6 +204,8 @@ static enum fault take_query(void *ctx, struct span query, struct why *why)
 	if (refused || (found == FAULT_NONE && text.n > 0)) {
 		/* What has the right state is used up now. */
 		code->used = true;
+		code->flow.asked = (struct reply_asked){ query,
+			code->flow.target.provider->client_secret };
 		if (check_issuer(&code->flow, query)) {
 			if (refused)
 				refuse(&code->flow, buf_span(&word), query);

@@ -57,7 +57,8 @@ static void device_late(struct flow *flow)
 
 static void device_poll(struct flow *flow)
 {
-	bool is_short = flow->target.provider->short_device_grant;
+	bool is_short = preset_is(flow->target.provider->row, "device_grant",
+	    "short");
 	struct buf *form = flow_token_form(flow, FLOW_WITH_SECRET);
 	enum fault fault;
 
@@ -160,7 +161,6 @@ static void poll_answered(struct flow *flow, const struct http_answer *answer)
 static void device_answered(struct flow *flow, const struct http_answer *answer)
 {
 	struct flow_device *device = device_of(flow);
-	const struct reply_asked asked = flow_asked(flow, answer);
 	struct flow_event event = {
 		.kind = FLOW_SHOW_CODE,
 		.device = &device->reply,
@@ -171,7 +171,7 @@ static void device_answered(struct flow *flow, const struct http_answer *answer)
 		return;
 	}
 	if (flow_succeeded(answer))
-		flow->fault = reply_device_parse(answer->body, &asked,
+		flow->fault = reply_device_parse(answer->body, &flow->asked,
 		    &device->reply, &flow->why);
 	if (!flow->fault)
 		flow->fault = flow_timer(flow, &flow->limit,

@@ -57,6 +57,7 @@ struct flow {
 	bool patient; /* what is lost with its answer is not had again */
 
 	/* What came back, until the next answer. */
+	struct reply_asked asked; /* what it answers, while it is there */
 	struct reply_token token;
 	enum fault fault; /* of that: FAULT_NONE, it can be used */
 	struct why why;
@@ -119,10 +120,6 @@ void flow_judge(struct flow *flow, const struct http_answer *answer);
 void flow_say(struct flow *flow, enum advice_class class, const char *format,
     ...) PRINTF_LIKE(3, 4);
 void flow_say_fault(struct flow *flow, enum fault fault);
-
-/* flow_asked - what answer answers; valid as long as answer. */
-struct reply_asked flow_asked(const struct flow *flow,
-    const struct http_answer *answer);
 
 /* flow_succeeded - a status of 2xx. */
 bool flow_succeeded(const struct http_answer *answer);

@@ -9,12 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-static bool is_unreserved(unsigned char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	    (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-	    c == '~';
-}
+#include "wire/attr.h"
 
 void form_encode(struct buf *out, struct span text)
 {
@@ -25,7 +20,7 @@ void form_encode(struct buf *out, struct span text)
 		unsigned char c = (unsigned char)text.p[i];
 		char code[3] = { '%', hex[c >> 4], hex[c & 15] };
 
-		if (is_unreserved(c))
+		if (c != '\0' && strchr(ATTR_ALNUM "-._~", c) != NULL)
 			buf_add(out, (struct span){ text.p + i, 1 });
 		else
 			buf_add(out, (struct span){ code, sizeof(code) });

@@ -70,22 +70,6 @@ static void answered(const struct http_exchange *exchange,
 	}
 }
 
-/* This machine's fault: nobody was asked. */
-static bool is_local(CURLcode code)
-{
-	switch ((int)code) {
-	case CURLE_OUT_OF_MEMORY:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ENGINE_INITFAILED:
-	case CURLE_SSL_CIPHER:
-	case CURLE_FAILED_INIT:
-	case CURLE_URL_MALFORMAT:
-	case CURLE_NOT_BUILT_IN:
-	case CURLE_BAD_FUNCTION_ARGUMENT: return true;
-	default: return false;
-	}
-}
-
 /*
  * Why a certificate is refused, in the words of the TLS library about the
  * chain; what stands in the certificate itself is not repeated.
@@ -150,9 +134,15 @@ static bool say_hint(const struct http_exchange *exchange, CURLcode code,
 static void failed(const struct http_exchange *exchange, CURLcode code,
     struct http_answer *answer)
 {
+	/* Of this machine: nobody was asked. */
+	static const CURLcode local[] = { CURLE_OUT_OF_MEMORY,
+		CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ENGINE_INITFAILED,
+		CURLE_SSL_CIPHER, CURLE_FAILED_INIT, CURLE_URL_MALFORMAT,
+		CURLE_NOT_BUILT_IN, CURLE_BAD_FUNCTION_ARGUMENT };
 	enum fault body = buf_fault(&exchange->body);
 	struct why why = { 0, "" };
 	long os = 0, status = 0;
+	size_t i;
 
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE,
 	    &status);
@@ -160,9 +150,10 @@ static void failed(const struct http_exchange *exchange, CURLcode code,
 		answer->body = buf_span(&exchange->body);
 	if (body == FAULT_NOMEM)
 		code = CURLE_OUT_OF_MEMORY;
-	answer->trouble = body == FAULT_TOO_BIG ? HTTP_TOO_BIG :
-	    is_local(code)			? HTTP_LOCAL :
-						  HTTP_LOST;
+	answer->trouble = body == FAULT_TOO_BIG ? HTTP_TOO_BIG : HTTP_LOST;
+	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+		if (code == local[i])
+			answer->trouble = HTTP_LOCAL;
 	if (say_hint(exchange, code, answer))
 		return;
 	if (code == CURLE_COULDNT_CONNECT)

@@ -248,9 +248,6 @@ static enum fault settle_row(struct provider *provider, struct why *why)
 		}
 	}
 	provider->row = row;
-	provider->authorize_extra = preset_value(row, "authorize_extra");
-	provider->sign_out_page = preset_value(row, "sign_out_page");
-	provider->short_device_grant = preset_is(row, "device_grant", "short");
 	provider->returns_iss = preset_is(row, "returns_iss", "yes");
 	provider->untried = row != NULL && preset_value(row, "flow") == NULL;
 	margin = preset_value(row, "min_validity");

@@ -76,19 +76,15 @@ struct provider {
 	char *ca_file;
 	char *ca_path;
 	char *proxy;
-	const char *sign_out_page;   /* where a user can revoke by hand */
-	const char *authorize_extra; /* "name=value&..." for the URL that
-					   a browser is sent to, or NULL */
-	char *scopes_supported;	     /* as discovery told, or NULL */
-	char *covers;		     /* which protocols the scope is good
+	char *scopes_supported; /* as discovery told, or NULL */
+	char *covers;		/* which protocols the scope is good
 					   for; NULL: it does not tell */
-	bool short_device_grant;     /* polls with device_code and code */
-	bool returns_iss;	     /* RFC 9207: iss must come back */
-	bool untried;		     /* data only: flow must be named */
-	bool incomplete;	     /* endpoints are at its issuer */
-	bool registers;		     /* no client id: register one */
-	bool registered;	     /* its client is one that it registered */
-	bool scope_derived;	     /* from protocols, not written */
+	bool returns_iss;	/* RFC 9207: iss must come back */
+	bool untried;		/* data only: flow must be named */
+	bool incomplete;	/* endpoints are at its issuer */
+	bool registers;		/* no client id: register one */
+	bool registered;	/* its client is one that it registered */
+	bool scope_derived;	/* from protocols, not written */
 };
 
 /*

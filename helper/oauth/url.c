@@ -15,64 +15,52 @@
 
 #define SCHEME "https://"
 
-/* Both are libcurl's; port is NULL where it is 443. */
-static enum fault split(const char *url, char **host_out, char **port_out)
-{
-	CURLU *parsed = curl_url();
-	CURLUcode code = CURLUE_OUT_OF_MEMORY;
-
-	if (parsed != NULL && strncmp(url, SCHEME, strlen(SCHEME)) == 0 &&
-	    url[strlen(SCHEME)] != '/')
-		code = curl_url_set(parsed, CURLUPART_URL, url,
-		    CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
-	else if (parsed != NULL)
-		code = CURLUE_UNSUPPORTED_SCHEME;
-	if (code == CURLUE_OK)
-		code = curl_url_get(parsed, CURLUPART_HOST, host_out, 0);
-	if (code == CURLUE_OK)
-		code = curl_url_get(parsed, CURLUPART_PORT, port_out,
-		    CURLU_NO_DEFAULT_PORT);
-	curl_url_cleanup(parsed);
-	if (code == CURLUE_OUT_OF_MEMORY)
-		return FAULT_NOMEM;
-	return (code == CURLUE_OK || code == CURLUE_NO_PORT) &&
-		/* "[::1]" has been read; a name may have had anything in it. */
-		(**host_out == '[' || attr_is_host(span_of(*host_out))) &&
-		(*port_out == NULL || strcmp(*port_out, "0") != 0) ?
-	    FAULT_NONE :
-	    FAULT_GRAMMAR;
-}
-
 enum fault url_host(const char *url, char **host_out)
 {
 	char *host = NULL, *port = NULL, *text = NULL, *p;
-	enum fault fault = split(url, &host, &port);
+	CURLUcode code = CURLUE_UNSUPPORTED_SCHEME;
+	enum fault fault = FAULT_GRAMMAR;
+	CURLU *parsed = curl_url();
 
-	if (fault == FAULT_NONE) {
-		if (port == NULL)
-			text = strdup(host);
-		else if (asprintf(&text, "%s:%s", host, port) < 0)
-			text = NULL;
-		fault = text == NULL ? FAULT_NOMEM : FAULT_NONE;
+	if (strncmp(url, SCHEME, strlen(SCHEME)) == 0 &&
+	    url[strlen(SCHEME)] != '/')
+		code = curl_url_set(parsed, CURLUPART_URL, url,
+		    CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
+	if (code == CURLUE_OK)
+		code = curl_url_get(parsed, CURLUPART_HOST, &host, 0);
+	if (code == CURLUE_OK)
+		code = curl_url_get(parsed, CURLUPART_PORT, &port,
+		    CURLU_NO_DEFAULT_PORT);
+	curl_url_cleanup(parsed);
+	if (parsed == NULL || code == CURLUE_OUT_OF_MEMORY) {
+		fault = FAULT_NOMEM;
+	} else if ((code == CURLUE_OK || code == CURLUE_NO_PORT) &&
+	    /* "[::1]" has been read; a name may have had anything in it. */
+	    (host[0] == '[' || attr_is_host(span_of(host))) &&
+	    (port == NULL || strcmp(port, "0") != 0)) {
+		fault = FAULT_NONE;
+		if (asprintf(&text, "%s%s%s", host, port != NULL ? ":" : "",
+			port != NULL ? port : "") < 0)
+			fault = FAULT_NOMEM;
 	}
-	for (p = text; p != NULL && *p != '\0'; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
-	if (text != NULL)
-		*host_out = text;
 	curl_free(host);
 	curl_free(port);
-	return fault;
+	if (fault)
+		return fault;
+	for (p = text; *p != '\0'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	*host_out = text;
+	return FAULT_NONE;
 }
 
 bool url_is_endpoint(const char *url)
 {
-	char *host = NULL, *port = NULL;
+	char *host = NULL;
 	bool good = attr_is_token(span_of(url), URL_MAX_BYTES) &&
-	    strchr(url, '#') == NULL && split(url, &host, &port) == FAULT_NONE;
+	    strchr(url, '#') == NULL && url_host(url, &host) == FAULT_NONE;
 
-	curl_free(host);
-	curl_free(port);
+	free(host);
 	return good;
 }
 

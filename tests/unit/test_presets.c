@@ -156,7 +156,7 @@ static void google_never_signs_in_by_a_code_and_says_why(void **state)
 	    FAULT_CONFIG_ERROR);
 	assert_non_null(strstr(why.text, "Google lets nobody"));
 	assert_non_null(strstr(why.text, "browser"));
-	assert_string_equal(provider->authorize_extra,
+	assert_string_equal(preset_value(provider->row, "authorize_extra"),
 	    "access_type=offline&prompt=consent");
 	provider_release(provider);
 }
@@ -185,10 +185,10 @@ static void yandex_polls_in_its_own_words(void **state)
 	struct provider *provider = finished("yandex", NULL);
 
 	(void)state;
-	assert_true(provider->short_device_grant);
+	assert_true(preset_is(provider->row, "device_grant", "short"));
 	provider_release(provider);
 	provider = finished("microsoft", NULL);
-	assert_false(provider->short_device_grant);
+	assert_false(preset_is(provider->row, "device_grant", "short"));
 	provider_release(provider);
 }
 
