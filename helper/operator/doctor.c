@@ -5,9 +5,6 @@
  */
 #include "operator/doctor.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -19,11 +16,14 @@
 #include "wire/ask.h"
 
 #define CHECK_MAX_MS 40000 /* a token may take 25 s, a probe as long */
+#define PAUSE_MS     5
 #define RUNNING_MAX  16
 #define LOG \
 	"plugin-offered postfix-mechanisms postfix-security postfix-ca " \
 	"postfix-cache postfix-allowed"
-#define LIVE "account-server plugin-offered plugin-alone"
+#define HELPER "helper-answers config-file"
+#define CLIENT HELPER " secret-valid"
+#define LIVE   "account-server plugin-offered plugin-alone"
 
 static const struct check checks[] = {
 	{ "plugin-file", "", doctor_plugin_file, PER_MACHINE },
@@ -32,34 +32,33 @@ static const struct check checks[] = {
 	{ "plugin-offered", "plugin-loads config-file", doctor_plugin_offered,
 	    PER_MACHINE },
 	{ "plugin-alone", "plugin-loads", doctor_plugin_alone, PER_MACHINE },
-	{ "postfix-sasl", "", doctor_postfix_sasl, PER_MACHINE },
-	{ "postfix-relay", "postfix-sasl", doctor_postfix_relay, PER_MACHINE },
-	{ "postfix-map", "postfix-relay", doctor_postfix_map, PER_MACHINE },
+	{ "postfix-sasl", "", doctor_postfix_sasl, PER_ROUTE },
+	{ "postfix-relay", "postfix-sasl", doctor_postfix_relay, PER_ROUTE },
+	{ "postfix-map", "postfix-relay", doctor_postfix_map, PER_ROUTE },
 	{ "postfix-mechanisms", "postfix-sasl", doctor_postfix_mechanisms,
-	    PER_MACHINE },
+	    PER_ROUTE },
 	{ "postfix-security", "postfix-sasl", doctor_postfix_security,
-	    PER_MACHINE },
-	{ "postfix-tls", "postfix-relay", doctor_postfix_tls, PER_MACHINE },
-	{ "postfix-ca", "postfix-tls", doctor_postfix_ca, PER_MACHINE },
-	{ "postfix-cache", "postfix-sasl", doctor_postfix_cache, PER_MACHINE },
+	    PER_ROUTE },
+	{ "postfix-tls", "postfix-relay", doctor_postfix_tls, PER_ROUTE },
+	{ "postfix-ca", "postfix-tls", doctor_postfix_ca, PER_ROUTE },
+	{ "postfix-cache", "postfix-sasl", doctor_postfix_cache, PER_ROUTE },
 	{ "helper-answers", "", doctor_helper, PER_MACHINE },
 	{ "helper-current", "helper-answers", doctor_current, PER_MACHINE },
-	{ "secret-ends", "helper-answers config-file", doctor_ends,
-	    PER_MACHINE },
+	{ "secret-valid", HELPER, doctor_ends, PER_MACHINE },
+	{ "secret-ends", HELPER, NULL, PER_MACHINE },
 	{ "units", "", doctor_units, PER_MACHINE },
 	{ "postfix-socket", "postfix-sasl helper-answers", doctor_socket,
 	    PER_MACHINE },
 	{ "postfix-allowed", "postfix-socket postfix-map config-file",
-	    doctor_allowed, PER_MACHINE },
-	{ "dns", "helper-answers config-file", doctor_probe, PER_PROVIDER },
-	{ "connect", "helper-answers config-file", NULL, PER_PROVIDER },
-	{ "tls", "helper-answers config-file", NULL, PER_PROVIDER },
-	{ "clock", "helper-answers config-file", NULL, PER_PROVIDER },
-	{ "client", "helper-answers config-file", NULL, PER_PROVIDER },
-	{ "account", "helper-answers config-file", doctor_account,
-	    PER_ACCOUNT },
-	{ "account-state", "account dns connect tls clock client", doctor_state,
-	    PER_ACCOUNT },
+	    doctor_allowed, PER_ROUTE },
+	{ "dns", CLIENT, doctor_probe, PER_PROVIDER },
+	{ "connect", CLIENT, NULL, PER_PROVIDER },
+	{ "tls", CLIENT, NULL, PER_PROVIDER },
+	{ "clock", CLIENT, NULL, PER_PROVIDER },
+	{ "client", CLIENT, NULL, PER_PROVIDER },
+	{ "account", HELPER, doctor_account, PER_ACCOUNT },
+	{ "account-state", "account secret-valid dns connect tls clock client",
+	    doctor_state, PER_ACCOUNT },
 	{ "account-server", "account-state", doctor_token, PER_ACCOUNT },
 	{ "token-audience", "account-state", NULL, PER_ACCOUNT },
 	{ "token-user", "account-state", NULL, PER_ACCOUNT },
@@ -77,13 +76,13 @@ static const struct check checks[] = {
 struct run {
 	const struct check *check;
 	struct span subject;
+	struct route *route;
 	enum {
 		WAITS,
 		RUNS,
 		ENDED
 	} phase;
 	pid_t pid;
-	int fd; /* closed at the other end when it is over */
 	int64_t end_ms;
 };
 
@@ -96,86 +95,64 @@ struct runs {
 static void begin(struct doctor *doctor, struct runs *runs, size_t i)
 {
 	struct run *run = &runs->at[i];
-	struct finding *finding = &runs->findings[i];
-	int ends[2];
 
-	run->phase = ENDED;
-	if (pipe2(ends, O_CLOEXEC) != 0) {
-		finding_wrong(finding, "cannot look: no pipe can be made");
-		return;
-	}
 	run->pid = fork();
 	if (run->pid == 0) {
 		(void)signal(SIGPIPE, SIG_IGN);
 		doctor->subject = run->subject;
-		run->check->look(doctor, finding);
+		doctor->route = run->route;
+		run->check->look(doctor, &runs->findings[i]);
 		_exit(0);
 	}
-	(void)close(ends[1]);
-	run->fd = ends[0];
 	run->end_ms = ask_now_ms() + CHECK_MAX_MS;
-	if (run->pid < 0) {
-		finding_wrong(finding, "cannot look: no process can be made");
-		(void)close(ends[0]);
-		return;
-	}
-	run->phase = RUNS;
-	runs->running++;
+	run->phase = run->pid > 0 ? RUNS : ENDED;
+	runs->running += run->pid > 0;
+	if (run->pid < 0)
+		finding_wrong(&runs->findings[i], "no process can be made");
 }
 
-/* One that hangs is killed; what it has not said by then is its fault. */
-static void end(struct runs *runs, size_t i, bool in_time)
+/* What one that died has not said by then is its fault. */
+static void end(struct runs *runs, size_t i, int status)
 {
-	struct run *run = &runs->at[i];
 	struct finding *finding = &runs->findings[i];
-	bool whole;
-	int status;
+	bool whole = status == 0 && finding->verdict != VERDICT_UNKNOWN;
 
-	if (!in_time)
-		(void)kill(run->pid, SIGKILL);
-	(void)close(run->fd);
-	(void)waitpid(run->pid, &status, 0);
 	runs->running--;
-	whole = in_time && status == 0 && finding->verdict != VERDICT_UNKNOWN;
 	do {
+		finding = &runs->findings[i];
 		runs->at[i].phase = ENDED;
-		finding = &runs->findings[i++];
 		if (finding->verdict != VERDICT_UNKNOWN)
 			continue;
-		finding->verdict = VERDICT_NONE;
-		if (whole)
-			continue;
-		*finding = (struct finding){ .verdict = VERDICT_UNKNOWN };
-		finding_wrong(finding,
-		    in_time ? "the check itself died; that is a fault of "
-			      "mailtoken, or of what it loaded" :
-			      "no answer within %d s",
-		    CHECK_MAX_MS / 1000);
+		*finding = (struct finding){ .verdict = VERDICT_NONE };
+		if (!whole)
+			finding_wrong(finding,
+			    WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ?
+				"no answer within %d s" :
+				"the check itself died; that is a fault of "
+				"mailtoken, or of what it loaded",
+			    CHECK_MAX_MS / 1000);
 		whole = true; /* the rows behind it could not be looked at */
-	} while (i < runs->n && runs->at[i].check->look == NULL);
+	} while (++i < runs->n && runs->at[i].check->look == NULL);
 }
 
 /* Whether what one check saw bears on another: of the same subject, or of the
  * machine, or of the account's provider. */
-static bool bears_on(const struct doctor *doctor, const struct run *need,
+static bool bears_on(struct doctor *doctor, const struct run *need,
     const struct run *run)
 {
-	size_t i;
-
 	if (!span_listed(span_of(need->check->name), run->check->needs))
 		return false;
-	if (need->check->per == PER_MACHINE ||
-	    need->subject.p == run->subject.p)
-		return true;
-	for (i = 0; i < doctor->n_accounts; i++)
-		if (run->subject.p == doctor->accounts[i].name)
-			return span_is(need->subject,
-			    doctor->accounts[i].provider);
-	return false;
+	return need->check->per == PER_MACHINE ||
+	    need->subject.p == run->subject.p ||
+	    (need->subject.n == 0 && run->check->per == PER_MACHINE) ||
+	    (need->check->per == PER_PROVIDER &&
+		run->check->per == PER_ACCOUNT &&
+		span_is(need->subject,
+		    doctor_account_of(doctor, run->subject.p)->provider));
 }
 
 /* Whether all that a check needs is good, by now. */
-static bool may_begin(const struct doctor *doctor, struct runs *runs, size_t i)
+static bool may_begin(struct doctor *doctor, struct runs *runs, size_t i)
 {
 	bool may = runs->running < RUNNING_MAX;
 	struct finding *finding = &runs->findings[i];
@@ -220,96 +197,105 @@ static void begin_all(struct doctor *doctor, struct runs *runs)
 
 static void run_all(struct doctor *doctor, struct runs *runs)
 {
-	struct pollfd polls[RUNS_MAX];
-	int64_t now_ms, wait_ms;
+	int64_t now_ms;
+	int status;
 	size_t i;
-	int n;
+	pid_t pid;
 
 	for (begin_all(doctor, runs); runs->running > 0;
 	     begin_all(doctor, runs)) {
-		now_ms = ask_now_ms();
-		wait_ms = CHECK_MAX_MS;
-		for (i = 0; i < runs->n; i++) {
-			polls[i] = (struct pollfd){ .fd = -1 };
-			if (runs->at[i].phase != RUNS)
-				continue;
-			polls[i].fd = runs->at[i].fd;
-			if (runs->at[i].end_ms - now_ms < wait_ms)
-				wait_ms = runs->at[i].end_ms - now_ms;
-		}
-		n = poll(polls, runs->n, wait_ms > 0 ? (int)wait_ms : 0);
+		pid = waitpid(-1, &status, WNOHANG);
 		now_ms = ask_now_ms();
 		for (i = 0; i < runs->n; i++)
-			if (runs->at[i].phase == RUNS &&
-			    ((n > 0 && polls[i].revents != 0) ||
-				runs->at[i].end_ms <= now_ms))
-				end(runs, i, n > 0 && polls[i].revents != 0);
+			if (runs->at[i].phase == RUNS && runs->at[i].pid == pid)
+				end(runs, i, status);
+			else if (runs->at[i].phase == RUNS &&
+			    runs->at[i].end_ms < now_ms)
+				(void)kill(runs->at[i].pid, SIGKILL);
+		if (pid == 0)
+			ask_pause(PAUSE_MS, now_ms + PAUSE_MS);
 	}
 }
 
-static void add(struct runs *runs, const struct check *check,
-    const char *subject)
-{
-	runs->at[runs->n++] = (struct run){ .check = check,
-		.subject = span_of(subject) };
-}
-
 /* All checks of a subject stand together. */
-static void add_all(const struct doctor *doctor, struct runs *runs)
+static void add_all(struct doctor *doctor, struct runs *runs)
 {
-	size_t first, end, subjects, i, j;
+	const struct {
+		const char *name;
+		size_t bytes, n; /* to the next one */
+	} subjects[] = {
+		[PER_MACHINE] = { "", 0, 1 },
+		[PER_ROUTE] = { doctor->routes->sender, sizeof(struct route),
+		    doctor->n_routes },
+		[PER_PROVIDER] = { *doctor->providers, DOCTOR_NAME_BYTES,
+		    doctor->n_providers },
+		[PER_ACCOUNT] = { doctor->accounts->name,
+		    sizeof(struct doctor_account), doctor->n_accounts },
+	};
+	size_t first, end, i, j;
 
 	for (first = 0; first < CHECKS; first = end) {
 		enum per per = checks[first].per;
 
 		for (end = first; end < CHECKS && checks[end].per == per;)
 			end++;
-		subjects = per == PER_MACHINE ? 1 :
-		    per == PER_PROVIDER	      ? doctor->n_providers :
-						doctor->n_accounts;
-		for (i = 0; i < subjects; i++)
+		for (i = 0; i < subjects[per].n; i++)
 			for (j = first; j < end; j++)
-				add(runs, &checks[j],
-				    per == PER_MACHINE ?
-					NULL :
-					per == PER_PROVIDER ?
-					doctor->providers[i] :
-					doctor->accounts[i].name);
+				runs->at[runs->n++] = (struct run){
+					.check = &checks[j],
+					.subject = span_of(subjects[per].name +
+					    i * subjects[per].bytes),
+					.route = doctor->routes +
+					    (per == PER_ROUTE ? i : 0),
+				};
 	}
 }
 
+/* Of several routes only what differs is told. */
+static bool is_told(const struct runs *runs, size_t i)
+{
+	size_t j;
+
+	for (j = 0; j < i; j++)
+		if (runs->at[j].check == runs->at[i].check &&
+		    runs->at[i].check->per == PER_ROUTE &&
+		    strcmp(runs->findings[j].text, runs->findings[i].text) == 0)
+			return true;
+	return false;
+}
+
+static const char *const words[][2] = {
+	[VERDICT_GOOD] = { "ok   ", "ok" },
+	[VERDICT_WRONG] = { "FAULT", "fault" },
+	[VERDICT_NONE] = { "-    ", "none" },
+	[VERDICT_NOT_RUN] = { "-    ", "not-run" },
+};
+
 static void tell(const struct run *run, const struct finding *finding)
 {
-	static const char *const words[] = { "-    ", "ok   ", "FAULT", "-    ",
-		"-    " };
-	const char *line = finding->type;
-	size_t n;
+	const char *at = finding->type;
+	struct span line;
 
 	if (finding->text[0] == '\0')
 		return;
-	screen_print("%s %s%s%.*s: %s%s\n", words[finding->verdict],
+	screen_print("%s %s%s%.*s: %s%s\n", words[finding->verdict][0],
 	    run->check->name, run->subject.n > 0 ? " " : "", SPAN(run->subject),
 	    finding->verdict == VERDICT_NOT_RUN ? "not run: " : "",
 	    finding->text);
-	for (; *line != '\0'; line += n + (line[n] != '\0')) {
-		n = strcspn(line, "\n");
-		screen_print("          %.*s\n", (int)n, line);
-	}
+	while ((line = finding_line(&at)).n > 0)
+		screen_print("          %.*s\n", SPAN(line));
 }
 
 static void tell_json(const struct run *run, const struct finding *finding,
     bool first)
 {
-	static const char *const words[] = { "none", "ok", "fault", "none",
-		"not-run" };
-
 	screen_add(first ? "[" : ",\n ");
 	screen_add("{\"check\": ");
 	screen_json_string(span_of(run->check->name));
 	screen_add(", \"subject\": ");
 	screen_json_string(run->subject);
 	screen_print(", \"outcome\": \"%s\", \"text\": ",
-	    words[finding->verdict]);
+	    words[finding->verdict][1]);
 	screen_json_string(span_of(finding->text));
 	screen_add(", \"type\": ");
 	screen_json_string(span_of(finding->type));
@@ -330,12 +316,15 @@ static enum outcome tell_all(const struct doctor *doctor, struct runs *runs)
 		    system.release);
 
 	for (i = 0; i < runs->n; i++) {
+		if (is_told(runs, i))
+			continue;
 		if (command->report != NULL) {
 			finding_mask(runs->findings[i].text,
 			    sizeof(runs->findings[i].text));
 			finding_mask(runs->findings[i].type,
 			    sizeof(runs->findings[i].type));
-			if (runs->at[i].check->per == PER_ACCOUNT)
+			if (runs->at[i].check->per != PER_PROVIDER &&
+			    runs->at[i].subject.n > 0)
 				runs->at[i].subject = span_of("ACCOUNT");
 		}
 		if (command->json != NULL)
@@ -356,43 +345,50 @@ static enum outcome tell_all(const struct doctor *doctor, struct runs *runs)
 	return wrong == 0 ? OUTCOME_DONE : OUTCOME_NO;
 }
 
-/* Each account and its provider, or the one that is asked for. */
-static void list_accounts(struct doctor *doctor)
+static void add_account(struct doctor *doctor, struct span name,
+    struct span provider)
 {
-	struct doctor_account *account = doctor->accounts;
-	const char *one = doctor->command->words[0];
-	struct talk talk;
+	struct doctor_account *account = &doctor->accounts[doctor->n_accounts];
 	size_t i;
 
+	if (name.n == 0 || doctor->n_accounts == DOCTOR_ACCOUNTS_MAX)
+		return;
+	doctor->n_accounts++;
+	(void)snprintf(account->name, DOCTOR_NAME_BYTES, "%.*s", SPAN(name));
+	(void)snprintf(account->provider, DOCTOR_NAME_BYTES, "%.*s",
+	    SPAN(provider));
+	for (i = 0; i < doctor->n_providers; i++)
+		if (span_is(provider, doctor->providers[i]))
+			return;
+	if (i < DOCTOR_PROVIDERS_MAX && provider.n > 0)
+		memcpy(doctor->providers[doctor->n_providers++],
+		    account->provider, DOCTOR_NAME_BYTES);
+}
+
+/* All that the helper knows, or one, whether it knows it or not. */
+static void add_accounts(struct doctor *doctor, const char *one)
+{
+	struct talk talk;
+
 	doctor_begin(&talk, doctor, VERB_STATUS, one);
-	while (doctor_ask(&talk)) {
-		if (!attr_has(&talk.list, ATTR_ACCOUNT) ||
-		    doctor->n_accounts == DOCTOR_ACCOUNTS_MAX)
-			continue;
-		account = &doctor->accounts[doctor->n_accounts++];
-		(void)snprintf(account->name, sizeof(account->name), "%.*s",
-		    SPAN(attr_get(&talk.list, ATTR_ACCOUNT)));
-		(void)snprintf(account->provider, sizeof(account->provider),
-		    "%.*s", SPAN(attr_get(&talk.list, ATTR_PROVIDER)));
-		for (i = 0; i < doctor->n_providers; i++)
-			if (strcmp(doctor->providers[i], account->provider) ==
-			    0)
-				break;
-		if (i == doctor->n_providers && i < DOCTOR_PROVIDERS_MAX &&
-		    account->provider[0] != '\0')
-			memcpy(doctor->providers[doctor->n_providers++],
-			    account->provider, sizeof(account->provider));
-	}
+	while (doctor_ask(&talk))
+		add_account(doctor, attr_get(&talk.list, ATTR_ACCOUNT),
+		    attr_get(&talk.list, ATTR_PROVIDER));
 	talk_close(&talk);
-	/* Whom nobody knows is a finding. */
-	if (one == NULL && doctor->user[0] != '\0')
-		one = doctor->user;
-	for (i = 0; one != NULL && i < doctor->n_accounts; i++)
-		if (strcasecmp(doctor->accounts[i].name, one) == 0)
-			one = NULL;
-	if (one != NULL && doctor->n_accounts < DOCTOR_ACCOUNTS_MAX)
-		(void)snprintf(doctor->accounts[doctor->n_accounts++].name,
-		    DOCTOR_NAME_BYTES, "%s", one);
+	if (one != NULL && doctor_account_of(doctor, one) == NULL)
+		add_account(doctor, span_of(one), (struct span){ "", 0 });
+}
+
+static void list_accounts(struct doctor *doctor)
+{
+	const char *one = doctor->command->words[0];
+	size_t i;
+
+	add_accounts(doctor, one);
+	for (i = 0; one == NULL && i < doctor->n_routes; i++)
+		if (doctor->routes[i].user[0] != '\0' &&
+		    doctor_account_of(doctor, doctor->routes[i].user) == NULL)
+			add_accounts(doctor, doctor->routes[i].user);
 }
 
 enum outcome doctor_run(struct command *command)
@@ -408,7 +404,9 @@ enum outcome doctor_run(struct command *command)
 		return command_usage(command, why.text);
 	doctor.has_postfix = command->helper != COMMAND_OWN &&
 	    postfix_read(NULL, &doctor.postfix, &doctor.broken) == FAULT_NONE;
-	doctor_postfix_facts(&doctor);
+	doctor_routes(&doctor);
+	doctor_begin(&doctor.hello, &doctor, VERB_VERSION, NULL);
+	(void)doctor_ask(&doctor.hello);
 	list_accounts(&doctor);
 	runs.findings = mmap(NULL, RUNS_MAX * sizeof(*runs.findings),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -418,8 +416,8 @@ enum outcome doctor_run(struct command *command)
 	}
 	add_all(&doctor, &runs);
 	run_all(&doctor, &runs);
+	talk_close(&doctor.hello);
 	outcome = tell_all(&doctor, &runs);
-	if (doctor.has_postfix)
-		postfix_drop(&doctor.postfix);
+	postfix_drop(&doctor.postfix);
 	return outcome;
 }

@@ -11,65 +11,53 @@
 #include "operator/doctor.h"
 
 #define CLAIMS_MAX_BYTES 65536
-#define CLOCK_OFF_MAX_S	 600
-
-static void name_of(struct span subject, char name[DOCTOR_NAME_BYTES])
-{
-	(void)snprintf(name, DOCTOR_NAME_BYTES, "%.*s", SPAN(subject));
-}
 
 /* Fills five: dns, connect, tls, clock, client. */
 void doctor_probe(struct doctor *doctor, struct finding *finding)
 {
 	static const char lacks[] = "not run: ";
-	char name[DOCTOR_NAME_BYTES];
+	const char *name = doctor->subject.p;
 	struct finding *at = finding;
+	enum verdict verdict;
 	struct span text;
 	struct talk talk;
 
-	name_of(doctor->subject, name);
 	doctor_begin(&talk, doctor, VERB_PROBE, NULL);
 	talk_put(&talk, ATTR_PROVIDER, name);
 	while (at < finding + DOCTOR_PROBES && doctor_ask(&talk)) {
 		text = attr_get(&talk.list, ATTR_TEXT);
+		verdict = attr_is(&talk.list, ATTR_OUTCOME, RESULT_OK) ?
+		    VERDICT_GOOD :
+		    VERDICT_WRONG;
 		if (attr_is(&talk.list, ATTR_OUTCOME, "not-run")) {
-			finding_none(at, "%.*s", SPAN(text));
-			if (strncmp(at->text, "not run: needs", 14) == 0) {
-				at->verdict = VERDICT_NOT_RUN;
-				memmove(at->text, at->text + sizeof(lacks) - 1,
-				    strlen(at->text) - sizeof(lacks) + 2);
-			}
-		} else if (attr_is(&talk.list, ATTR_OUTCOME, RESULT_OK)) {
-			finding_good(at, "%.*s", SPAN(text));
-		} else {
-			finding_wrong(at, "%.*s", SPAN(text));
+			text.p += sizeof(lacks) - 1;
+			text.n -= sizeof(lacks) - 1;
+			verdict = strncmp(text.p, "needs", 5) == 0 ?
+			    VERDICT_NOT_RUN :
+			    VERDICT_NONE;
 		}
-		at++;
+		finding_say(at++, verdict, "%.*s", SPAN(text));
 	}
 	/* An imported client, say, has no block to be tried. */
 	if (at == finding)
 		finding_none(at, "not tried: %s", talk.why.text);
-	talk_close(&talk);
 }
 
 void doctor_account(struct doctor *doctor, struct finding *finding)
 {
-	char name[DOCTOR_NAME_BYTES];
-	struct talk talk;
+	const char *name = doctor->subject.p;
+	const struct doctor_account *account = doctor_account_of(doctor, name);
 
-	name_of(doctor->subject, name);
-	doctor_begin(&talk, doctor, VERB_STATUS, name);
-	if (doctor_ask(&talk)) {
-		finding_good(finding, "the helper knows it; provider %.*s",
-		    SPAN(attr_get(&talk.list, ATTR_PROVIDER)));
+	if (account->provider[0] != '\0') {
+		finding_good(finding, "the helper knows it; provider %s",
+		    account->provider);
 	} else {
 		finding_wrong(finding, "%snobody has signed it in",
-		    strcasecmp(name, doctor->user) == 0 ?
+		    doctor_route_of(doctor, name) != NULL ?
 			"Postfix logs in as this account, and " :
 			"");
 		finding_type(finding, "mailtoken login %s", finding_name(name));
 	}
-	talk_close(&talk);
 }
 
 /* What the helper says of a grant that works, or may well. */
@@ -88,16 +76,14 @@ static bool is_good(struct span text)
 
 void doctor_state(struct doctor *doctor, struct finding *finding)
 {
-	char name[DOCTOR_NAME_BYTES];
+	const char *name = doctor->subject.p;
 	struct span state, text;
 	int64_t expires_s = 0;
 	struct talk talk;
 
-	name_of(doctor->subject, name);
 	doctor_begin(&talk, doctor, VERB_STATUS, name);
 	if (!doctor_ask(&talk)) {
 		finding_wrong(finding, "%s", talk.why.text);
-		talk_close(&talk);
 		return;
 	}
 	state = attr_get(&talk.list, ATTR_STATE);
@@ -119,24 +105,19 @@ void doctor_state(struct doctor *doctor, struct finding *finding)
 		finding_good(finding, "%.*s; its token lives %s", SPAN(state),
 		    screen_left(expires_s - screen_now_s()).text);
 	}
-	talk_close(&talk);
 }
 
 /* The claims of a token that is a JWT (RFC 7519), never shown whole; NULL of
  * another one. */
 static json_t *claims_of(struct span token)
 {
-	const char *first = memchr(token.p, '.', token.n), *second;
+	const char *at = memchr(token.p, '.', token.n);
 	struct buf bytes = BUF_INIT(CLAIMS_MAX_BYTES);
 	json_t *claims = NULL;
-	size_t left;
 
-	if (first == NULL)
-		return NULL;
-	left = (size_t)(token.p + token.n - ++first);
-	second = memchr(first, '.', left);
-	if (second == NULL ||
-	    form_unbase64url((struct span){ first, (size_t)(second - first) },
+	/* A list's value ends with its line. */
+	if (at == NULL ||
+	    form_unbase64url((struct span){ at + 1, strcspn(at + 1, ".\n") },
 		&bytes) != FAULT_NONE ||
 	    reply_object(buf_span(&bytes), &claims, NULL) != FAULT_NONE)
 		claims = NULL;
@@ -173,15 +154,10 @@ static void judge_audience(const json_t *claims, struct finding *finding)
 
 /* Whose token it is; a colleague who is signed in here, too, stands for a
  * shared mailbox. */
-static void judge_user(const struct doctor *doctor, const char *name,
-    const char *who, struct finding *finding)
+static void judge_user(struct doctor *doctor, const char *name, const char *who,
+    struct finding *finding)
 {
-	size_t i;
-
-	for (i = 0; i < doctor->n_accounts; i++)
-		if (strcasecmp(doctor->accounts[i].name, who) == 0)
-			break;
-	if (who[0] == '\0' || i < doctor->n_accounts) {
+	if (who[0] == '\0' || doctor_account_of(doctor, who) != NULL) {
 		finding_good(finding, "the token is %s's",
 		    who[0] != '\0' ? who : name);
 		return;
@@ -233,36 +209,31 @@ static void judge_rights(const json_t *claims, bool sends,
 /* Fills four: account-server, token-audience, token-user, token-rights. */
 void doctor_token(struct doctor *doctor, struct finding *finding)
 {
-	char name[DOCTOR_NAME_BYTES], host[DOCTOR_NAME_BYTES], who[320];
+	char host[DOCTOR_NAME_BYTES] = "", who[320];
+	const char *name = doctor->subject.p;
+	const struct route *sends = doctor_route_of(doctor, name);
 	json_t *claims;
 	struct talk talk;
-	bool sends;
 
-	name_of(doctor->subject, name);
-	sends = doctor->relay[0] != '\0' && strcasecmp(name, doctor->user) == 0;
 	doctor_begin(&talk, doctor, VERB_STATUS, name);
 	(void)doctor_ask(&talk);
 	(void)snprintf(who, sizeof(who), "%.*s",
 	    SPAN(attr_get(&talk.list, ATTR_IDENTITY)));
-	talk_close(&talk);
-	(void)snprintf(host, sizeof(host), "%s",
-	    doctor->relay + (doctor->relay[0] == '['));
-	host[strcspn(host, "]:")] = '\0';
+	if (sends != NULL)
+		(void)doctor_hop(sends->relay, host);
 	doctor_begin(&talk, doctor, VERB_TOKEN, name);
-	talk_put(&talk, ATTR_SERVER, sends ? host : NULL);
-	talk_put(&talk, ATTR_SERVICE, sends ? "smtp" : NULL);
+	talk_put(&talk, ATTR_SERVER, sends != NULL ? host : NULL);
+	talk_put(&talk, ATTR_SERVICE, sends != NULL ? "smtp" : NULL);
 	(void)doctor_ask(&talk);
 	if (talk.why.text[0] != '\0') {
 		finding_wrong(finding, "no token for %s: %s",
-		    sends ? host : "it", talk.why.text);
+		    sends != NULL ? host : "it", talk.why.text);
 		doctor_type(finding, name);
-		talk_close(&talk);
 		return;
 	}
 	finding_good(finding, "a token for %s is given out",
-	    sends ? host : "its servers");
+	    sends != NULL ? host : "its servers");
 	claims = claims_of(attr_get(&talk.list, ATTR_TOKEN));
-	talk_close(&talk);
 	if (claims != NULL && claim(claims, "aud")[0] != '\0')
 		judge_audience(claims, finding + 1);
 	if (claims != NULL && claim(claims, "upn")[0] != '\0')
@@ -272,6 +243,6 @@ void doctor_token(struct doctor *doctor, struct finding *finding)
 	if (claims != NULL && strstr(claim(claims, "aud"), "outlook") != NULL &&
 	    (json_object_get(claims, "scp") != NULL ||
 		json_object_get(claims, "roles") != NULL))
-		judge_rights(claims, sends, finding + 3);
+		judge_rights(claims, sends != NULL, finding + 3);
 	json_decref(claims);
 }

@@ -17,10 +17,9 @@
 #include "operator/run.h"
 #include "wire/ids.h"
 
-#define SYSTEMCTL_MAX_MS 10000
-#define SOON_S		 (14 * 86400)
-#define SERVICE		 "mailtokend.service"
-#define SOCKETS		 "mailtoken-postfix.socket mailtoken.socket"
+#define SOON_S	(14 * 86400)
+#define SERVICE "mailtokend.service"
+#define SOCKETS "mailtoken-postfix.socket mailtoken.socket"
 
 void doctor_begin(struct talk *talk, struct doctor *doctor, const char *verb,
     const char *account)
@@ -46,27 +45,11 @@ bool doctor_ask(struct talk *talk)
 	fault = ask_result(&talk->list);
 	text = attr_get(&talk->list, ATTR_TEXT);
 	talk->why = (struct why){ .err = 0 };
-	if (fault && text.n > 0)
+	if (text.n == 0)
+		text = span_of(fault_text(fault));
+	if (fault)
 		why_set(&talk->why, 0, "%.*s", SPAN(text));
-	else if (fault)
-		why_set(&talk->why, 0, "%s", fault_text(fault));
 	return false;
-}
-
-/* A command of explain's, for that account. */
-static void type_for(struct finding *finding, struct span line,
-    const char *account)
-{
-	const size_t n = sizeof(EXPLAIN_ACCOUNT) - 1;
-	const char *at = memmem(line.p, line.n, EXPLAIN_ACCOUNT, n);
-	const char *end = line.p + line.n;
-
-	if (at == NULL)
-		finding_type(finding, "%.*s", SPAN(line));
-	else
-		finding_type(finding, "%.*s%s%.*s", (int)(at - line.p), line.p,
-		    finding_name(account), (int)(end - at - (ptrdiff_t)n),
-		    at + n);
 }
 
 /* One command of ours; what else stands there may be a stranger's. */
@@ -100,22 +83,19 @@ void doctor_type(struct finding *finding, const char *account)
 void doctor_type_known(struct finding *finding, const char *account)
 {
 	static const char doctor[] = "mailtoken doctor";
-	struct explained explained;
-	const char *at, *end;
+	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
+	struct explained is;
+	const char *at;
 	struct span line;
 
-	if (account == NULL ||
-	    !explain_find(span_of(finding->text), &explained))
+	if (account == NULL || !explain_find(span_of(finding->text), &is))
 		return;
-	at = explained.type.p;
-	for (end = at + explained.type.n; at < end; at = line.p + line.n + 1) {
-		line.p = at;
-		line.n = (size_t)(end - at);
-		if (memchr(at, '\n', line.n) != NULL)
-			line.n = strcspn(at, "\n");
+	explain_fill(&text, is.type, span_of(finding_name(account)));
+	at = text.n > 0 ? text.p : "";
+	while ((line = finding_line(&at)).n > 0)
 		if (memmem(line.p, line.n, doctor, sizeof(doctor) - 1) == NULL)
-			type_for(finding, line, account);
-	}
+			finding_type(finding, "%.*s", SPAN(line));
+	buf_drop(&text);
 }
 
 static bool has_systemd(void)
@@ -123,146 +103,138 @@ static bool has_systemd(void)
 	return access("/run/systemd/system", F_OK) == 0;
 }
 
+static const char *setting(const struct doctor *doctor, const char *name)
+{
+	return postfix_value(&doctor->postfix, name).p;
+}
+
 static bool is_jailed(const struct doctor *doctor)
 {
-	return doctor->has_postfix &&
-	    postfix_chrooted(&doctor->postfix, "smtp");
+	return postfix_chrooted(&doctor->postfix, doctor->route->service);
+}
+
+/* What starts the helper. */
+static const char *start_of(const struct doctor *doctor)
+{
+	if (doctor->command->helper == COMMAND_OWN)
+		return has_systemd() ?
+		    "systemctl --user restart mailtoken.socket" :
+		    "mailtokend --background";
+	if (!has_systemd())
+		return "mailtokend --user mailtoken --background";
+	return doctor->hello.why.err == ENOENT ?
+	    "systemctl enable --now mailtoken.socket " SERVICE :
+	    "systemctl restart " SERVICE;
 }
 
 void doctor_helper(struct doctor *doctor, struct finding *finding)
 {
 	const char *path = doctor->command->address.path;
-	struct talk talk;
+	const struct talk *hello = &doctor->hello;
 
-	doctor_begin(&talk, doctor, VERB_VERSION, NULL);
-	(void)doctor_ask(&talk);
-	if (talk.why.text[0] == '\0') {
+	if (hello->why.text[0] == '\0') {
 		finding_good(finding, "mailtokend %.*s answers at %s",
-		    SPAN(attr_get(&talk.list, ATTR_VERSION)), path);
+		    SPAN(attr_get(&hello->list, ATTR_VERSION)), path);
 	} else {
-		finding_wrong(finding, "no helper answers: %s", talk.why.text);
-		if (talk.why.err == EACCES)
-			finding_more(finding,
+		finding_wrong(finding, "no helper answers: %s",
+		    hello->why.text);
+		if (hello->why.err == EACCES)
+			finding_wrong(finding,
 			    "; root may ask it, and the group of the socket");
-		else if (doctor->command->helper == COMMAND_OWN)
-			finding_type(finding,
-			    has_systemd() ?
-				"systemctl --user restart mailtoken.socket" :
-				"mailtokend --background");
-		else if (doctor->command->helper == COMMAND_SYSTEM &&
-		    has_systemd())
-			finding_type(finding,
-			    talk.why.err == ENOENT ?
-				"systemctl enable --now mailtoken.socket " SERVICE :
-				"systemctl restart " SERVICE);
-		else if (doctor->command->helper == COMMAND_SYSTEM)
-			finding_type(finding,
-			    "mailtokend --user mailtoken --background");
+		else if (doctor->command->helper != COMMAND_NAMED)
+			finding_type(finding, "%s", start_of(doctor));
 	}
-	talk_close(&talk);
 }
 
 void doctor_config(struct doctor *doctor, struct finding *finding)
 {
-	char path[ADDRESS_FILE_MAX_BYTES];
-	bool more = false;
-	struct talk talk;
+	bool own = doctor->command->helper == COMMAND_OWN, more = false;
+	const struct talk *hello = &doctor->hello;
+	char path[ADDRESS_FILE_MAX_BYTES] = "";
 	size_t i, first = 0;
 
-	if (doctor->command->helper != COMMAND_OWN)
+	if (own)
+		(void)!address_user_config(path);
+	else
 		(void)snprintf(path, sizeof(path), "%s",
 		    address_system_config());
-	else if (address_user_config(path) != FAULT_NONE)
-		path[0] = '\0';
-	if (doctor->command->helper == COMMAND_OWN && access(path, F_OK) != 0) {
-		finding_good(finding,
-		    "there is no %s, and a helper of one's own needs none",
-		    path);
-		return;
-	}
-	if (doctor->command->helper == COMMAND_SYSTEM &&
+	if (doctor->command->helper != COMMAND_NAMED &&
 	    access(path, F_OK) != 0) {
-		finding_wrong(finding,
-		    "there is no %s, and without one nothing is offered to "
-		    "mail programs (\"No worthy mechs found\")",
+		finding_say(finding, own ? VERDICT_GOOD : VERDICT_WRONG,
+		    own ?
+			"there is no %s, and a helper of one's own needs none" :
+			"there is no %s, and without one nothing is offered "
+			"to mail programs (\"No worthy mechs found\")",
 		    path);
-		finding_type(finding, "mailtoken setup");
+		if (!own)
+			finding_type(finding, "mailtoken setup");
 		return;
 	}
-	doctor_begin(&talk, doctor, VERB_VERSION, NULL);
-	(void)doctor_ask(&talk);
 	/* That the helper is old is the last one, and another check's. */
-	for (i = 0; talk.why.text[0] == '\0' && i < talk.list.n; i++)
-		if (span_is(talk.list.at[i].name, ATTR_WARNING) && first == 0)
+	for (i = 0; hello->why.text[0] == '\0' && i < hello->list.n; i++)
+		if (span_is(hello->list.at[i].name, ATTR_WARNING) && first == 0)
 			first = i;
-		else if (span_is(talk.list.at[i].name, ATTR_WARNING))
+		else if (span_is(hello->list.at[i].name, ATTR_WARNING))
 			more = true;
-	if (first > 0 && (more || !attr_is(&talk.list, ATTR_STALE, "yes"))) {
-		finding_wrong(finding, "%.*s", SPAN(talk.list.at[first].value));
+	if (first > 0 && (more || !attr_is(&hello->list, ATTR_STALE, "yes"))) {
+		finding_wrong(finding, "%.*s",
+		    SPAN(hello->list.at[first].value));
 		doctor_type(finding, NULL);
-	} else if (talk.why.text[0] != '\0') {
+	} else if (hello->why.text[0] != '\0') {
 		finding_good(finding, "the helper does not say what it takes");
 	} else {
 		finding_good(finding, "the helper takes %.*s",
-		    SPAN(attr_get(&talk.list, ATTR_CONFIG)));
+		    SPAN(attr_get(&hello->list, ATTR_CONFIG)));
 	}
-	talk_close(&talk);
 }
 
 /* After an upgrade, say. */
 void doctor_current(struct doctor *doctor, struct finding *finding)
 {
-	struct talk talk;
-
-	doctor_begin(&talk, doctor, VERB_VERSION, NULL);
-	(void)doctor_ask(&talk);
-	if (attr_is(&talk.list, ATTR_STALE, "yes")) {
+	if (attr_is(&doctor->hello.list, ATTR_STALE, "yes")) {
 		finding_wrong(finding,
 		    "the helper that runs is older than its program");
 		finding_type(finding, "systemctl %srestart " SERVICE,
 		    doctor->command->helper == COMMAND_OWN ? "--user " : "");
 	} else {
 		finding_good(finding, "it is the one on disk; sandbox: %.*s",
-		    SPAN(attr_get(&talk.list, ATTR_SANDBOX)));
+		    SPAN(attr_get(&doctor->hello.list, ATTR_SANDBOX)));
 	}
-	talk_close(&talk);
 }
 
-/* name{provider="NAME"} SECONDS */
+/* name{provider="NAME"} SECONDS; what was ended goes before what ends soon. */
 static void judge_end(struct span sample, const char *what,
     struct finding *finding)
 {
+	const char *quote = memchr(sample.p, '"', sample.n);
 	const char *at = memchr(sample.p, '}', sample.n);
-	struct span provider;
-	int64_t ends_s, left_s;
+	int64_t left_s;
 
-	if (at == NULL ||
+	if (quote == NULL || at == NULL ||
 	    attr_number(
 		(struct span){ at + 2, (size_t)(sample.p + sample.n - at) - 2 },
-		1, INT64_MAX, &ends_s) != FAULT_NONE)
+		1, INT64_MAX, &left_s) != FAULT_NONE)
 		return;
-	left_s = ends_s - screen_now_s();
-	provider = (struct span){ memchr(sample.p, '"', sample.n), 0 };
-	if (left_s > SOON_S || provider.p == NULL ||
-	    finding->verdict == VERDICT_WRONG)
+	left_s -= screen_now_s();
+	finding += left_s > 0;
+	if (left_s > SOON_S || finding->verdict == VERDICT_WRONG)
 		return;
+	finding_wrong(finding, "the %s of %.*s ", what, (int)(at - quote),
+	    quote);
+	finding_wrong(finding, left_s > 0 ? "ends in %s" : "has ended%.0s",
+	    screen_left(left_s).text);
 	finding_wrong(finding,
-	    left_s > 0 ? "%s of %.*s ends in %s" : "%s of %.*s has ended%.0s",
-	    what, (int)(at - provider.p), provider.p, screen_left(left_s).text);
-	finding_more(finding,
-	    ": make a new one at the provider, and put it in "
-	    "the place of the old one");
+	    ": make a new one at the provider, and put it in the place of the "
+	    "old one");
 }
 
 void doctor_ends(struct doctor *doctor, struct finding *finding)
 {
-	static const struct {
-		const char *metric, *what;
-	} ends[] = {
+	static const char *const ends[][2] = {
 		{ "mailtoken_client_secret_expiration_timestamp_seconds",
-		    "the client secret" },
+		    "client secret" },
 		{ "mailtoken_certificate_expiration_timestamp_seconds",
-		    "the certificate" },
+		    "certificate" },
 	};
 	struct talk talk;
 	size_t i, j;
@@ -270,25 +242,15 @@ void doctor_ends(struct doctor *doctor, struct finding *finding)
 	doctor_begin(&talk, doctor, VERB_METRICS, NULL);
 	while (doctor_ask(&talk))
 		for (i = 0; i < 2; i++)
-			for (j = 0; j < talk.list.n; j++)
-				if (attr_is(&talk.list, ATTR_METRIC,
-					ends[i].metric) &&
-				    span_is(talk.list.at[j].name, ATTR_SAMPLE))
-					judge_end(talk.list.at[j].value,
-					    ends[i].what, finding);
-	if (finding->verdict != VERDICT_WRONG)
-		finding_good(finding,
-		    "no client secret or certificate ends soon");
-	talk_close(&talk);
-}
-
-static bool is_enabled(const char *unit)
-{
-	const char *argv[] = { "systemctl", "is-enabled", unit, NULL };
-	struct why why;
-
-	return run_program(argv, (struct span){ "", 0 }, SYSTEMCTL_MAX_MS, NULL,
-		   &why) == FAULT_NONE;
+			for (j = 0; j < talk.list.n &&
+			     attr_is(&talk.list, ATTR_METRIC, ends[i][0]);)
+				judge_end(talk.list.at[j++].value, ends[i][1],
+				    finding);
+	for (i = 0; i < 2; i++)
+		if (finding[i].verdict != VERDICT_WRONG)
+			finding_good(finding + i,
+			    "no client secret or certificate %s",
+			    i == 0 ? "has ended" : "ends soon");
 }
 
 /* A user's helper ends with his last session, unless he lingers. */
@@ -324,7 +286,7 @@ void doctor_units(struct doctor *doctor, struct finding *finding)
 		return;
 	}
 	for (i = is_jailed(doctor) ? 0 : 1; i < 3; i++)
-		if (!is_enabled(units[i]))
+		if (!run(NULL, NULL, "systemctl", "is-enabled", units[i], NULL))
 			break;
 	if (i == 3) {
 		finding_good(finding, "the helper is there after a boot");
@@ -343,13 +305,9 @@ void doctor_units(struct doctor *doctor, struct finding *finding)
 static bool become_smtp(struct doctor *doctor, struct finding *finding)
 {
 	struct address *address = &doctor->command->address;
-	const struct passwd *user;
-	char text[ADDRESS_FILE_MAX_BYTES];
-	const char *named;
+	const struct passwd *user = getpwnam(setting(doctor, "mail_owner"));
+	const char *queue = setting(doctor, "queue_directory"), *named;
 
-	(void)snprintf(text, sizeof(text), "%.*s",
-	    SPAN(postfix_value(&doctor->postfix, "mail_owner")));
-	user = getpwnam(text);
 	if (geteuid() != 0 || user == NULL) {
 		finding_none(finding,
 		    "only root can look with the eyes of smtp(8)");
@@ -361,11 +319,9 @@ static bool become_smtp(struct doctor *doctor, struct finding *finding)
 	if (named != NULL)
 		(void)!address_set(named, address);
 	doctor->command->helper = COMMAND_NAMED;
-	(void)snprintf(text, sizeof(text), "%.*s",
-	    SPAN(postfix_value(&doctor->postfix, "queue_directory")));
 	if (setgid(user->pw_gid) == 0 &&
 	    initgroups(user->pw_name, user->pw_gid) == 0 &&
-	    (!is_jailed(doctor) || (chroot(text) == 0 && chdir("/") == 0)) &&
+	    (!is_jailed(doctor) || (chroot(queue) == 0 && chdir("/") == 0)) &&
 	    setuid(user->pw_uid) == 0)
 		return true;
 	finding_wrong(finding, "cannot become what smtp(8) is");
@@ -411,13 +367,12 @@ static void find_shut(const struct doctor *doctor, const char *jail,
 
 void doctor_socket(struct doctor *doctor, struct finding *finding)
 {
-	char jail[ADDRESS_FILE_MAX_BYTES] = "";
+	const char *jail = is_jailed(doctor) ?
+	    setting(doctor, "queue_directory") :
+	    "";
 	const char *path = doctor->command->address.path;
 	struct talk talk;
 
-	if (is_jailed(doctor))
-		(void)snprintf(jail, sizeof(jail), "%.*s",
-		    SPAN(postfix_value(&doctor->postfix, "queue_directory")));
 	if (!become_smtp(doctor, finding))
 		return;
 	doctor_begin(&talk, doctor, VERB_VERSION, NULL);
@@ -438,7 +393,6 @@ void doctor_socket(struct doctor *doctor, struct finding *finding)
 		finding_type(finding, "systemctl enable --now %s " SERVICE,
 		    jail[0] != '\0' ? SOCKETS : "mailtoken.socket");
 	}
-	talk_close(&talk);
 }
 
 /* Whether a configuration has the general line "allow"; only the beginning of
@@ -462,38 +416,28 @@ static bool has_allow(const char *path)
 void doctor_allowed(struct doctor *doctor, struct finding *finding)
 {
 	const char *config = address_system_config();
+	const char *user = doctor->route->user;
 	bool has = has_allow(config); /* before rights are given up */
-	struct span owner = postfix_value(&doctor->postfix, "mail_owner");
-	bool known = false;
+	const char *owner = setting(doctor, "mail_owner");
+	const struct doctor_account *account = doctor_account_of(doctor, user);
 	struct talk talk;
-	size_t i;
 
-	for (i = 0; i < doctor->n_accounts; i++)
-		known |= doctor->accounts[i].provider[0] != '\0' &&
-		    strcasecmp(doctor->accounts[i].name, doctor->user) == 0;
-	if (!known) {
-		finding_none(finding, "%s", "");
+	finding->verdict = VERDICT_NONE;
+	if (account == NULL || account->provider[0] == '\0' ||
+	    !become_smtp(doctor, finding))
 		return;
-	}
-	if (!become_smtp(doctor, finding))
-		return;
-	doctor_begin(&talk, doctor, VERB_STATUS, doctor->user);
+	doctor_begin(&talk, doctor, VERB_STATUS, user);
 	if (doctor_ask(&talk)) {
-		finding_good(finding, "%.*s may ask for %s", SPAN(owner),
-		    doctor->user);
+		finding_good(finding, "%s may ask for %s", owner, user);
 	} else {
 		finding_wrong(finding,
-		    "%.*s may not ask for tokens of %s: no line 'allow' in %s "
+		    "%s may not ask for tokens of %s: no line 'allow' in %s "
 		    "names it",
-		    SPAN(owner), doctor->user, config);
+		    owner, user, config);
 		/* At the front: behind the last name may be a comment. */
-		if (has)
-			finding_type(finding,
-			    "sed -i 's/^allow[[:blank:]]/&%.*s /' %s",
-			    SPAN(owner), config);
-		else
-			finding_type(finding, "echo 'allow %.*s' >>%s",
-			    SPAN(owner), config);
+		finding_type(finding,
+		    has ? "sed -i 's/^allow[[:blank:]]/&%s /' %s" :
+			  "echo 'allow %s' >>%s",
+		    owner, config);
 	}
-	talk_close(&talk);
 }

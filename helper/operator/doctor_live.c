@@ -22,6 +22,7 @@
 #define SHOWN_BYTES	400
 #define LOG_LOOK_BYTES	262144
 #define CHALLENGE_BYTES 8192
+#define STATUS		"status="
 
 /* How a protocol says things; each line that ends an answer begins so. */
 static const struct way {
@@ -41,8 +42,9 @@ static const struct way {
 struct live {
 	const struct way *way;
 	bool tls; /* from the start */
-	char host[DOCTOR_NAME_BYTES], port[16], account[DOCTOR_NAME_BYTES];
-	char ca_file[ADDRESS_FILE_MAX_BYTES];
+	char host[DOCTOR_NAME_BYTES], port[16];
+	const char *account;
+	const char *ca_file;
 	int fd;
 	SSL_CTX *ctx;
 	SSL *ssl;
@@ -282,7 +284,7 @@ static void explain(struct finding *finding, const char *account)
 
 	doctor_type_known(finding, account);
 	if (explain_find(span_of(finding->text), &is))
-		finding_more(finding, ": %.*s. Who must act: %.*s. %.*s",
+		finding_wrong(finding, ": %.*s. Who must act: %.*s. %.*s",
 		    SPAN(is.meaning), SPAN(is.who), SPAN(is.click));
 }
 
@@ -331,105 +333,83 @@ static void log_in(struct finding *finding)
 	(void)put(live.way->quit);
 }
 
-/* Where to: host, [host] or either with a port; else that of the way, and of
- * Postfix's next hop that of SMTP. */
-static bool choose(const struct way *way, const char *at,
-    const struct doctor *doctor)
+/* Where to: host, [host] or either with a port, else this one. */
+static bool choose(const struct way *way, const char *at, const char *port)
 {
-	const char *port = at == doctor->relay ? "25" : way->port;
+	const char *other;
 
 	live.way = way;
 	if (at == NULL || *at == '\0')
 		return false;
-	(void)snprintf(live.host, sizeof(live.host), "%s", at + (*at == '['));
-	live.host[strcspn(live.host, "]:")] = '\0';
-	at = strrchr(at, ':');
+	other = doctor_hop(at, live.host);
 	(void)snprintf(live.port, sizeof(live.port), "%s",
-	    at != NULL ? at + 1 : port);
+	    other != NULL ? other : port);
 	live.tls = way->secure == NULL ||
 	    span_listed(span_of(live.port), "465 smtps submissions");
 	return true;
 }
 
 /* --server SERVICE://HOST[:PORT], else Postfix's next hop. */
-static const char *server_of(const struct doctor *doctor, const char *service)
+static bool choose_server(struct doctor *doctor, const struct way *way)
 {
 	const char *const *server = doctor->command->servers;
-	size_t n = strlen(service);
+	const struct route *route = doctor_route_of(doctor, live.account);
+	size_t n = strlen(way->service);
 
 	for (; *server != NULL; server++)
-		if (strncmp(*server, service, n) == 0 &&
+		if (strncmp(*server, way->service, n) == 0 &&
 		    strncmp(*server + n, "://", 3) == 0)
-			return *server + n + 3;
-	return strcmp(service, "smtp") == 0 &&
-		strcasecmp(live.account, doctor->user) == 0 ?
-	    doctor->relay :
-	    NULL;
+			return choose(way, *server + n + 3, way->port);
+	return way == ways && route != NULL && choose(way, route->relay, "25");
 }
 
 void doctor_live(struct doctor *doctor, struct finding *finding)
 {
 	size_t i;
 
-	(void)snprintf(live.account, sizeof(live.account), "%.*s",
-	    (int)doctor->subject.n, doctor->subject.p);
-	if (doctor->has_postfix)
-		(void)snprintf(live.ca_file, sizeof(live.ca_file), "%.*s",
-		    SPAN(postfix_value(&doctor->postfix, "smtp_tls_CAfile")));
+	live.account = doctor->subject.p;
+	live.ca_file = postfix_value(&doctor->postfix, "smtp_tls_CAfile").p;
 	doctor_import(doctor);
 	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (doctor->command->live != NULL &&
-		    choose(&ways[i], server_of(doctor, ways[i].service),
-			doctor))
+		    choose_server(doctor, &ways[i]))
 			log_in(finding + i);
 		else
 			finding[i].verdict = VERDICT_NONE;
 }
 
-/* The last delivery in the log to where Postfix hands its mail; false: there
- * is none. */
-static bool last_delivery(const char *path, const char *host,
-    char last[LINE_MAX_BYTES])
+static const char *find(struct span line, const char *word)
 {
-	FILE *log = explain_open(path, LOG_LOOK_BYTES);
-	char relay[DOCTOR_NAME_BYTES + 8];
-
-	last[0] = '\0';
-	(void)snprintf(relay, sizeof(relay), "relay=%s[", host);
-	if (log == NULL)
-		return false;
-	while (fgets(live.line, sizeof(live.line), log) != NULL)
-		if (strstr(live.line, "/smtp[") != NULL &&
-		    strstr(live.line, relay) != NULL &&
-		    strstr(live.line, "status=") != NULL)
-			memcpy(last, live.line, strlen(live.line) + 1);
-	(void)fclose(log);
-	return last[0] != '\0';
+	return memmem(line.p, line.n, word, strlen(word));
 }
 
 /* What came of the last message, where nothing else is wrong: rights on a
  * mailbox and limits show only there. */
 void doctor_log(struct doctor *doctor, struct finding *finding)
 {
-	static char last[LINE_MAX_BYTES];
-	char path[ADDRESS_FILE_MAX_BYTES], shown[SHOWN_BYTES];
-	struct span file;
+	struct buf log, from = BUF_INIT(EXPLAIN_MAX_BYTES);
+	char relay[DOCTOR_NAME_BYTES + 8], shown[SHOWN_BYTES] = "";
+	struct span line;
+	const char *at, *status;
 
-	file = postfix_value(&doctor->postfix, "maillog_file");
-	(void)snprintf(path, sizeof(path), "%.*s", SPAN(file));
-	if (!choose(&ways[0], doctor->relay, doctor) ||
-	    !last_delivery(file.n > 0 ? path : "/var/log/mail.log", live.host,
-		last)) {
-		finding->verdict = VERDICT_NONE;
+	finding->verdict = VERDICT_NONE;
+	if (!choose(&ways[0], doctor->route->relay, "25") ||
+	    !explain_log(NULL, LOG_LOOK_BYTES, &log, &from) || log.n == 0)
 		return;
-	}
-	if (strstr(last, "status=sent") != NULL) {
+	(void)snprintf(relay, sizeof(relay), "relay=%s[", live.host);
+	for (at = log.p; (line = finding_line(&at)).n > 0;)
+		if (find(line, "/smtp[") != NULL && find(line, relay) != NULL &&
+		    (status = find(line, STATUS)) != NULL)
+			attr_plain((struct span){ status,
+				       line.n - (size_t)(status - line.p) },
+			    shown, sizeof(shown));
+	if (strncmp(shown, STATUS "sent", sizeof(STATUS "sent") - 1) == 0) {
 		finding_good(finding, "%s took the last message", live.host);
-		return;
+	} else if (shown[0] != '\0') {
+		finding_wrong(finding,
+		    "the last message was not taken by %s: %s", live.host,
+		    shown);
+		explain(finding, doctor->route->user);
+		finding_type(finding, "postqueue -f");
 	}
-	attr_plain(span_of(strstr(last, "status=")), shown, sizeof(shown));
-	finding_wrong(finding, "the last message was not taken by %s: %s",
-	    live.host, shown);
-	explain(finding, doctor->user);
-	finding_type(finding, "postqueue -f");
 }

@@ -84,16 +84,14 @@ static void on_mechanism(client_sasl_mechanism_t *mechanism,
 
 void doctor_import(const struct doctor *doctor)
 {
-	struct span words = postfix_value(&doctor->postfix,
-	    "import_environment");
-	char text[VALUE_BYTES], name[VALUE_BYTES];
-	const char *list = text, *equals;
+	char name[VALUE_BYTES];
+	const char *list, *equals;
 	struct span word;
 
 	if (!doctor->has_postfix)
 		return;
 	(void)clearenv();
-	(void)snprintf(text, sizeof(text), "%.*s", SPAN(words));
+	list = postfix_value(&doctor->postfix, "import_environment").p;
 	while ((word = span_next(&list)).n > 0) {
 		(void)snprintf(name, sizeof(name), "%.*s", SPAN(word));
 		equals = strchr(name, '=');
@@ -142,7 +140,7 @@ void doctor_plugin_file(struct doctor *doctor, struct finding *finding)
 		finding_type(finding, "cp %s %s", path, seen.folder);
 		return;
 	}
-	finding_more(finding, ": install mailtoken anew");
+	finding_wrong(finding, ": install mailtoken anew");
 }
 
 void doctor_plugin_loads(struct doctor *doctor, struct finding *finding)

@@ -4,6 +4,7 @@
  * Checks of Postfix's settings, and what others need to know of them.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,42 +13,29 @@
 #include "operator/doctor.h"
 #include "operator/run.h"
 
-#define POSTMAP_MAX_MS 10000
 #define VALUE_BYTES    2000
 #define MAPS	       "smtp_sasl_password_maps"
 #define POLICY	       "smtp_tls_policy_maps"
+#define RELAYS	       "sender_dependent_relayhost_maps"
+#define TRANSPORTS     "sender_dependent_default_transport_maps"
+#define SENDER_LOGS_IN "smtp_sender_dependent_authentication"
+#define LIST_MAX_BYTES ((size_t)1 << 20)
 #define RELOAD	       " && postfix reload"
 
+/* As the route's service has it. */
 static struct span value_of(const struct doctor *doctor, const char *name)
 {
-	return postfix_value(&doctor->postfix, name);
-}
+	struct span value = postfix_override(&doctor->postfix,
+	    doctor->route->service, name);
 
-/* The next of what stands between blanks and commas, but those in braces. */
-static struct span next_of(struct span *list)
-{
-	struct span one;
-	int depth = 0;
-
-	while (list->n > 0 && strchr(" ,\t", list->p[0]) != NULL) {
-		list->p++;
-		list->n--;
-	}
-	for (one = (struct span){ list->p, 0 }; one.n < list->n; one.n++) {
-		depth += (one.p[one.n] == '{') - (one.p[one.n] == '}');
-		if (depth == 0 && strchr(" ,\t", one.p[one.n]) != NULL)
-			break;
-	}
-	list->p += one.n;
-	list->n -= one.n;
-	return one;
+	return value.p != NULL ? value : postfix_value(&doctor->postfix, name);
 }
 
 static bool has(struct span list, const char *word)
 {
 	struct span one;
 
-	while ((one = next_of(&list)).n > 0)
+	while ((one = postfix_next(&list)).n > 0)
 		if (one.n == strlen(word) &&
 		    strncasecmp(one.p, word, one.n) == 0)
 			return true;
@@ -73,17 +61,15 @@ static bool look_up(const struct doctor *doctor, const char *parameter,
     const char *key, struct row *row)
 {
 	struct span maps = value_of(doctor, parameter), map;
-	const char *argv[] = { "postmap", "-q", key, row->table, NULL };
 	struct buf out = BUF_INIT(VALUE_BYTES - 1);
-	enum fault fault;
 
 	*row = (struct row){ .why = { .err = 0 } };
 	(void)snprintf(row->key, sizeof(row->key), "%s", key);
-	while (row->value[0] == '\0' && (map = next_of(&maps)).n > 0) {
+	while (row->value[0] == '\0' && (map = postfix_next(&maps)).n > 0) {
 		(void)snprintf(row->table, VALUE_BYTES, "%.*s", SPAN(map));
-		fault = run_program(argv, (struct span){ "", 0 },
-		    POSTMAP_MAX_MS, &out, &row->why);
-		if (fault == FAULT_NONE && out.n > 0)
+		if (run(&out, &row->why, "postmap", "-q", key, row->table,
+			NULL) &&
+		    out.n > 0)
 			(void)snprintf(row->value, VALUE_BYTES, "%.*s",
 			    (int)strcspn(out.p, "\n"), out.p);
 		else if (!is_nothing(&row->why))
@@ -95,17 +81,36 @@ static bool look_up(const struct doctor *doctor, const char *parameter,
 	return row->value[0] != '\0';
 }
 
-/* As smtp(8) does: the host's name, then the next hop. */
+const char *doctor_hop(const char *hop, char host[DOCTOR_NAME_BYTES])
+{
+	static const char ipv6[] = "ipv6:";
+	const char *end, *in = hop + (*hop == '[');
+
+	if (strncasecmp(in, ipv6, sizeof(ipv6) - 1) == 0)
+		in += sizeof(ipv6) - 1;
+	end = in + strcspn(in, *hop == '[' ? "]" : ":");
+	(void)snprintf(host, DOCTOR_NAME_BYTES, "%.*s", (int)(end - in), in);
+	end = strchr(end, ':');
+	return end != NULL ? end + 1 : NULL;
+}
+
+/* As smtp(8) does: the sender, the host's name, then the next hop. */
 static bool look_up_user(const struct doctor *doctor, struct row *row)
 {
+	const struct route *route = doctor->route;
 	char host[DOCTOR_NAME_BYTES];
+	const char *keys[] = { route->sender, strchr(route->sender, '@'), host,
+		route->relay };
+	size_t i = has(value_of(doctor, SENDER_LOGS_IN), "yes") &&
+		keys[1] != NULL ?
+	    0 :
+	    2;
 
-	(void)snprintf(host, sizeof(host), "%s",
-	    doctor->relay + (doctor->relay[0] == '['));
-	host[strcspn(host, "]:")] = '\0';
-	return look_up(doctor, MAPS, host, row) ||
-	    (row->why.text[0] == '\0' &&
-		look_up(doctor, MAPS, doctor->relay, row));
+	(void)doctor_hop(route->relay, host);
+	while (!look_up(doctor, MAPS, keys[i], row) &&
+	    row->why.text[0] == '\0' && ++i < 4)
+		continue;
+	return row->value[0] != '\0';
 }
 
 /* Of a relay that is logged in to with a password beside those of tokens. */
@@ -115,31 +120,132 @@ static bool keeps_password(const struct doctor *doctor, const struct row *row)
 	const char *colon = strchr(row->value, ':');
 
 	return colon != NULL && colon[1] != '\0' &&
-	    (value_of(doctor, "sender_dependent_relayhost_maps").n > 0 ||
+	    (doctor->n_routes > 1 ||
 		memmem(doctor->postfix.services.p, doctor->postfix.services.n,
 		    service, sizeof(service) - 1) != NULL);
 }
 
-void doctor_postfix_facts(struct doctor *doctor)
+static void keep(char to[DOCTOR_NAME_BYTES], struct span text)
 {
-	struct span list, relay;
-	struct row row;
-
-	if (!doctor->has_postfix)
-		return;
-	list = value_of(doctor, "relayhost");
-	relay = next_of(&list);
-	(void)snprintf(doctor->relay, sizeof(doctor->relay), "%.*s",
-	    SPAN(relay));
-	if (relay.n > 0 && look_up_user(doctor, &row) &&
-	    !keeps_password(doctor, &row))
-		(void)snprintf(doctor->user, sizeof(doctor->user), "%.*s",
-		    (int)strcspn(row.value, ":"), row.value);
+	(void)snprintf(to, DOCTOR_NAME_BYTES, "%.*s", SPAN(text));
 }
 
-static void type_setting(struct finding *finding, const char *setting)
+/* transport:nexthop, of which either may be missing. */
+static void take_transport(struct route *route, struct span text)
 {
-	finding_type(finding, "postconf -e '%s'" RELOAD, setting);
+	const char *colon = memchr(text.p, ':', text.n);
+	size_t n = colon != NULL ? (size_t)(colon - text.p) : text.n;
+
+	if (n > 0)
+		keep(route->service, (struct span){ text.p, n });
+	if (n + 1 < text.n)
+		keep(route->relay, (struct span){ colon + 1, text.n - n - 1 });
+}
+
+/* What a sender's rows change in how all mail goes. */
+static void find_route(struct doctor *doctor, struct route *route)
+{
+	struct row row;
+
+	doctor->route = route;
+	if (route->sender[0] != '\0') {
+		if (look_up(doctor, RELAYS, route->sender, &row) &&
+		    strcasecmp(row.value, "DUNNO") != 0)
+			keep(route->relay, span_of(row.value));
+		if (look_up(doctor, TRANSPORTS, route->sender, &row) &&
+		    strcasecmp(row.value, "DUNNO") != 0)
+			take_transport(route, span_of(row.value));
+	}
+	if (look_up(doctor, "transport_maps", "*", &row))
+		take_transport(route, span_of(row.value));
+	route->user[0] = '\0';
+	if (route->relay[0] != '\0' && look_up_user(doctor, &row) &&
+	    !keeps_password(doctor, &row))
+		keep(route->user,
+		    (struct span){ row.value, strcspn(row.value, ":") });
+}
+
+/* A sender that has a row. */
+static void add_route(struct doctor *doctor, struct span sender)
+{
+	struct route *route = &doctor->routes[doctor->n_routes];
+	size_t i;
+
+	for (i = 1; i < doctor->n_routes; i++)
+		if (span_is(sender, doctor->routes[i].sender))
+			return;
+	if (i == DOCTOR_ROUTES_MAX)
+		return;
+	*route = doctor->routes[0];
+	keep(route->sender, sender);
+	doctor->n_routes++;
+	find_route(doctor, route);
+}
+
+/* As far as the tables can be listed. */
+static void add_routes(struct doctor *doctor, const char *parameter)
+{
+	struct span maps = value_of(doctor, parameter), map;
+	char table[VALUE_BYTES];
+	struct buf out = BUF_INIT(LIST_MAX_BYTES);
+	struct span line;
+	const char *at;
+
+	while ((map = postfix_next(&maps)).n > 0) {
+		(void)snprintf(table, sizeof(table), "%.*s", SPAN(map));
+		(void)run(&out, NULL, "postmap", "-s", table, NULL);
+	}
+	at = out.n > 0 ? out.p : "";
+	while ((line = finding_line(&at)).n > 0)
+		add_route(doctor,
+		    (struct span){ line.p, strcspn(line.p, "\t\n") });
+	buf_drop(&out);
+}
+
+void doctor_routes(struct doctor *doctor)
+{
+	struct span list;
+
+	doctor->n_routes = 1;
+	doctor->route = doctor->routes;
+	list = value_of(doctor, "relayhost");
+	keep(doctor->route->relay, postfix_next(&list));
+	take_transport(doctor->route, value_of(doctor, "default_transport"));
+	find_route(doctor, doctor->route);
+	add_routes(doctor, RELAYS);
+	add_routes(doctor, TRANSPORTS);
+	doctor->route = doctor->routes;
+}
+
+struct route *doctor_route_of(struct doctor *doctor, const char *account)
+{
+	size_t i;
+
+	for (i = 0; i < doctor->n_routes; i++)
+		if (strcasecmp(doctor->routes[i].user, account) == 0)
+			return &doctor->routes[i];
+	return NULL;
+}
+
+/* Where it is made: in main.cf, or for the service in master.cf. */
+static PRINTF_LIKE(4, 5) void type_setting(const struct doctor *doctor,
+    struct finding *finding, const char *name, const char *format, ...)
+{
+	const char *service = doctor->route->service;
+	char value[VALUE_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(value, sizeof(value), format, args);
+	va_end(args);
+	if (postfix_override(&doctor->postfix, service, name).p == NULL) {
+		finding_type(finding, "postconf -e '%s = %s'" RELOAD, name,
+		    value);
+		return;
+	}
+	finding_wrong(finding, " (by -o in master.cf, service %s)", service);
+	finding_type(finding, "postconf -P '%s/unix/%s=%s'" RELOAD, service,
+	    name, value);
 }
 
 void doctor_postfix_sasl(struct doctor *doctor, struct finding *finding)
@@ -149,18 +255,19 @@ void doctor_postfix_sasl(struct doctor *doctor, struct finding *finding)
 		    doctor->broken.text);
 	else if (!doctor->has_postfix)
 		finding_none(finding, "there is no Postfix here");
-	else if (value_of(doctor, MAPS).n == 0 && doctor->relay[0] == '\0')
+	else if (doctor->route->relay[0] == '\0' &&
+	    (value_of(doctor, MAPS).n == 0 || doctor->n_routes > 1))
 		finding_none(finding, "this Postfix logs in nowhere");
-	else if (!postfix_is(&doctor->postfix, "smtp_sasl_auth_enable")) {
+	else if (!has(value_of(doctor, "smtp_sasl_auth_enable"), "yes")) {
 		finding_wrong(finding,
 		    "Postfix does not log in at other servers: "
 		    "smtp_sasl_auth_enable is not yes");
-		type_setting(finding, "smtp_sasl_auth_enable = yes");
+		type_setting(doctor, finding, "smtp_sasl_auth_enable", "yes");
 	} else if (!has(value_of(doctor, "smtp_sasl_type"), "cyrus")) {
 		finding_wrong(finding,
 		    "Postfix asks something else than libsasl2: smtp_sasl_type "
 		    "is not cyrus");
-		type_setting(finding, "smtp_sasl_type = cyrus");
+		type_setting(doctor, finding, "smtp_sasl_type", "cyrus");
 	} else {
 		finding_good(finding,
 		    "Postfix logs in at other servers, by libsasl2");
@@ -169,18 +276,18 @@ void doctor_postfix_sasl(struct doctor *doctor, struct finding *finding)
 
 void doctor_postfix_relay(struct doctor *doctor, struct finding *finding)
 {
-	if (doctor->relay[0] != '\0' &&
-	    strstr(doctor->relay, "protection.outlook.com") != NULL) {
+	if (doctor->route->relay[0] != '\0' &&
+	    strstr(doctor->route->relay, "protection.outlook.com") != NULL) {
 		finding_wrong(finding,
 		    "relayhost is %s, which takes mail for its own domain "
 		    "and lets nobody log in",
-		    doctor->relay);
-		type_setting(finding, "relayhost = [smtp.office365.com]:587");
-	} else if (doctor->relay[0] != '\0') {
-		finding_good(finding, "mail goes to %s", doctor->relay);
-	} else if (value_of(doctor, "sender_dependent_relayhost_maps").n > 0) {
-		finding_none(finding,
-		    "mail goes where sender_dependent_relayhost_maps says");
+		    doctor->route->relay);
+		type_setting(doctor, finding, "relayhost",
+		    "[smtp.office365.com]:587");
+	} else if (doctor->route->relay[0] != '\0') {
+		finding_good(finding, "mail goes to %s", doctor->route->relay);
+	} else if (doctor->n_routes > 1 || value_of(doctor, RELAYS).n > 0) {
+		finding_none(finding, "mail goes where its sender's row says");
 	} else {
 		finding_wrong(finding,
 		    "relayhost is empty: mail goes to each recipient's own "
@@ -195,22 +302,17 @@ static void type_table(const struct doctor *doctor, struct finding *finding,
 {
 	struct span old = value_of(doctor, parameter);
 
-	finding_type(finding,
-	    "postconf -e '%s = inline:{ { %s = %s } }%s%.*s'" RELOAD, parameter,
-	    doctor->relay, value, old.n > 0 ? ", " : "", SPAN(old));
+	type_setting(doctor, finding, parameter, "inline:{{%s=%s}}%s%.*s",
+	    doctor->route->relay, value, old.n > 0 ? "," : "", SPAN(old));
 }
 
 /* The file of a table that is made from one; NULL for others. */
 static const char *file_of(const char *map)
 {
-	static const char *const types[] = { "texthash:", "hash:", "lmdb:",
-		"btree:", "cdb:", "dbm:" };
-	size_t i;
+	static const char types[] = "texthash hash lmdb btree cdb dbm";
+	size_t n = strcspn(map, ":");
 
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (strncmp(map, types[i], strlen(types[i])) == 0)
-			return map + strlen(types[i]);
-	return NULL;
+	return span_listed((struct span){ map, n }, types) ? map + n + 1 : NULL;
 }
 
 static void type_postmap(struct finding *finding, const char *map)
@@ -220,22 +322,13 @@ static void type_postmap(struct finding *finding, const char *map)
 	finding_type(finding, "postfix reload");
 }
 
-/* What sed takes for itself, but not in brackets or behind a backslash. */
-static void escape(const char *text, char *to)
-{
-	for (; *text != '\0'; *to++ = *text++)
-		if (strchr("[].", *text) != NULL)
-			*to++ = '\\';
-	*to = '\0';
-}
-
 /* A password goes only by the hands of its owner. */
-static void find_password(const struct row *row, const char *user,
+static void find_password(struct row *row, const char *user,
     struct finding *finding)
 {
 	static const char plain[] = "[]:._+@-" ATTR_ALNUM;
-	char key[2 * DOCTOR_NAME_BYTES], name[2 * DOCTOR_NAME_BYTES];
 	const char *file = file_of(row->table);
+	char *at;
 
 	if (strchr(row->value, ':')[1] != '\0' || file == NULL ||
 	    row->key[strspn(row->key, plain)] != '\0' ||
@@ -253,11 +346,12 @@ static void find_password(const struct row *row, const char *user,
 	    "%s has a colon behind %s, as for a password: the name alone has "
 	    "to stand there",
 	    row->table, user);
-	escape(row->key, key);
-	escape(user, name);
+	/* A dot stands for any character, and so for itself. */
+	for (at = row->key; *(at += strcspn(at, "[]")) != '\0';)
+		*at = '.';
 	finding_type(finding,
-	    "sed -i 's/^\\(%s[[:blank:]]*%s\\):[[:blank:]]*$/\\1/' %s", key,
-	    name, file);
+	    "sed -i 's/^\\(%s[[:blank:]]*%s\\):[[:blank:]]*$/\\1/' %s",
+	    row->key, user, file);
 	type_postmap(finding, row->table);
 }
 
@@ -269,22 +363,26 @@ void doctor_postfix_map(struct doctor *doctor, struct finding *finding)
 		if (keeps_password(doctor, &row))
 			finding_none(finding,
 			    "at %s Postfix logs in with a password",
-			    doctor->relay);
+			    doctor->route->relay);
 		else if (strchr(row.value, ':') != NULL)
-			find_password(&row, doctor->user, finding);
+			find_password(&row, doctor->route->user, finding);
 		else
 			finding_good(finding, "Postfix logs in as %s, by %s",
-			    doctor->user, row.table);
+			    doctor->route->user, row.table);
 	} else if (row.why.text[0] != '\0') {
 		finding_wrong(finding, "%s cannot be read: %s", row.table,
 		    row.why.text);
 		if (file_of(row.table) != NULL &&
 		    access(file_of(row.table), R_OK) == 0)
 			type_postmap(finding, row.table);
+	} else if (doctor->route->sender[0] != '\0' &&
+	    doctor_account_of(doctor, doctor->route->sender) == NULL) {
+		finding_none(finding, "at %s Postfix does not log in",
+		    doctor->route->relay);
 	} else {
 		finding_wrong(finding,
 		    "nothing in " MAPS " is for %s, so Postfix does not log in",
-		    doctor->relay);
+		    doctor->route->relay);
 		if (doctor->n_accounts > 0)
 			type_table(doctor, finding, MAPS,
 			    finding_name(doctor->accounts[0].name));
@@ -300,7 +398,7 @@ void doctor_postfix_mechanisms(struct doctor *doctor, struct finding *finding)
 	struct span list = filter, one;
 	bool takes = filter.n == 0, any = false;
 
-	while ((one = next_of(&list)).n > 0) {
+	while ((one = postfix_next(&list)).n > 0) {
 		any |= memchr(one.p, ':', one.n) != NULL || one.p[0] == '/';
 		takes |= has(one, "xoauth2") || has(one, "oauthbearer");
 		if (has(one, "!xoauth2"))
@@ -308,41 +406,36 @@ void doctor_postfix_mechanisms(struct doctor *doctor, struct finding *finding)
 	}
 	if (takes || (any && one.n == 0)) {
 		finding_good(finding,
-		    filter.n > 0 ? "of the server's mechanisms Postfix takes: "
-				   "%.*s" :
-				   "Postfix takes what mechanism the server "
-				   "has%.*s",
-		    SPAN(filter));
+		    "of the server's mechanisms Postfix takes: %s",
+		    filter.n > 0 ? filter.p : "all");
 		return;
 	}
 	finding_wrong(finding,
 	    "smtp_sasl_mechanism_filter lets only these through: %.*s",
 	    SPAN(filter));
-	type_setting(finding, "smtp_sasl_mechanism_filter = xoauth2");
+	type_setting(doctor, finding, "smtp_sasl_mechanism_filter", "xoauth2");
 }
 
 void doctor_postfix_security(struct doctor *doctor, struct finding *finding)
 {
-	static const char *const names[] = { "smtp_sasl_tls_security_options",
-		"smtp_sasl_tls_verified_security_options" };
-	static const char *const cures[] = {
-		"smtp_sasl_tls_security_options = noanonymous",
-		"smtp_sasl_tls_verified_security_options = "
-		"$smtp_sasl_tls_security_options"
+	static const char *const options[][2] = {
+		{ "smtp_sasl_tls_security_options", "noanonymous" },
+		{ "smtp_sasl_tls_verified_security_options",
+		    "$smtp_sasl_tls_security_options" },
 	};
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		if (!has(value_of(doctor, names[i]), "noplaintext"))
+		if (!has(value_of(doctor, options[i][0]), "noplaintext"))
 			continue;
 		finding_wrong(finding,
 		    "%s has noplaintext, which forbids tokens, too (\"No "
 		    "worthy mechs found\")",
-		    names[i]);
-		if (i == 0)
-			type_setting(finding, cures[0]);
-		/* It follows the first one unless somebody set it. */
-		type_setting(finding, cures[1]);
+		    options[i][0]);
+		/* The second follows the first unless somebody set it. */
+		for (; i < 2; i++)
+			type_setting(doctor, finding, options[i][0], "%s",
+			    options[i][1]);
 		return;
 	}
 	finding_good(finding, "its security options let tokens through");
@@ -354,19 +447,19 @@ void doctor_postfix_tls(struct doctor *doctor, struct finding *finding)
 	struct span level = value_of(doctor, "smtp_tls_security_level");
 	struct row row;
 
-	if (look_up(doctor, POLICY, doctor->relay, &row))
+	if (look_up(doctor, POLICY, doctor->route->relay, &row))
 		level = (struct span){ row.value, strcspn(row.value, " \t") };
 	if (row.why.text[0] != '\0') {
 		finding_wrong(finding, "%s cannot be read: %s", row.table,
 		    row.why.text);
 	} else if (span_listed(level, sure)) {
 		finding_good(finding, "TLS to %s is verified: %.*s",
-		    doctor->relay, SPAN(level));
+		    doctor->route->relay, SPAN(level));
 	} else {
 		finding_wrong(finding,
 		    "TLS to %s is not verified (level '%.*s'): whoever sits "
 		    "between could take the token",
-		    doctor->relay, SPAN(level));
+		    doctor->route->relay, SPAN(level));
 		type_table(doctor, finding, POLICY, "secure");
 	}
 }
@@ -378,37 +471,31 @@ void doctor_postfix_ca(struct doctor *doctor, struct finding *finding)
 		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
 		"/etc/ssl/cert.pem"
 	};
-	struct span file = value_of(doctor, "smtp_tls_CAfile");
-	struct span folder = value_of(doctor, "smtp_tls_CApath");
-	char path[VALUE_BYTES];
+	const char *path = value_of(doctor, "smtp_tls_CAfile").p;
+	const char *folder = value_of(doctor, "smtp_tls_CApath").p;
 	struct stat about;
-	size_t i;
+	size_t i = 0;
 
-	(void)snprintf(path, sizeof(path), "%.*s", SPAN(file));
-	if (file.n > 0 && stat(path, &about) == 0 && about.st_size > 0) {
-		finding_good(finding, "it trusts the authorities in %s", path);
-		return;
-	}
-	if (file.n == 0 &&
-	    (folder.n > 0 ||
-		postfix_is(&doctor->postfix, "tls_append_default_CA"))) {
-		finding_good(finding,
-		    "it trusts the authorities in the folder %.*s",
-		    SPAN(folder));
+	if (path[0] != '\0' ? stat(path, &about) == 0 && about.st_size > 0 :
+			      folder[0] != '\0' ||
+		    has(value_of(doctor, "tls_append_default_CA"), "yes")) {
+		finding_good(finding, "it trusts the authorities in %s%s", path,
+		    path[0] != '\0'	  ? "" :
+			folder[0] != '\0' ? folder :
+					    "OpenSSL's own folder");
 		return;
 	}
 	finding_wrong(finding,
-	    file.n > 0 ? "smtp_tls_CAfile is %s, which is not there or empty" :
-			 "smtp_tls_CAfile is empty%s, so Postfix trusts no "
-			 "server's certificate",
+	    path[0] != '\0' ?
+		"smtp_tls_CAfile is %s, which is not there or empty" :
+		"smtp_tls_CAfile is empty%s, so Postfix trusts no "
+		"server's certificate",
 	    path);
-	for (i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
-		if (access(bundles[i], R_OK) != 0)
-			continue;
-		finding_type(finding,
-		    "postconf -e 'smtp_tls_CAfile = %s'" RELOAD, bundles[i]);
-		return;
-	}
+	while (i < 4 && access(bundles[i], R_OK) != 0)
+		i++;
+	if (i < 4)
+		type_setting(doctor, finding, "smtp_tls_CAfile", "%s",
+		    bundles[i]);
 }
 
 void doctor_postfix_cache(struct doctor *doctor, struct finding *finding)
@@ -422,5 +509,5 @@ void doctor_postfix_cache(struct doctor *doctor, struct finding *finding)
 	finding_wrong(finding,
 	    "smtp_sasl_auth_cache_name is set: one refused token keeps the "
 	    "account out for days, whatever comes after it");
-	finding_type(finding, "postconf -# smtp_sasl_auth_cache_name" RELOAD);
+	type_setting(doctor, finding, "smtp_sasl_auth_cache_name", "%s", "");
 }

@@ -7,8 +7,6 @@
 #ifndef MAILTOKEN_OPERATOR_EXPLAIN_H
 #define MAILTOKEN_OPERATOR_EXPLAIN_H
 
-#include <stdio.h>
-
 #include "cli/command.h"
 
 #define EXPLAIN_ACCOUNT	  "ACCOUNT" /* stands for it in type and click */
@@ -39,9 +37,8 @@ bool explain_find(struct span text, struct explained *out);
  */
 struct span explain_account(struct span text);
 
-/* explain_open - the last max_bytes of a log, from the beginning of a line; to
- * be closed.  NULL: it cannot be read, or is no file. */
-FILE *explain_open(const char *path, long max_bytes);
+/* explain_fill - append a text with the account, if any, for its word. */
+void explain_fill(struct buf *out, struct span text, struct span account);
 
 /*
  * explain_log - the end of the mail log: where Postfix writes it, else where

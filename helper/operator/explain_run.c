@@ -88,8 +88,7 @@ static void read_stream(struct told *told, FILE *file)
 		read_line_of_log(told, (struct span){ line, n });
 }
 
-/* The text with the account in place of its word. */
-static void add_text(struct buf *out, struct span text, struct span account)
+void explain_fill(struct buf *out, struct span text, struct span account)
 {
 	const char *word;
 
@@ -138,7 +137,7 @@ static void show_part(const char *label, struct span part, struct span account,
 {
 	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
 
-	add_text(&text, part, account);
+	explain_fill(&text, part, account);
 	if (text.n > 0)
 		show(label, buf_span(&text), command);
 	buf_drop(&text);
@@ -163,7 +162,7 @@ static void json_part(const char *name, struct span part, struct span account)
 {
 	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
 
-	add_text(&text, part, account);
+	explain_fill(&text, part, account);
 	screen_print(", \"%s\": ", name);
 	screen_json_string(buf_span(&text));
 	buf_drop(&text);
@@ -228,7 +227,9 @@ static enum outcome explain_text(struct told *told, char **words, bool json)
 	return told->n_causes > 0 ? OUTCOME_DONE : OUTCOME_NO;
 }
 
-FILE *explain_open(const char *path, long max_bytes)
+/* The last max_bytes, from the beginning of a line; NULL: it cannot be read, or
+ * is no file. */
+static FILE *open_end(const char *path, long max_bytes)
 {
 	struct stat about;
 	FILE *file;
@@ -264,7 +265,7 @@ bool explain_log(const char *config_dir, size_t bytes, struct buf *out,
 		files[0] = own.p;
 	}
 	for (i = 0; i < 3 && file == NULL; i++)
-		file = explain_open(files[i], (long)bytes);
+		file = open_end(files[i], (long)bytes);
 	if (file != NULL) {
 		p = buf_space(out, bytes, &room);
 		buf_used(out, p != NULL ? fread(p, 1, room, file) : 0);

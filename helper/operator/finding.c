@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The words of a check.
+ * The words of a check, and whom it is about.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,44 +65,47 @@ void finding_mask(char *text, size_t bytes)
 	buf_drop(&out);
 }
 
-#define FILL(member) \
-	do { \
-		va_list args; \
-		va_start(args, format); \
-		fill(finding->member, sizeof(finding->member), format, args); \
-		va_end(args); \
-	} while (0)
-
-void finding_good(struct finding *finding, const char *format, ...)
+void finding_say(struct finding *finding, enum verdict verdict,
+    const char *format, ...)
 {
-	finding->verdict = VERDICT_GOOD;
-	FILL(text);
-}
+	va_list args;
 
-void finding_none(struct finding *finding, const char *format, ...)
-{
-	finding->verdict = VERDICT_NONE;
-	FILL(text);
-}
-
-void finding_wrong(struct finding *finding, const char *format, ...)
-{
-	finding->verdict = VERDICT_WRONG;
-	FILL(text);
-}
-
-void finding_more(struct finding *finding, const char *format, ...)
-{
-	FILL(text);
+	finding->verdict = verdict;
+	va_start(args, format);
+	fill(finding->text, sizeof(finding->text), format, args);
+	va_end(args);
 }
 
 void finding_type(struct finding *finding, const char *format, ...)
 {
-	if (finding->type[0] != '\0') {
-		size_t n = strlen(finding->type);
+	size_t n = strlen(finding->type);
+	va_list args;
 
+	if (n > 0)
 		(void)snprintf(finding->type + n, sizeof(finding->type) - n,
 		    "\n");
-	}
-	FILL(type);
+	va_start(args, format);
+	fill(finding->type, sizeof(finding->type), format, args);
+	va_end(args);
+}
+
+struct span finding_line(const char **text)
+{
+	struct span line = { *text, 0 };
+
+	line.p += strspn(line.p, "\n");
+	line.n = strcspn(line.p, "\n");
+	*text = line.p + line.n;
+	return line;
+}
+
+struct doctor_account *doctor_account_of(struct doctor *doctor,
+    const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < doctor->n_accounts; i++)
+		if (strcasecmp(doctor->accounts[i].name, name) == 0)
+			return &doctor->accounts[i];
+	return NULL;
 }

@@ -5,11 +5,13 @@
  */
 #include "operator/postfix.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "operator/run.h"
 
 #define LINES_MAX_BYTES ((size_t)1 << 20)
+#define KEY_BYTES	400
 #define CHROOT_FIELD	4 /* service type private unpriv CHROOT */
 
 enum fault postfix_read(const char *config_dir, struct postfix *postfix_out,
@@ -23,6 +25,8 @@ enum fault postfix_read(const char *config_dir, struct postfix *postfix_out,
 	const char *option = config_dir != NULL ? "-c" : NULL;
 
 	if (run(&postfix.parameters, why, "postconf", "-x", option, config_dir,
+		NULL) &&
+	    run(&postfix.parameters, why, "postconf", "-Px", option, config_dir,
 		NULL) &&
 	    run(&postfix.services, why, "postconf", "-M", option, config_dir,
 		NULL)) {
@@ -42,18 +46,16 @@ void postfix_drop(struct postfix *postfix)
 /* The next line at *at, which moves behind it; false at the end. */
 static bool next_line(const struct buf *lines, size_t *at, struct span *line)
 {
-	const char *end;
-
 	if (*at >= lines->n)
 		return false;
-	line->p = lines->p + *at;
-	end = memchr(line->p, '\n', lines->n - *at);
-	line->n = end != NULL ? (size_t)(end - line->p) : lines->n - *at;
+	*line = (struct span){ lines->p + *at, strcspn(lines->p + *at, "\n") };
+	lines->p[*at + line->n] = '\0';
 	*at += line->n + 1;
 	return true;
 }
 
-struct span postfix_value(const struct postfix *postfix, const char *name)
+/* p is NULL without such a line. */
+static struct span find_value(const struct postfix *postfix, const char *name)
 {
 	size_t at = 0, n = strlen(name);
 	struct span line;
@@ -67,7 +69,23 @@ struct span postfix_value(const struct postfix *postfix, const char *name)
 			line = (struct span){ line.p + 1, line.n - 1 };
 		return line;
 	}
-	return span_of("");
+	return (struct span){ NULL, 0 };
+}
+
+struct span postfix_value(const struct postfix *postfix, const char *name)
+{
+	struct span value = find_value(postfix, name);
+
+	return value.p != NULL ? value : span_of("");
+}
+
+struct span postfix_override(const struct postfix *postfix, const char *service,
+    const char *name)
+{
+	char key[KEY_BYTES];
+
+	(void)snprintf(key, sizeof(key), "%s/unix/%s", service, name);
+	return find_value(postfix, key);
 }
 
 bool postfix_is(const struct postfix *postfix, const char *name)

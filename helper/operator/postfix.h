@@ -3,7 +3,7 @@
  *
  * postfix - what a Postfix says of itself, by postconf(1)
  *
- * Read once, changed by nobody; the spans point into it.
+ * Read once, changed by nobody; the spans point into it and end with a NUL.
  */
 #ifndef MAILTOKEN_OPERATOR_POSTFIX_H
 #define MAILTOKEN_OPERATOR_POSTFIX_H
@@ -12,7 +12,8 @@
 
 struct postfix {
 	const char *config_dir; /* the caller's; NULL: Postfix's own choice */
-	struct buf parameters;	/* of postconf -x: "name = value" a line */
+	struct buf parameters;	/* of postconf -x and -Px: "name = value" and
+				 * "smtp/unix/name = value" a line */
 	struct buf services;	/* of postconf -M: one a line */
 };
 
@@ -30,6 +31,11 @@ void postfix_drop(struct postfix *postfix);
 
 /* postfix_value - of a parameter; empty where it is, or is not known. */
 struct span postfix_value(const struct postfix *postfix, const char *name);
+
+/* postfix_override - likewise, as -o in master.cf sets it for a unix service; p
+ * is NULL where none does. */
+struct span postfix_override(const struct postfix *postfix, const char *service,
+    const char *name);
 
 /* postfix_is - whether a parameter is yes. */
 bool postfix_is(const struct postfix *postfix, const char *name);

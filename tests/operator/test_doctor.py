@@ -14,11 +14,13 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Callable
 
 import pytest
 
 from bed import wait_for
+from bed_app import APP, Keys
 from bed_dovecot import Dovecot
 from bed_relay import ALICE, CONFIG, JAIL, PLUGIN, SASL, SCOPE, SOCKET
 from idp.store import make_jwt
@@ -94,6 +96,62 @@ def secret_ends(days):
                    client_id="mail-web")
         relay.restart()
     return plant
+
+
+def clock_off(relay):
+    """The provider says that it is an hour later."""
+    relay.idp.fault("token", "empty", status=405, times=None)
+    relay.idp.faults.take("token", None).headers["Date"] = formatdate(
+        time.time() + 3600, usegmt=True)
+
+
+def wrong_tenant(relay):
+    relay.idp.fault("device", "aadsts", number=90002, times=None)
+
+
+def master(*settings):
+    """Planted by -o in a service of its own that all mail goes through."""
+    return typing(
+        "postconf -M 'office/unix=office unix - - y - - smtp'; "
+        + "; ".join(f"postconf -P 'office/unix/{one}'" for one in settings)
+        + "; postconf -e default_transport=office")
+
+
+def by_sender(relay):
+    """Mail of one sender goes by a relay of its own, with his name."""
+    relay.seed("bob@example.org")
+    relay.run(
+        "postconf -e 'sender_dependent_relayhost_maps = inline:"
+        f"{{{{bob@example.org=[127.0.0.1]:{relay.smarthost.port}}}}}' "
+        "smtp_sender_dependent_authentication=yes; "
+        f"echo 'bob@example.org bob@example.org' >>{PASSWD}; "
+        "sed -i 's/servers .*/servers localhost 127.0.0.1/' " + CONFIG)
+    relay.restart()
+
+
+def also(plant, *more):
+    """One after the other."""
+    def all_of_them(relay):
+        for one in (plant, *more):
+            one(relay)
+    return all_of_them
+
+
+def certificate_ended(relay):
+    """An application's, which nobody has replaced."""
+    cert, key = Keys(relay.path("/etc/mailtoken")).certificate(days=0)
+    relay.idp.add_client(APP, certificate=cert)
+    os.chown(key, 0, 990)
+    os.chmod(key, 0o640)
+    relay.edit(CONFIG, "client_id mail-app", f"client_id {APP}\n"
+               "    certificate /etc/mailtoken/app.crt\n"
+               "    certificate_key /etc/mailtoken/app.key")
+    relay.edit(CONFIG, "flow device", "flow client-credentials")
+    relay.edit(CONFIG, SCOPE, "https://mail.example/.default")
+    relay.edit(CONFIG, "provider test", "account *@example.org\n"
+               "    provider test\nprovider test")
+    relay.run(f"mailtoken logout --no-revoke {ALICE}")
+    relay.restart()
 
 
 def sender_refused(relay):
@@ -187,6 +245,40 @@ FAULTS = {
         "cannot be read"),
     "trailing colon": Fault(typing(f"sed -i 's/$/:/' {PASSWD}"),
                             "postfix-map", "colon"),
+    "off in master.cf": Fault(
+        typing("postconf -P smtp/unix/smtp_sasl_auth_enable=no"),
+        "postfix-sasl", "by -o in master.cf, service smtp"),
+    "noplaintext in a transport": Fault(
+        master("smtp_sasl_tls_security_options=noplaintext"),
+        "postfix-security", "by -o in master.cf, service office"),
+    "filter and map in a transport": Fault(
+        master("smtp_sasl_mechanism_filter=plain"),
+        "postfix-mechanisms", "plain"),
+    "no TLS in a transport": Fault(
+        master("smtp_tls_security_level=may"), "postfix-tls", "'may'"),
+    "no map in a transport": Fault(
+        master("smtp_sasl_password_maps="), "postfix-map", "nothing in"),
+    "transport by a map": Fault(
+        typing("postconf -M 'office/unix=office unix - - y - - smtp'; "
+               "postconf -P office/unix/smtp_sasl_auth_enable=no; "
+               "postconf -e 'transport_maps = inline:{{{{*=office:}}}}'"),
+        "postfix-sasl", "service office"),
+    "sender's relay without a row": Fault(
+        also(by_sender, typing(f"sed -i /^bob/d {PASSWD}")),
+        "postfix-map", "nothing in"),
+    "sender's row has a colon": Fault(
+        also(by_sender, typing(f"sed -i '/^bob/s/$/:/' {PASSWD}")),
+        "postfix-map", "colon"),
+    "sender is not signed in": Fault(
+        also(by_sender, typing("mailtoken logout --no-revoke "
+                               "bob@example.org")),
+        "account", "nobody has signed it in", typed=False),
+    "sender's transport": Fault(
+        also(by_sender, master("smtp_tls_CAfile=/nothing"), typing(
+            "postconf -X default_transport; postconf -e "
+            "'sender_dependent_default_transport_maps = "
+            "inline:{{{{bob@example.org=office:}}}}'")),
+        "postfix-ca", "/nothing"),
     "old password": Fault(typing(f"sed -i 's/$/:Sesame/' {PASSWD}"),
                           "postfix-map", "edit the row", typed=False),
     "helper down": Fault(typing("systemctl stop mailtokend.service"),
@@ -219,6 +311,14 @@ FAULTS = {
     "DNS": Fault(typing("sed -i 's|_endpoint https://localhost|"
                         "_endpoint https://login.invalid|' {conf}"),
                  "dns", "login.invalid", typed=False),
+    "clock off": Fault(clock_off, "clock", "timedatectl set-ntp true",
+                       typed=False),
+    "wrong tenant": Fault(wrong_tenant, "client", "tenant", typed=False),
+    "certificate has ended": Fault(
+        certificate_ended, "secret-valid", "certificate", typed=False),
+    "unreadable secret": Fault(
+        also(secret_ends(300), typing("chmod 600 /etc/mailtoken/secret")),
+        "config-file", "/etc/mailtoken/secret", typed=False),
     "provider down": Fault(lambda relay: relay.idp.stop(), "connect",
                            "refused", typed=False),
     "CA of the provider missing": Fault(
@@ -337,6 +437,24 @@ def test_a_planted_fault_is_named_alone_and_what_it_says_mends_it(
         pytest.fail(f"{status} {said} {tried[-1]}")
 
 
+def named(machine, name):
+    """The checks that name this fault."""
+    FAULTS[name].plant(machine)
+    return [row["check"] for row in Doctor(machine).faults]
+
+
+def test_what_master_cf_says_goes_before_main_cf(working):
+    assert named(working, "off in master.cf") == ["postfix-sasl"]
+
+
+def test_a_sender_with_a_relay_is_looked_at(working):
+    assert named(working, "sender's row has a colon") == ["postfix-map"]
+
+
+def test_what_has_ended_is_more_than_what_ends_soon(working):
+    assert named(working, "certificate has ended") == ["secret-valid"]
+
+
 def test_a_report_names_nobody(working):
     jwt(working, upn="bob@example.org")
     said = working.run("mailtoken doctor --report")
@@ -427,6 +545,18 @@ NO_FAULTS = {
                              "postfix-map", ALICE),
     "log that is a terminal": (setting("maillog_file", "/dev/stdout"),
                                "postfix-map", ALICE),
+    "by sender": (by_sender, "postfix-allowed", "postfix may ask for"),
+    "sender's relay that needs no login": (
+        setting("sender_dependent_relayhost_maps",
+                "inline:{{x@example.org=[10.9.8.7]}}"),
+        "postfix-map", "at [10.9.8.7] Postfix does not log in"),
+    "IPv6": (also(setting("relayhost", "[ipv6:::1]:587"), typing(
+        f"echo '::1 {ALICE}' >>{PASSWD}; postconf -e "
+        "'smtp_tls_policy_maps = static:secure'; "
+        "sed -i 's/servers .*/servers ::1/' " + CONFIG)), "postfix-map", ALICE),
+    "where libsasl2's settings are": (
+        setting("cyrus_sasl_config_path", "/etc/postfix/sasl"),
+        "postfix-map", ALICE),
     "imported": (imported, "account-state", "imported, and not renewed yet"),
     "signed in by another name": (
         lambda relay: jwt(relay, upn="bob@example.org"), "token-user",
@@ -444,7 +574,8 @@ def test_what_is_meant_to_be_so_is_no_fault(working, name):
     plant(working)
     found = Doctor(working)
     assert not found.faults, str(found)
-    assert says in {r["check"]: r for r in found.rows}[check]["text"]
+    assert says in " ".join(row["text"] for row in found.rows
+                            if row["check"] == check)
 
 
 def test_a_colon_goes_from_its_row_only(working):

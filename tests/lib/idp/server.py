@@ -186,12 +186,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except ValueError:
             reason = "Unknown"
         lines = [f"HTTP/1.1 {answer.status} {reason}",
-                 f"Date: {self.date_time_string()}",
+                 "Date: "
+                 + answer.headers.get("Date", self.date_time_string()),
                  "Cache-Control: no-store", "Pragma: no-cache",
                  f"Content-Length: {length}"]
         if length:
             lines.append(f"Content-Type: {answer.content_type}")
-        lines += [f"{k}: {v}" for k, v in answer.headers.items()]
+        lines += [f"{k}: {v}" for k, v in answer.headers.items()
+                  if k != "Date"]
         if self.close_connection:
             lines.append("Connection: close")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
