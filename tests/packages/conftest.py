@@ -2,6 +2,7 @@
 """The Debian packages, built once for all tests."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "lib"))
+
+import paths                                            # noqa: E402
 sys.path.insert(0, str(HERE))
 
 from bed_container import idp, network      # noqa: E402,F401
@@ -58,6 +61,24 @@ def build(folder, **environment):
         env={**os.environ, "DEB_BUILD_OPTIONS": "nocheck", **environment})
     assert made.returncode == 0, made.stdout + made.stderr
     return Debs(folder)
+
+
+def installed(folder):
+    """What "make install" puts there, named as with --prefix=/usr and
+    PLUGINDIR, whatever this build's directories are."""
+    subprocess.run(["make", "-C", paths.BUILD, "-s", "install",
+                    f"DESTDIR={folder}"], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    places = {r"^/usr/local/": "/usr/", r"^/lib/systemd/": "/usr/lib/systemd/",
+              r"^/usr/lib.*/sasl2/": "PLUGINDIR/"}
+    found = set()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            name = f"/{path.relative_to(folder)}"
+            for pattern, place in places.items():
+                name = re.sub(pattern, place, name)
+            found.add(name)
+    return found
 
 
 @pytest.fixture(scope="session")
