@@ -66,7 +66,8 @@ def sasl_path():
     shutil.copy(paths.module(), directory + "/libmailtoken.so")
     system = [os.path.dirname(name) for name in
               glob.glob("/usr/lib/*/sasl2/libplain.so")]
-    yield ":".join([directory, *system])
+    # An installed one is among the system's.
+    yield ":".join(system if paths.INSTALLED else [directory, *system])
     shutil.rmtree(directory)
 
 

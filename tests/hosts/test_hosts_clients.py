@@ -6,6 +6,7 @@ Dovecot; the helper is a scripted one at the place of a user's helper.
 """
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -103,7 +104,8 @@ def test_mbsync_says_that_no_helper_runs(person, dovecot):
     done = mbsync(person, dovecot, "XOAUTH2")
     assert done.returncode == 1
     assert person.socket in done.stderr
-    assert "No such file or directory" in done.stderr
+    # The second where the system has one that this user may not ask.
+    assert re.search("No such file or directory|none runs at", done.stderr)
 
 
 def cyrus(person, name, port, mechanism, *tls, commands=""):

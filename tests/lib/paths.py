@@ -2,16 +2,21 @@
 """Where the things under test are.
 
 MAILTOKEN_BUILD names the top build directory; without it the top source
-directory is taken, as after a build inside the tree.  Decides nothing about
-what is done with a thing that is missing: callers skip or fail.
+directory is taken, as after a build inside the tree.  With
+MAILTOKEN_INSTALLED the programs and the plugin are those of this machine's
+packages.  Decides nothing about what is done with a thing that is missing:
+callers skip or fail.
 """
 
+import glob
 import os
 import re
+import shutil
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MAILTOKEN_BUILD") or SOURCE).resolve()
+INSTALLED = bool(os.environ.get("MAILTOKEN_INSTALLED"))
 
 # What configure takes when it is told nothing, by name in the Makefile.
 DEFAULTS = {
@@ -30,6 +35,8 @@ DEFAULTS = {
 
 def program(relative):
     """A built program; for one that libtool wraps, the real one."""
+    if INSTALLED and shutil.which(relative):
+        return Path(shutil.which(relative))
     path = BUILD / relative
     real = path.parent / ".libs" / path.name
     return real if real.exists() else path
@@ -37,6 +44,9 @@ def program(relative):
 
 def module():
     """The plugin as it is installed."""
+    for path in glob.glob("/usr/lib/*/sasl2/libmailtoken.so"):
+        if INSTALLED:
+            return Path(path)
     return BUILD / "plugin" / ".libs" / "libmailtoken.so"
 
 
