@@ -10,16 +10,11 @@
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "mech.h"
 #include "wire/address.h"
-
-#if SASL_UTILS_VERSION > 4
-#define EXPECT_MD5 false
-#else
-#define EXPECT_MD5 true
-#endif
 
 sasl_client_plug_init_t sasl_client_plug_init
     __attribute__((visibility("default")));
@@ -28,24 +23,17 @@ sasl_client_plug_init_t sasl_client_plug_init
  * Newer releases of libsasl2 dropped eight members from the middle of
  * sasl_utils_t and kept plugin version and soname, so that a plugin built
  * for the other layout calls wrong functions.  utils->version is not
- * initialised.  What tells the two apart is a symbol that went with the
- * members; getopt stands before them and says which library called us.
+ * initialised.  What tells the two apart is what stands behind them: the
+ * library's function of that name, or another.
  */
 static bool has_our_layout(const sasl_utils_t *utils)
 {
+	void *seterror = (void *)(uintptr_t)utils->seterror;
 	Dl_info info;
-	void *library;
-	bool has_md5;
 
-	if (dladdr((void *)(uintptr_t)utils->getopt, &info) == 0 ||
-	    info.dli_fname == NULL)
-		return false;
-	library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-	if (library == NULL)
-		return false;
-	has_md5 = dlsym(library, "_sasl_MD5Init") != NULL;
-	(void)dlclose(library);
-	return has_md5 == EXPECT_MD5;
+	return dladdr(seterror, &info) != 0 && info.dli_saddr == seterror &&
+	    info.dli_sname != NULL &&
+	    strcmp(info.dli_sname, "sasl_seterror") == 0;
 }
 
 static bool exists(const char *path)

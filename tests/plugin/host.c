@@ -256,23 +256,28 @@ static void mutex_free(void *mutex)
 	free(mutex);
 }
 
-/* Calls the module's entry as a library with this getopt would. */
+/*
+ * Calls the module's entry as a library would that has this where sasl_utils_t
+ * has seterror; the shorter layout of newer ones has prop_dispose there.
+ */
 static int load_by_hand(void)
 {
 	sasl_client_plug_init_t *plug_init = NULL;
 	sasl_client_plug_t *list = NULL;
 	sasl_utils_t utils;
 	int version = 0, count = -1, code;
-	void *module, *getopt_at;
+	const char *name = "sasl_seterror";
+	void *module, *function;
 
 	memset(&utils, 0, sizeof(utils));
-	if (strcmp(host.library, "self") == 0)
-		getopt_at = (void *)(uintptr_t)load_by_hand;
+	if (strcmp(host.library, "shorter") == 0)
+		name = "prop_dispose";
 	else if (strcmp(host.library, "libc") == 0)
-		getopt_at = dlsym(RTLD_DEFAULT, "getenv");
-	else
-		getopt_at = dlsym(RTLD_DEFAULT, "sasl_client_init");
-	utils.getopt = (sasl_getopt_t *)(uintptr_t)getopt_at;
+		name = "getenv";
+	function = dlsym(RTLD_DEFAULT, name);
+	if (strcmp(host.library, "self") == 0)
+		function = (void *)(uintptr_t)load_by_hand;
+	memcpy(&utils.seterror, &function, sizeof(function));
 	module = dlopen(host.plug, RTLD_NOW);
 	if (module == NULL) {
 		host_say("dlopen %s", dlerror());

@@ -181,7 +181,7 @@ def test_the_static_description_is_as_decided(plugins):
         "OAUTHBEARER ssf 1 security 0x30 features 0x22"]
 
 
-@pytest.mark.parametrize("library", ["libc", "self"])
+@pytest.mark.parametrize("library", ["libc", "self", "shorter"])
 def test_a_library_of_another_layout_is_refused_politely(plugins, library):
     host = Host(plugins, {"MAILTOKEN_SOCKET": "/nonexistent"})
     run = host.run(plug=plugins / "libmailtoken.so", library=library)
