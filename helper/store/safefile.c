@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -159,13 +160,23 @@ bool safefile_is_modeless(int fd)
 	return false;
 }
 
-/* The whole cure of a file that is root's and should stay so. */
+/* The whole cure of a file that is root's and should stay so; a mounted secret
+ * of a container cannot be changed where it is. */
 static void say_roots(const char *what, const struct stat *st,
     const char *shown, struct why *why)
 {
-	why_set(why, 0, "%s: as root, chown root:%s %s && chmod %s %s", what,
-	    ids_group(getegid()).text, shown,
-	    S_ISDIR(st->st_mode) ? "750" : "640", shown);
+	struct ids_text group = ids_group(getegid());
+	struct statvfs fs;
+
+	if (statvfs(shown, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0)
+		why_set(why, 0,
+		    "%s on a read-only file system: make it anew with group %s "
+		    "and mode 0440 (in Kubernetes by fsGroup and defaultMode)",
+		    what, group.text);
+	else
+		why_set(why, 0, "%s: as root, chown root:%s %s && chmod %s %s",
+		    what, group.text, shown,
+		    S_ISDIR(st->st_mode) ? "750" : "640", shown);
 }
 
 /* Others: not the owner, not the group an administrator chose for it. */

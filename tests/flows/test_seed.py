@@ -104,6 +104,20 @@ def test_a_seed_that_others_may_read_is_refused_with_the_cure(seeded):
     assert "has mode 0444" in line and "chmod 640" in line
 
 
+def test_a_mounted_secret_is_mended_where_it_is_made(root, seeded):
+    """Nobody can chmod in there."""
+    os.mkdir(seeded.path("secret"))
+    seeded.more["MAILTOKEN_SEED"] = seeded.path("secret")
+    give(seeded, JO, mode=0o444, into="secret/jo")
+    script = ('mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && '
+              'exec "$@"')
+    seeded.start(before=["unshare", "-m", "sh", "-c", script,
+                         seeded.path("secret")])
+    line = next(x for x in seeded.log().split("\n") if "event=seed" in x)
+    assert "has mode 0444" in line and "defaultMode" in line
+    assert "chmod" not in line
+
+
 @pytest.mark.parametrize("text, says", [
     ("mailtoken-entry=1\naccount=jo@example.org\n\n", "no whole record"),
     ("mailtoken-entry=1\naccount=jo@example.org\n", "mailtoken export"),
