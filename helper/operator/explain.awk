@@ -7,11 +7,15 @@
 # its sentence.  Numbers and sentences come first, then explain.conf, then the
 # words: they say least.  A row of explain.conf is found by its lines of match.
 
+function span(s) {
+	return "S(" c_string(s) ")"
+}
+
 function row(name, match_lines, link) {
-	return "\t{ " c_string(name) ", " c_string(tolower(match_lines)) \
-	    ",\n\t    " c_string(meaning) ",\n\t    " c_string(who) ", " \
-	    c_string(type) ",\n\t    " c_string(click) ",\n\t    " \
-	    c_string(link) ", " (click_first ? "true" : "false") " },\n"
+	return "\t{ " span(name) ", " span(meaning) ",\n\t    " span(who) \
+	    ", " span(type) ",\n\t    " span(click) ",\n\t    " \
+	    span(link) ", " (click_first ? "true" : "false") ",\n\t    " \
+	    c_string(tolower(match_lines)) " },\n"
 }
 
 function rows(    i, n, key, said, name, link) {

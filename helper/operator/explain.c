@@ -6,16 +6,15 @@
  */
 #include "operator/explain.h"
 
-static const struct row {
-	const char *name;
-	/*
-	 * A pattern a line, in lower case: "*" is anything, "^" the beginning
-	 * and "$" the end of the text.  explain.conf has more of it.
-	 */
-	const char *patterns;
-	const char *meaning, *who, *type, *click, *page;
-	bool click_first;
-} rows[] = {
+/*
+ * patterns: one a line, in lower case: "*" is anything, "^" the beginning and
+ * "$" the end of the text.  explain.conf has more of it.
+ */
+#define S(literal) \
+	{ \
+		literal, sizeof(literal) - 1 \
+	}
+static const struct explained rows[] = {
 #include "operator/explain_rows.inc"
 };
 
@@ -79,10 +78,8 @@ static bool stands_in(struct span text, const char *pattern)
 	}
 }
 
-static bool is_known(const struct row *row, struct span text)
+static bool is_known(const char *pattern, struct span text)
 {
-	const char *pattern = row->patterns;
-
 	while (!stands_in(text, pattern)) {
 		pattern += strcspn(pattern, "\n");
 		if (*pattern++ == '\0')
@@ -106,14 +103,8 @@ bool explain_find(struct span text, struct explained *out)
 		    (char)(text.p[all.n] - 'A' + 'a') :
 		    text.p[all.n];
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (is_known(&rows[i], all)) {
-			out->name = span_of(rows[i].name);
-			out->meaning = span_of(rows[i].meaning);
-			out->who = span_of(rows[i].who);
-			out->type = span_of(rows[i].type);
-			out->click = span_of(rows[i].click);
-			out->page = span_of(rows[i].page);
-			out->click_first = rows[i].click_first;
+		if (is_known(rows[i].patterns, all)) {
+			*out = rows[i];
 			return true;
 		}
 	return false;

@@ -14,14 +14,15 @@
 
 /* Constant; each line of type is a command, none ends with a newline. */
 struct explained {
-	struct span name;    /* as mailtoken-errors(7) has it */
-	struct span meaning; /* one sentence without capital and full stop */
-	struct span who;     /* "you", "relay admin", "tenant admin", "Exchange
+	struct span name;     /* as mailtoken-errors(7) has it */
+	struct span meaning;  /* one sentence without capital and full stop */
+	struct span who;      /* "you", "relay admin", "tenant admin", "Exchange
 				admin", "provider", "nobody": it passes */
-	struct span type;    /* commands; may be empty, then click is not */
-	struct span click;   /* what else to do, in words; may be empty */
-	struct span page;    /* a URL or a manual page */
-	bool click_first;    /* before type */
+	struct span type;     /* commands; may be empty, then click is not */
+	struct span click;    /* what else to do, in words; may be empty */
+	struct span page;     /* a URL or a manual page */
+	bool click_first;     /* before type */
+	const char *patterns; /* of explain.c */
 };
 
 /*
@@ -52,7 +53,5 @@ void explain_fill(struct buf *out, struct span text, struct span account);
  */
 bool explain_log(const char *config_dir, size_t bytes, struct buf *out,
     struct buf *from);
-
-verb_fn explain_run;
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "operator/explain.h"
 #include "operator/run.h"
+#include "operator/verbs.h"
 
 #define CAUSES_MAX    500 /* there are fewer rows */
 #define LOG_MAX_BYTES 262144
@@ -132,54 +133,46 @@ static void show(const char *label, struct span text, bool command)
 	screen_print("\n");
 }
 
-static void show_part(const char *label, struct span part, struct span account,
-    bool command)
+/* With the account; as members of an object with json. */
+static void show_cause(const struct explained *is, struct span account,
+    bool json)
 {
-	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
+	enum {
+		MEANING,
+		WHO,
+		TYPE,
+		CLICK,
+		PAGE,
+		PARTS
+	};
+	const struct {
+		const char *label, *name;
+		struct span text;
+	} parts[PARTS] = {
+		{ "Meaning:", "meaning", is->meaning },
+		{ "Who:", "who", is->who },
+		{ "Type:", "type", is->type },
+		{ is->type.n > 0 && !is->click_first ? "Else:" : "Do:", "click",
+		    is->click },
+		{ "Page:", "page", is->page },
+	};
+	size_t i, k;
 
-	explain_fill(&text, part, account);
-	if (text.n > 0)
-		show(label, buf_span(&text), command);
-	buf_drop(&text);
-}
+	for (i = 0; i < PARTS; i++) {
+		struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
 
-static void show_cause(const struct cause *cause, struct span account)
-{
-	const struct explained *is = &cause->is;
-
-	show_part("Meaning:", is->meaning, account, false);
-	show_part("Who:", is->who, account, false);
-	if (is->click_first)
-		show_part("Do:", is->click, account, false);
-	show_part("Type:", is->type, account, true);
-	if (!is->click_first)
-		show_part(is->type.n > 0 ? "Else:" : "Do:", is->click, account,
-		    false);
-	show_part("Page:", is->page, account, false);
-}
-
-static void json_part(const char *name, struct span part, struct span account)
-{
-	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
-
-	explain_fill(&text, part, account);
-	screen_print(", \"%s\": ", name);
-	screen_json_string(buf_span(&text));
-	buf_drop(&text);
-}
-
-static void json_cause(const struct cause *cause, struct span account)
-{
-	screen_add("{\"name\": ");
-	screen_json_string(cause->is.name);
-	screen_print(", \"lines\": %zu", cause->n);
-	json_part("account", account, account);
-	json_part("meaning", cause->is.meaning, account);
-	json_part("who", cause->is.who, account);
-	json_part("type", cause->is.type, account);
-	json_part("click", cause->is.click, account);
-	json_part("page", cause->is.page, account);
-	screen_add("}");
+		k = i;
+		if (is->click_first && (i == TYPE || i == CLICK))
+			k = TYPE + CLICK - i;
+		explain_fill(&text, parts[k].text, account);
+		if (json) {
+			screen_print(", \"%s\": ", parts[k].name);
+			screen_json_string(buf_span(&text));
+		} else if (text.n > 0) {
+			show(parts[k].label, buf_span(&text), k == TYPE);
+		}
+		buf_drop(&text);
+	}
 }
 
 static void show_all(const struct told *told, bool json, bool many)
@@ -193,16 +186,19 @@ static void show_all(const struct told *told, bool json, bool many)
 		line = (struct span){ cause->line, cause->bytes };
 		account = explain_account(line);
 		if (json) {
-			screen_add(i == 0 ? "[" : ",\n ");
-			json_cause(cause, account);
-			continue;
-		}
-		if (i > 0)
+			screen_add(i == 0 ? "[{\"name\": " : ",\n {\"name\": ");
+			screen_json_string(cause->is.name);
+			screen_print(", \"lines\": %zu, \"account\": ",
+			    cause->n);
+			screen_json_string(account);
+		} else if (i > 0) {
 			screen_add("\n");
-		if (many)
+		}
+		if (many && !json)
 			screen_print("%zu line%s, the last: %.*s\n", cause->n,
 			    cause->n == 1 ? "" : "s", SPAN(line));
-		show_cause(cause, account);
+		show_cause(&cause->is, account, json);
+		screen_add(json ? "}" : "");
 	}
 	if (json)
 		screen_add(i == 0 ? "[]\n" : "]\n");

@@ -4,11 +4,10 @@
  * What another program kept, as a record: whose it is, and the client that it
  * brings with it, so that mail goes on without a sign-in.
  */
-#include "operator/import.h"
+#include "operator/verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "cli/talk.h"
 #include "oauth/presets.h"
@@ -24,20 +23,17 @@ struct import {
 	struct command *command;
 	bool files;	     /* of sasl-xoauth2; else mutt_oauth2's */
 	struct buf defaults; /* sasl-xoauth2's own configuration */
-	struct why why;
-	bool any;	      /* is imported */
-	enum outcome outcome; /* the worst */
+	bool any;	     /* is imported */
 };
 
 /* path is NULL for standard input. */
-static enum fault read_file(struct import *import, const char *path,
-    struct buf *out)
+static enum fault read_file(const char *path, struct buf *out, struct why *why)
 {
-	enum fault fault = run_read(path, out, &import->why);
+	enum fault fault = run_read(path, out, why);
 
 	if (fault != FAULT_NONE || out->n < out->max_bytes)
 		return fault;
-	why_set(&import->why, 0, "%s is too large to be a token file",
+	why_set(why, 0, "%s is too large to be a token file",
 	    path != NULL ? path : IMPORT_STDIN);
 	return FAULT_TOO_BIG;
 }
@@ -133,51 +129,48 @@ static enum outcome send_grant(struct import *import, const char *where,
 	return outcome;
 }
 
-/* path is NULL for standard input. */
-static enum fault import_one(struct import *import, const char *path)
+static enum outcome import_one(struct import *import, const char *path)
 {
 	const char *where = path != NULL ? path : IMPORT_STDIN;
 	struct buf data = BUF_INIT(FILE_MAX_BYTES);
-	struct foreign foreign;
+	struct foreign foreign = { .margin_s = 0 };
+	struct why why = { 0, "" };
+	enum fault fault = read_file(path, &data, &why);
 	enum outcome outcome;
-	struct why why;
-	enum fault fault = read_file(import, path, &data);
 
-	if (fault != FAULT_NONE) {
-		buf_drop(&data);
-		return fault;
-	}
-	fault = import->files ?
-	    foreign_sasl_xoauth2(buf_span(&data), buf_span(&import->defaults),
-		&foreign, &why) :
-	    foreign_mutt_oauth2(buf_span(&data), &foreign, &why);
+	if (fault == FAULT_NONE)
+		fault = import->files ?
+		    foreign_sasl_xoauth2(buf_span(&data),
+			buf_span(&import->defaults), &foreign, &why) :
+		    foreign_mutt_oauth2(buf_span(&data), &foreign, &why);
 	buf_drop(&data);
-	if (fault != FAULT_NOMEM) {
-		outcome = fault != FAULT_NONE ?
-		    import_refuse(where, why.text) :
-		    send_grant(import, where,
-			account_of(import->command, path, &foreign), &foreign);
-		import->outcome = outcome_worse(import->outcome, outcome);
+	if (fault == FAULT_NONE) {
+		outcome = send_grant(import, where,
+		    account_of(import->command, path, &foreign), &foreign);
 		import->any |= outcome == OUTCOME_DONE;
+	} else {
+		outcome = import_refuse(where, why_text(&why, fault));
+		if (fault == FAULT_NOMEM)
+			outcome = OUTCOME_LATER;
 	}
 	foreign_drop(&foreign);
-	return fault == FAULT_NOMEM ? fault : FAULT_NONE;
+	return outcome;
 }
 
-static enum fault import_files(struct import *import)
+/* The file that is named, or the usual one, which may be missing: token files
+ * can say all. */
+static bool read_defaults(struct import *import)
 {
-	const char *defaults = import->command->config;
-	enum fault fault = FAULT_NONE;
-	size_t i;
+	const char *named = import->command->config;
+	struct why why = { 0, "" };
+	enum fault fault = read_file(named != NULL ? named : SASL_XOAUTH2_CONF,
+	    &import->defaults, &why);
 
-	/* It may be missing: token files can say all. */
-	if (defaults == NULL && access(SASL_XOAUTH2_CONF, F_OK) == 0)
-		defaults = SASL_XOAUTH2_CONF;
-	if (defaults != NULL)
-		fault = read_file(import, defaults, &import->defaults);
-	for (i = 1; fault == FAULT_NONE && i < import->command->n_words; i++)
-		fault = import_one(import, import->command->words[i]);
-	return fault;
+	if (fault == FAULT_NONE || (named == NULL && fault == FAULT_NOT_FOUND))
+		return true;
+	buf_drop(&import->defaults);
+	screen_say("%s", why_text(&why, fault));
+	return false;
 }
 
 static void say_postfix(void)
@@ -218,10 +211,10 @@ enum outcome import_foreign(struct command *command)
 		.command = command,
 		.files = span_is(span_of(command->words[0]), SASL_XOAUTH2),
 		.defaults = BUF_INIT(FILE_MAX_BYTES),
-		.why = { .err = 0 },
 	};
+	enum outcome outcome = OUTCOME_DONE;
 	const char *wrong = find_wrong(command, import.files);
-	enum fault fault;
+	size_t i = 1;
 
 	if (wrong != NULL)
 		return command_usage(command, wrong);
@@ -230,13 +223,14 @@ enum outcome import_foreign(struct command *command)
 	    (!import.files && !import_may_read()))
 		return OUTCOME_USAGE;
 	command_no_core();
-	fault = import.files ? import_files(&import) :
-			       import_one(&import, NULL);
+	if (import.files && !read_defaults(&import))
+		return OUTCOME_NO;
+	do
+		outcome = outcome_worse(outcome,
+		    import_one(&import, command->words[i]));
+	while (++i < command->n_words);
 	buf_drop(&import.defaults);
 	if (import.files && import.any && command->json == NULL)
 		say_postfix();
-	if (fault == FAULT_NONE)
-		return import.outcome;
-	screen_say("%s", why_text(&import.why, fault));
-	return fault == FAULT_NOMEM ? OUTCOME_LATER : OUTCOME_NO;
+	return outcome;
 }

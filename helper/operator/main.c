@@ -7,11 +7,8 @@
 #include "cli/screen.h"
 #include "oauth/reply.h"
 #include "operator/doctor.h"
-#include "operator/explain.h"
-#include "operator/import.h"
 #include "operator/run.h"
-#include "operator/serve.h"
-#include "operator/setup.h"
+#include "operator/verbs.h"
 
 static const struct {
 	const char *name;

@@ -18,7 +18,6 @@ enum fault postfix_read(const char *config_dir, struct postfix *postfix_out,
     struct why *why)
 {
 	struct postfix postfix = {
-		.config_dir = config_dir,
 		.parameters = BUF_INIT(LINES_MAX_BYTES),
 		.services = BUF_INIT(LINES_MAX_BYTES),
 	};

@@ -11,10 +11,9 @@
 #include "wire/buf.h"
 
 struct postfix {
-	const char *config_dir; /* the caller's; NULL: Postfix's own choice */
-	struct buf parameters;	/* of postconf -x and -Px: "name = value" and
-				 * "smtp/unix/name = value" a line */
-	struct buf services;	/* of postconf -M: one a line */
+	struct buf parameters; /* of postconf -x and -Px: "name = value" and
+				* "smtp/unix/name = value" a line */
+	struct buf services;   /* of postconf -M: one a line */
 };
 
 /*

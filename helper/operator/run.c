@@ -22,14 +22,13 @@
 #include "wire/ask.h"
 #include "wire/attr.h"
 
-#define WORDS_MAX	 15
-#define PAUSE_MS	 5
-#define DONE_MAX_MS	 60000
-#define SAID_MAX_BYTES	 16384
-#define SHOWN_BYTES	 400
-#define SYSTEM_PATH	 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
-#define SYSTEM_PATH_MORE ":/sbin:/bin"
-#define SBIN		 ":/usr/sbin:/sbin" /* behind a user's own */
+#define WORDS_MAX      15
+#define PAUSE_MS       5
+#define SAID_MAX_BYTES 16384
+#define SHOWN_BYTES    400
+#define SYSTEM_PATH \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define SBIN ":/usr/sbin:/sbin" /* behind a user's own */
 
 enum {
 	IN,
@@ -40,11 +39,19 @@ enum {
 
 void run_setup(void)
 {
-	const char *own = getenv("PATH");
-	char path[4096] = SYSTEM_PATH SYSTEM_PATH_MORE;
+	const char *own = getuid() != 0 ? getenv("PATH") : NULL;
+	char path[8192];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) / 2);
 
-	if (getuid() != 0 && own != NULL)
-		(void)snprintf(path, sizeof(path), "%s" SBIN, own);
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	if (n > 0)
+		path[n - 1] = ':';
+	else
+		n = 0;
+	(void)snprintf(path + n, sizeof(path) - (size_t)n,
+	    MAILTOKEN_PATH ":%s%s", own != NULL ? own : SYSTEM_PATH,
+	    own != NULL ? SBIN : "");
 	(void)setenv("PATH", path, 1);
 	(void)setenv("LC_ALL", "C", 1);
 	if (getuid() == 0)
@@ -108,13 +115,12 @@ static void tell_status(const char *name, int status, int fd, struct why *why)
 	read_written(fd, &said);
 	for (end = said.n; end > 0 && said.p[end - 1] == '\n';)
 		end--;
-	line = said.p;
-	for (size_t i = 0; i < end; i++)
-		if (said.p[i] == '\n')
-			line = said.p + i + 1;
-	if (end > 0)
+	if (end > 0) {
+		line = memrchr(said.p, '\n', end);
+		line = line != NULL ? line + 1 : said.p;
 		attr_plain((struct span){ line, (size_t)(said.p + end - line) },
 		    shown, sizeof(shown));
+	}
 	if (shown[0] != '\0')
 		why_set(why, 0, "%s: %s", name, shown);
 	else
@@ -180,12 +186,6 @@ enum fault run_program(const char *const *argv, struct span in, int64_t wait_ms,
 	return fault;
 }
 
-bool run_done(const char *const *argv, struct buf *out, struct why *why)
-{
-	return run_program(argv, (struct span){ "", 0 }, DONE_MAX_MS, out,
-		   why) == FAULT_NONE;
-}
-
 bool run(struct buf *out, struct why *why, ...)
 {
 	const char *argv[WORDS_MAX + 1] = { NULL };
@@ -197,7 +197,8 @@ bool run(struct buf *out, struct why *why, ...)
 		argv[n] = va_arg(words, const char *);
 	while (argv[n] != NULL && ++n < WORDS_MAX);
 	va_end(words);
-	return run_done(argv, out, why);
+	return run_program(argv, span_of(""), RUN_MAX_MS, out, why) ==
+	    FAULT_NONE;
 }
 
 enum fault run_read(const char *path, struct buf *out, struct why *why)

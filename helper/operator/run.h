@@ -8,8 +8,9 @@
 
 #include "wire/buf.h"
 
-/* run_setup - once: PATH (root's is the system's) and LC_ALL of what is run;
- * root's umask. */
+/* run_setup - once: PATH (ours beside this one where all were built, else as
+ * they are installed; root's is the system's) and LC_ALL of what is run; root's
+ * umask. */
 void run_setup(void);
 
 /*
@@ -30,10 +31,9 @@ enum fault run_program(const char *const *argv, struct span in, int64_t wait_ms,
 /*
  * run - the same for PROGRAM ARGUMENTS... NULL, without input and for at most
  * a minute; false and why when it failed.  out and why may be NULL.
- * run_done - likewise, the words in argv
  */
+#define RUN_MAX_MS 60000
 bool run(struct buf *out, struct why *why, ...) __attribute__((sentinel));
-bool run_done(const char *const *argv, struct buf *out, struct why *why);
 
 /*
  * run_read - append a file, until its end or until out is full

@@ -4,7 +4,7 @@
  * GET /metrics and nothing else.  The helper is asked at each request, so that
  * this process keeps nothing and may be started before it.
  */
-#include "operator/serve.h"
+#include "operator/verbs.h"
 
 #include <errno.h>
 #include <event2/buffer.h>

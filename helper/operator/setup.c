@@ -191,28 +191,31 @@ static bool keep(const char *path)
 	return false;
 }
 
-/* On the disk, and whole, before it has the name. */
-static bool replace(const struct setup_file *file, bool is_there)
+/* On the disk, and whole, beside the file that it is to be. */
+static bool write_beside(const struct setup_file *file, char path[PATH_MAX])
 {
-	char path[PATH_MAX];
-	bool good = false;
+	bool good;
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s.XXXXXX", file->path);
+	(void)snprintf(path, PATH_MAX, "%s.XXXXXX", file->path);
 	fd = mkostemp(path, O_CLOEXEC); /* 0600 */
 	if (fd < 0)
 		return false;
-	if (write(fd, file->content.p, file->content.n) ==
+	good = write(fd, file->content.p, file->content.n) ==
 		(ssize_t)file->content.n &&
 	    fchown(fd, file->uid, file->gid) == 0 &&
-	    fchmod(fd, file->mode) == 0 && fsync(fd) == 0)
-		good = (!is_there || keep(file->path)) &&
-		    rename(path, file->path) == 0;
+	    fchmod(fd, file->mode) == 0 && fsync(fd) == 0;
 	(void)close(fd);
-	if (!good) {
+	if (!good)
 		(void)unlink(path);
-		return false;
-	}
+	return good;
+}
+
+static bool sync_folder(char *path)
+{
+	bool good;
+	int fd;
+
 	*strrchr(path, '/') = '\0';
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	good = fd >= 0 && fsync(fd) == 0;
@@ -223,7 +226,7 @@ static bool replace(const struct setup_file *file, bool is_there)
 bool setup_write(struct setup *setup, const struct setup_file *given)
 {
 	struct setup_file file = *given;
-	char real[PATH_MAX];
+	char real[PATH_MAX], fresh[PATH_MAX];
 	struct why why;
 	struct stat st;
 	bool is_there;
@@ -234,11 +237,19 @@ bool setup_write(struct setup *setup, const struct setup_file *given)
 	is_there = stat(file.path, &st) == 0;
 	if (is_there && is_so(&file, &st))
 		return true;
-	if (!setup_step(setup, "%s %s", is_there ? "change" : "write",
-		file.path))
-		return true;
-	if (replace(&file, is_there && !setup->overwrite))
-		return true;
+	if (setup->dry_run || write_beside(&file, fresh)) {
+		if (!setup->dry_run && file.check != NULL &&
+		    !file.check(fresh, given->path)) {
+			(void)unlink(fresh);
+			return false;
+		}
+		if (!setup_step(setup, "%s %s", is_there ? "change" : "write",
+			file.path) ||
+		    ((!is_there || file.overwrite || keep(file.path)) &&
+			rename(fresh, file.path) == 0 && sync_folder(fresh)))
+			return true;
+		(void)unlink(fresh);
+	}
 	why_set(&why, errno, "cannot write %s", file.path);
 	screen_say("%s", why.text);
 	return false;

@@ -21,12 +21,8 @@ struct setup {
 	bool yes;	     /* do not ask */
 	bool root;	     /* the system's is set up, else this user's */
 	bool changed;	     /* something was done, or would be */
-	bool overwrite;	     /* setup_write() keeps nothing */
 	struct buf left;     /* by setup_left() */
 };
-
-/* setup_run - mailtoken setup: its words say which part. */
-verb_fn setup_run;
 
 /*
  * setup_step - say what is done now, in the imperative, one line; false with
@@ -70,8 +66,8 @@ bool setup_input(struct setup *setup, struct buf *out, const char *what,
 /*
  * setup_write - have a file with that content, mode and owner
  *
- * What was there is kept beside it as PATH.before-mailtoken-N, once a change;
- * a symbolic link is followed.  Does and says nothing when all is so already;
+ * What was there is kept beside it as PATH.before-mailtoken-N, once a change; a
+ * symbolic link is followed.  Does and says nothing when all is so already;
  * only says it with --dry-run.  It is on the disk, whole, when this returns.
  *
  * False when that cannot be, which was told.
@@ -82,6 +78,10 @@ struct setup_file {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
+	bool overwrite; /* what was there is not kept */
+	/* Whether the content, which stands in path, may have that name; it
+	 * tells if not.  NULL: it may. */
+	bool (*check)(const char *path, const char *name);
 };
 bool setup_write(struct setup *setup, const struct setup_file *file);
 

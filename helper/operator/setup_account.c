@@ -67,17 +67,12 @@ static bool choose_provider(struct wanted *wanted)
 {
 	struct setup *setup = wanted->setup;
 	const char *domain = strrchr(setup->account, '@') + 1;
-	struct span none = { NULL, 0 }, named;
-	struct buf head = BUF_INIT(ACCOUNT_MAX_BYTES + 16);
+	struct span named = span_of(setup->command->provider);
 
-	buf_add_lit(&head, "account ");
-	buf_add_str(&head, setup->account);
-	named = conf_get(&wanted->conf, head.p, "provider");
-	buf_drop(&head);
-	if (setup->command->provider != NULL)
-		named = span_of(setup->command->provider);
 	if (named.n == 0)
-		named = span_of(preset_known_by(span_of(domain), none));
+		named = conf_get(&wanted->conf, wanted->block, "provider");
+	if (named.n == 0)
+		named = span_of(preset_known_by(span_of(domain), span_of("")));
 	buf_add(&wanted->provider, named);
 	if (named.n == 0 && !ask_mx(wanted, domain))
 		return false;
@@ -97,10 +92,8 @@ static bool know_provider(struct wanted *wanted)
 	char name[ACCOUNT_MAX_BYTES];
 	struct span preset;
 
-	if (strspn(wanted->provider.p,
-		"abcdefghijklmnopqrstuvwxyz"
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789_-") != wanted->provider.n) {
+	if (!attr_is_of(buf_span(&wanted->provider), ATTR_ALNUM "_-",
+		CONF_WORD_MAX_BYTES)) {
 		screen_say("a provider's name has letters, digits, _ and -");
 		return false;
 	}
@@ -153,19 +146,28 @@ static bool ask_value(struct wanted *wanted, struct buf *out, const char *key,
 	return false;
 }
 
+/* Whether the provider's block has one of some words. */
+static bool has_key(const struct wanted *wanted, const char *keys)
+{
+	char key[64];
+	struct span one;
+
+	while ((one = span_next(&keys)).n > 0) {
+		(void)snprintf(key, sizeof(key), "%.*s", SPAN(one));
+		if (conf_get(&wanted->conf, wanted->head, key).n > 0)
+			return true;
+	}
+	return false;
+}
+
 static bool ask_client(struct wanted *wanted)
 {
-	static const char *const known[] = { "client_id", "issuer",
-		"registration_endpoint" };
 	struct command *command = wanted->setup->command;
 	bool needed = preset_value(wanted->preset, "registration_endpoint") ==
 		NULL &&
-	    command->issuer == NULL;
-	size_t i;
+	    command->issuer == NULL &&
+	    !has_key(wanted, "client_id issuer registration_endpoint");
 
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (conf_get(&wanted->conf, wanted->head, known[i]).n > 0)
-			needed = false;
 	if (needed && command->client_id == NULL && screen.keyboard)
 		say_clicks(wanted);
 	if ((needed || command->client_id != NULL) &&
@@ -203,18 +205,15 @@ static bool ask_secret(struct wanted *wanted)
 	struct setup *setup = wanted->setup;
 	struct command *command = setup->command;
 	const char *file = command->client_secret_file;
-	const char *const keys[] = { "client_secret_file", "certificate",
-		"assertion_file", "service_account_file" };
-	size_t i;
 
 	if (file != NULL)
 		return read_secret(&wanted->secret, file);
 	wanted->make_certificate = command->make_certificate != NULL;
-	if (wanted->make_certificate || command->certificate != NULL)
+	if (wanted->make_certificate || command->certificate != NULL ||
+	    has_key(wanted,
+		"client_secret_file certificate assertion_file "
+		"service_account_file"))
 		return true;
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (conf_get(&wanted->conf, wanted->head, keys[i]).n > 0)
-			return true;
 	if (wanted->app_only)
 		switch (setup_ask(setup, true,
 		    "Sign in with a certificate that is made here?  (No: with "
@@ -237,6 +236,8 @@ bool account_ask(struct wanted *wanted)
 	const char *flow = command->flow;
 	bool app = flow != NULL && strcmp(flow, "client-credentials") == 0;
 
+	(void)snprintf(wanted->block, sizeof(wanted->block), "account %s",
+	    wanted->setup->account);
 	if (!conf_load(wanted->setup, &wanted->conf) ||
 	    !choose_provider(wanted) || !know_provider(wanted))
 		return false;
@@ -291,8 +292,8 @@ static bool write_secret(struct wanted *wanted)
 	char path[ADDRESS_FILE_MAX_BYTES], key[ADDRESS_FILE_MAX_BYTES];
 	const char *certificate = command->certificate;
 	const char *named = command->certificate_key;
-	struct setup_file file = { path, buf_span(&wanted->secret), 0600,
-		units_owner(wanted->setup), getegid() };
+	const struct setup_file file = { path, buf_span(&wanted->secret), 0600,
+		units_owner(wanted->setup), getegid(), false, NULL };
 
 	if (wanted->secret.n > 0) {
 		path_of(wanted, ".secret", path);
@@ -326,10 +327,7 @@ static bool put(struct wanted *wanted, const char *key, const char *value)
 bool account_write(struct wanted *wanted)
 {
 	struct command *command = wanted->setup->command;
-	char head[ACCOUNT_MAX_BYTES + 16];
 
-	(void)snprintf(head, sizeof(head), "account %s",
-	    wanted->setup->account);
 	return conf_folder(wanted->setup, &wanted->conf) &&
 	    conf_allow_postfix(wanted->setup, &wanted->conf) &&
 	    put(wanted, "issuer", command->issuer) &&
@@ -339,7 +337,7 @@ bool account_write(struct wanted *wanted)
 		wanted->app_only ? "client-credentials" : command->flow) &&
 	    write_secret(wanted) &&
 	    (!wanted->app_only ||
-		conf_put(&wanted->conf, head, "provider",
+		conf_put(&wanted->conf, wanted->block, "provider",
 		    wanted->provider.p)) &&
 	    conf_save(wanted->setup, &wanted->conf);
 }

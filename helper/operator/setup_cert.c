@@ -72,8 +72,9 @@ bool cert_make(struct setup *setup, const char *certificate, const char *key,
     uid_t owner)
 {
 	struct setup_file of_cert = { certificate, { NULL, 0 }, 0644, geteuid(),
-		getegid() };
-	struct setup_file of_key = { key, { NULL, 0 }, 0600, owner, getegid() };
+		getegid(), false, NULL };
+	struct setup_file of_key = { key, { NULL, 0 }, 0600, owner, getegid(),
+		false, NULL };
 	struct why why = { 0, "" };
 	enum fault fault;
 

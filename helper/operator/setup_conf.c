@@ -27,32 +27,26 @@ struct line {
 
 static struct line read_line(struct span text, size_t at)
 {
-	static const char blanks[] = " \t\r";
-	struct line line = { .indented = strchr(blanks, text.p[at]) != NULL };
-	const char *p = text.p + at, *q;
+	static const char blanks[] = " \t\r", ends[] = " \t\r#\n";
+	const char *p = text.p + at, *last = p + strcspn(p, "#\n");
+	struct line line = { .indented = strspn(p, blanks) > 0,
+		.end = at + strcspn(p, "\n") };
 
-	line.end = at + strcspn(p, "\n");
-	for (q = p; q < text.p + line.end && *q != '#'; q++)
-		;
-	line.end += line.end < text.n ? 1 : 0;
+	line.end += line.end < text.n;
+	while (last > p && strchr(blanks, last[-1]) != NULL)
+		last--;
 	p += strspn(p, blanks);
-	while (q > p && strchr(blanks, q[-1]) != NULL)
-		q--;
-	if (q < p)
-		q = p;
-	line.first.p = line.rest.p = p;
-	while (p < q && strchr(blanks, *p) == NULL)
-		p++;
-	line.first.n = (size_t)(p - line.first.p);
-	p += strspn(p, blanks);
-	if (p < q)
-		line.rest = (struct span){ p, (size_t)(q - p) };
+	line.first = (struct span){ p, strcspn(p, ends) };
+	p += line.first.n + strspn(p + line.first.n, blanks);
+	if (p < last)
+		line.rest = (struct span){ p, (size_t)(last - p) };
 	return line;
 }
 
 struct place {
 	struct span value; /* not empty: there it is */
 	int number;	   /* of its line */
+	int times;	   /* that it stands there */
 	size_t end;	   /* of the block's last line that says something */
 };
 
@@ -61,7 +55,7 @@ static struct place find(const struct conf *conf, const char *head,
     const char *key)
 {
 	size_t at, kind = head != NULL ? strcspn(head, " ") : 0;
-	struct place place = { .number = 0, .end = 0 };
+	struct place place = { .number = 0 };
 	struct span text = buf_span(&conf->text);
 	bool inside = head == NULL;
 	struct line line;
@@ -83,6 +77,7 @@ static struct place find(const struct conf *conf, const char *head,
 			    span_is(line.first, key)) {
 			place.value = line.rest;
 			place.number = number;
+			place.times++;
 		}
 	}
 	return place;
@@ -95,19 +90,9 @@ struct span conf_get(const struct conf *conf, const char *head, const char *key)
 
 struct span conf_only(const struct conf *conf, const char *kind)
 {
-	struct span text = buf_span(&conf->text), only = { NULL, 0 };
-	struct line line;
-	size_t at;
+	struct place place = find(conf, NULL, kind);
 
-	for (at = 0; at < text.n; at = line.end) {
-		line = read_line(text, at);
-		if (line.indented || !span_is(line.first, kind))
-			continue;
-		if (only.n > 0)
-			return (struct span){ NULL, 0 };
-		only = line.rest;
-	}
-	return only;
+	return place.times == 1 ? place.value : span_of("");
 }
 
 bool conf_put(struct conf *conf, const char *head, const char *key,
@@ -201,50 +186,31 @@ bool conf_load(struct setup *setup, struct conf *conf)
 	return false;
 }
 
-/* Whether the helper, which has to like it, does; what it says of the file at
- * path is said of the one that it is to be. */
-static bool check(const char *path, const struct conf *conf)
+/* Whether the helper likes it; what it says of the file at path is said of the
+ * one that it is to be. */
+static bool check(const char *path, const char *name)
 {
-	const struct units_path program = units_program("mailtokend");
 	struct buf out = BUF_INIT(CHECK_MAX_BYTES);
 	struct why why;
 	const char *at;
-	bool good = run(&out, &why, program.text, "--check", "--config", path,
+	bool good = run(&out, &why, "mailtokend", "--check", "--config", path,
 	    NULL);
 
 	if (!good) {
 		/* Blocks that are wrong are warned about, the rest is not. */
 		at = out.n > 0 ? strstr(out.p, path) : NULL;
 		at = at != NULL ? at : strstr(why.text, path);
-		screen_say("%s%.*s", at != NULL ? conf->path : "",
-		    at != NULL ? (int)strcspn(at, "\n") - (int)strlen(path) :
-				 WHY_MAX_BYTES,
-		    at != NULL ? at + strlen(path) : why.text);
+		if (at != NULL)
+			screen_say("%s%.*s", name,
+			    (int)(strcspn(at, "\n") - strlen(path)),
+			    at + strlen(path));
+		else
+			screen_say("%s", why.text);
 		screen_say("mend that first, then run this again; %s was not "
 			   "changed",
-		    conf->path);
+		    name);
 	}
 	buf_drop(&out);
-	return good;
-}
-
-/* It may be refused yet, as when a file that it includes has the block. */
-static bool check_new(const struct conf *conf)
-{
-	char path[PATH_MAX];
-	bool good = false;
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s.XXXXXX", conf->path);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd < 0 || fchmod(fd, 0644) != 0 ||
-	    write(fd, conf->text.p, conf->text.n) != (ssize_t)conf->text.n)
-		screen_say("cannot write beside %s", conf->path);
-	else
-		good = check(path, conf);
-	if (fd >= 0)
-		(void)close(fd);
-	(void)unlink(path);
 	return good;
 }
 
@@ -266,7 +232,7 @@ bool conf_folder(struct setup *setup, const struct conf *conf)
 bool conf_save(struct setup *setup, const struct conf *conf)
 {
 	struct setup_file file = { conf->path, buf_span(&conf->text), 0644,
-		geteuid(), getegid() };
+		geteuid(), getegid(), false, check };
 	struct stat st;
 
 	if (!conf->changed)
@@ -276,5 +242,5 @@ bool conf_save(struct setup *setup, const struct conf *conf)
 		file.uid = st.st_uid;
 		file.gid = st.st_gid;
 	}
-	return (setup->dry_run || check_new(conf)) && setup_write(setup, &file);
+	return setup_write(setup, &file);
 }

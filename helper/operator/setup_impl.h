@@ -57,9 +57,10 @@ struct wanted {
 	struct conf conf;
 	/* Empty: not needed, or the file says it already. */
 	struct buf provider, client_id, tenant, secret;
-	char head[ACCOUNT_MAX_BYTES + 16]; /* "provider NAME" */
-	const struct preset *preset;	   /* of the provider, or NULL */
-	bool app_only;			   /* nobody signs in */
+	char block[ACCOUNT_MAX_BYTES + 16]; /* "account ADDRESS" */
+	char head[ACCOUNT_MAX_BYTES + 16];  /* "provider NAME" */
+	const struct preset *preset;	    /* of the provider, or NULL */
+	bool app_only;			    /* nobody signs in */
 	bool make_certificate;
 	bool to_upload; /* and it is not yet */
 };
@@ -81,12 +82,6 @@ bool account_write(struct wanted *wanted);
 bool cert_make(struct setup *setup, const char *certificate, const char *key,
     uid_t owner);
 
-/* units_program - where "mailtoken" or "mailtokend" is: beside this program
- * where all were built, else where it is installed. */
-struct units_path {
-	char text[ADDRESS_FILE_MAX_BYTES];
-} units_program(const char *name);
-
 /* units_owner - whose the files are that the helper alone may read. */
 uid_t units_owner(const struct setup *setup);
 
@@ -96,10 +91,25 @@ uid_t units_owner(const struct setup *setup);
  * caller's.
  * units_start - have the helper's user, and the helper running, now and after
  * the next boot
+ * units_restart - the same once more, after something was changed; jailed: with
+ * the socket in Postfix's chroot
+ * units_are - whether a unit "is-active" or "is-enabled"
  */
+#define UNITS_SERVICE "mailtokend.service"
+#define UNITS_SOCKET  "mailtoken.socket"
+#define UNITS_JAIL    "mailtoken-postfix.socket"
 bool units_ask(const struct setup *setup, struct talk *talk, const char *verb,
     const char *account);
 bool units_start(struct setup *setup);
+bool units_restart(const struct setup *setup, bool jailed);
+bool units_are(const struct setup *setup, const char *what, const char *unit);
+
+/*
+ * setup_is_program - whether there is something to be said of a mail program
+ * setup_program - print what it needs, for setup->account or an example
+ */
+bool setup_is_program(const char *name);
+enum outcome setup_program(struct setup *setup, const char *name);
 
 /* mail_test - have Postfix try what waits, and send a test message, if that is
  * agreed to; false when it did not get through, which was told and explained */

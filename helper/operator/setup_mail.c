@@ -13,7 +13,7 @@
 
 #define FATE_MAX_MS    60000
 #define PAUSE_MS       500
-#define RUN_MAX_MS     20000
+#define SEND_MAX_MS    20000
 #define LOG_MAX_BYTES  1048576
 #define LINE_MAX_BYTES 1000
 
@@ -52,7 +52,7 @@ static bool send_it(const struct setup *setup, const char *id)
 	    "From: %s\nTo: %s\nSubject: mailtoken works\nMessage-ID: %s\n\n"
 	    "Sent by \"mailtoken setup\", with a token.\n",
 	    setup->account, setup->account, id);
-	fault = run_program(argv, span_of(text), RUN_MAX_MS, NULL, &why);
+	fault = run_program(argv, span_of(text), SEND_MAX_MS, NULL, &why);
 	if (fault != FAULT_NONE)
 		screen_say("%s", why_text(&why, fault));
 	return fault == FAULT_NONE;
@@ -61,10 +61,9 @@ static bool send_it(const struct setup *setup, const char *id)
 /* What mailtoken explain makes of it. */
 static void explain(const char *line)
 {
-	const struct units_path program = units_program("mailtoken");
 	struct buf out = BUF_INIT(LOG_MAX_BYTES);
 
-	(void)run(&out, NULL, program.text, "explain", line, NULL);
+	(void)run(&out, NULL, "mailtoken", "explain", line, NULL);
 	buf_add(&screen_out, buf_span(&out)); /* made harmless already */
 	buf_drop(&out);
 }

@@ -4,8 +4,6 @@
  * mailtoken setup PROGRAM: what is to be pasted into its configuration, for
  * the version that is installed; programs.conf has the texts.
  */
-#include "operator/setup_program.h"
-
 #include <stdio.h>
 
 #include "oauth/presets.h"
@@ -36,30 +34,10 @@ bool setup_is_program(const char *name)
 	return find(name) != NULL;
 }
 
-/* The digits at *text, which moves behind them and a point. */
-static int next_number(const char **text)
-{
-	int number = 0;
-
-	for (; **text >= '0' && **text <= '9' && number < 100000000; (*text)++)
-		number = 10 * number + (**text - '0');
-	*text += **text == '.';
-	return number;
-}
-
 /* By the first number of what a program says of itself. */
 static bool is_older(const char *said, const char *than)
 {
-	int i, a, b;
-
-	said += strcspn(said, "0123456789");
-	for (i = 0; i < 3; i++) {
-		a = next_number(&said);
-		b = next_number(&than);
-		if (a != b)
-			return a < b;
-	}
-	return false;
+	return strverscmp(said + strcspn(said, "0123456789"), than) < 0;
 }
 
 /* The row for what is installed; where nothing is, that of a new version. */
@@ -89,8 +67,8 @@ static const struct program *choose(const struct program *row)
 }
 
 /* The first of the servers that has such a name. */
-static void take_server(const char *servers, const char *begin,
-    const char *other, struct buf *out)
+static void add_server(struct buf *out, const char *servers, const char *begin,
+    const char *other)
 {
 	struct span name;
 
@@ -98,6 +76,10 @@ static void take_server(const char *servers, const char *begin,
 		if (strncmp(name.p, begin, strlen(begin)) == 0 ||
 		    strncmp(name.p, other, strlen(other)) == 0)
 			buf_add(out, name);
+	if (out->n == 0) {
+		buf_add_str(out, begin);
+		buf_add_lit(out, ".example.com");
+	}
 }
 
 /* Those that the helper knows for the account, else the domain's. */
@@ -117,35 +99,26 @@ static void find_servers(struct setup *setup, struct buf *out)
 		buf_add_str(out, known != NULL ? known : "");
 }
 
-static void add_address(struct buf *out, const char *address, bool in_url)
-{
-	for (; *address != '\0'; address++)
-		if (in_url && *address == '@')
-			buf_add_lit(out, "%40");
-		else
-			buf_add(out, (struct span){ address, 1 });
-}
-
 enum outcome setup_program(struct setup *setup, const char *name)
 {
 	struct buf servers = BUF_INIT(SAID_MAX_BYTES);
-	struct buf values[] = { BUF_INIT(3 * ACCOUNT_MAX_BYTES),
+	struct buf values[] = { BUF_INIT(ACCOUNT_MAX_BYTES),
 		BUF_INIT(3 * ACCOUNT_MAX_BYTES), BUF_INIT(SERVER_MAX_BYTES),
 		BUF_INIT(SERVER_MAX_BYTES) };
 	static const char *const names[] = { "{ADDRESS}", "{URL}", "{SMTP}",
 		"{IMAP}" };
-	const char *p = choose(find(name))->text;
+	const char *p = choose(find(name))->text, *at;
 	size_t i;
 
 	if (setup->account == NULL)
 		setup->account = "alice@example.com";
 	find_servers(setup, &servers);
-	add_address(&values[0], setup->account, false);
-	add_address(&values[1], setup->account, true);
-	take_server(servers.p, "smtp", "smtp", &values[2]);
-	take_server(servers.p, "imap", "outlook.", &values[3]);
-	buf_add_str(&values[2], values[2].n == 0 ? "smtp.example.com" : "");
-	buf_add_str(&values[3], values[3].n == 0 ? "imap.example.com" : "");
+	buf_add_str(&values[0], setup->account);
+	for (at = setup->account; *at != '\0'; at++)
+		buf_add(&values[1],
+		    *at == '@' ? span_of("%40") : (struct span){ at, 1 });
+	add_server(&values[2], servers.p, "smtp", "smtp");
+	add_server(&values[3], servers.p, "imap", "outlook.");
 	while (*p != '\0') {
 		for (i = 0; i < 4; i++)
 			if (strncmp(p, names[i], strlen(names[i])) == 0)

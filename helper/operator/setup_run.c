@@ -12,8 +12,8 @@
 
 #include "operator/run.h"
 #include "operator/setup_impl.h"
-#include "operator/setup_program.h"
 #include "operator/smarthost.h"
+#include "operator/verbs.h"
 
 #define POSTCONF_MAX_MS 10000
 #define LEFT_MAX_BYTES	4096
@@ -97,9 +97,8 @@ static bool probe(const struct wanted *wanted, bool written)
 /* There is one way to sign in, and this is its screen meanwhile. */
 static bool run_login(struct setup *setup, const struct wanted *wanted)
 {
-	const struct units_path program = units_program("mailtoken");
 	struct command *command = setup->command;
-	const char *argv[] = { program.text, "login", setup->account,
+	const char *argv[] = { "mailtoken", "login", setup->account,
 		"--provider", wanted->provider.p,
 		setup->root ? "--system" : "--user", NULL, NULL, NULL };
 	size_t n = 6;
@@ -112,7 +111,7 @@ static bool run_login(struct setup *setup, const struct wanted *wanted)
 	}
 	argv[n] = command->browser != NULL ? "--browser" : NULL;
 	(void)signal(SIGINT, SIG_IGN); /* it says that it was cancelled */
-	if (posix_spawn(&pid, argv[0], NULL, NULL, (char *const *)(void *)argv,
+	if (posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)(void *)argv,
 		environ) == 0)
 		(void)waitpid(pid, &status, 0);
 	else

@@ -14,24 +14,9 @@
 #include "operator/setup_impl.h"
 #include "wire/ask.h"
 
+#define RENEW_TIMER  "mailtoken-renew.timer"
 #define QUEUE_FOLDER "/var/spool/postfix"
 #define HOME_FOLDER  "/var/lib/mailtoken"
-
-struct units_path units_program(const char *name)
-{
-	struct units_path path;
-	ssize_t n = readlink("/proc/self/exe", path.text,
-	    sizeof(path.text) - strlen(name) - 1);
-
-	while (n > 0 && path.text[n - 1] != '/')
-		n--;
-	memcpy(path.text + (n > 0 ? n : 0), name, strlen(name) + 1);
-	if (n <= 0 || access(path.text, X_OK) != 0)
-		(void)snprintf(path.text, sizeof(path.text), "%s",
-		    strcmp(name, "mailtoken") == 0 ? MAILTOKEN_MAILTOKEN :
-						     MAILTOKEN_MAILTOKEND);
-	return path;
-}
 
 uid_t units_owner(const struct setup *setup)
 {
@@ -86,12 +71,40 @@ static bool make_user(struct setup *setup)
 	return false;
 }
 
-static bool is_up(const char *manager, const char *unit)
+bool units_are(const struct setup *setup, const char *what, const char *unit)
 {
-	return run(NULL, NULL, "systemctl", manager, "is-enabled", "--quiet",
-		   unit, NULL) &&
-	    run(NULL, NULL, "systemctl", manager, "is-active", "--quiet", unit,
-		NULL);
+	return run(NULL, NULL, "systemctl", setup->root ? "--system" : "--user",
+	    what, "--quiet", unit, NULL);
+}
+
+static bool is_up(const struct setup *setup, const char *unit)
+{
+	return units_are(setup, "is-enabled", unit) &&
+	    units_are(setup, "is-active", unit);
+}
+
+/* A helper that runs cannot be given one more socket: mailtokend(8). */
+bool units_restart(const struct setup *setup, bool jailed)
+{
+	const char *manager = setup->root ? "--system" : "--user";
+	const char *more = setup->root ? UNITS_SERVICE : RENEW_TIMER;
+	const char *jail = NULL;
+	struct why why;
+
+	/* Another instance may be served there. */
+	if (jailed ||
+	    (setup->root && units_are(setup, "is-active", UNITS_JAIL)))
+		jail = UNITS_JAIL;
+	if (run(NULL, &why, "systemctl", manager, "daemon-reload", NULL) &&
+	    (!setup->root ||
+		run(NULL, &why, "systemctl", manager, "stop", UNITS_SOCKET,
+		    more, jail, NULL)) &&
+	    run(NULL, &why, "systemctl", manager, "enable", "--now",
+		UNITS_SOCKET, more, jail, NULL))
+		return true;
+	screen_say("the helper does not start: %s; \"journalctl -xe\" has more",
+	    why.text);
+	return false;
 }
 
 /* Whether Postfix may ask from inside of its chroot. */
@@ -101,38 +114,33 @@ static bool is_chrooted(const struct setup *setup)
 	    access(QUEUE_FOLDER, F_OK) == 0;
 }
 
-/* A helper that runs cannot be given one more socket: mailtokend(8). */
 static bool start_units(struct setup *setup)
 {
-	const char *manager = setup->root ? "--system" : "--user";
-	const char *socket = "mailtoken.socket";
-	const char *more = setup->root ? "mailtokend.service" :
-					 "mailtoken-renew.timer";
-	const char *jail = is_chrooted(setup) ? "mailtoken-postfix.socket" :
-						NULL;
-	struct why why;
+	const char *more = setup->root ? UNITS_SERVICE : RENEW_TIMER;
+	bool jailed = is_chrooted(setup);
 
-	if ((is_up(manager, socket) && is_up(manager, more) &&
-		(jail == NULL || is_up(manager, jail))) ||
-	    !setup_step(setup, "systemctl %senable --now %s %s%s%s",
-		setup->root ? "" : "--user ", socket, more,
-		jail != NULL ? " " : "", jail != NULL ? jail : ""))
-		return true;
-	if (run(NULL, &why, "systemctl", manager, "daemon-reload", NULL) &&
-	    (!setup->root ||
-		run(NULL, &why, "systemctl", manager, "stop", socket, more,
-		    jail, NULL)) &&
-	    run(NULL, &why, "systemctl", manager, "enable", "--now", socket,
-		more, jail, NULL))
-		return true;
-	screen_say("%s; \"journalctl -xe\" has more", why.text);
-	return false;
+	return (is_up(setup, UNITS_SOCKET) && is_up(setup, more) &&
+		   (!jailed || is_up(setup, UNITS_JAIL))) ||
+	    !setup_step(setup, "systemctl %senable --now %s %s%s",
+		setup->root ? "" : "--user ", UNITS_SOCKET, more,
+		jailed ? " " UNITS_JAIL : "") ||
+	    units_restart(setup, jailed);
+}
+
+/* Below which the helper, which is no root any more, makes its socket. */
+static bool make_folder_of(const char *socket, struct why *why)
+{
+	char folder[ADDRESS_FILE_MAX_BYTES];
+
+	(void)snprintf(folder, sizeof(folder), "%.*s",
+	    (int)(strrchr(socket, '/') - socket), socket);
+	return run(NULL, why, "install", "-d", "-o", MAILTOKEN_HELPER_USER,
+	    "-g", MAILTOKEN_HELPER_USER, folder, NULL);
 }
 
 /* Only where systemd is not, and somebody agrees. */
 static bool start_alone(struct setup *setup)
 {
-	const struct units_path program = units_program("mailtokend");
 	const bool chrooted = is_chrooted(setup);
 	char inside[sizeof(QUEUE_FOLDER) + ADDRESS_SOCKET_MAX_BYTES];
 	struct address address;
@@ -142,8 +150,9 @@ static bool start_alone(struct setup *setup)
 	address_system_socket(&address);
 	(void)snprintf(inside, sizeof(inside), QUEUE_FOLDER "%s", address.path);
 	setup_left(setup,
-	    "have this run at each boot: mailtokend --listen %s"
-	    "%s%s",
+	    "have this run at each boot: install -d -o " MAILTOKEN_HELPER_USER
+	    " %.*s; mailtokend --listen %s%s%s",
+	    (int)(strrchr(address.path, '/') - address.path), address.path,
 	    address.path, chrooted ? " --listen " : "", chrooted ? inside : "");
 	if (setup_ask(setup, true,
 		"No systemd is here to start the helper.  Start it now?") !=
@@ -153,7 +162,9 @@ static bool start_alone(struct setup *setup)
 		return true;
 	if (mkdir(HOME_FOLDER, 0700) == 0 && user != NULL)
 		(void)!chown(HOME_FOLDER, user->pw_uid, user->pw_gid);
-	if (run(NULL, &why, program.text, "--background", "--listen",
+	if (make_folder_of(address.path, &why) &&
+	    (!chrooted || make_folder_of(inside, &why)) &&
+	    run(NULL, &why, "mailtokend", "--background", "--listen",
 		address.path, chrooted ? "--listen" : NULL, inside, NULL))
 		return true;
 	screen_say("%s", why.text);

@@ -70,12 +70,15 @@ static bool read_file(const char *path, struct buf *out)
 	return run_read(path, out, NULL) == FAULT_NONE;
 }
 
+/* --undo has what was there. */
 static bool write_file(struct smarthost *smarthost, const char *path,
     const struct buf *content)
 {
+	const struct setup_file file = { path, buf_span(content), 0644, 0, 0,
+		true, NULL };
+
 	return buf_fault(content) == FAULT_NONE &&
-	    setup_write(smarthost->setup,
-		&(struct setup_file){ path, buf_span(content), 0644, 0, 0 });
+	    setup_write(smarthost->setup, &file);
 }
 
 /* The files that Postfix does not start without. */
@@ -122,77 +125,42 @@ static bool read_postfix(struct smarthost *smarthost)
 	return failed("Postfix cannot tell its settings", &why);
 }
 
-/* Whether one of the lines is for that key of a map; *at moves behind it. */
-static bool next_line(const struct buf *lines, const char *map, size_t *at,
-    struct span *line)
-{
-	size_t n = strlen(map);
-
-	while (*at < lines->n) {
-		line->p = lines->p + *at;
-		line->n = strcspn(line->p, "\n") + 1;
-		*at += line->n;
-		if (strncmp(line->p, map, n) != 0 || line->p[n] != ' ')
-			continue;
-		line->p += n + 1;
-		line->n -= n + 1;
-		return true;
-	}
-	return false;
-}
-
-/* Whether a line that is there has the key of a new one. */
-static bool is_replaced(const struct buf *lines, const char *map,
-    struct span line)
-{
-	size_t key = strcspn(line.p, " \t\n"), at = 0;
-	struct span other;
-
-	while (next_line(lines, map, &at, &other))
-		if (strcspn(other.p, " \t\n") == key &&
-		    strncasecmp(line.p, other.p, key) == 0)
-			return true;
-	return false;
-}
-
 /* What a map of ours has, and the lines for it. */
-static bool write_map(struct smarthost *smarthost, const char *map)
+static bool write_map(struct smarthost *smarthost, enum map map)
 {
-	struct buf old = BUF_INIT(FILE_MAX_BYTES);
+	struct span more = buf_span(&smarthost->maps[map]), line;
+	struct buf there = BUF_INIT(FILE_MAX_BYTES);
 	struct buf content = BUF_INIT(FILE_MAX_BYTES);
 	char path[PATH_MAX];
-	struct span line;
-	size_t at;
-	bool good = true, any = false;
+	const char *at;
+	bool good;
 
-	(void)snprintf(path, sizeof(path), "%s/%s", smarthost->ours, map);
-	if (!read_file(path, &old))
-		buf_add_lit(&old, MAP_HEAD);
-	else if (old.n > 0 && old.p[old.n - 1] != '\n')
-		buf_add_lit(&old, "\n");
-	for (at = 0; at < old.n; at += line.n) {
-		line.p = old.p + at;
-		line.n = strcspn(line.p, "\n") + 1;
-		if (!is_replaced(&smarthost->lines, map, line))
+	if (more.n == 0)
+		return true;
+	(void)snprintf(path, sizeof(path), "%s/%s", smarthost->ours,
+	    smarthost_maps[map]);
+	if (!read_file(path, &there))
+		buf_add_lit(&there, MAP_HEAD);
+	else if (there.n > 0 && there.p[there.n - 1] != '\n')
+		buf_add_lit(&there, "\n");
+	for (at = there.p; at != NULL && *at != '\0'; at += line.n) {
+		line = (struct span){ at, strcspn(at, "\n") + 1 };
+		if (!smarthost_has_key(&smarthost->maps[map], at))
 			buf_add(&content, line);
 	}
-	for (at = 0; next_line(&smarthost->lines, map, &at, &line); any = true)
-		buf_add(&content, line);
-	if (any)
-		good = write_file(smarthost, path, &content);
-	buf_drop(&old);
+	buf_add(&content, more);
+	good = write_file(smarthost, path, &content);
+	buf_drop(&there);
 	buf_drop(&content);
 	return good;
 }
 
 static bool write_maps(struct smarthost *smarthost)
 {
-	static const char *const maps[] = { "sasl_passwd", "tls_policy",
-		"senders", "generic", "routes", "kept" };
-	size_t i;
+	enum map map;
 
-	for (i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
-		if (!write_map(smarthost, maps[i]))
+	for (map = 0; map < MAPS; map++)
+		if (!write_map(smarthost, map))
 			return false;
 	return true;
 }
@@ -225,7 +193,9 @@ static bool change_main(struct smarthost *smarthost)
 		go = setup_step(smarthost->setup, "set in main.cf: %s",
 		    argv[n]);
 	}
-	return !go || run_done(argv, NULL, &why) ||
+	return !go ||
+	    run_program(argv, span_of(""), RUN_MAX_MS, NULL, &why) ==
+	    FAULT_NONE ||
 	    failed("main.cf is as it was", &why);
 }
 
@@ -390,24 +360,25 @@ enum outcome setup_postfix(struct setup *setup)
 	struct smarthost smarthost = {
 		.setup = setup,
 		.account = setup->account,
-		.now = { NULL, BUF_INIT(0), BUF_INIT(0) },
-		.raw = { NULL, BUF_INIT(FILE_MAX_BYTES), BUF_INIT(0) },
+		.now = { BUF_INIT(0), BUF_INIT(0) },
+		.raw = { BUF_INIT(FILE_MAX_BYTES), BUF_INIT(0) },
 		.names = BUF_INIT(FILE_MAX_BYTES),
 		.edits = BUF_INIT(FILE_MAX_BYTES),
-		.lines = BUF_INIT(FILE_MAX_BYTES),
 		.service = BUF_INIT(FILE_MAX_BYTES),
 	};
 	enum outcome outcome = OUTCOME_NO;
+	enum map map;
 
-	setup->overwrite = true; /* --undo has what was there */
+	for (map = 0; map < MAPS; map++)
+		buf_init(&smarthost.maps[map], FILE_MAX_BYTES);
 	if (find_folder(&smarthost))
 		outcome = set_up(&smarthost);
-	setup->overwrite = false;
 	postfix_drop(&smarthost.now);
 	postfix_drop(&smarthost.raw);
 	buf_drop(&smarthost.names);
 	buf_drop(&smarthost.edits);
-	buf_drop(&smarthost.lines);
+	for (map = 0; map < MAPS; map++)
+		buf_drop(&smarthost.maps[map]);
 	buf_drop(&smarthost.service);
 	return outcome;
 }

@@ -15,6 +15,18 @@
 #include "operator/postfix.h"
 #include "operator/setup.h"
 
+/* Files in DIR/mailtoken. */
+enum map {
+	MAP_PASSWD,
+	MAP_TLS,
+	MAP_SENDERS,
+	MAP_GENERIC,
+	MAP_ROUTES,
+	MAP_KEPT,
+	MAPS
+};
+extern const char *const smarthost_maps[MAPS];
+
 struct smarthost {
 	struct setup *setup;
 	char dir[PATH_MAX / 4];	 /* of main.cf */
@@ -30,16 +42,20 @@ struct smarthost {
 	unsigned theirs; /* they were left */
 
 	/* By smarthost_plan(); buf_fault() is for who uses them. */
-	struct buf edits;   /* of main.cf: "name = value" and a NUL each */
-	struct buf lines;   /* of our maps: "map key value\n" */
-	struct buf service; /* of master.cf: as of postconf -M, or none */
+	struct buf edits;      /* of main.cf: "name = value" and a NUL each */
+	struct buf maps[MAPS]; /* "key value\n" each, no key twice */
+	struct buf service;    /* of master.cf: as of postconf -M, or none */
 };
+
+/* smarthost_has_key - whether one of the lines has the key of line, whatever
+ * its letters' case: Postfix refuses a map with two. */
+bool smarthost_has_key(const struct buf *lines, const char *line);
 
 /* setup_postfix - mailtoken setup postfix, the address in setup->account. */
 enum outcome setup_postfix(struct setup *setup);
 
 /*
- * smarthost_plan - ask what has to be asked, and fill edits, lines and service
+ * smarthost_plan - ask what has to be asked, and fill edits, maps and service
  * with what is not so yet; changes nothing
  *
  * False when somebody said no, or it cannot be, which was told.

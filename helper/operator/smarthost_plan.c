@@ -50,48 +50,46 @@ static PRINTF_LIKE(3, 4) void want(struct smarthost *smarthost,
 	buf_add(&smarthost->edits, (struct span){ "", 1 });
 }
 
+bool smarthost_has_key(const struct buf *lines, const char *line)
+{
+	static const char ends[] = " \t\n";
+	size_t n = strcspn(line, ends);
+	const char *at = lines->p;
+
+	for (; at != NULL && *at != '\0'; at += strcspn(at, "\n") + 1)
+		if (strcspn(at, ends) == n && strncasecmp(at, line, n) == 0)
+			return true;
+	return false;
+}
+
 /* A map of ours first in a list, before those that are there. */
 static void want_map(struct smarthost *smarthost, const char *name,
-    const char *map)
+    enum map map)
 {
 	struct span old = raw(smarthost, name);
 
 	if (!has(old, smarthost->ours))
 		want(smarthost, name, "texthash:%s/%s%s%.*s", smarthost->ours,
-		    map, old.n > 0 ? ", " : "", SPAN(old));
-}
-
-/* Whether the key of "map key value" has a line: Postfix refuses a map with
- * two, whatever their letters' case. */
-static bool has_line(const struct buf *lines, const char *line)
-{
-	size_t map = strcspn(line, " ") + 1;
-	size_t n = map + strcspn(line + map, " ") + 1;
-	const char *at = lines->p;
-
-	while (at != NULL && *at != '\0') {
-		if (strncasecmp(at, line, n) == 0)
-			return true;
-		at += strcspn(at, "\n") + 1;
-	}
-	return false;
+		    smarthost_maps[map], old.n > 0 ? ", " : "", SPAN(old));
 }
 
 /* "key value" for a map of ours; false when the key has a line already. */
 static PRINTF_LIKE(3, 4) bool add_line(struct smarthost *smarthost,
-    const char *map, const char *format, ...)
+    enum map map, const char *format, ...)
 {
+	struct buf *lines = &smarthost->maps[map];
 	char line[VALUE_BYTES];
-	int n = snprintf(line, sizeof(line), "%s ", map);
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(line + n, sizeof(line) - (size_t)n, format, args);
+	(void)vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	if (has_line(&smarthost->lines, line))
+	if (smarthost_has_key(lines, line))
 		return false;
-	buf_add_str(&smarthost->lines, line);
-	buf_add_lit(&smarthost->lines, "\n");
+	buf_add_str(lines, line);
+	buf_add_lit(lines, "\n");
+	if (buf_fault(lines) != FAULT_NONE)
+		smarthost->edits.fault = FAULT_TOO_BIG;
 	return true;
 }
 
@@ -138,11 +136,10 @@ static void plan_login(struct smarthost *smarthost, const char *key)
 
 	want(smarthost, "smtp_sasl_auth_enable", "yes");
 	want(smarthost, "smtp_sasl_tls_security_options", "noanonymous");
-	want_map(smarthost, "smtp_sasl_password_maps", "sasl_passwd");
-	(void)add_line(smarthost, "sasl_passwd", "%s %s", key,
-	    smarthost->account);
-	want_map(smarthost, "smtp_tls_policy_maps", "tls_policy");
-	(void)add_line(smarthost, "tls_policy", "%s secure", smarthost->relay);
+	want_map(smarthost, "smtp_sasl_password_maps", MAP_PASSWD);
+	(void)add_line(smarthost, MAP_PASSWD, "%s %s", key, smarthost->account);
+	want_map(smarthost, "smtp_tls_policy_maps", MAP_TLS);
+	(void)add_line(smarthost, MAP_TLS, "%s secure", smarthost->relay);
 	/* CApath is of no use in a chroot. */
 	for (i = 0; raw(smarthost, "smtp_tls_CAfile").n == 0 && i < 4; i++)
 		if (access(cas[i], R_OK) == 0) {
@@ -161,8 +158,8 @@ static bool plan_route(struct smarthost *smarthost, struct span relayhost)
 
 	if (smarthost->setup->command->per_sender != NULL) {
 		want_map(smarthost, "sender_dependent_relayhost_maps",
-		    "senders");
-		(void)add_line(smarthost, "senders", "%s %s",
+		    MAP_SENDERS);
+		(void)add_line(smarthost, MAP_SENDERS, "%s %s",
 		    smarthost->account, smarthost->relay);
 		want(smarthost, "smtp_sender_dependent_authentication", "yes");
 		return true;
@@ -193,7 +190,7 @@ static void add_domain(struct smarthost *smarthost, struct span domain,
 	    (domain.n == strlen(own) &&
 		strncasecmp(domain.p, own, domain.n) == 0))
 		return;
-	if (!add_line(smarthost, "generic", "@%.*s %s", SPAN(domain),
+	if (!add_line(smarthost, MAP_GENERIC, "@%.*s %s", SPAN(domain),
 		smarthost->account))
 		return;
 	buf_add_str(names, names->n > 0 ? ", @" : "@");
@@ -206,7 +203,6 @@ static bool plan_senders(struct smarthost *smarthost)
 	struct span name = postfix_value(&smarthost->now, "myhostname"), word;
 	struct buf names = BUF_INIT(VALUE_BYTES);
 	enum answer answer = ANSWER_YES;
-	size_t before = smarthost->lines.n;
 
 	if (smarthost->setup->command->per_sender != NULL)
 		return true;
@@ -221,9 +217,9 @@ static bool plan_senders(struct smarthost *smarthost)
 		    "their mail as %s?",
 		    SPAN(buf_span(&names)), smarthost->account);
 	if (answer != ANSWER_YES)
-		smarthost->lines.n = before;
+		buf_drop(&smarthost->maps[MAP_GENERIC]);
 	else if (names.n > 0)
-		want_map(smarthost, "smtp_generic_maps", "generic");
+		want_map(smarthost, "smtp_generic_maps", MAP_GENERIC);
 	buf_drop(&names);
 	return answer != ANSWER_NONE;
 }
@@ -242,7 +238,7 @@ static void add_kept(struct smarthost *smarthost, const char *host)
 
 	for (i = 0; i < n; i++)
 		for (k = 0; k < 4; k++)
-			(void)add_line(smarthost, "kept",
+			(void)add_line(smarthost, MAP_KEPT,
 			    "%s%s%s%s " KEPT_SERVICE ":%s%s%s", transports[k],
 			    forms[i].before, host, forms[i].after,
 			    forms[i].before, host, forms[i].after);
@@ -354,7 +350,7 @@ static bool plan_kept(struct smarthost *smarthost, struct span relayhost)
 	    per_sender ? "routes" : NULL);
 	any |= want_pipes(smarthost, "transport_maps", "transport_maps", NULL);
 	if (per_sender)
-		(void)add_line(smarthost, "routes", "%s smtp:%s",
+		(void)add_line(smarthost, MAP_ROUTES, "%s smtp:%s",
 		    smarthost->account, smarthost->relay);
 	if (all)
 		want(smarthost, "default_transport", KEPT_SERVICE);
@@ -414,7 +410,6 @@ bool smarthost_plan(struct smarthost *smarthost)
 	plan_filter(smarthost, relayhost);
 	warn(smarthost);
 	if (buf_fault(&smarthost->edits) == FAULT_NONE &&
-	    buf_fault(&smarthost->lines) == FAULT_NONE &&
 	    buf_fault(&smarthost->service) == FAULT_NONE)
 		return true;
 	screen_say("the settings of Postfix are too long for this");

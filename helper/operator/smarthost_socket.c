@@ -13,13 +13,11 @@
 #include <unistd.h>
 
 #include "operator/run.h"
+#include "operator/setup_impl.h"
 
-#define UNITS	    "/etc/systemd/system"
-#define SERVICE	    "mailtokend.service"
-#define SOCKET	    "mailtoken.socket"
-#define JAIL_SOCKET "mailtoken-postfix.socket"
-#define JAIL_QUEUE  "/var/spool/postfix"
-#define TEXT_BYTES  (3 * PATH_MAX)
+#define UNITS	   "/etc/systemd/system"
+#define JAIL_QUEUE "/var/spool/postfix"
+#define TEXT_BYTES (3 * PATH_MAX)
 
 /* smtp(8) keeps the primary group of its user only. */
 static const char *group_of(const struct smarthost *smarthost)
@@ -50,7 +48,7 @@ static void plan_drop_in(const struct smarthost *smarthost, struct drop_in *in)
 	bool chrooted = smarthost->new_files ||
 	    postfix_chrooted(&smarthost->now, "smtp");
 
-	in->unit = chrooted ? JAIL_SOCKET : SOCKET;
+	in->unit = chrooted ? UNITS_JAIL : UNITS_SOCKET;
 	(void)snprintf(in->socket, PATH_MAX, "%.*s" MAILTOKEN_SYSTEM_SOCKET,
 	    chrooted ? (int)queue.n : 0, queue.p);
 	(void)snprintf(in->folder, PATH_MAX, UNITS "/%s.d", in->unit);
@@ -70,45 +68,14 @@ static void plan_drop_in(const struct smarthost *smarthost, struct drop_in *in)
 /* Beside one of the same name that somebody else wrote. */
 static bool write_drop_in(struct setup *setup, const struct drop_in *in)
 {
-	bool good;
+	const struct setup_file file = { in->path, span_of(in->text), 0644, 0,
+		0, false, NULL };
 
 	if (in->text[0] == '\0')
 		return true;
 	if (!setup->dry_run)
 		(void)mkdir(in->folder, 0755);
-	setup->overwrite = false; /* --undo has no copy of it */
-	good = setup_write(setup,
-	    &(struct setup_file){ in->path, span_of(in->text), 0644, 0, 0 });
-	setup->overwrite = true;
-	return good;
-}
-
-static bool is_active(const char *unit)
-{
-	return run(NULL, NULL, "systemctl", "is-active", "--quiet", unit, NULL);
-}
-
-/* The helper takes one more socket only when it starts. */
-static bool restart(struct setup *setup, const char *unit)
-{
-	const char *jail = JAIL_SOCKET;
-	struct why why;
-
-	if ((!setup->changed && is_active(unit)) ||
-	    !setup_step(setup, "start the helper again, with %s", unit))
-		return true;
-	/* Another instance may be served there. */
-	if (strcmp(unit, JAIL_SOCKET) == 0 || !is_active(JAIL_SOCKET))
-		jail = NULL;
-	if (run(NULL, &why, "systemctl", "stop", SERVICE, SOCKET, JAIL_SOCKET,
-		NULL) &&
-	    run(NULL, &why, "systemctl", "daemon-reload", NULL) &&
-	    run(NULL, &why, "systemctl", "enable", "--now", unit, SOCKET,
-		SERVICE, jail, NULL))
-		return true;
-	screen_say("the helper's socket for Postfix does not start: %s",
-	    why.text);
-	return false;
+	return setup_write(setup, &file);
 }
 
 bool smarthost_socket(struct smarthost *smarthost)
@@ -118,7 +85,7 @@ bool smarthost_socket(struct smarthost *smarthost)
 	struct drop_in in;
 
 	plan_drop_in(smarthost, &in);
-	jailed = strcmp(in.unit, JAIL_SOCKET) == 0;
+	jailed = strcmp(in.unit, UNITS_JAIL) == 0;
 	if (access("/run/systemd/system", F_OK) != 0) {
 		if (access(in.socket, F_OK) != 0)
 			setup_left(setup,
@@ -130,7 +97,12 @@ bool smarthost_socket(struct smarthost *smarthost)
 		return true;
 	}
 	setup->changed = false;
-	good = write_drop_in(setup, &in) && restart(setup, in.unit);
+	good = write_drop_in(setup, &in);
+	/* The helper takes one more socket only when it starts. */
+	if (good && (setup->changed || !units_are(setup, "is-active", in.unit)))
+		good = !setup_step(setup, "start the helper again, with %s",
+			   in.unit) ||
+		    units_restart(setup, jailed);
 	setup->changed |= changed;
 	return good;
 }

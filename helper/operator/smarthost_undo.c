@@ -15,13 +15,12 @@
 
 #include "operator/run.h"
 
-/* Below DIR; the maps come last, because main.cf names them. */
-static const char *const files[] = { "main.cf", "master.cf",
-	"mailtoken/sasl_passwd", "mailtoken/tls_policy", "mailtoken/senders",
-	"mailtoken/generic", "mailtoken/routes", "mailtoken/kept" };
-
-#define FILES	  (sizeof(files) / sizeof(files[0]))
+/* The maps come last, because main.cf names them. */
 #define FIRST_MAP 2
+#define FILES	  (FIRST_MAP + MAPS)
+
+const char *const smarthost_maps[MAPS] = { "sasl_passwd", "tls_policy",
+	"senders", "generic", "routes", "kept" };
 
 struct paths {
 	char now[PATH_MAX], before[PATH_MAX], after[PATH_MAX];
@@ -29,12 +28,13 @@ struct paths {
 
 static struct paths paths_of(const struct smarthost *smarthost, size_t i)
 {
-	const char *slash = strrchr(files[i], '/');
-	const char *leaf = slash != NULL ? slash + 1 : files[i];
+	const char *leaf = i == 0 ? "main.cf" :
+	    i == 1		  ? "master.cf" :
+				    smarthost_maps[i - FIRST_MAP];
 	struct paths paths;
 
-	(void)snprintf(paths.now, sizeof(paths.now), "%s/%s", smarthost->dir,
-	    files[i]);
+	(void)snprintf(paths.now, sizeof(paths.now), "%s/%s",
+	    i < FIRST_MAP ? smarthost->dir : smarthost->ours, leaf);
 	(void)snprintf(paths.before, sizeof(paths.before), "%s/undo/%s.before",
 	    smarthost->ours, leaf);
 	(void)snprintf(paths.after, sizeof(paths.after), "%s/undo/%s.after",
