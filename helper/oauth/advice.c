@@ -52,8 +52,7 @@ static const char *sentence(const char *format, ...)
 	return NULL;
 }
 
-/* A server in trouble may say anything; its status goes before its words. */
-static bool is_passing(long status)
+bool advice_is_passing(long status)
 {
 	return status == 408 || status == 425 || status == 429 ||
 	    (status >= 500 && status <= 599);
@@ -61,7 +60,7 @@ static bool is_passing(long status)
 
 enum advice_class advice_class(long status, const char *error)
 {
-	if (is_passing(status))
+	if (advice_is_passing(status))
 		return ADVICE_TRANSIENT;
 	if (lists(login_words, error))
 		return ADVICE_LOGIN_NEEDED;
@@ -147,7 +146,7 @@ void advice_text(const struct provider *provider, long status,
 		(void)snprintf(link, sizeof(link),
 		    ": see https://login.microsoftonline.com/error?code=%lld",
 		    (long long)error->codes[0]);
-	if (text == NULL && !is_passing(status))
+	if (text == NULL && !advice_is_passing(status))
 		text = text_of_provider(provider, error);
 	if (text == NULL)
 		text = sentence("%s", error->error);
@@ -156,7 +155,7 @@ void advice_text(const struct provider *provider, long status,
 	if (text == NULL)
 		text = sentence("status-%ld", status);
 	if (text == NULL)
-		text = is_passing(status) ?
+		text = advice_is_passing(status) ?
 		    sentence("server_error") :
 		    "the provider gave no reason that is known";
 	(void)snprintf(out, out_bytes, "%s%s", text, link);

@@ -24,6 +24,10 @@ enum advice_class {
  */
 enum advice_class advice_class(long status, const char *error);
 
+/* advice_is_passing - whether a status says that it may be better later,
+ * whatever stands beside it: a server in trouble may say anything. */
+bool advice_is_passing(long status);
+
 /*
  * advice_text - what to do, in one plain sentence
  *

@@ -142,8 +142,7 @@ static void poll_answered(struct flow *flow, const struct http_answer *answer)
 	}
 	flow_judge(flow, answer);
 	if (failure->class == ADVICE_TRANSIENT &&
-	    (answer->status >= 500 || answer->status == 408 ||
-		answer->status == 425 || answer->status == 429 ||
+	    (advice_is_passing(answer->status) ||
 		strcmp(word, "temporarily_unavailable") == 0)) {
 		poll_again(flow, answer->retry_after_s, failure->text);
 		return;

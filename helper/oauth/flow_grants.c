@@ -84,11 +84,9 @@ static void app_answered(struct flow *flow, const struct http_answer *answer)
 		return;
 	}
 	flow_judge(flow, answer);
-	/* A server in trouble may say anything. */
 	if (*class == ADVICE_LOGIN_NEEDED ||
 	    (strcmp(flow->error.error, "access_denied") == 0 &&
-		advice_class(answer->status, "invalid_client") ==
-		    ADVICE_CONFIG))
+		!advice_is_passing(answer->status)))
 		*class = ADVICE_CONFIG;
 	flow_fail(flow);
 }

@@ -134,30 +134,23 @@ static const struct {
 #endif
 };
 
-static void set_long(struct http_exchange *exchange, CURLoption option,
-    long value)
-{
-	if (!exchange->set)
-		exchange->set = curl_easy_setopt(exchange->easy, option, value);
-}
-
-/* A string, or what a callback gets. */
-static void set_ptr(struct http_exchange *exchange, CURLoption option,
-    const void *value)
-{
-	if (!exchange->set)
-		exchange->set = curl_easy_setopt(exchange->easy, option, value);
-}
+/* An option of an exchange; the first that cannot be set is what counts. */
+#define SET(exchange, option, value) \
+	do { \
+		if (!(exchange)->set) \
+			(exchange)->set = curl_easy_setopt((exchange)->easy, \
+			    option, value); \
+	} while (0)
 
 #if LIBCURL_VERSION_NUM >= 0x075500
 static void allow_https_only(struct http_exchange *exchange)
 {
-	set_ptr(exchange, CURLOPT_PROTOCOLS_STR, "https");
+	SET(exchange, CURLOPT_PROTOCOLS_STR, "https");
 }
 #else
 static void allow_https_only(struct http_exchange *exchange)
 {
-	set_long(exchange, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS);
+	SET(exchange, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS);
 }
 #endif
 
@@ -173,8 +166,8 @@ static void allow_https_only(struct http_exchange *exchange)
 static void keep_authorities(struct http_exchange *exchange)
 {
 	if (curl_version_info(CURLVERSION_NOW)->cainfo != NULL)
-		set_ptr(exchange, CURLOPT_CAPATH, NULL);
-	set_long(exchange, CURLOPT_CA_CACHE_TIMEOUT,
+		SET(exchange, CURLOPT_CAPATH, NULL);
+	SET(exchange, CURLOPT_CA_CACHE_TIMEOUT,
 	    exchange->http->in_doubt ? 0L : AUTHORITIES_KEPT_S);
 	if (exchange->set == CURLE_NOT_BUILT_IN)
 		exchange->set = CURLE_OK;
@@ -213,42 +206,43 @@ static void set_request(struct http_exchange *exchange,
 
 	allow_https_only(exchange);
 	for (i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		set_long(exchange, always[i].option, always[i].value);
-	set_long(exchange, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, other_family_ms);
+		SET(exchange, always[i].option, always[i].value);
+	SET(exchange, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, other_family_ms);
 	keep_authorities(exchange);
 	/* Who names authorities names all of them: the built-in file or folder
 	 * must not stay beside. */
 	if (exchange->named_trust) {
-		set_ptr(exchange, CURLOPT_CAINFO, request->ca_file);
-		set_ptr(exchange, CURLOPT_CAPATH, request->ca_path);
+		SET(exchange, CURLOPT_CAINFO, request->ca_file);
+		SET(exchange, CURLOPT_CAPATH, request->ca_path);
 	}
 	if (request->proxy != NULL)
-		set_ptr(exchange, CURLOPT_PROXY, request->proxy);
-	set_ptr(exchange, CURLOPT_PRIVATE, exchange);
-	set_ptr(exchange, CURLOPT_WRITEDATA, exchange);
-	set_ptr(exchange, CURLOPT_HEADERDATA, exchange);
-	set_ptr(exchange, CURLOPT_ERRORBUFFER, exchange->reason);
-	set_ptr(exchange, CURLOPT_URL, request->url);
-	set_long(exchange, CURLOPT_TIMEOUT_MS, exchange->max_ms);
-	set_ptr(exchange, CURLOPT_USERAGENT, "mailtoken/" MAILTOKEN_VERSION);
+		SET(exchange, CURLOPT_PROXY, request->proxy);
+	SET(exchange, CURLOPT_PRIVATE, exchange);
+	SET(exchange, CURLOPT_WRITEFUNCTION, body_cb);
+	SET(exchange, CURLOPT_WRITEDATA, exchange);
+	SET(exchange, CURLOPT_HEADERFUNCTION, header_cb);
+	SET(exchange, CURLOPT_HEADERDATA, exchange);
+	SET(exchange, CURLOPT_ERRORBUFFER, exchange->reason);
+	SET(exchange, CURLOPT_URL, request->url);
+	SET(exchange, CURLOPT_TIMEOUT_MS, exchange->max_ms);
+	SET(exchange, CURLOPT_USERAGENT, "mailtoken/" MAILTOKEN_VERSION);
 	/* Unless it is named, servers may compress (RFC 9110 section 12.5.3);
 	 * who does all the same is understood. */
-	set_ptr(exchange, CURLOPT_ACCEPT_ENCODING, "identity");
+	SET(exchange, CURLOPT_ACCEPT_ENCODING, "identity");
 	if (request->basic != NULL)
-		set_ptr(exchange, CURLOPT_USERPWD, request->basic);
+		SET(exchange, CURLOPT_USERPWD, request->basic);
 	if (method == HTTP_GET_BEARER) {
-		set_long(exchange, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-		set_ptr(exchange, CURLOPT_XOAUTH2_BEARER, exchange->sent.p);
+		SET(exchange, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		SET(exchange, CURLOPT_XOAUTH2_BEARER, exchange->sent.p);
 	} else if (method != HTTP_GET) {
-		set_long(exchange, CURLOPT_POSTFIELDSIZE,
-		    (long)exchange->sent.n);
-		set_ptr(exchange, CURLOPT_POSTFIELDS, exchange->sent.p);
+		SET(exchange, CURLOPT_POSTFIELDSIZE, (long)exchange->sent.n);
+		SET(exchange, CURLOPT_POSTFIELDS, exchange->sent.p);
 	}
 	if (method == HTTP_POST_JSON)
 		add_header(exchange, "Content-Type: application/json");
 	add_header(exchange, "Accept: application/json");
 	add_header(exchange, "Expect:");
-	set_ptr(exchange, CURLOPT_HTTPHEADER, exchange->headers);
+	SET(exchange, CURLOPT_HTTPHEADER, exchange->headers);
 }
 
 enum fault http_start(struct http *http, const struct http_request *request,
@@ -279,11 +273,6 @@ enum fault http_start(struct http *http, const struct http_request *request,
 			fault = FAULT_NOMEM;
 	}
 	if (!fault) {
-		exchange->set = curl_easy_setopt(exchange->easy,
-		    CURLOPT_WRITEFUNCTION, body_cb);
-		if (!exchange->set)
-			exchange->set = curl_easy_setopt(exchange->easy,
-			    CURLOPT_HEADERFUNCTION, header_cb);
 		set_request(exchange, request);
 		if (exchange->set)
 			fault = exchange->set == CURLE_OUT_OF_MEMORY ?

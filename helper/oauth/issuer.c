@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "oauth/advice.h"
 #include "oauth/reply.h"
 #include "oauth/url.h"
 
@@ -190,62 +191,55 @@ static enum fault change(struct issuer_step *step,
 	return fault == FAULT_GRAMMAR ? FAULT_BAD_REQUEST : fault;
 }
 
-static void end_refused(struct issuer_step *step,
-    const struct http_answer *answer)
+static void registered(void *ctx, const struct http_answer *answer)
 {
+	struct issuer_step *step = ctx;
 	const struct provider *provider = step->provider;
-	bool is_final = answer->trouble == HTTP_ANSWERED &&
-	    answer->status >= 400 && answer->status < 500 &&
-	    answer->status != 408 && answer->status != 429;
+	bool answered = answer->trouble == HTTP_ANSWERED;
+	struct provider_change wanted = { .found = NULL };
+	struct provider *made = NULL;
+	struct why why = { 0, "" };
 	struct reply_error error;
-	char reason[300];
+	enum fault fault;
 
-	if (answer->trouble == HTTP_ANSWERED && !answer->redirect &&
+	step->exchange = NULL;
+	if (answered && (answer->status == 201 || answer->status == 200)) {
+		fault = issuer_read_client(answer->body, &made, &why);
+		if (fault) {
+			why_set(&step->why, 0,
+			    "the answer to registering this client cannot be "
+			    "used: %.300s",
+			    why.text);
+			step_end(step, FAULT_TRY_LATER, NULL);
+			return;
+		}
+		wanted.client_id = made->client_id;
+		wanted.client_secret = made->client_secret;
+		wanted.secret_way = made->secret_way;
+		fault = change(step, &wanted);
+		step->end.registered = true;
+		step->end.secret_expires_s = made->client_secret_expires_s;
+		provider_release(made);
+		step_end(step, fault, NULL);
+		return;
+	}
+	why_set(&why, 0, "%s", answer->text);
+	if (answered && !answer->redirect &&
 	    reply_error_parse(answer->body, NULL, &error) == FAULT_NONE)
-		(void)snprintf(reason, sizeof(reason), "%s%s%.200s",
-		    error.error, error.description[0] != '\0' ? ": " : "",
+		why_set(&why, 0, "%s%s%.200s", error.error,
+		    error.description[0] != '\0' ? ": " : "",
 		    error.description);
-	else
-		(void)snprintf(reason, sizeof(reason), "%s", answer->text);
+	fault = answered && answer->status >= 400 &&
+		!advice_is_passing(answer->status) ?
+	    FAULT_CONFIG_ERROR :
+	    FAULT_TRY_LATER;
 	why_set(&step->why, 0,
-	    is_final ?
+	    fault == FAULT_CONFIG_ERROR ?
 		"%.160s does not register this client (%.200s): register one by "
 		"hand and write a provider block with its client_id" :
 		"%.160s cannot be asked to register this client: %s",
 	    provider->issuer != NULL ? provider->issuer : provider->name,
-	    reason);
-	step_end(step, is_final ? FAULT_CONFIG_ERROR : FAULT_TRY_LATER, NULL);
-}
-
-static void registered(void *ctx, const struct http_answer *answer)
-{
-	struct issuer_step *step = ctx;
-	struct provider *made = NULL;
-	struct provider_change wanted = { .found = NULL };
-	struct why why = { 0, "" };
-	enum fault fault;
-
-	step->exchange = NULL;
-	if (answer->trouble != HTTP_ANSWERED ||
-	    (answer->status != 201 && answer->status != 200)) {
-		end_refused(step, answer);
-		return;
-	}
-	if (issuer_read_client(answer->body, &made, &why) != FAULT_NONE) {
-		why_set(&step->why, 0,
-		    "the answer to registering this client cannot be used: "
-		    "%.300s",
-		    why.text);
-		step_end(step, FAULT_TRY_LATER, NULL);
-		return;
-	}
-	wanted.client_id = made->client_id;
-	wanted.client_secret = made->client_secret;
-	wanted.secret_way = made->secret_way;
-	fault = change(step, &wanted);
-	step->end.registered = true;
-	step->end.secret_expires_s = made->client_secret_expires_s;
-	provider_release(made);
+	    why.text);
 	step_end(step, fault, NULL);
 }
 

@@ -186,28 +186,13 @@ static enum fault settle_scope(struct provider *provider)
 	return fault;
 }
 
-/* The preset's, or what can be. */
-static enum flow_kind choose_flow(const struct provider *provider)
-{
-	const char *word = preset_value(provider->row, "flow");
-	enum flow_kind kind = FLOW_NONE;
-
-	if (word != NULL && !flow_kind_from_word(span_of(word), &kind))
-		return kind;
-	if (provider->row != NULL)
-		return FLOW_NONE;
-	if (provider->device_authorization_endpoint != NULL)
-		return FLOW_DEVICE;
-	return provider->authorization_endpoint != NULL ? FLOW_BROWSER :
-							  FLOW_NONE;
-}
-
 /*
  * What a person's sign-in lacks may be at the issuer; what an application that
  * signs in for itself lacks is no issuer's to say.
  */
 static enum fault settle(struct provider *provider, struct why *why)
 {
+	const char *word = preset_value(provider->row, "flow");
 	const struct preset *row = provider->row;
 	enum fault fault;
 
@@ -220,8 +205,15 @@ static enum fault settle(struct provider *provider, struct why *why)
 		provider->family = PROVIDER_MICROSOFT;
 	else if (preset_is(row, "family", "google"))
 		provider->family = PROVIDER_GOOGLE;
-	if (provider->flow == FLOW_NONE)
-		provider->flow = choose_flow(provider);
+	/* The preset's, or what can be. */
+	if (provider->flow == FLOW_NONE && word != NULL)
+		(void)!flow_kind_from_word(span_of(word), &provider->flow);
+	else if (provider->flow == FLOW_NONE && provider->row == NULL &&
+	    provider->device_authorization_endpoint != NULL)
+		provider->flow = FLOW_DEVICE;
+	else if (provider->flow == FLOW_NONE && provider->row == NULL &&
+	    provider->authorization_endpoint != NULL)
+		provider->flow = FLOW_BROWSER;
 	provider->registers = provider->client_id == NULL &&
 	    provider->registration_endpoint != NULL &&
 	    !provider_is_app_only(provider);
