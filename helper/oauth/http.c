@@ -235,6 +235,7 @@ static void set_request(struct http_exchange *exchange,
 		SET(exchange, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
 		SET(exchange, CURLOPT_XOAUTH2_BEARER, exchange->sent.p);
 	} else if (method != HTTP_GET) {
+		/* As a form, unless a header says otherwise. */
 		SET(exchange, CURLOPT_POSTFIELDSIZE, (long)exchange->sent.n);
 		SET(exchange, CURLOPT_POSTFIELDS, exchange->sent.p);
 	}
