@@ -389,6 +389,8 @@ static void list_accounts(struct doctor *doctor)
 		if (doctor->routes[i].user[0] != '\0' &&
 		    doctor_account_of(doctor, doctor->routes[i].user) == NULL)
 			add_accounts(doctor, doctor->routes[i].user);
+	/* Nobody has signed in: the only one, whatever its name. */
+	doctor->n_providers += doctor->n_providers == 0;
 }
 
 enum outcome doctor_run(struct command *command)

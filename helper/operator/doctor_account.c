@@ -23,7 +23,7 @@ void doctor_probe(struct doctor *doctor, struct finding *finding)
 	struct talk talk;
 
 	doctor_begin(&talk, doctor, VERB_PROBE, NULL);
-	talk_put(&talk, ATTR_PROVIDER, name);
+	talk_put(&talk, ATTR_PROVIDER, name[0] != '\0' ? name : NULL);
 	while (at < finding + DOCTOR_PROBES && doctor_ask(&talk)) {
 		text = attr_get(&talk.list, ATTR_TEXT);
 		verdict = attr_is(&talk.list, ATTR_OUTCOME, RESULT_OK) ?

@@ -17,9 +17,10 @@
 #include "operator/run.h"
 #include "wire/ids.h"
 
-#define SOON_S	(14 * 86400)
-#define SERVICE "mailtokend.service"
-#define SOCKETS "mailtoken-postfix.socket mailtoken.socket"
+#define SOON_S		 (14 * 86400)
+#define CONFIG_MAX_BYTES ((size_t)1 << 20)
+#define SERVICE		 "mailtokend.service"
+#define SOCKETS		 "mailtoken-postfix.socket mailtoken.socket"
 
 void doctor_begin(struct talk *talk, struct doctor *doctor, const char *verb,
     const char *account)
@@ -395,22 +396,15 @@ void doctor_socket(struct doctor *doctor, struct finding *finding)
 	}
 }
 
-/* Whether a configuration has the general line "allow"; only the beginning of
- * a line is looked at, so that it may come in pieces. */
+/* Whether a configuration has the general line "allow". */
 static bool has_allow(const char *path)
 {
-	static const char keyword[] = "allow";
-	size_t n = sizeof(keyword) - 1;
-	FILE *file = fopen(path, "re");
-	char line[4096];
-	bool has = false;
+	struct buf text = BUF_INIT(CONFIG_MAX_BYTES);
 
-	while (file != NULL && !has && fgets(line, sizeof(line), file) != NULL)
-		has = strncmp(line, keyword, n) == 0 &&
-		    (line[n] == ' ' || line[n] == '\t');
-	if (file != NULL)
-		(void)fclose(file);
-	return has;
+	buf_add_lit(&text, "\n");
+	(void)!run_read(path, &text, NULL);
+	return strstr(text.p, "\nallow ") != NULL ||
+	    strstr(text.p, "\nallow\t") != NULL;
 }
 
 void doctor_allowed(struct doctor *doctor, struct finding *finding)

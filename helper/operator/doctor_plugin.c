@@ -135,10 +135,10 @@ void doctor_plugin_file(struct doctor *doctor, struct finding *finding)
 	    seen.folder);
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s/" FILE_NAME, others[i]);
-		if (access(path, F_OK) != 0)
-			continue;
-		finding_type(finding, "cp %s %s", path, seen.folder);
-		return;
+		if (access(path, F_OK) == 0) {
+			finding_type(finding, "cp %s %s", path, seen.folder);
+			return;
+		}
 	}
 	finding_wrong(finding, ": install mailtoken anew");
 }

@@ -455,6 +455,11 @@ def test_what_has_ended_is_more_than_what_ends_soon(working):
     assert named(working, "certificate has ended") == ["secret-valid"]
 
 
+def test_the_only_provider_is_tried_before_anybody_signs_in(working):
+    working.run(f"mailtoken logout --no-revoke {ALICE}")
+    assert named(working, "unknown client") == ["client", "account"]
+
+
 def test_a_report_names_nobody(working):
     jwt(working, upn="bob@example.org")
     said = working.run("mailtoken doctor --report")
