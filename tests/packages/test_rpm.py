@@ -14,6 +14,15 @@ SPEC = TOP / "packaging" / "rpm" / "mailtoken.spec"
 PLUGIN = "cyrus-sasl-mailtoken"
 SELINUX = "mailtoken-selinux"
 BUILD_MAX_S = 600
+# Folders of filesystem, of systemd and of what the policy belongs to.
+OTHERS = {"/etc", "/usr/bin", "/usr/sbin", "/usr/lib/systemd/system",
+          "/usr/lib/systemd/user", "/usr/lib/sysusers.d",
+          "/usr/lib/tmpfiles.d", "/usr/lib64", "/usr/libexec",
+          "/usr/share/doc", "/usr/share/licenses", "/usr/share/man/man1",
+          "/usr/share/man/man5", "/usr/share/man/man7", "/usr/share/man/man8",
+          "/usr/share/selinux/devel/include",
+          "/usr/share/selinux/packages/targeted",
+          "/var/lib/selinux/targeted/active/modules/200"}
 # Debian's rpm knows none of its own packages: no database is asked.
 RPM = ["--load", HERE / "macros.rpm"]
 # system, what says so in its macros
@@ -92,6 +101,21 @@ def test_all_that_is_installed_is_in_one_package(rpms, tmp_path):
                 for path in installed(tmp_path)}
     assert {path.replace("/usr/lib64/sasl2", "PLUGINDIR") for path in kept} \
         == expected - {"/usr/share/doc/mailtoken/COPYING"}
+
+
+def test_what_is_removed_leaves_no_folder(rpms, tmp_path):
+    """Whose folders nobody else owns."""
+    rpm = ["rpm", "--root", tmp_path, "--dbpath", "/db"]
+    subprocess.run([*rpm, "-i", "--nodeps", "--noscripts",
+                    *rpms.files.values()], check=True)
+    assert (tmp_path / "usr/sbin/mailtokend").exists()
+    subprocess.run([*rpm, "-V", "--nodeps", *rpms.files], check=True)
+    subprocess.run([*rpm, "-e", "--nodeps", "--noscripts", *rpms.files],
+                   check=True)
+    left = {f"/{path.relative_to(tmp_path)}" for path in tmp_path.rglob("*")
+            if not path.is_relative_to(tmp_path / "db") and
+            (not path.is_dir() or not any(path.iterdir()))}
+    assert left <= OTHERS, left - OTHERS
 
 
 def test_no_file_is_the_helpers_nor_privileged(rpms):
