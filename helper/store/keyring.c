@@ -88,9 +88,19 @@ static enum fault name_file(struct span account, char *leaf, struct why *why)
 	return fault;
 }
 
+/* "mailtoken-entry=2" and on: what a downgrade finds. */
+static bool is_newer(struct span bytes)
+{
+	static const char first[] = WIRE_FIRST_ENTRY "=";
+	size_t n = sizeof(first) - 1;
+
+	return bytes.n > n && memcmp(bytes.p, first, n) == 0 &&
+	    bytes.p[n] > WIRE_VERSION[0] && bytes.p[n] <= '9';
+}
+
 /* Reasons that come from the bytes alone, told of the file they are in. */
 static void explain(const struct keyring *keyring, const char *leaf,
-    enum fault fault, struct why *why)
+    struct span bytes, enum fault fault, struct why *why)
 {
 	char path[SAFEFILE_SHOWN_BYTES], account[ACCOUNT_MAX_BYTES + 1] = "";
 
@@ -98,10 +108,13 @@ static void explain(const struct keyring *keyring, const char *leaf,
 	(void)!keyring_unleaf(leaf, account);
 	switch (fault) {
 	case FAULT_GRAMMAR:
-		why_set(why, 0,
-		    "damaged, or another account's: %s: put it back from a "
-		    "backup, or run: mailtoken login %s",
-		    path, account);
+		why_set(why, 0, "%s: %s: %s, or run: mailtoken login %s",
+		    is_newer(bytes) ? "written by a newer mailtoken" :
+				      "damaged, or another account's",
+		    path,
+		    is_newer(bytes) ? "upgrade to that one again" :
+				      "put it back from a backup",
+		    account);
 		break;
 	case FAULT_CONFIG_ERROR:
 		why_set(why, 0,
@@ -171,7 +184,7 @@ enum fault record_read(const struct keyring *keyring, struct span account,
 		fault = safefile_read(keyring->dirfd, keyring->path, leaf,
 		    &record->bytes, why);
 	if (fault == FAULT_IO)
-		explain(keyring, leaf, fault, why);
+		explain(keyring, leaf, buf_span(&record->bytes), fault, why);
 	if (fault != FAULT_NONE)
 		return fault;
 	fault = open_record(keyring, folded, record);
@@ -183,7 +196,7 @@ enum fault record_read(const struct keyring *keyring, struct span account,
 	    !keyring->takes_plain)
 		fault = FAULT_DENIED;
 	if (fault != FAULT_NONE)
-		explain(keyring, leaf, fault, why);
+		explain(keyring, leaf, buf_span(&record->bytes), fault, why);
 	return fault;
 }
 

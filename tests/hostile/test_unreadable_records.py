@@ -72,3 +72,26 @@ def test_no_room_for_a_lock_is_no_broken_configuration(disk, helper):
     wait_for(lambda: helper.token()["result"] == "ok")
     assert helper.status()["state"] == "active"
     assert os.path.exists(os.path.join(helper.keyring, ".lock"))
+
+
+def test_a_newer_record_is_refused_by_name_and_kept(helper):
+    """As after a downgrade: nothing is lost, and others are served."""
+    ann = helper.seed("ann@example.org", age=10)
+    helper.seed(age=10)
+    path = os.path.join(helper.keyring, JO)
+    with open(path, encoding="utf-8") as file:
+        newer = "mailtoken-entry=2\nkind=new\n" + file.read().partition(
+            "\n")[2]
+    helper.write_record(JO, newer)
+    helper.start()
+    for verb in ("token", "refresh", "export"):
+        answer = helper.ask(verb, account=JO, server="localhost")
+        assert answer["result"] == "config-error", answer
+        assert answer["text"].startswith(
+            f"written by a newer mailtoken: {path}: upgrade "), answer
+    status = helper.status()
+    assert (status["state"], status["account"]) == ("config-error", JO)
+    assert helper.token("ann@example.org")["token"] == ann.access_token
+    assert helper.stop() == 0
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == newer

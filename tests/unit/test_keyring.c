@@ -382,6 +382,12 @@ static void damaged_records_are_refused(void **state)
 			fail_msg("file %zu was not refused", i);
 		assert_non_null(strstr(bed->why.text, "/a@x"));
 	}
+	assert_non_null(strstr(bed->why.text, "damaged"));
+	put_file(bed, "a@x", BYTES("mailtoken-entry=2\nsomething=new\n\n"),
+	    0600);
+	assert_int_equal(load(bed, "a@x"), FAULT_GRAMMAR);
+	assert_string_equal(strstr(bed->why.text, "upgrade"),
+	    "upgrade to that one again, or run: mailtoken login a@x");
 	put_file(bed, "a@x",
 	    BYTES("mailtoken-entry=1\naccount=A@X\nprovider=p\n\n"), 0600);
 	assert_int_equal(load(bed, "a@x"), FAULT_NONE);
