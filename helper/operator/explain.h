@@ -47,7 +47,8 @@ void explain_fill(struct buf *out, struct span text, struct span account);
  *
  * config_dir  in: Postfix's; NULL: its own choice
  * bytes       in: about how much; whole lines
- * out         out: to be dropped; from: what it was, in words, is appended
+ * out         out: to be dropped
+ * from        in/out: what it was, in words, is appended; may be NULL
  *
  * False: none can be read.
  */

@@ -246,6 +246,7 @@ bool explain_log(const char *config_dir, size_t bytes, struct buf *out,
 {
 	struct buf own = BUF_INIT(EXPLAIN_MAX_BYTES);
 	const char *files[] = { "", "/var/log/mail.log", "/var/log/maillog" };
+	const char *name = "the journal of Postfix and mailtokend";
 	FILE *file = NULL;
 	char lines[24];
 	size_t room, i;
@@ -266,12 +267,12 @@ bool explain_log(const char *config_dir, size_t bytes, struct buf *out,
 		p = buf_space(out, bytes, &room);
 		buf_used(out, p != NULL ? fread(p, 1, room, file) : 0);
 		(void)fclose(file);
-		buf_add_str(from, files[i - 1]);
-	} else {
-		(void)snprintf(lines, sizeof(lines), "%zu", bytes / 128);
-		buf_add_lit(from, "the journal of Postfix and mailtokend");
+		name = files[i - 1];
 	}
+	if (from != NULL)
+		buf_add_str(from, name);
 	buf_drop(&own);
+	(void)snprintf(lines, sizeof(lines), "%zu", bytes / 128);
 	return file != NULL ||
 	    run(out, NULL, "journalctl", "--no-pager", "-q", "-o", "short",
 		"-n", lines, "SYSLOG_FACILITY=2", "+",

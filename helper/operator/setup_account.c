@@ -146,27 +146,15 @@ static bool ask_value(struct wanted *wanted, struct buf *out, const char *key,
 	return false;
 }
 
-/* Whether the provider's block has one of some words. */
-static bool has_key(const struct wanted *wanted, const char *keys)
-{
-	char key[64];
-	struct span one;
-
-	while ((one = span_next(&keys)).n > 0) {
-		(void)snprintf(key, sizeof(key), "%.*s", SPAN(one));
-		if (conf_get(&wanted->conf, wanted->head, key).n > 0)
-			return true;
-	}
-	return false;
-}
-
 static bool ask_client(struct wanted *wanted)
 {
 	struct command *command = wanted->setup->command;
 	bool needed = preset_value(wanted->preset, "registration_endpoint") ==
 		NULL &&
 	    command->issuer == NULL &&
-	    !has_key(wanted, "client_id issuer registration_endpoint");
+	    conf_get(&wanted->conf, wanted->head,
+		"client_id issuer registration_endpoint")
+		    .n == 0;
 
 	if (needed && command->client_id == NULL && screen.keyboard)
 		say_clicks(wanted);
@@ -210,9 +198,10 @@ static bool ask_secret(struct wanted *wanted)
 		return read_secret(&wanted->secret, file);
 	wanted->make_certificate = command->make_certificate != NULL;
 	if (wanted->make_certificate || command->certificate != NULL ||
-	    has_key(wanted,
+	    conf_get(&wanted->conf, wanted->head,
 		"client_secret_file certificate assertion_file "
-		"service_account_file"))
+		"service_account_file")
+		    .n > 0)
 		return true;
 	if (wanted->app_only)
 		switch (setup_ask(setup, true,
@@ -311,33 +300,27 @@ static bool write_secret(struct wanted *wanted)
 		return true;
 	return conf_put(&wanted->conf, wanted->head, "certificate",
 		   certificate) &&
-	    (named == NULL ||
-		conf_put(&wanted->conf, wanted->head, "certificate_key",
-		    named)) &&
+	    conf_put(&wanted->conf, wanted->head, "certificate_key", named) &&
 	    (!wanted->make_certificate ||
 		make_certificate(wanted, certificate, named));
 }
 
-static bool put(struct wanted *wanted, const char *key, const char *value)
-{
-	return value == NULL || value[0] == '\0' ||
-	    conf_put(&wanted->conf, wanted->head, key, value);
-}
-
 bool account_write(struct wanted *wanted)
 {
-	struct command *command = wanted->setup->command;
+	const struct command *command = wanted->setup->command;
+	const char *flow = wanted->app_only ? "client-credentials" :
+					      command->flow;
+	struct conf *conf = &wanted->conf;
 
-	return conf_folder(wanted->setup, &wanted->conf) &&
-	    conf_allow_postfix(wanted->setup, &wanted->conf) &&
-	    put(wanted, "issuer", command->issuer) &&
-	    put(wanted, "client_id", wanted->client_id.p) &&
-	    put(wanted, "tenant", wanted->tenant.p) &&
-	    put(wanted, "flow",
-		wanted->app_only ? "client-credentials" : command->flow) &&
+	return conf_folder(wanted->setup, conf) &&
+	    conf_allow_postfix(wanted->setup, conf) &&
+	    conf_put(conf, wanted->head, "issuer", command->issuer) &&
+	    conf_put(conf, wanted->head, "client_id", wanted->client_id.p) &&
+	    conf_put(conf, wanted->head, "tenant", wanted->tenant.p) &&
+	    conf_put(conf, wanted->head, "flow", flow) &&
 	    write_secret(wanted) &&
 	    (!wanted->app_only ||
-		conf_put(&wanted->conf, wanted->block, "provider",
+		conf_put(conf, wanted->block, "provider",
 		    wanted->provider.p)) &&
-	    conf_save(wanted->setup, &wanted->conf);
+	    conf_save(wanted->setup, conf);
 }

@@ -74,7 +74,7 @@ static struct place find(const struct conf *conf, const char *head,
 		place.end = line.end;
 		if (key == NULL ? !line.indented :
 				  line.indented == (head != NULL) &&
-			    span_is(line.first, key)) {
+			    span_listed(line.first, key)) {
 			place.value = line.rest;
 			place.number = number;
 			place.times++;
@@ -99,7 +99,6 @@ bool conf_put(struct conf *conf, const char *head, const char *key,
     const char *value)
 {
 	static const char blanks[] = " \t\r\n\"#";
-	bool odd = strpbrk(value, blanks) != NULL;
 	struct place place = find(conf, head, key);
 	struct span old = buf_span(&conf->text);
 	struct buf text = BUF_INIT(CONF_MAX_BYTES);
@@ -107,10 +106,12 @@ bool conf_put(struct conf *conf, const char *head, const char *key,
 	/* General keys go first: behind a block they would seem its own. */
 	size_t at = begins ? old.n : head == NULL ? 0 : place.end;
 
-	if (head != NULL && strpbrk(strchr(head, ' ') + 1, blanks) != NULL)
-		odd = true;
-	if (span_is(place.value, value))
+	bool odd;
+
+	if (value == NULL || value[0] == '\0' || span_is(place.value, value))
 		return true;
+	odd = strpbrk(value, blanks) != NULL ||
+	    (head != NULL && strpbrk(strchr(head, ' ') + 1, blanks) != NULL);
 	if (place.value.n > 0)
 		screen_say("%s:%d says %s %.*s, not %s: change that line, or "
 			   "leave it out of the command",

@@ -30,11 +30,14 @@ bool conf_load(struct setup *setup, struct conf *conf_out);
  * conf_get - what stands behind a key, or the empty span
  *
  * head  in: the line that its block begins with, as "provider microsoft"; NULL
- *       for a general key.  key NULL: not empty if there is such a block.
+ *       for a general key
+ * key   in: or several with blanks between, of which the last that stands
+ *       there counts; NULL: not empty if there is such a block
  *
  * conf_only - the name of the only block of a kind, or empty
  * conf_put - say that, and have it stand there: at the end of its block, which
- * is made at the end of the file if need be; false when something else does
+ * is made at the end of the file if need be; false when something else does.
+ * Nothing to do for a value that is NULL or empty.
  */
 struct span conf_get(const struct conf *conf, const char *head,
     const char *key);

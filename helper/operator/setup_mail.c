@@ -13,7 +13,6 @@
 
 #define FATE_MAX_MS    60000
 #define PAUSE_MS       500
-#define SEND_MAX_MS    20000
 #define LOG_MAX_BYTES  1048576
 #define LINE_MAX_BYTES 1000
 
@@ -46,16 +45,16 @@ static bool send_it(const struct setup *setup, const char *id)
 		dir != NULL ? "-C" : NULL, dir, NULL };
 	struct why why = { 0, "" };
 	char text[LINE_MAX_BYTES * 2];
-	enum fault fault;
 
 	(void)snprintf(text, sizeof(text),
 	    "From: %s\nTo: %s\nSubject: mailtoken works\nMessage-ID: %s\n\n"
 	    "Sent by \"mailtoken setup\", with a token.\n",
 	    setup->account, setup->account, id);
-	fault = run_program(argv, span_of(text), SEND_MAX_MS, NULL, &why);
-	if (fault != FAULT_NONE)
-		screen_say("%s", why_text(&why, fault));
-	return fault == FAULT_NONE;
+	if (run_program(argv, span_of(text), RUN_MAX_MS, NULL, &why) ==
+	    FAULT_NONE)
+		return true;
+	screen_say("%s", why.text);
+	return false;
 }
 
 /* What mailtoken explain makes of it. */
@@ -71,19 +70,18 @@ static void explain(const char *line)
 static bool wait_for_it(struct setup *setup, const char *id)
 {
 	int64_t end_ms = ask_now_ms() + FATE_MAX_MS;
-	struct buf log, from = BUF_INIT(LINE_MAX_BYTES);
+	struct buf log;
 	char line[LINE_MAX_BYTES] = "";
 	bool sent;
 
 	while (line[0] == '\0' && ask_now_ms() < end_ms) {
 		ask_pause(PAUSE_MS, end_ms);
 		if (explain_log(setup->command->config_dir, LOG_MAX_BYTES, &log,
-			&from))
+			NULL))
 			(void)snprintf(line, sizeof(line), "%.*s",
 			    SPAN(fate_of(buf_span(&log), id)));
 		buf_drop(&log);
 	}
-	buf_drop(&from);
 	sent = strstr(line, "status=sent") != NULL;
 	if (line[0] == '\0')
 		setup_left(setup,

@@ -65,11 +65,6 @@ static bool find_folder(struct smarthost *smarthost)
 	return found;
 }
 
-static bool read_file(const char *path, struct buf *out)
-{
-	return run_read(path, out, NULL) == FAULT_NONE;
-}
-
 /* --undo has what was there. */
 static bool write_file(struct smarthost *smarthost, const char *path,
     const struct buf *content)
@@ -99,8 +94,8 @@ static bool make_files(struct smarthost *smarthost)
 			continue;
 		if (i == 0)
 			buf_add_lit(&content, MAIN_CF);
-		else if (!read_file(proto, &content))
-			(void)read_file(MASTER_DIST, &content);
+		else if (run_read(proto, &content, NULL) != FAULT_NONE)
+			(void)!run_read(MASTER_DIST, &content, NULL);
 		good = content.n > 0 && undo_before(smarthost) &&
 		    write_file(smarthost, path, &content);
 		if (content.n == 0)
@@ -139,7 +134,7 @@ static bool write_map(struct smarthost *smarthost, enum map map)
 		return true;
 	(void)snprintf(path, sizeof(path), "%s/%s", smarthost->ours,
 	    smarthost_maps[map]);
-	if (!read_file(path, &there))
+	if (run_read(path, &there, NULL) != FAULT_NONE)
 		buf_add_lit(&there, MAP_HEAD);
 	else if (there.n > 0 && there.p[there.n - 1] != '\n')
 		buf_add_lit(&there, "\n");

@@ -13,7 +13,6 @@
 #include "operator/run.h"
 
 #define LOG_BYTES ((size_t)16 << 20)
-#define RUN_MS	  60000
 
 /* From a mail log HOST PORT SENDER NUMBER a line, with tabs between; of who
  * logged in at this machine METHOD, nothing, USER and NUMBER. */
@@ -28,9 +27,10 @@ static bool count_uses(const struct buf *log, struct buf *uses, struct why *why)
 	const char *const sort[] = { "sort", "-t", "\t", "-k1,1", "-k2,2",
 		"-k4,4nr", "-k3,3", NULL };
 	struct buf all = BUF_INIT(LOG_BYTES);
-	bool good = run_program(count, buf_span(log), RUN_MS, &all, why) ==
+	bool good = run_program(count, buf_span(log), RUN_MAX_MS, &all, why) ==
 		FAULT_NONE &&
-	    run_program(sort, buf_span(&all), RUN_MS, uses, why) == FAULT_NONE;
+	    run_program(sort, buf_span(&all), RUN_MAX_MS, uses, why) ==
+		FAULT_NONE;
 
 	buf_drop(&all);
 	return good;
@@ -97,9 +97,9 @@ static void print_uses(struct smarthost *smarthost, const char *uses)
 
 bool smarthost_inventory(struct smarthost *smarthost)
 {
-	struct buf log, from = BUF_INIT(PATH_MAX), uses = BUF_INIT(LOG_BYTES);
+	struct buf log, uses = BUF_INIT(LOG_BYTES);
 	struct why why = { 0, "" };
-	bool found = explain_log(smarthost->dir, LOG_BYTES, &log, &from);
+	bool found = explain_log(smarthost->dir, LOG_BYTES, &log, NULL);
 	bool good = found && count_uses(&log, &uses, &why);
 
 	if (!found)
@@ -112,7 +112,6 @@ bool smarthost_inventory(struct smarthost *smarthost)
 	else
 		print_uses(smarthost, uses.p);
 	buf_drop(&uses);
-	buf_drop(&from);
 	buf_drop(&log);
 	return good;
 }
