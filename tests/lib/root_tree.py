@@ -3,7 +3,8 @@
 
 Owns: making the tree with mmdebstrap from the package source that this
 machine uses, keeping it, copying it, installing the build into the copy.
-Boots nothing.  MAILTOKEN_CACHE names a directory where the tree is kept.
+Boots nothing.  MAILTOKEN_CACHE names a directory where the tree is kept,
+MAILTOKEN_DEBIAN another release.
 """
 
 import glob
@@ -21,6 +22,8 @@ PACKAGES = (
     "libcurl4", "libevent-core-2.1-7", "libevent-extra-2.1-7", "libjansson4",
     "libssl3", "libqrencode4", "ca-certificates", "apt",
     "postfix", "libsasl2-2", "libsasl2-modules", "tini")
+
+OTHER_RELEASE = os.environ.get("MAILTOKEN_DEBIAN")
 
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
             "/usr/share/info/*")
@@ -41,7 +44,12 @@ class CannotMake(Exception):
 
 
 def _apt_sources():
-    """The files that tell apt where packages are."""
+    """What tells apt where packages are: files, or the mirror."""
+    if OTHER_RELEASE:
+        return subprocess.run(
+            ["apt-get", "indextargets", "--format", "$(REPO_URI)",
+             "Created-By: Packages", "Label: Debian"], capture_output=True,
+            text=True, check=True).stdout.split()[:1]
     found = ["/etc/apt/sources.list"]
     for pattern in ("*.list", "*.sources"):
         found += sorted(glob.glob("/etc/apt/sources.list.d/" + pattern))
@@ -58,6 +66,8 @@ def _apt_options():
 
 
 def _release():
+    if OTHER_RELEASE:
+        return OTHER_RELEASE
     with open("/etc/os-release") as source:
         pairs = dict(line.rstrip().split("=", 1) for line in source
                      if "=" in line)
