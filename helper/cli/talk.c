@@ -158,6 +158,16 @@ void talk_close(struct talk *talk)
 	buf_drop(&talk->in);
 }
 
+/* As root; the service is packaging/openrc's. */
+static const char *way_to_start(void)
+{
+	if (access("/run/systemd/system", F_OK) == 0)
+		return "systemctl enable --now " UNIT;
+	if (access("/etc/init.d/mailtokend", X_OK) == 0)
+		return "rc-service mailtokend start";
+	return "mailtokend --background";
+}
+
 static void say_no_helper(const struct command *command, const struct why *why)
 {
 	char keyring[ADDRESS_FILE_MAX_BYTES];
@@ -191,8 +201,8 @@ static void say_no_helper(const struct command *command, const struct why *why)
 		break;
 	case COMMAND_SYSTEM:
 		screen_say("the system's helper does not answer (%s): start "
-			   "it with \"systemctl enable --now " UNIT "\"%s",
-		    why->text,
+			   "it with \"%s\"%s",
+		    why->text, way_to_start(),
 		    command->by_default && getuid() != 0 ?
 			", or take a helper of your own with --user" :
 			"");

@@ -177,7 +177,11 @@ def test_one_helper_serves_both_places_of_a_user(home, session_first):
     assert any(session.iterdir()) == session_first
 
 
-def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(home):
+@pytest.mark.parametrize("folder, start", [
+    ("/run/nothing", "mailtokend --background"),
+    ("/run/systemd/system", "systemctl enable --now mailtoken.socket")])
+def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(
+        home, folder, start):
     path = paths.configured("system_socket")
     if not path.startswith("/run/"):
         pytest.skip("needs a socket below /run")
@@ -185,15 +189,17 @@ def test_a_system_helper_that_is_down_is_not_replaced_by_ones_own(home):
               "sys.argv[1])); socket.socket(socket.AF_UNIX).bind("
               "sys.argv[1]); os.chmod(sys.argv[1], 0o666)")
     script = ('mount -t tmpfs -o mode=755 tmpfs /run && '
-              '"$1" -c "$2" "$3" && '
+              'mkdir -p "$5" && "$1" -c "$2" "$3" && '
               'exec setpriv --reuid=65534 --regid=65534 --clear-groups '
               '"$4/mailtoken" status')
     run = at_home(home, ["unshare", "-m", "sh", "-c", script, "sh",
-                         sys.executable, listen, path, str(home.parent)])
+                         sys.executable, listen, path, str(home.parent),
+                         folder])
     if "mount:" in run.stderr:
         pytest.skip("cannot mount here")
     assert run.returncode == 75
     assert "the system's helper does not answer" in run.stderr
+    assert f'start it with "{start}"' in run.stderr
     assert "--user" in run.stderr
     assert not list(home.iterdir())
 
