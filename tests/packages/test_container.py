@@ -303,39 +303,49 @@ def test_a_relay_says_what_its_environment_lacks():
     assert "RELAY_ACCOUNT is not set" in said.stderr
 
 
-def sidecar(bed):
+def sidecar(bed, mapped=False):
     """The helper's image as a uid that has no name."""
     of_group(bed.path("data"), 0o2775)
     of_group(bed.path("sockets"), 0o2777)
     os.chown(bed.path("seed", "alice"), 0, GROUP)
     bed.configure(bed.images.uid("postfix"))
-    made = bed.pod("config", "data", "sockets", "seed", **{
+    made = bed.pod("config", "data", "sockets", "seed", mapped=mapped, **{
         each["name"]: each["value"] for each in pod_of()[1]["helper"]["env"]})
-    return made.start("mailtokend", rights=[*AS_ANY, *NO_RIGHTS])
+    if mapped:
+        shift(bed.folder)
+    return made.start("mailtokend", rights=[
+        *(AS_NAMELESS if mapped else AS_ANY), *NO_RIGHTS])
 
 
 AS_ANY = (f"--reuid={ANY}", "--regid=0", f"--groups={GROUP}")
+AS_NAMELESS = ("--reuid=20001", "--regid=0", f"--groups={GROUP}")
 
 
-def probe(made, name):
+def probe(made, name, who=AS_ANY):
     """A probe of the manifest; its exit status and what it said."""
     command = pod_of()[1]["helper"][f"{name}Probe"]["exec"]["command"]
-    done = made.run(*command, rights=AS_ANY)
+    done = made.run(*command, rights=who)
     return done.returncode, done.stdout + done.stderr
 
 
-def test_two_containers_share_the_socket_only(bed):
-    """The helper has no name, no right and nothing of Postfix."""
-    helper = sidecar(bed)
+@pytest.mark.parametrize("mapped", [False, True])
+def test_two_containers_share_the_socket_only(bed, mapped):
+    """The helper has no name, no right and nothing of Postfix; in one user
+    namespace they see each other's uids as they are."""
+    helper = sidecar(bed, mapped)
     helper.wait_log("is ready")
-    relay = bed.relay("sockets", MAILTOKEN_SOCKET="/sockets/mailtoken/socket")
+    relay = bed.relay("sockets", mapped=mapped,
+                      MAILTOKEN_SOCKET="/sockets/mailtoken/socket")
     bed.send(relay)
     assert f"verb=token uid={bed.images.uid('postfix')} " in helper.log()
     assert "mailtokend" not in relay.log()
-    assert probe(helper, "liveness")[0] == 0
-    assert probe(helper, "readiness")[0] == 0
+    who = AS_NAMELESS if mapped else AS_ANY
+    for name in ("liveness", "readiness"):
+        status, said = probe(helper, name, who)
+        assert status == 0, said
     for path in ("data/keyring", "sockets/mailtoken"):
-        assert os.stat(bed.path(path)).st_uid == ANY
+        assert os.stat(bed.path(path)).st_uid == (
+            SHIFT + 20001 if mapped else ANY)
     assert helper.stop() == 0
 
 
