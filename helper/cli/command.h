@@ -98,22 +98,22 @@ verb_fn login_run, logout_run, status_run, check_run, token_run, refresh_run,
  */
 enum fault start_choose(struct command *command, struct why *why) MUST_CHECK;
 
-/*
- * start_fall_back - the system's helper was chosen by default and this
- * system has none: take the user's own.  False when that cannot be, and where
- * the system's is only down: a keyring made in its place would be asked from
- * then on.
- */
-bool start_fall_back(struct command *command);
-
 /* start_may - whether this user's helper is ours to start. */
 bool start_may(const struct command *command);
 
 /*
- * start_helper - run mailtokend in the background until it listens, for at
- * most 20 s; false when it did not, and why has the sentence
+ * start_dial - connect to the helper that was chosen
+ *
+ * Where none listens the user's own takes the place of a system's that was
+ * chosen by default and is not there.  Of one that is only down it does not: a
+ * keyring made in its place would be asked from then on.  Then the user's is
+ * started if that is ours to do, for at most 20 s, but not with as_it_is.
+ *
+ * The faults of ask_open(); why.err is that of connect(), 0 where a start
+ * failed.
  */
-bool start_helper(struct why *why);
+enum fault start_dial(struct command *command, bool as_it_is, int *fd_out,
+    struct why *why) MUST_CHECK;
 
 /*
  * start_browser - open a link: $BROWSER, the first of a list with colons,

@@ -89,18 +89,6 @@ enum fault start_choose(struct command *command, struct why *why)
 	return choose_own(command, why);
 }
 
-bool start_fall_back(struct command *command)
-{
-	if (!command->by_default || command->helper != COMMAND_SYSTEM ||
-	    getuid() == 0 || is_there(command->address.path) ||
-	    is_there(address_system_config()))
-		return false;
-	if (choose_own(command, NULL) == FAULT_NONE)
-		return true;
-	command->helper = COMMAND_SYSTEM;
-	return false;
-}
-
 bool start_may(const struct command *command)
 {
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
@@ -174,7 +162,8 @@ static void read_reason(int words, int status, struct why *why)
 	why_set(why, 0, "mailtokend did not start: %s", shown);
 }
 
-bool start_helper(struct why *why)
+/* mailtokend in the background, until it listens. */
+static bool start_helper(struct why *why)
 {
 	char program[] = MAILTOKEN_MAILTOKEND, background[] = "--background";
 	char *const argv[] = { program, background, NULL };
@@ -214,6 +203,54 @@ bool start_helper(struct why *why)
 	(void)close(words[0]);
 	(void)close(words[1]);
 	return started;
+}
+
+static enum fault dial(const struct command *command, int retry_ms, int *fd_out,
+    struct why *why)
+{
+	const struct ask ask = {
+		.address = command->address,
+		.deadline_ms = ask_now_ms() + STEP_MAX_MS,
+		.retry_ms = retry_ms,
+	};
+
+	return ask_open(&ask, fd_out, why);
+}
+
+/* Nobody listened. */
+static bool is_absent(enum fault fault, const struct why *why)
+{
+	return fault == FAULT_NO_HELPER &&
+	    (why->err == ENOENT || why->err == ECONNREFUSED);
+}
+
+enum fault start_dial(struct command *command, bool as_it_is, int *fd_out,
+    struct why *why)
+{
+	enum fault fault = dial(command, 0, fd_out, why);
+	struct why reason;
+	bool started;
+
+	if (fault == FAULT_NO_HELPER && why->err == EAGAIN)
+		return dial(command, CONNECT_RETRY_MAX_MS, fd_out, why);
+	if (is_absent(fault, why) && command->by_default &&
+	    command->helper == COMMAND_SYSTEM && getuid() != 0 &&
+	    !is_there(command->address.path) &&
+	    !is_there(address_system_config())) {
+		if (choose_own(command, NULL) == FAULT_NONE)
+			fault = dial(command, 0, fd_out, why);
+		else
+			command->helper = COMMAND_SYSTEM;
+	}
+	if (!is_absent(fault, why) || as_it_is || !start_may(command))
+		return fault;
+	started = start_helper(&reason);
+	fault = dial(command, started ? CONNECT_RETRY_MAX_MS : 0, fd_out, why);
+	if (fault != FAULT_NONE && !started) {
+		*why = reason;
+		why->err = 0; /* not connect's: it is told as it is */
+	}
+	return fault;
 }
 
 bool start_browser(char *link, struct why *why)

@@ -50,24 +50,6 @@ void talk_put_servers(struct talk *talk)
 	buf_drop(&line);
 }
 
-static enum fault dial(struct talk *talk, int retry_ms)
-{
-	const struct ask ask = {
-		.address = talk->command->address,
-		.deadline_ms = ask_now_ms() + STEP_MAX_MS,
-		.retry_ms = retry_ms,
-	};
-
-	return ask_open(&ask, &talk->fd, &talk->why);
-}
-
-/* Nobody listened. */
-static bool is_absent(const struct talk *talk, enum fault fault)
-{
-	return fault == FAULT_NO_HELPER &&
-	    (talk->why.err == ENOENT || talk->why.err == ECONNREFUSED);
-}
-
 static enum fault end_request(struct talk *talk)
 {
 	enum fault fault = attr_end(&talk->writer);
@@ -96,28 +78,6 @@ static enum fault send_request(struct talk *talk)
 	return fault == FAULT_NO_HELPER ? FAULT_NONE : fault;
 }
 
-static enum fault dial_or_start(struct talk *talk)
-{
-	enum fault fault = dial(talk, 0);
-	struct why reason;
-	bool started;
-
-	if (fault == FAULT_NO_HELPER && talk->why.err == EAGAIN)
-		return dial(talk, CONNECT_RETRY_MAX_MS);
-	if (is_absent(talk, fault) && start_fall_back(talk->command))
-		fault = dial(talk, 0);
-	if (!is_absent(talk, fault) || talk->as_it_is ||
-	    !start_may(talk->command))
-		return fault;
-	started = start_helper(&reason);
-	fault = dial(talk, started ? CONNECT_RETRY_MAX_MS : 0);
-	if (fault != FAULT_NONE && !started) {
-		talk->why = reason;
-		talk->why.err = 0; /* not connect's: it is told as it is */
-	}
-	return fault;
-}
-
 enum fault talk_open(struct talk *talk)
 {
 	enum fault fault = end_request(talk);
@@ -129,7 +89,8 @@ enum fault talk_open(struct talk *talk)
 			talk->command->address.path[0] = '\0';
 	}
 	if (fault == FAULT_NONE)
-		fault = dial_or_start(talk);
+		fault = start_dial(talk->command, talk->as_it_is, &talk->fd,
+		    &talk->why);
 	return fault != FAULT_NONE ? fault : send_request(talk);
 }
 

@@ -1,105 +1,15 @@
 /*
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Fields in the order of the RFCs, then what the provider wants besides.
+ * What a browser's address bar, a terminal and a mail make of an address is
+ * taken off again.
  */
 #include "oauth/code.h"
 
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-
-#include "oauth/flow.h"
 #include "oauth/form.h"
 #include "wire/attr.h"
 
 #define CODE_MIN_BYTES 6 /* "no" and "yes" are none */
-
-enum fault code_random(struct secret **text_out)
-{
-	unsigned char bytes[32];
-	struct buf text = BUF_INIT(CODE_RANDOM_BYTES);
-	enum fault fault;
-
-	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
-		return FAULT_INTERNAL;
-	form_base64url(&text, bytes, sizeof(bytes));
-	fault = buf_fault(&text);
-	if (!fault)
-		fault = secret_new(buf_span(&text), text_out);
-	secret_wipe(bytes, sizeof(bytes));
-	buf_drop(&text);
-	return fault;
-}
-
-/*
- * RFC 8252 section 7.3 wants the literal address; Microsoft matches any port
- * with the name localhost only, and has no path registered.
- */
-static bool is_by_name(const struct provider *provider)
-{
-	return provider->family == PROVIDER_MICROSOFT;
-}
-
-const char *code_path(const struct provider *provider)
-{
-	return is_by_name(provider) ? "/" : FLOW_CODE_PATH;
-}
-
-void code_redirect(const struct provider *provider, uint16_t port,
-    struct buf *out)
-{
-	buf_add_str(out,
-	    is_by_name(provider) ? "http://localhost:" : "http://127.0.0.1:");
-	buf_add_int(out, port);
-	buf_add_str(out, code_path(provider));
-}
-
-/* A name may stand there once (RFC 6749 section 3.1): the block's wins. */
-static void add_extra(const struct provider *provider, struct buf *form)
-{
-	const char *p = preset_value(provider->row, "authorize_extra");
-	size_t n;
-
-	form_add_form(form, provider->extra);
-	for (; p != NULL && *p != '\0'; p += n + (p[n] == '&' ? 1 : 0)) {
-		n = strcspn(p, "&");
-		if (form_has(provider->extra,
-			(struct span){ p, strcspn(p, "=&") }))
-			continue;
-		buf_add_lit(form, "&");
-		buf_add(form, (struct span){ p, n });
-	}
-}
-
-enum fault code_url(const struct provider *provider,
-    const struct code_wish *wish, struct buf *out)
-{
-	const char *endpoint = provider->authorization_endpoint;
-	const char *scope = provider->scope;
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	/* RFC 7636 section 4.2:
-	 * code_challenge = BASE64URL(SHA256(code_verifier)) */
-	if (EVP_Digest(wish->verifier.p, wish->verifier.n, digest, &n,
-		EVP_sha256(), NULL) != 1)
-		return FAULT_INTERNAL;
-	buf_add_str(out, endpoint);
-	buf_add_str(out, strchr(endpoint, '?') != NULL ? "&" : "?");
-	buf_add_lit(out, "response_type=code");
-	form_add(out, "client_id", span_of(provider->client_id));
-	form_add(out, "redirect_uri", wish->redirect_uri);
-	if (scope != NULL && scope[0] != '\0')
-		form_add(out, "scope", span_of(scope));
-	form_add(out, "state", wish->state);
-	buf_add_lit(out, "&code_challenge=");
-	form_base64url(out, digest, n);
-	form_add(out, "code_challenge_method", span_of("S256"));
-	if (wish->account != NULL)
-		form_add(out, "login_hint", span_of(wish->account));
-	add_extra(provider, out);
-	return buf_fault(out);
-}
 
 /*
  * None of what is left out stands in an address or a code: quotes, those of

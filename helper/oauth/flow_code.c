@@ -9,6 +9,8 @@
 #include "oauth/flow.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "oauth/code.h"
@@ -18,6 +20,9 @@
 #include "oauth/url.h"
 #include "wire/attr.h"
 #include "wire/echo.h"
+
+#define LINK_MAX_BYTES	 8192
+#define RANDOM_MAX_BYTES 43 /* 32 bytes in base64url, without padding */
 
 struct flow_code {
 	struct flow flow;
@@ -112,7 +117,7 @@ static void refuse(struct flow *flow, struct span word, struct span query)
 		.retry_after_s = -1,
 		.sent = query,
 	};
-	struct buf text = BUF_INIT(CODE_URL_MAX_BYTES);
+	struct buf text = BUF_INIT(LINK_MAX_BYTES);
 	char *host = NULL;
 
 	(void)!url_host(flow->target.provider->authorization_endpoint, &host);
@@ -267,6 +272,78 @@ enum fault flow_code_paste(struct flow *flow, struct span text, struct why *why)
 	return fault;
 }
 
+/* 256 random bits as [A-Za-z0-9_-]: a verifier (RFC 7636 section 4.1) or a
+ * state (RFC 6749 section 10.12). */
+static enum fault make_random(struct secret **text_out)
+{
+	struct buf text = BUF_INIT(RANDOM_MAX_BYTES);
+	unsigned char bytes[32];
+	enum fault fault;
+
+	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+		return FAULT_INTERNAL;
+	form_base64url(&text, bytes, sizeof(bytes));
+	fault = buf_fault(&text);
+	if (!fault)
+		fault = secret_new(buf_span(&text), text_out);
+	secret_wipe(bytes, sizeof(bytes));
+	buf_drop(&text);
+	return fault;
+}
+
+/* A name may stand there once (RFC 6749 section 3.1): the block's wins. */
+static void add_extra(const struct provider *provider, struct buf *form)
+{
+	const char *p = preset_value(provider->row, "authorize_extra");
+	size_t n;
+
+	form_add_form(form, provider->extra);
+	for (; p != NULL && *p != '\0'; p += n + (p[n] == '&' ? 1 : 0)) {
+		n = strcspn(p, "&");
+		if (form_has(provider->extra,
+			(struct span){ p, strcspn(p, "=&") }))
+			continue;
+		buf_add_lit(form, "&");
+		buf_add(form, (struct span){ p, n });
+	}
+}
+
+/* The fields in the order of RFC 6749 section 4.1.1, then what the provider
+ * wants besides. */
+static enum fault make_link(struct flow_code *code, const char *account)
+{
+	const struct provider *provider = code->flow.target.provider;
+	struct span verifier = secret_reveal(code->verifier,
+	    "the challenge of it");
+	const char *endpoint = provider->authorization_endpoint;
+	const char *scope = provider->scope;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	struct buf *link = &code->url;
+	unsigned n = 0;
+
+	/* RFC 7636 section 4.2:
+	 * code_challenge = BASE64URL(SHA256(code_verifier)) */
+	if (EVP_Digest(verifier.p, verifier.n, digest, &n, EVP_sha256(),
+		NULL) != 1)
+		return FAULT_INTERNAL;
+	buf_add_str(link, endpoint);
+	buf_add_str(link, strchr(endpoint, '?') != NULL ? "&" : "?");
+	buf_add_lit(link, "response_type=code");
+	form_add(link, "client_id", span_of(provider->client_id));
+	form_add(link, "redirect_uri", buf_span(&code->uri));
+	if (scope != NULL && scope[0] != '\0')
+		form_add(link, "scope", span_of(scope));
+	form_add(link, "state",
+	    secret_reveal(code->state, "goes through the browser"));
+	buf_add_lit(link, "&code_challenge=");
+	form_base64url(link, digest, n);
+	form_add(link, "code_challenge_method", span_of("S256"));
+	if (account != NULL)
+		form_add(link, "login_hint", span_of(account));
+	add_extra(provider, link);
+	return buf_fault(link);
+}
+
 enum fault flow_code_start(const struct flow_target *target,
     const char *account, struct flow **flow_out, struct why *why)
 {
@@ -274,43 +351,42 @@ enum fault flow_code_start(const struct flow_target *target,
 	struct flow *flow = flow_new(sizeof(struct flow_code), &code_grant,
 	    target);
 	struct flow_code *code = code_of(flow);
+	/* RFC 8252 section 7.3 wants the literal address; Microsoft matches any
+	 * port with the name localhost only, and has no path registered. */
+	bool by_name = provider->family == PROVIDER_MICROSOFT;
 	const struct redirect_wish visit = {
 		.base = target->base,
-		.path = code_path(provider),
+		.path = by_name ? "/" : FLOW_CODE_PATH,
 		.port = provider->redirect_port,
 		.came = take_query,
 		.ctx = code,
 	};
-	struct code_wish fields = { .account = account };
 	enum fault fault;
 
 	if (flow == NULL)
 		return FAULT_NOMEM;
 	why->text[0] = '\0';
-	buf_init(&code->uri, CODE_URL_MAX_BYTES);
-	buf_init(&code->url, CODE_URL_MAX_BYTES);
+	buf_init(&code->uri, LINK_MAX_BYTES);
+	buf_init(&code->url, LINK_MAX_BYTES);
 	flow->endpoint = "authorization endpoint";
-	fault = code_random(&code->verifier);
+	fault = make_random(&code->verifier);
 	if (!fault)
-		fault = code_random(&code->state);
+		fault = make_random(&code->state);
 	/* We listen there unless it is elsewhere. */
 	if (provider->redirect_uri != NULL)
 		buf_add_str(&code->uri, provider->redirect_uri);
 	else if (!fault)
 		fault = redirect_new(&visit, &code->redirect, why);
-	if (code->redirect != NULL)
-		code_redirect(provider, redirect_port(code->redirect),
-		    &code->uri);
+	if (code->redirect != NULL) {
+		buf_add_str(&code->uri,
+		    by_name ? "http://localhost:" : "http://127.0.0.1:");
+		buf_add_int(&code->uri, redirect_port(code->redirect));
+		buf_add_str(&code->uri, visit.path);
+	}
 	if (!fault)
 		fault = buf_fault(&code->uri);
-	if (!fault) {
-		fields.redirect_uri = buf_span(&code->uri);
-		fields.state = secret_reveal(code->state,
-		    "goes through the browser");
-		fields.verifier = secret_reveal(code->verifier,
-		    "the challenge of it");
-		fault = code_url(provider, &fields, &code->url);
-	}
+	if (!fault)
+		fault = make_link(code, account);
 	if (!fault)
 		fault = flow_timer(flow, &flow->limit, FLOW_CODE_MAX_S);
 	if (!fault)

@@ -5,8 +5,6 @@
  */
 #include "oauth/presets.h"
 
-#include <stdio.h>
-
 #include "oauth/url.h"
 
 #define BLOCK "provider"
@@ -51,19 +49,6 @@ const struct preset *preset_find(const char *name)
 		if (strcmp(preset->value, name) == 0)
 			break;
 	return preset;
-}
-
-const struct preset *preset_in_cloud(const struct preset *preset,
-    const char *cloud)
-{
-	const struct preset *other;
-	char name[64];
-
-	if (strcmp(cloud, "public") == 0)
-		return preset_value(preset, "cloud_of") == NULL ? preset : NULL;
-	(void)snprintf(name, sizeof(name), "%s-%s", preset->value, cloud);
-	other = preset_find(name);
-	return preset_value(other, "cloud_of") != NULL ? other : NULL;
 }
 
 const char *preset_known_by(struct span domain, struct span mx)

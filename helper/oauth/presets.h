@@ -21,13 +21,6 @@ struct preset {
 /* preset_find - the preset of that name, or NULL; of none when it is NULL. */
 const struct preset *preset_find(const char *name);
 
-/*
- * preset_in_cloud - what a preset is in that cloud of it; "public" is the
- * preset itself; NULL when it has no such cloud
- */
-const struct preset *preset_in_cloud(const struct preset *preset,
-    const char *cloud);
-
 /* preset_value - of a key; NULL without one, and of the preset NULL;
  * preset_is - whether it is that. */
 const char *preset_value(const struct preset *preset, const char *key);

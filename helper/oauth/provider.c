@@ -7,6 +7,7 @@
  */
 #include "oauth/provider.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "oauth/assertion.h"
@@ -225,11 +226,19 @@ static enum fault settle(struct provider *provider, struct why *why)
 static enum fault settle_row(struct provider *provider, struct why *why)
 {
 	const struct preset *row = provider->row;
-	const char *margin;
+	const char *margin, *cloud = provider->cloud;
+	char name[64];
 
-	if (provider->cloud != NULL) {
-		row = row != NULL ? preset_in_cloud(row, provider->cloud) :
-				    NULL;
+	if (cloud != NULL) {
+		if (row != NULL && strcmp(cloud, "public") != 0) {
+			(void)snprintf(name, sizeof(name), "%s-%s", row->value,
+			    cloud);
+			row = preset_find(name);
+			if (preset_value(row, "cloud_of") == NULL)
+				row = NULL;
+		} else if (preset_value(row, "cloud_of") != NULL) {
+			row = NULL;
+		}
 		if (row == NULL) {
 			why_set(why, 0,
 			    "provider '%s': cloud must be 'public', "

@@ -147,47 +147,6 @@ static void no_memory_is_a_fault_and_leaves_nothing(void **state)
 	assert_false(failing_malloc_saw());
 }
 
-/* RFC 7636 appendix B. */
-static void the_challenge_is_that_of_the_rfc(void **state)
-{
-	static char endpoint[] = "https://a.example/x", id[] = "app";
-	const struct provider provider = {
-		.authorization_endpoint = endpoint,
-		.client_id = id,
-	};
-	const struct code_wish wish = {
-		.redirect_uri = BYTES("http://b/"),
-		.state = BYTES("x"),
-		.verifier = BYTES(
-		    "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
-	};
-	struct buf out = BUF_INIT(CODE_URL_MAX_BYTES);
-
-	(void)state;
-	assert_int_equal(code_url(&provider, &wish, &out), FAULT_NONE);
-	assert_non_null(strstr(out.p,
-	    "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&"));
-	buf_drop(&out);
-}
-
-static void a_verifier_is_43_letters_of_its_alphabet(void **state)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	struct secret *text = NULL, *other = NULL;
-	struct span bytes;
-
-	(void)state;
-	assert_int_equal(code_random(&text), FAULT_NONE);
-	assert_int_equal(code_random(&other), FAULT_NONE);
-	assert_false(secret_equal(text, other));
-	bytes = secret_reveal(text, "the test looks at it");
-	assert_int_equal(bytes.n, 43);
-	assert_int_equal(strspn(bytes.p, alphabet), 43);
-	secret_free(other);
-	secret_free(text);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,8 +154,6 @@ int main(void)
 		cmocka_unit_test(bare_codes_are_decoded_where_they_are_encoded),
 		cmocka_unit_test(what_is_neither_is_refused),
 		cmocka_unit_test(no_memory_is_a_fault_and_leaves_nothing),
-		cmocka_unit_test(the_challenge_is_that_of_the_rfc),
-		cmocka_unit_test(a_verifier_is_43_letters_of_its_alphabet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
