@@ -143,4 +143,17 @@ enum metrics_format {
 enum outcome metrics_page(struct command *command, enum metrics_format format,
     struct buf *out);
 
+/*
+ * The mail exchangers of a domain (RFC 5321 section 5.1): a hint of who runs
+ * the mail and no more, since DNS may fail and may lie.
+ *
+ * mx_find   append their names with blanks between them, best first; nothing
+ *           when there are none, the domain is no host name or the resolver
+ *           does not answer; blocks, a few seconds at most.  What does not fit
+ *           the limit of out is left out.
+ * mx_parse  the same from a DNS message of n bytes (RFC 1035 section 4)
+ */
+void mx_find(const char *domain, struct buf *out);
+void mx_parse(const unsigned char *message, size_t n, struct buf *out);
+
 #endif

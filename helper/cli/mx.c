@@ -4,7 +4,7 @@
  * The resolver of the C library; its state is a global of libc and is used
  * once, before anything else of it.
  */
-#include "cli/signin.h"
+#include "cli/command.h"
 
 #include <sys/types.h>
 #include <netinet/in.h>

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/signin.h"
+#include "cli/command.h"
 #include "oauth/provider.h"
 #include "operator/run.h"
 #include "operator/setup_impl.h"

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "cli/signin.h"
+#include "cli/command.h"
 
 static const unsigned char two[] = {
 	0x12, 0x34, 0x81, 0x80, /* id, answer without error */
