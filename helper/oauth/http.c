@@ -69,7 +69,6 @@ static void exchange_unlink(struct http_exchange *exchange)
 static void exchange_free(struct http_exchange *exchange)
 {
 	curl_easy_cleanup(exchange->easy);
-	curl_slist_free_all(exchange->headers);
 	buf_drop(&exchange->sent);
 	buf_drop(&exchange->body);
 	free(exchange->host);
@@ -179,15 +178,12 @@ static void keep_authorities(struct http_exchange *exchange)
 }
 #endif
 
-static void add_header(struct http_exchange *exchange, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(exchange->headers, line);
-
-	if (longer != NULL)
-		exchange->headers = longer;
-	else if (!exchange->set)
-		exchange->set = CURLE_OUT_OF_MEMORY;
-}
+/* The first is for a body that is JSON; of a form libcurl says so itself.  With
+ * an empty Expect it does not wait for "100 Continue". */
+static char of_json[] = "Content-Type: application/json",
+	    in_json[] = "Accept: application/json", no_expect[] = "Expect:";
+static struct curl_slist headers[] = { { of_json, headers + 1 },
+	{ in_json, headers + 2 }, { no_expect, NULL } };
 
 static void set_request(struct http_exchange *exchange,
     const struct http_request *request)
@@ -235,15 +231,11 @@ static void set_request(struct http_exchange *exchange,
 		SET(exchange, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
 		SET(exchange, CURLOPT_XOAUTH2_BEARER, exchange->sent.p);
 	} else if (method != HTTP_GET) {
-		/* As a form, unless a header says otherwise. */
 		SET(exchange, CURLOPT_POSTFIELDSIZE, (long)exchange->sent.n);
 		SET(exchange, CURLOPT_POSTFIELDS, exchange->sent.p);
 	}
-	if (method == HTTP_POST_JSON)
-		add_header(exchange, "Content-Type: application/json");
-	add_header(exchange, "Accept: application/json");
-	add_header(exchange, "Expect:");
-	SET(exchange, CURLOPT_HTTPHEADER, exchange->headers);
+	SET(exchange, CURLOPT_HTTPHEADER,
+	    method == HTTP_POST_JSON ? headers : headers + 1);
 }
 
 enum fault http_start(struct http *http, const struct http_request *request,

@@ -15,7 +15,6 @@ struct http_exchange {
 	struct http *http;
 	struct http_exchange *next;
 	CURL *easy;
-	struct curl_slist *headers;
 	char *host; /* of the URL, for sentences */
 	struct buf sent;
 	struct buf body; /* of the answer */
