@@ -17,9 +17,10 @@
 
 #include "operator/run.h"
 
-#define INTERRUPT   '\003'
-#define LINE_BYTES  1024
-#define BACKUPS_MAX 1000
+#define INTERRUPT      '\003'
+#define LINE_BYTES     1024
+#define BACKUPS_MAX    1000
+#define LEFT_MAX_LINES 7 /* so that all of the end is at most 12 */
 
 /* The format and its arguments as one line, made harmless by who shows it. */
 #define FORMAT(text, format) \
@@ -46,6 +47,8 @@ void setup_left(struct setup *setup, const char *format, ...)
 	char text[LINE_BYTES];
 
 	FORMAT(text, format);
+	if (setup->n_left++ >= LEFT_MAX_LINES)
+		return;
 	buf_add_str(&setup->left, "  ");
 	screen_plain(&setup->left, span_of(text));
 	buf_add_lit(&setup->left, "\n");
@@ -211,22 +214,10 @@ static bool write_beside(const struct setup_file *file, char path[PATH_MAX])
 	return good;
 }
 
-static bool sync_folder(char *path)
-{
-	bool good;
-	int fd;
-
-	*strrchr(path, '/') = '\0';
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	good = fd >= 0 && fsync(fd) == 0;
-	(void)close(fd);
-	return good;
-}
-
 bool setup_write(struct setup *setup, const struct setup_file *given)
 {
 	struct setup_file file = *given;
-	char real[PATH_MAX], fresh[PATH_MAX];
+	char real[PATH_MAX], fresh[PATH_MAX], folder[PATH_MAX];
 	struct why why;
 	struct stat st;
 	bool is_there;
@@ -234,6 +225,8 @@ bool setup_write(struct setup *setup, const struct setup_file *given)
 	/* Where a link leads, so that the link stays one. */
 	if (realpath(given->path, real) != NULL)
 		file.path = real;
+	(void)snprintf(folder, sizeof(folder), "%.*s",
+	    (int)(strrchr(file.path, '/') - file.path), file.path);
 	is_there = stat(file.path, &st) == 0;
 	if (is_there && is_so(&file, &st))
 		return true;
@@ -246,7 +239,8 @@ bool setup_write(struct setup *setup, const struct setup_file *given)
 		if (!setup_step(setup, "%s %s", is_there ? "change" : "write",
 			file.path) ||
 		    ((!is_there || file.overwrite || keep(file.path)) &&
-			rename(fresh, file.path) == 0 && sync_folder(fresh)))
+			rename(fresh, file.path) == 0 &&
+			run(NULL, NULL, "sync", folder, NULL)))
 			return true;
 		(void)unlink(fresh);
 	}

@@ -21,7 +21,8 @@ struct setup {
 	bool yes;	     /* do not ask */
 	bool root;	     /* the system's is set up, else this user's */
 	bool changed;	     /* something was done, or would be */
-	struct buf left;     /* by setup_left() */
+	struct buf left;     /* by setup_left(), and how often */
+	int n_left;
 };
 
 /*

@@ -17,7 +17,6 @@
 
 #define POSTCONF_MAX_MS 10000
 #define LEFT_MAX_BYTES	4096
-#define LEFT_MAX_LINES	7 /* so that all of the end is at most 12 */
 
 /* Whether the account has what it needs, by that provider. */
 static bool is_signed_in(const struct wanted *wanted)
@@ -136,15 +135,9 @@ static bool sign_in(struct setup *setup, const struct wanted *wanted)
 
 static void say_left(const struct setup *setup)
 {
-	const char *p = setup->left.p;
-	int lines = 0;
-
-	if (p != NULL)
+	if (setup->left.n > 0)
 		screen_add("What is left to do:\n");
-	for (; p != NULL && *p != '\0' && lines < LEFT_MAX_LINES; lines++) {
-		screen_print("%.*s\n", (int)strcspn(p, "\n"), p);
-		p += strcspn(p, "\n") + 1;
-	}
+	buf_add(&screen_out, buf_span(&setup->left));
 }
 
 static void say_end(const struct setup *setup, const struct wanted *wanted)
