@@ -126,15 +126,9 @@ void doctor_begin(struct talk *talk, struct doctor *doctor, const char *verb,
     const char *account);
 bool doctor_ask(struct talk *talk);
 
-/*
- * doctor_type - the command that stands in the finding's text, which is a
- * sentence of ours; else as doctor_type_known()
- */
+/* doctor_type - what explain knows of the finding, whose text may be anybody's,
+ * for an account */
 void doctor_type(struct finding *finding, const char *account);
-
-/* doctor_type_known - what explain knows of the finding's text, which may be
- * anybody's, for an account (NULL: nothing) */
-void doctor_type_known(struct finding *finding, const char *account);
 
 /* doctor_account_of - by name, whatever its letters' case; or NULL */
 struct doctor_account *doctor_account_of(struct doctor *doctor,

@@ -53,35 +53,7 @@ bool doctor_ask(struct talk *talk)
 	return false;
 }
 
-/* One command of ours; what else stands there may be a stranger's. */
-static bool type_ours(struct finding *finding, const char *at)
-{
-	static const char plain[] = " /=._+@-" ATTR_ALNUM;
-	size_t n = strspn(at, plain);
-
-	if ((strncmp(at, "mailtoken ", 10) != 0 &&
-		strncmp(at, "systemctl ", 10) != 0) ||
-	    strchr("\",;", at[n]) == NULL)
-		return false;
-	finding_type(finding, "%.*s", (int)n, at);
-	return true;
-}
-
 void doctor_type(struct finding *finding, const char *account)
-{
-	const char *at = strstr(finding->text, "run \""), *next;
-
-	if (at != NULL && type_ours(finding, at + 5))
-		return;
-	/* Ours is the last one. */
-	at = NULL;
-	for (next = finding->text; (next = strstr(next, "run: ")) != NULL;)
-		at = next += 5;
-	if (at == NULL || !type_ours(finding, at))
-		doctor_type_known(finding, account);
-}
-
-void doctor_type_known(struct finding *finding, const char *account)
 {
 	static const char doctor[] = "mailtoken doctor";
 	struct buf text = BUF_INIT(EXPLAIN_MAX_BYTES);
@@ -89,7 +61,7 @@ void doctor_type_known(struct finding *finding, const char *account)
 	const char *at;
 	struct span line;
 
-	if (account == NULL || !explain_find(span_of(finding->text), &is))
+	if (!explain_find(span_of(finding->text), &is))
 		return;
 	explain_fill(&text, is.type, span_of(finding_name(account)));
 	at = text.n > 0 ? text.p : "";
@@ -180,7 +152,6 @@ void doctor_config(struct doctor *doctor, struct finding *finding)
 	if (first > 0 && (more || !attr_is(&hello->list, ATTR_STALE, "yes"))) {
 		finding_wrong(finding, "%.*s",
 		    SPAN(hello->list.at[first].value));
-		doctor_type(finding, NULL);
 	} else if (hello->why.text[0] != '\0') {
 		finding_good(finding, "the helper does not say what it takes");
 	} else {

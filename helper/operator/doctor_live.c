@@ -282,7 +282,7 @@ static void explain(struct finding *finding, const char *account)
 {
 	struct explained is;
 
-	doctor_type_known(finding, account);
+	doctor_type(finding, account);
 	if (explain_find(span_of(finding->text), &is))
 		finding_wrong(finding, ": %.*s. Who must act: %.*s. %.*s",
 		    SPAN(is.meaning), SPAN(is.who), SPAN(is.click));
@@ -311,11 +311,7 @@ static void log_in(struct finding *finding)
 		    live.why[0] != '\0' ?
 			live.why :
 			"libsasl2 cannot begin or go on, and says not why");
-		/* After the token it may be the server's words. */
-		if (live.token[0] == '\0')
-			doctor_type(finding, live.account);
-		else
-			doctor_type_known(finding, live.account);
+		doctor_type(finding, live.account);
 		return;
 	}
 	line = span_of(live.line);

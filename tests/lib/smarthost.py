@@ -83,12 +83,12 @@ class Smarthost:
         self._stored = 0
         self._lock = threading.Lock()
 
-    def start(self, port=0, implicit=False):
+    def start(self, port=0, implicit=False, address="127.0.0.1"):
         """Listen; implicit: TLS from the first byte.  Returns self."""
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(*self.authority.server(self.names))
         self.implicit = implicit
-        self._listener = _Listener(self, port)
+        self._listener = _Listener(self, address, port)
         self.port = self._listener.server_address[1]
         threading.Thread(target=self._listener.serve_forever, args=(0.02,),
                          daemon=True).start()
@@ -147,11 +147,13 @@ class _Listener(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, host, port):
+    def __init__(self, host, address, port):
         self.host = host
+        self.address_family = socket.AF_INET6 if ":" in address else \
+            socket.AF_INET
         self._lock = threading.Lock()
         self._sessions = set()
-        super().__init__(("127.0.0.1", port), None)
+        super().__init__((address, port), None)
 
     def finish_request(self, request, client_address):
         request.settimeout(60)
