@@ -178,6 +178,9 @@ def test_a_purge_loses_no_mail(relay, smarthost):
     box.run("postqueue", "-f")
     assert "bob@example.net" in box.run("postqueue", "-p").stdout
     relay.install()
+    undone = relay.run("setup", "postfix", "--undo", "--yes")
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    assert "mailtoken" not in box.run("postconf", "-n").stdout
     set_up(relay, smarthost)
     n = len(smarthost.messages)
     box.run("postqueue", "-f")
