@@ -130,6 +130,12 @@ static void keep(char to[DOCTOR_NAME_BYTES], struct span text)
 	(void)snprintf(to, DOCTOR_NAME_BYTES, "%.*s", SPAN(text));
 }
 
+/* Of relays that are tried in turn. */
+static void keep_first(char to[DOCTOR_NAME_BYTES], struct span list)
+{
+	keep(to, postfix_next(&list));
+}
+
 /* transport:nexthop, of which either may be missing. */
 static void take_transport(struct route *route, struct span text)
 {
@@ -139,7 +145,8 @@ static void take_transport(struct route *route, struct span text)
 	if (n > 0)
 		keep(route->service, (struct span){ text.p, n });
 	if (n + 1 < text.n)
-		keep(route->relay, (struct span){ colon + 1, text.n - n - 1 });
+		keep_first(route->relay,
+		    (struct span){ colon + 1, text.n - n - 1 });
 }
 
 /* What a sender's rows change in how all mail goes. */
@@ -151,7 +158,7 @@ static void find_route(struct doctor *doctor, struct route *route)
 	if (route->sender[0] != '\0') {
 		if (look_up(doctor, RELAYS, route->sender, &row) &&
 		    strcasecmp(row.value, "DUNNO") != 0)
-			keep(route->relay, span_of(row.value));
+			keep_first(route->relay, span_of(row.value));
 		if (look_up(doctor, TRANSPORTS, route->sender, &row) &&
 		    strcasecmp(row.value, "DUNNO") != 0)
 			take_transport(route, span_of(row.value));
@@ -204,12 +211,9 @@ static void add_routes(struct doctor *doctor, const char *parameter)
 
 void doctor_routes(struct doctor *doctor)
 {
-	struct span list;
-
 	doctor->n_routes = 1;
 	doctor->route = doctor->routes;
-	list = value_of(doctor, "relayhost");
-	keep(doctor->route->relay, postfix_next(&list));
+	keep_first(doctor->route->relay, value_of(doctor, "relayhost"));
 	take_transport(doctor->route, value_of(doctor, "default_transport"));
 	find_route(doctor, doctor->route);
 	add_routes(doctor, RELAYS);

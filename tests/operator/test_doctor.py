@@ -129,6 +129,16 @@ def by_sender(relay):
     relay.restart()
 
 
+def relays_in_turn(relay):
+    """The same, with a row for the first of two relays."""
+    by_sender(relay)
+    first = f"[127.0.0.1]:{relay.smarthost.port}"
+    relay.run("postconf -e smtp_sender_dependent_authentication=no "
+              "'sender_dependent_relayhost_maps = "
+              f"inline:{{{{bob@example.org={first}, [127.0.0.2]:587}}}}'; "
+              f"sed -i 's/^bob@[^ ]*/{first}/' {PASSWD}")
+
+
 def also(plant, *more):
     """One after the other."""
     def all_of_them(relay):
@@ -551,6 +561,8 @@ NO_FAULTS = {
     "log that is a terminal": (setting("maillog_file", "/dev/stdout"),
                                "postfix-map", ALICE),
     "by sender": (by_sender, "postfix-allowed", "postfix may ask for"),
+    "relays in turn": (relays_in_turn, "postfix-map",
+                       "logs in as bob@example.org"),
     "sender's relay that needs no login": (
         setting("sender_dependent_relayhost_maps",
                 "inline:{{x@example.org=[10.9.8.7]}}"),
