@@ -9,6 +9,7 @@ Touches neither /etc/dovecot nor a Dovecot that runs.
 
 import os
 import pwd
+import subprocess
 
 from bed import free_port, is_listening, wait_for
 from bed_process import ServerProcess
@@ -26,7 +27,7 @@ tls_ca_cert_file = {ca}
 openid_configuration_url = {url}/.well-known/openid-configuration
 """
 
-CONFIG = """\
+COMMON = """\
 base_dir = {dir}/run
 state_dir = {dir}/state
 log_path = {dir}/log
@@ -34,23 +35,11 @@ protocols = imap pop3 submission
 listen = 127.0.0.1
 hostname = localhost
 ssl = required
-ssl_cert = <{cert}
-ssl_key = <{key}
 auth_mechanisms = xoauth2 oauthbearer
 auth_failure_delay = 0 secs
 first_valid_uid = 1
-mail_location = maildir:~/mail
 submission_relay_host = 127.0.0.1
 submission_relay_port = {sink}
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = {dir}/oauth2.conf
-}}
-userdb {{
-  driver = static
-  args = allow_all_users=yes uid={uid} gid={gid} home={dir}/home/%u
-}}
 service anvil {{
   unix_listener anvil-auth-penalty {{
     mode = 0
@@ -81,6 +70,52 @@ service submission-login {{
 }}
 namespace inbox {{
   inbox = yes
+}}
+"""
+
+# What Dovecot 2.4 writes otherwise.
+OLDER = """\
+ssl_cert = <{cert}
+ssl_key = <{key}
+mail_location = maildir:~/mail
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {dir}/oauth2.conf
+}}
+userdb {{
+  driver = static
+  args = allow_all_users=yes uid={uid} gid={gid} home={dir}/home/%u
+}}
+"""
+
+NEWER = """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+ssl_server_cert_file = {cert}
+ssl_server_key_file = {key}
+mail_driver = maildir
+mail_path = ~/mail
+oauth2 {{
+  introspection_mode = post
+  introspection_url = https://mail-server:{secret}@{host}/introspect
+  force_introspection = yes
+  active_attribute = active
+  active_value = true
+  username_attribute = username
+  ssl_client_ca_file = {ca}
+  openid_configuration_url = {url}/.well-known/openid-configuration
+}}
+passdb oauth2 {{
+  mechanisms_filter = xoauth2 oauthbearer
+}}
+userdb static {{
+  static_allow_all_users = yes
+  fields {{
+    uid = {uid}
+    gid = {gid}
+    home = {dir}/home/%{{user}}
+  }}
 }}
 """
 
@@ -115,9 +150,14 @@ class Dovecot(ServerProcess):
         for name, port in ports.items():
             setattr(self, name, port)
         cert, key = self._idp.authority.server()
-        self.write("oauth2.conf", OAUTH2.format(
-            secret=self._idp.introspect_secret, ca=self.ca_file,
-            url=self._idp.url), 0o600)
-        self.write("dovecot.conf", CONFIG.format(
-            dir=self.directory, cert=cert, key=key, sink=self._sink_port,
-            uid=self._mail.pw_uid, gid=self._mail.pw_gid, **ports))
+        filled = {"dir": self.directory, "cert": cert, "key": key,
+                  "sink": self._sink_port, "uid": self._mail.pw_uid,
+                  "gid": self._mail.pw_gid, "url": self._idp.url,
+                  "host": self._idp.url.removeprefix("https://"),
+                  "secret": self._idp.introspect_secret,
+                  "ca": self.ca_file, **ports}
+        self.write("oauth2.conf", OAUTH2.format(**filled), 0o600)
+        version = subprocess.run(["/usr/sbin/dovecot", "--version"],
+                                 capture_output=True, text=True).stdout
+        way = OLDER if version.startswith("2.3.") else NEWER
+        self.write("dovecot.conf", (way + COMMON).format(**filled), 0o600)

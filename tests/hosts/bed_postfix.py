@@ -123,7 +123,11 @@ class Postfix(ServerProcess):
         return outside
 
     def fill_jail(self):
-        """Copy into the jail what Debian's start script copies."""
+        """Copy into the jail what Debian's start script copies.
+
+        Since 3.9 Postfix does that by itself, and has this script."""
+        if os.path.exists(os.path.dirname(FILLER) + "/syncfiles.pl"):
+            return
         subprocess.run(["sh", "-e", FILLER, "-"], check=True,
                        env={**os.environ, "MAIL_CONFIG": self.config},
                        stdout=subprocess.DEVNULL)

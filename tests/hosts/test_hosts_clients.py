@@ -143,6 +143,10 @@ def test_the_cyrus_tools_end_when_refused(person, dovecot, helper, idp, tool,
 
 
 def perl(person, dovecot, mechanism):
+    # Debian 12 is the last to have it.
+    if subprocess.run(["perl", "-MAuthen::SASL::Cyrus", "-e1"],
+                      capture_output=True).returncode:
+        pytest.skip("no Authen::SASL::Cyrus")
     return person.run("perl", os.path.join(HERE, "mail.pl"), "localhost",
                       str(dovecot.submission), dovecot.ca_file, USER,
                       mechanism)
@@ -200,7 +204,9 @@ def mutt_sends(person, mutt, dovecot):
 def mutt_opens(person, mutt, dovecot, folder):
     """Open a folder on a terminal of script(1), and quit."""
     rc = muttrc(person, dovecot, 'push "<exit>"')
-    return person.run("script", "-qec", f"{mutt} -F {rc} -f {folder}",
+    # Newer ncurses want to be told a size.
+    return person.run("script", "-qec", "stty rows 24 columns 80; "
+                      f"{mutt} -F {rc} -f {folder}",
                       "/dev/null", TERM="xterm", SHELL="/bin/sh")
 
 
@@ -224,13 +230,13 @@ def test_mutt_reads_an_imap_folder(person, mutt, dovecot, helper):
     dovecot.mark()
     mutt_opens(person, mutt, dovecot, f"imaps://localhost:{dovecot.imaps}/")
     assert helper.wait_request()[0].get("service") == "imap"
-    dovecot.wait_log(rf"imap-login: Info: Login: user=<{USER}>")
+    dovecot.wait_log(rf"imap-login: Info: Log(in|ged in): user=<{USER}>")
 
 
 def test_mutt_reads_a_pop_mailbox(person, mutt, dovecot, helper):
     dovecot.mark()
     mutt_opens(person, mutt, dovecot, f"pops://localhost:{dovecot.pop3s}/")
     assert helper.wait_request()[0].get("service") == "pop"
-    dovecot.wait_log(rf"pop3-login: Info: Login: user=<{USER}>")
+    dovecot.wait_log(rf"pop3-login: Info: Log(in|ged in): user=<{USER}>")
     # It took the login for what it is: no second attempt.
     assert len(helper.requests) == 1
