@@ -318,7 +318,8 @@ static void reached(void *ctx, const struct http_answer *answer)
 		    answer->address[0] != '\0' ? ": " : "", answer->address);
 	if (stage > CHECK_CONNECT)
 		tell(probe, FAULT_NONE, "%s takes connections",
-		    answer->address);
+		    answer->address[0] != '\0' ? answer->address :
+						 answer->host);
 	if (stage > CHECK_TLS)
 		tell(probe, FAULT_NONE,
 		    "TLS 1.2 or newer, with a certificate that is accepted");

@@ -163,7 +163,10 @@ static void failed(const struct http_exchange *exchange, CURLcode code,
 	attr_plain(span_of(why.text), answer->text, sizeof(answer->text));
 }
 
-/* libcurl 7.88 has no time of a connection whose TLS failed. */
+/*
+ * libcurl 7.88 has no time of a connection whose TLS failed, 8.14 no port
+ * either.
+ */
 static enum http_stage stage_of(CURL *easy, CURLcode code)
 {
 	curl_off_t name_us = 0, tls_us = 0;
@@ -175,8 +178,9 @@ static enum http_stage stage_of(CURL *easy, CURLcode code)
 	(void)curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy);
 	if (tls_us > 0)
 		return HTTP_ANSWER;
-	if (port > 0 && code != CURLE_COULDNT_CONNECT &&
-	    (proxy == 0 || proxy == 200))
+	if (code == CURLE_PEER_FAILED_VERIFICATION ||
+	    (port > 0 && code != CURLE_COULDNT_CONNECT &&
+		(proxy == 0 || proxy == 200)))
 		return HTTP_TLS;
 	return name_us > 0 ? HTTP_CONNECT : HTTP_NAME;
 }
