@@ -97,6 +97,8 @@ uid_t units_owner(const struct setup *setup);
  * units_restart - the same once more, after something was changed; jailed: with
  * the socket in Postfix's chroot
  * units_are - whether a unit "is-active" or "is-enabled"
+ * units_left - note that the helper is to be started by hand, and how; inside:
+ * its socket in Postfix's chroot, or NULL
  */
 #define UNITS_SERVICE "mailtokend.service"
 #define UNITS_SOCKET  "mailtoken.socket"
@@ -106,6 +108,7 @@ bool units_ask(const struct setup *setup, struct talk *talk, const char *verb,
 bool units_start(struct setup *setup);
 bool units_restart(const struct setup *setup, bool jailed);
 bool units_are(const struct setup *setup, const char *what, const char *unit);
+void units_left(struct setup *setup, const char *what, const char *inside);
 
 /*
  * setup_is_program - whether there is something to be said of a mail program

@@ -138,22 +138,30 @@ static bool make_folder_of(const char *socket, struct why *why)
 	    "-g", MAILTOKEN_HELPER_USER, folder, NULL);
 }
 
+void units_left(struct setup *setup, const char *what, const char *inside)
+{
+	static const char outside[] = MAILTOKEN_SYSTEM_SOCKET;
+	const char *more = inside != NULL ? inside : "";
+
+	setup_left(setup,
+	    "%s: install -d -o " MAILTOKEN_HELPER_USER
+	    " %.*s%s%.*s; mailtokend --listen %s%s%s",
+	    what, (int)(strrchr(outside, '/') - outside), outside,
+	    inside != NULL ? " " : "",
+	    inside != NULL ? (int)(strrchr(inside, '/') - inside) : 0, more,
+	    outside, inside != NULL ? " --listen " : "", more);
+}
+
 /* Only where systemd is not, and somebody agrees. */
 static bool start_alone(struct setup *setup)
 {
-	const bool chrooted = is_chrooted(setup);
-	char inside[sizeof(QUEUE_FOLDER) + ADDRESS_SOCKET_MAX_BYTES];
-	struct address address;
+	const char *inside = is_chrooted(setup) ?
+	    QUEUE_FOLDER MAILTOKEN_SYSTEM_SOCKET :
+	    NULL;
 	const struct passwd *user = getpwnam(MAILTOKEN_HELPER_USER);
 	struct why why;
 
-	address_system_socket(&address);
-	(void)snprintf(inside, sizeof(inside), QUEUE_FOLDER "%s", address.path);
-	setup_left(setup,
-	    "have this run at each boot: install -d -o " MAILTOKEN_HELPER_USER
-	    " %.*s; mailtokend --listen %s%s%s",
-	    (int)(strrchr(address.path, '/') - address.path), address.path,
-	    address.path, chrooted ? " --listen " : "", chrooted ? inside : "");
+	units_left(setup, "have this run at each boot", inside);
 	if (setup_ask(setup, true,
 		"No systemd is here to start the helper.  Start it now?") !=
 	    ANSWER_YES)
@@ -162,10 +170,11 @@ static bool start_alone(struct setup *setup)
 		return true;
 	if (mkdir(HOME_FOLDER, 0700) == 0 && user != NULL)
 		(void)!chown(HOME_FOLDER, user->pw_uid, user->pw_gid);
-	if (make_folder_of(address.path, &why) &&
-	    (!chrooted || make_folder_of(inside, &why)) &&
+	if (make_folder_of(MAILTOKEN_SYSTEM_SOCKET, &why) &&
+	    (inside == NULL || make_folder_of(inside, &why)) &&
 	    run(NULL, &why, "mailtokend", "--background", "--listen",
-		address.path, chrooted ? "--listen" : NULL, inside, NULL))
+		MAILTOKEN_SYSTEM_SOCKET, inside != NULL ? "--listen" : NULL,
+		inside, NULL))
 		return true;
 	screen_say("%s", why.text);
 	return false;

@@ -88,12 +88,9 @@ bool smarthost_socket(struct smarthost *smarthost)
 	jailed = strcmp(in.unit, UNITS_JAIL) == 0;
 	if (access("/run/systemd/system", F_OK) != 0) {
 		if (access(in.socket, F_OK) != 0)
-			setup_left(setup,
-			    "have the helper listen where smtp(8) looks: "
-			    "mailtokend --listen " MAILTOKEN_SYSTEM_SOCKET
-			    "%s%s",
-			    jailed ? " --listen " : "",
-			    jailed ? in.socket : "");
+			units_left(setup,
+			    "have the helper listen where smtp(8) looks",
+			    jailed ? in.socket : NULL);
 		return true;
 	}
 	setup->changed = false;

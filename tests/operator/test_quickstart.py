@@ -46,7 +46,8 @@ STAND_INS = {
     "bin/systemctl": 'echo "$*" >> {folder}/systemctl',
 }
 ASKED = """#!/bin/sh
-[ "$3" = version ] || echo $* >> {folder}/asked"""
+[ "$3" = version ] || echo $* >> {folder}/asked
+! [ -e {folder}/offline ]"""
 RECORD = "/var/lib/mailtoken/keyring/relay@example.org"
 
 
@@ -91,7 +92,7 @@ class Quick(Machine):
         self.status = done.returncode
         return done.stdout + done.stderr
 
-    def typing(self, typed, *words):
+    def typing(self, typed, *words, status=0):
         """The same on a terminal, where that is typed at a question."""
         master, slave = pty.openpty()
         run = subprocess.Popen(self.argv("sh", self.script, *words),
@@ -107,7 +108,7 @@ class Quick(Machine):
                 os.write(master, typed.encode() + b"\n")
                 typed = ""
         os.close(master)
-        assert run.wait(DEADLINE_S) == 0, shown
+        assert run.wait(DEADLINE_S) == status, shown
         return shown
 
     def left(self):
@@ -267,7 +268,7 @@ def test_remove_stops_the_helper_where_no_systemd_does(quick):
 
 
 @pytest.mark.parametrize("answer, asked", [
-    ("y", "--system logout --all --yes\n"), ("n", None)])
+    ("y", "--system logout --all --keep-local --yes\n"), ("n", None)])
 def test_purge_asks_whether_to_end_the_grants(quick, answer, asked):
     quick("--no-demo")
     quick.write(RECORD, "\n")
@@ -280,3 +281,17 @@ def test_purge_asks_whether_to_end_the_grants(quick, answer, asked):
     else:
         with open(path) as source:
             assert source.read() == asked
+
+
+def test_grants_that_were_not_ended_are_not_thrown_away(quick):
+    """Their only copies: nobody could end them any more."""
+    quick("--no-demo")
+    quick.write(CONFIG, "allow postfix\n")
+    quick.write(RECORD, "\n")
+    quick.put("bin/mailtoken", ASKED.format(folder=quick.folder))
+    quick.put("offline", "")
+    before = quick.left()
+    shown = quick.typing("y", "--remove", "--purge", status=1)
+    assert "not every grant was ended, so nothing is removed" in shown
+    assert quick.left() == before
+    assert quick.run("getent", "passwd", "mailtoken").returncode == 0

@@ -10,6 +10,7 @@ import shutil
 
 import pytest
 
+import paths
 from bed_machine import machine                         # noqa: F401
 
 ALICE = "alice@contoso.com"
@@ -141,10 +142,21 @@ def test_another_queue_directory_gets_a_socket_too(systemd, setup):
 
 def test_without_systemd_it_is_said_where_to_listen(systemd, tmp_path):
     (tmp_path / "main.cf").write_text("compatibility_level = 3.6\n"
-                                      "queue_directory = /srv/queue\n")
+                                      "queue_directory = /var/queue\n")
     shutil.copy("/usr/share/postfix/master.cf.dist", tmp_path / "master.cf")
     systemd.run("rm", "-r", "/run/systemd")
     done = systemd.setup("postfix", ALICE, "--relay", "smtp.office365.com",
                          "--yes", "--config-dir", str(tmp_path))
-    assert ("mailtokend --listen /run/mailtoken/socket --listen "
-            "/srv/queue/run/mailtoken/socket\n") in done.stdout
+    typed = done.stdout.split("where smtp(8) looks: ")[1].split("\n")[0]
+    assert typed == ("install -d -o mailtoken /run/mailtoken "
+                     "/var/queue/run/mailtoken; mailtokend --listen "
+                     "/run/mailtoken/socket --listen "
+                     "/var/queue/run/mailtoken/socket")
+    systemd.run("useradd", "--system", "mailtoken")
+    systemd.run("install", "-d", "-o", "mailtoken", "/var/lib/mailtoken")
+    ran = systemd.run("sh", "-c", typed.replace(
+        "mailtokend ", f"{paths.program('mailtokend')} --background "))
+    assert ran.returncode == 0, ran.stderr
+    for top in ("", "/var/queue"):
+        assert systemd.run("test", "-S", f"{top}/run/mailtoken/socket"
+                           ).returncode == 0

@@ -193,10 +193,11 @@ class Bed:
 
     def pod(self, *names, mapped=False, **environment):
         """A container with some of the volumes."""
-        read_only = {"config": "/etc/mailtoken", "seed": "/seed"}
+        read_only = {"config": "/etc/mailtoken", "seed": "/seed",
+                     "sockets:ro": "/sockets"}
         made = Pod(
             self.network, self.images.of(mapped), mapped=mapped,
-            volumes=[f"{self.path(name)}:" + (
+            volumes=[self.path(name.split(":")[0]) + ":" + (
                 read_only[name] + ":ro" if name in read_only else f"/{name}")
                 for name in names],
             environment={"MAILTOKEN_LOG_LEVEL": "info", **environment})
@@ -334,7 +335,7 @@ def test_two_containers_share_the_socket_only(bed, mapped):
     namespace they see each other's uids as they are."""
     helper = sidecar(bed, mapped)
     helper.wait_log("is ready")
-    relay = bed.relay("sockets", mapped=mapped,
+    relay = bed.relay("sockets:ro", mapped=mapped,
                       MAILTOKEN_SOCKET="/sockets/mailtoken/socket")
     bed.send(relay)
     assert f"verb=token uid={bed.images.uid('postfix')} " in helper.log()
@@ -381,7 +382,8 @@ def test_an_application_needs_no_keyring_on_disk(bed, idp):  # noqa: F811
         f"--reuid={HELPER}", f"--regid={HELPER}", f"--groups={GROUP}",
         *NO_RIGHTS])
     helper.wait_log("is ready")
-    relay = bed.relay("sockets", MAILTOKEN_SOCKET="/sockets/mailtoken/socket")
+    relay = bed.relay("sockets:ro",
+                      MAILTOKEN_SOCKET="/sockets/mailtoken/socket")
     bed.send(relay)
     done = helper.run("mailtoken", "check", rights=[
         f"--reuid={HELPER}", f"--regid={HELPER}", "--clear-groups"])
@@ -393,7 +395,7 @@ def test_the_metrics_of_a_third_container(bed):
     helper = sidecar(bed)
     helper.wait_log("is ready")
     command = pod_of()[1]["metrics"]
-    metrics = bed.pod("sockets",
+    metrics = bed.pod("sockets:ro",
                       MAILTOKEN_SOCKET="/sockets/mailtoken/socket")
     metrics.start(*command["command"], rights=[
         "--reuid=10002", "--regid=10002", "--clear-groups", *NO_RIGHTS])
@@ -471,6 +473,26 @@ def test_the_manifests_are_the_chart():
         assert source.read() == rendered()
 
 
+def test_a_second_release_shares_nothing_with_the_first():
+    """Least of all the seed: two helpers with one grant end it."""
+    named = re.findall(
+        r"\b(?:name|app|claimName|secretName): ([\w.-]+)", rendered("other"))
+    assert {"other", "other-seed", "other-keyring"} <= set(named)
+    assert not [name for name in named if name.startswith("mailtoken")]
+
+
+def test_nobody_relays_until_somebody_says_who():
+    alone = re.search(r"RELAY_NETWORKS:-(.*?)}",
+                      (HERE / "relay").read_text())[1]
+    for each in pod_of()[1]["relay"]["env"]:
+        assert each["name"] != "RELAY_NETWORKS" or each["value"] == alone
+    compose = (HERE / "compose.yaml").read_text()
+    relay = yaml.safe_load(compose)["services"]["relay"]
+    assert relay["environment"]["RELAY_NETWORKS"] == alone
+    assert "Beside this file: mailtoken/mailtoken.conf" in compose
+    assert "./mailtoken:/etc/mailtoken:ro" in relay["volumes"]
+
+
 def test_yaml_is_as_its_reviewers_want_it():
     if shutil.which("yamllint") is None:
         pytest.skip("there is no yamllint")
@@ -504,6 +526,8 @@ def test_no_container_has_more_rights_than_it_needs():
             assert "add" not in may["capabilities"]
         for mount in each["volumeMounts"]:
             assert mount["name"] in {v["name"] for v in spec["volumes"]}
+            if mount["name"] == "sockets":
+                assert mount.get("readOnly", False) == (name != "helper")
     with open(HERE / "compose.yaml") as source:
         relay = yaml.safe_load(source)["services"]["relay"]
     assert relay["read_only"] is True and relay["cap_drop"] == ["ALL"]
