@@ -194,6 +194,8 @@ static enum outcome set_up(struct setup *setup)
 	    (done || sign_in(setup, &wanted)) && send_mail(setup, &wanted);
 	if (good)
 		say_end(setup, &wanted);
+	else
+		say_left(setup);
 	buf_drop(&wanted.conf.text);
 	buf_drop(&wanted.provider);
 	buf_drop(&wanted.client_id);

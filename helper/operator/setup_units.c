@@ -162,14 +162,14 @@ static bool start_alone(struct setup *setup)
 	struct why why;
 
 	units_left(setup, "have this run at each boot", inside);
+	if (!setup->dry_run && mkdir(HOME_FOLDER, 0700) == 0 && user != NULL)
+		(void)!chown(HOME_FOLDER, user->pw_uid, user->pw_gid);
 	if (setup_ask(setup, true,
 		"No systemd is here to start the helper.  Start it now?") !=
 	    ANSWER_YES)
 		return false;
 	if (!setup_step(setup, "start the helper"))
 		return true;
-	if (mkdir(HOME_FOLDER, 0700) == 0 && user != NULL)
-		(void)!chown(HOME_FOLDER, user->pw_uid, user->pw_gid);
 	if (make_folder_of(MAILTOKEN_SYSTEM_SOCKET, &why) &&
 	    (inside == NULL || make_folder_of(inside, &why)) &&
 	    run(NULL, &why, "mailtokend", "--background", "--listen",

@@ -387,8 +387,9 @@ static void warn(struct smarthost *smarthost)
 		    smarthost->dir);
 	if (path.n > 0)
 		setup_left(setup,
-		    "cyrus_sasl_config_path is %.*s: see that no smtp.conf "
-		    "there has a plugin_list without xoauth2",
+		    "cyrus_sasl_config_path is %.*s: libsasl2 reads files "
+		    "there for servers only; what smtp(8) may use stands in "
+		    "smtp_sasl_mechanism_filter",
 		    SPAN(path));
 	if (others.n > 0 && setup->command->config_dir == NULL)
 		setup_left(setup,

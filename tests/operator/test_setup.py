@@ -91,6 +91,23 @@ def test_the_end_says_what_is_left_in_twelve_lines(done):
     assert any("at each boot: install -d " in line for line in end)
 
 
+def test_who_starts_the_helper_himself_is_told_how(ready):
+    """Also in the queue directory, which the helper may not write to."""
+    ready.run("mkdir", "-p", "/var/spool/postfix")
+    status, shown = ready.terminal(
+        "setup", JO, turns=[("client id: ", "mail-app"),
+                            ("Start it now? [Y/n]", "n")])
+    assert status == 1
+    typed = shown.split("at each boot: ")[1].split("\r\n")[0]
+    ran = ready.run("sh", "-c", typed.replace(
+        "mailtokend ", f"{paths.program('mailtokend')} --background "))
+    assert ran.returncode == 0, ran.stderr
+    for top in ("", "/var/spool/postfix"):
+        assert ready.run("test", "-S", f"{top}/run/mailtoken/socket"
+                         ).returncode == 0
+    assert ready.mode("/var/lib/mailtoken") == "mailtoken:mailtoken 700"
+
+
 def test_a_dry_run_says_all_and_writes_nothing(ready):
     before = ready.tree()
     ran = ready.setup(JO, "--client-id", "mail-app", "--dry-run")

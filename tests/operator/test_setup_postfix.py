@@ -316,7 +316,8 @@ def test_what_setup_does_not_change_is_told(custom):
          "--dry-run"], capture_output=True, text=True, check=True,
         stdin=subprocess.DEVNULL,
         env=environment(MAIL_CONFIG=str(custom.path)))
-    assert "cyrus_sasl_config_path is /etc/postfix/sasl" in done.stdout
+    assert ("cyrus_sasl_config_path is /etc/postfix/sasl: libsasl2 reads "
+            "files there for servers only; ") in " ".join(done.stdout.split())
     assert "(/etc/postfix-out): --config-dir names one" in done.stdout
 
 
