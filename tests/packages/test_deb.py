@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import paths
 from conftest import TOP
 
 PLUGIN = "libsasl2-modules-mailtoken"
@@ -55,12 +56,56 @@ def test_an_upgrade_leaves_the_sockets_to_systemd(debs):
     assert any("mailtokend.service" in line for line in restarted)
 
 
-def test_the_profile_of_apparmor_is_understood(debs):
+def profile(*options):
+    """What apparmor_parser makes of the helper's profile."""
     parser = shutil.which("apparmor_parser")
     if parser is None:
         pytest.skip("there is no apparmor_parser")
     said = subprocess.run(
-        [parser, "--skip-kernel-load", "--skip-cache",
-         TOP / "packaging/apparmor/usr.sbin.mailtokend"],
+        [parser, *options, TOP / "packaging/apparmor/usr.sbin.mailtokend"],
         capture_output=True, text=True, timeout=60)
     assert said.returncode == 0, said.stderr
+    return said.stdout
+
+
+def test_the_profile_of_apparmor_is_loaded_before_its_unit_starts(debs):
+    assert profile("--skip-kernel-load", "--skip-cache") == ""
+    script = debs.script("mailtoken", "postinst")
+    assert script.index("apparmor_parser -r") < \
+        script.index("deb-systemd-invoke $_dh_action")
+
+
+def test_no_path_attaches_the_profile_of_apparmor():
+    """A user's own helper has other files than the system's."""
+    assert profile("--names").split() == ["mailtokend"]
+    assert re.search(r"^profile mailtokend flags=\S+ \{$",
+                     profile("--preprocess"), re.M)
+    unit = paths.BUILD / "packaging/systemd/mailtokend.service"
+    assert "\nAppArmorProfile=-mailtokend\n" in unit.read_text()
+
+
+def test_the_profile_of_apparmor_lets_proc_be_read():
+    """Not by "owner": nobody may dump the helper, so they are root's."""
+    rules = []
+    for line in profile("--preprocess").splitlines():
+        found = re.match(r"\s+(?:@{PROC}|/proc)(/\S+) r,", line)
+        if found:
+            rule = re.escape(found[1].replace("@{pid}", "self"))
+            rule = re.sub(r"\\{(.*?)\\}", lambda words: "(?:%s)" %
+                          words[1].replace(",", "|"), rule)
+            rules.append("/proc" + rule)
+    asked = set()
+    for source in (TOP / "helper").glob("[dosw]*/*.c"):
+        asked.update(re.findall(r'(?:open|opendir|maps_all|read_overflow)\('
+                                r'"(/proc/[^"]*)"', source.read_text()))
+    # A terminal or a pipe, which a unit has not.
+    asked.remove("/proc/self/fd/2")
+    assert len(asked) > 4
+    for path in asked:
+        assert any(re.fullmatch(rule, path) or re.fullmatch(rule, path + "/")
+                   for rule in rules), path
+
+
+def test_the_profile_of_apparmor_lets_folders_of_sockets_be_locked():
+    for folder in ("@{run}/mailtoken/", "/var/spool/postfix/run/mailtoken/"):
+        assert f"  {folder} rwk,\n" in profile("--preprocess")
