@@ -278,9 +278,10 @@ static const char *sentence_of(const struct talk *talk, const char **more)
 	/* Postfix's chroot has no /proc. */
 	if (access("/proc/self", F_OK) != 0)
 		return "no helper's socket in this chroot: run \"systemctl "
-		       "stop mailtokend.service mailtoken.socket; systemctl "
-		       "enable --now mailtoken-postfix.socket "
-		       "mailtoken.socket mailtokend.service\" ($r)";
+		       "stop mailtokend.service mailtoken-postfix.socket "
+		       "mailtoken.socket; systemctl enable --now "
+		       "mailtoken-postfix.socket mailtoken.socket "
+		       "mailtokend.service\" ($r)";
 	return "cannot reach the helper at $r: run \"systemctl enable --now "
 	       "mailtoken.socket\", or start mailtokend";
 }

@@ -342,6 +342,7 @@ void doctor_socket(struct doctor *doctor, struct finding *finding)
 	const char *jail = is_jailed(doctor) ?
 	    setting(doctor, "queue_directory") :
 	    "";
+	const char *units = jail[0] != '\0' ? SOCKETS : "mailtoken.socket";
 	const char *path = doctor->command->address.path;
 	struct talk talk;
 
@@ -360,10 +361,9 @@ void doctor_socket(struct doctor *doctor, struct finding *finding)
 		    jail[0] != '\0' ? "is shut into its queue directory" :
 				      "has another socket",
 		    jail, talk.why.text);
-		finding_type(finding,
-		    "systemctl stop " SERVICE " mailtoken.socket");
+		finding_type(finding, "systemctl stop " SERVICE " %s", units);
 		finding_type(finding, "systemctl enable --now %s " SERVICE,
-		    jail[0] != '\0' ? SOCKETS : "mailtoken.socket");
+		    units);
 	}
 }
 

@@ -209,7 +209,8 @@ LINES = [
         "/etc/mailtoken/mailtoken.conf)")),
     ("no-helper-in-chroot", cannot(
         "mailtoken: no helper's socket in this chroot: run \"systemctl stop "
-        "mailtokend.service mailtoken.socket; systemctl enable --now "
+        "mailtokend.service mailtoken-postfix.socket mailtoken.socket; "
+        "systemctl enable --now "
         "mailtoken-postfix.socket mailtoken.socket mailtokend.service\" "
         "(/run/mailtoken/socket: No such file or directory)")),
     ("no-helper", cannot(

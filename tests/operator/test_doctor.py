@@ -591,6 +591,15 @@ def test_what_is_meant_to_be_so_is_no_fault(working, name):
                             if row["check"] == check)
 
 
+def test_a_socket_that_systemd_thinks_is_there_is_stopped_too(working):
+    """Else its start does nothing."""
+    working.run(f"rm {JAIL}{SOCKET}")
+    told = Doctor(working).faults[0]
+    assert told["check"] == "postfix-socket"
+    assert "systemctl stop mailtokend.service mailtoken-postfix.socket " \
+        "mailtoken.socket" in str(told["type"])
+
+
 def test_a_colon_goes_from_its_row_only(working):
     other = f"elsewhere {ALICE}:\nother {ALICE}:Sesame\n"
     row = working.read(PASSWD)

@@ -29,6 +29,12 @@ for i in $(seq %d); do
 done
 wait
 """
+# Each of them starts the helper, when it is not there, by its first socket.
+ASK = """
+while [ ! -e /run/stop ]; do
+    mailtoken --socket /run/mailtoken/socket version || :
+done >/dev/null 2>&1
+"""
 
 
 @pytest.fixture(scope="session")
@@ -231,6 +237,26 @@ def test_a_postfix_that_comes_later_gets_its_socket(fresh):
                             DEBIAN_FRONTEND="noninteractive")
     assert fresh.active(SOCKET, POSTFIX_SOCKET) == ["active", "active"]
     assert fresh.at(fresh.jail_socket).run("version").returncode == 0
+
+
+def test_a_postfix_that_comes_anew_gets_its_socket_again(fresh):
+    """Its purge takes the file of a socket that systemd still holds."""
+    box = fresh.container
+    fresh.install()
+    box.run("rm", "-f", "/run/stop")
+    with subprocess.Popen(box.argv("sh", "-c", ASK),
+                          env=box.environment()) as load:
+        try:
+            fresh.apt("purge", "postfix")
+            assert not fresh.is_there(fresh.jail_socket)
+        finally:
+            box.run("sh", "-c", f"dpkg -i {DEBS}/postfix_*.deb",
+                    DEBIAN_FRONTEND="noninteractive")
+            box.run("touch", "/run/stop")
+        assert load.wait() == 0
+    assert fresh.active(SOCKET, POSTFIX_SOCKET, SERVICE) == ["active"] * 3
+    for path in (fresh.jail_socket, fresh.socket):
+        assert fresh.at(path).run("version").returncode == 0
 
 
 def test_an_install_where_no_systemd_runs(debs, tmp_path):

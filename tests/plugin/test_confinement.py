@@ -72,7 +72,8 @@ def test_a_socket_outside_of_the_chroot_is_told_as_such(jail, confined,
         assert len(outside.requests) == 0
     assert run.start == sasl.UNAVAIL
     assert "no helper's socket in this chroot" in run.detail
-    assert ('run "systemctl stop mailtokend.service mailtoken.socket; '
+    assert ('run "systemctl stop mailtokend.service '
+            "mailtoken-postfix.socket mailtoken.socket; "
             "systemctl enable --now mailtoken-postfix.socket "
             'mailtoken.socket mailtokend.service"') in run.detail
 
