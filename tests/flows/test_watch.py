@@ -14,6 +14,8 @@ from bed import DEADLINE_S, wait_for
 from bed_cli import Conversation, Running
 
 JO = "jo@example.org"
+# No line of its own may come of it.
+END = r"end\nBcc:eve@example.org"
 
 
 def test_watch_lives_through_a_restart_and_misses_nothing(helper):
@@ -128,7 +130,8 @@ def test_a_command_gets_nothing_but_its_variables(mailtoken, place):
 @pytest.mark.parametrize("unit,sends,wanted", [
     ("mailtoken-notify.service", "/usr/sbin/sendmail", [
         f"To: root|Subject: mailtoken: {JO}: login-needed||do it|",
-        f"To: root|Subject: mailtoken: {JO}: active||It is well again.|"]),
+        f"To: root|Subject: mailtoken: {JO}: active||It is well again.|",
+        rf"To: root|Subject: mailtoken: {END}: login-needed||end|"]),
     ("user/mailtoken-notify.service", "notify-send", [
         f"-u critical -a mailtoken -- {JO}: login-needed do it"])])
 def test_the_units_that_notify_do(mailtoken, place, tmp_path, unit, sends,
@@ -138,8 +141,10 @@ def test_the_units_that_notify_do(mailtoken, place, tmp_path, unit, sends,
     text = re.sub(r"\\\n", " ", text)
     command = re.search(r"^ExecStart=\S+ --(?:system|user) watch --exec "
                         r"'(.*)'$", text, re.M)[1]
-    command = command.replace("$$", "$").replace("%%", "%")
-    assert "\\" not in command and sends in command
+    # As systemd takes them out of its quotes, systemd.service(5).
+    command = command.replace("$$", "$").replace("%%", "%") \
+        .replace("\\\\", "\\")
+    assert sends in command
     fake = tmp_path / "fake"
     fake.write_text("#!/bin/sh\n" + (
         "tr '\\n' '|'; echo\n" if "sendmail" in sends else
@@ -151,7 +156,7 @@ def test_the_units_that_notify_do(mailtoken, place, tmp_path, unit, sends,
                       talk.send(state("backoff", text="no answer"),
                                 state("login-needed", text="do it"),
                                 state("active"),
-                                state("login-needed", "end@example.org",
-                                      text="end")), talk.wait_close()),
+                                state("login-needed", END, text="end")),
+                      talk.wait_close()),
         command=command.replace(sends, str(fake)), lines=len(wanted))
     assert said == wanted and errors == ""

@@ -44,6 +44,14 @@ def test_no_configuration_comes_with_the_package(debs):
     assert "/usr/share/doc/mailtoken/examples/mailtoken.conf" in paths
 
 
+def test_the_folder_of_the_keyring_is_made_where_no_systemd_is(debs):
+    """Not of systemd: a system without it has another program for that."""
+    depends = debs.control("mailtoken", "Depends")
+    assert "systemd | systemd-standalone-tmpfiles | systemd-tmpfiles, " in \
+        depends
+    assert "systemd-tmpfiles" in debs.script("mailtoken", "postinst")
+
+
 def test_an_upgrade_leaves_the_sockets_to_systemd(debs):
     script = debs.script("mailtoken", "prerm")
     stopped = re.findall(r"deb-systemd-invoke stop ([^\n]*)", script)

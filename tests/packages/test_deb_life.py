@@ -158,6 +158,24 @@ def test_an_upgrade_fails_nobody(installed, tmp_path):
         installed.idp.current_refresh(USER)
 
 
+def test_what_notifies_is_restarted_and_removed_with_the_rest(installed):
+    notify, box = "mailtoken-notify.service", installed.container
+
+    def pid():
+        return int(box.systemctl("show", "-P", "MainPID", notify))
+
+    assert installed.active(notify) == ["inactive"]
+    box.systemctl("enable", "--now", notify)
+    first = pid()
+    assert first
+    installed.install("2")
+    assert pid() not in (0, first)
+    installed.apt("remove", *PACKAGES)
+    assert pid() == 0
+    installed.apt("purge", *PACKAGES)
+    assert box.run("find", "/etc/systemd", "-name", notify).stdout == ""
+
+
 def test_what_is_removed_is_silent_and_comes_back(installed):
     token = installed.token()
     installed.apt("remove", *PACKAGES)
@@ -280,7 +298,9 @@ def test_an_install_where_no_systemd_runs(debs, tmp_path):
     before = files(tree)
     inside(f"apt-get -q -y --no-install-recommends install {DEBS}/1/*.deb")
     inside("install -d -o mailtoken /run/mailtoken; mailtokend --background; "
-           "mailtoken version")
+           "mailtoken version; cp /usr/share/doc/mailtoken/examples/"
+           "mailtoken.conf /etc/mailtoken; mailtoken status; "
+           "test -d /var/lib/mailtoken/keyring")
     inside(f"apt-get -q -y purge {' '.join(PACKAGES)}")
     assert files(tree) == before
     root_tree.remove(tree)

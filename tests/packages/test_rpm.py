@@ -154,12 +154,13 @@ def test_an_upgrade_restarts_the_helper_and_no_socket(rpms):
     scripts = rpms.ask("mailtoken", "--scripts")
     said = {words[1]: words[2:] for words in map(str.split, scripts)
             if words and words[0] == ":"}
-    assert said["systemd_postun_with_restart"] == ["mailtokend.service"]
+    assert said["systemd_postun_with_restart"] == [
+        "mailtokend.service", "mailtoken-notify.service"]
     units = {path.rsplit("/", 1)[1] for path in rpms.paths("mailtoken")
              if "/systemd/system/" in path} - {"mailtoken-notify.service",
                                                "mailtoken-renew.service"}
     assert set(said["systemd_post"]) == units
-    assert set(said["systemd_preun"]) == units
+    assert set(said["systemd_preun"]) == {*units, "mailtoken-notify.service"}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
