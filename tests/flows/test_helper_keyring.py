@@ -263,7 +263,7 @@ def test_unusable_file_is_told_at_the_start(helper):
     path = helper.write_record(JO, "mailtoken-entry=1\n")
     helper.start()
     helper.wait_log(f"{path}")
-    assert "to=config-error" in helper.log()
+    helper.wait_log("to=config-error")
 
 
 def test_idle_record_that_could_not_be_read_is_tried_again(clocked):

@@ -416,7 +416,7 @@ def test_version_tells_admins_how_the_helper_stands(helper):
     began = int(time.time())
     said = helper.start().ask("version")
     assert began - 1 <= int(said["started"]) <= time.time() + 1
-    assert said["sandbox"] in helper.log()
+    helper.wait_log(said["sandbox"])
     assert "landlock" in said["sandbox"]
     assert (said["config"], said["stale"]) == (helper.config, "no")
     assert "warning" not in said

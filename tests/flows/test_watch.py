@@ -111,9 +111,9 @@ def test_what_ends_watch_ends_the_command(mailtoken, place, number):
         assert run.stdout.readline().startswith("account=")
         pid = run.stdout.readline().rstrip("\n")
         run.send_signal(number)
-        assert run.wait(5) == -number
+        assert run.wait(DEADLINE_S) == -number
     wait_for(lambda: not Path("/proc", pid).exists() or
-             ") Z" in Path("/proc", pid, "stat").read_text(), 5)
+             ") Z" in Path("/proc", pid, "stat").read_text(), 20)
     helper.end()
 
 
