@@ -107,7 +107,7 @@ static bool export_state(const struct attrs *list, const char *previous)
 }
 
 /* Until it ends by itself; after a while it and what it started are ended.
- * What ends us ends them, too: that signal, or 0. */
+ * What ends us ends them, too: the signal, or 0. */
 static int wait_for(pid_t pid, const sigset_t *signals)
 {
 	int64_t left_ms, end_ms = ask_now_ms() + EXEC_MAX_MS;
@@ -123,7 +123,8 @@ static int wait_for(pid_t pid, const sigset_t *signals)
 		sent = sent == SIGCHLD ? 0 : sent;
 	}
 	if (sent > 0) {
-		(void)kill(-pid, sent);
+		/* A shell may put an interrupt off until its command ends. */
+		(void)kill(-pid, SIGTERM);
 		return sent;
 	}
 	if (got == 0) {
