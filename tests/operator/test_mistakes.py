@@ -263,6 +263,7 @@ def test_a_mistake_is_told_by_the_log_or_by_doctor(box, name):
     assert says in found.faults[0]["text"] + found.faults[0]["type"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NO_MISTAKES,
                          ids=lambda name: name.replace(" ", "-"))
 def test_what_is_no_mistake_does_not_stop_the_mail(box, name):

@@ -20,6 +20,9 @@ from clients import Person
 from idp import Idp
 from smarthost import Smarthost
 
+# Not with sanitizers: their runtime would be in all these programs.
+pytestmark = pytest.mark.slow
+
 ALICE = "alice@example.org"
 MAIL = f"From: {ALICE}\nTo: bob@example.net\nSubject: hi\n\nHello.\n"
 
