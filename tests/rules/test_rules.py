@@ -251,3 +251,10 @@ def test_every_awk_makes_the_same_of_the_data(script, options, data):
     if len(made) < 2:
         pytest.skip("there is one awk only")
     assert len(set(made.values())) == 1, made.keys()
+
+
+def test_planted_faults_stand_where_they_are_said_to():
+    """Each costs minutes to plant; whether it can be is seen at once."""
+    done = subprocess.run([TOP / "tests/rules/mutants", "--stale"],
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
