@@ -204,6 +204,7 @@ static bool write_beside(const struct setup_file *file, char path[PATH_MAX])
 	fd = mkostemp(path, O_CLOEXEC); /* 0600 */
 	if (fd < 0)
 		return false;
+	errno = ENOSPC; /* what a short write does not say */
 	good = write(fd, file->content.p, file->content.n) ==
 		(ssize_t)file->content.n &&
 	    fchown(fd, file->uid, file->gid) == 0 &&
@@ -237,11 +238,14 @@ bool setup_write(struct setup *setup, const struct setup_file *given)
 			return false;
 		}
 		if (!setup_step(setup, "%s %s", is_there ? "change" : "write",
-			file.path) ||
-		    ((!is_there || file.overwrite || keep(file.path)) &&
-			rename(fresh, file.path) == 0 &&
-			run(NULL, NULL, "sync", folder, NULL)))
+			file.path))
 			return true;
+		if ((!is_there || file.overwrite || keep(file.path)) &&
+		    rename(fresh, file.path) == 0) {
+			/* At worst a crash brings the old one back. */
+			(void)run(NULL, NULL, "sync", folder, NULL);
+			return true;
+		}
 		(void)unlink(fresh);
 	}
 	why_set(&why, errno, "cannot write %s", file.path);

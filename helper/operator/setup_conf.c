@@ -105,7 +105,6 @@ bool conf_put(struct conf *conf, const char *head, const char *key,
 	bool begins = head != NULL && conf_get(conf, head, NULL).n == 0;
 	/* General keys go first: behind a block they would seem its own. */
 	size_t at = begins ? old.n : head == NULL ? 0 : place.end;
-
 	bool odd;
 
 	if (value == NULL || value[0] == '\0' || span_is(place.value, value))
