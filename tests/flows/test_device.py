@@ -146,14 +146,17 @@ def test_trouble_in_between_is_survived(idp, device, fault):
 
 @pytest.mark.parametrize("status, error", [
     (400, "authorization_pending"), (503, "server_error")])
-def test_a_wait_that_no_clock_can_reach_is_not_said(idp, device, status,
-                                                    error):
-    """Added to now it would be long ago, and polls would never rest."""
+def test_polls_rest_though_no_clock_can_reach_the_wait(idp, device, status,
+                                                       error):
+    """Added to now it would be long ago.  Of an older libcurl we get the number
+    and take none for it; Debian 13's says six hours, past the code's end."""
+    idp.fault("device", "changed", effect=True, expires_in=4)
     idp.fault("token", "http_error", status=status, error=error,
               retry_after=2 ** 63 - 1, times=None)
     driver, _ = device()
-    left = [int(e["left"]) for e in driver.wait("waiting", 4)]
-    assert left[0] - left[3] >= 3
+    assert_failed(driver.end(), error="expired_token")
+    polls = [r.at for r in idp.requests if r.endpoint == "token"]
+    assert 1 <= len(polls) <= 4
 
 
 def test_a_page_is_named_when_the_code_ends_meanwhile(idp, device):

@@ -22,7 +22,8 @@ import pytest
 from bed import wait_for
 from bed_app import APP, Keys
 from bed_dovecot import Dovecot
-from bed_relay import ALICE, CONFIG, JAIL, PLUGIN, SASL, SCOPE, SOCKET
+from bed_relay import (ALICE, CONFIG, JAIL, PLUGIN, SASL, SCOPE, SOCKET,
+                       START_POSTFIX)
 from idp.store import make_jwt
 from smarthost import Session
 
@@ -166,9 +167,8 @@ def certificate_ended(relay):
 
 def sender_refused(relay):
     relay.smarthost.own_sender = True
-    relay.run("sh -e /usr/lib/postfix/configure-instance.sh - && "
-              "postfix start; echo hello | sendmail -f bob@example.org "
-              "carol@example.net")
+    relay.run(START_POSTFIX)
+    relay.run("echo hello | sendmail -f bob@example.org carol@example.net")
     wait_for(lambda: "status=" in relay.read("/var/log/mail.log"))
 
 
