@@ -78,6 +78,11 @@ class Authority:
         wanted = ",".join([*LOOPBACK, *(f"DNS:{n}" for n in names)])
         return self._leaf(stem, wanted)
 
+    def client(self):
+        """A certificate without a common name, as etcd's gateway wants it
+        of who sends a user and a password, too."""
+        return self._leaf("client", ",".join(LOOPBACK), subject="/O=mail")
+
     def wrong_name(self):
         """A certificate of this authority for another host only."""
         return self._leaf("wrong-name", "DNS:wrong.example")
@@ -100,7 +105,7 @@ class Authority:
                  "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650",
                  "-config", conf, "-keyout", self._key, "-out", self.ca_file)
 
-    def _leaf(self, stem, names, dated=False):
+    def _leaf(self, stem, names, dated=False, subject=None):
         cert, key = self._path(stem + ".pem"), self._path(stem + ".key")
         conf_name = stem + ".conf"
         text = LEAF_CONF.format(names=names)
@@ -111,7 +116,7 @@ class Authority:
         request = self._path(stem + ".csr")
         _openssl("req", "-new", "-newkey", "ec", "-pkeyopt",
                  "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
-                 f"/CN={stem}.mailtoken.test", "-keyout", key,
+                 subject or f"/CN={stem}.mailtoken.test", "-keyout", key,
                  "-out", request)
         conf = self._write(conf_name, text)
         if dated:

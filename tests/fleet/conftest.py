@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests of a fleet share: etcd, relays, a provider."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+for place in (HERE.parent / "flows", HERE.parent / "lib", HERE):
+    sys.path.insert(0, str(place))
