@@ -36,6 +36,17 @@ static void drop_account(struct config_account *account)
 	access_list_drop(&account->allow);
 }
 
+static void drop_fleet(struct fleet_settings *fleet)
+{
+	free_all(fleet->urls, fleet->n_urls);
+	free(fleet->prefix);
+	free(fleet->user);
+	free(fleet->password_file);
+	free(fleet->ca_file);
+	free(fleet->certificate);
+	free(fleet->certificate_key);
+}
+
 void config_release(struct config *config)
 {
 	size_t i;
@@ -61,6 +72,7 @@ void config_release(struct config *config)
 	access_list_drop(&config->allow);
 	access_list_drop(&config->admin);
 	access_list_drop(&config->known);
+	drop_fleet(&config->fleet);
 	free(config->path);
 	free(config->keyring);
 	free(config->keyring_key);
@@ -233,7 +245,10 @@ void config_files_drop(struct config_files *files)
 void config_compare(const struct config *old, const struct config *new,
     config_differs_fn *differs, void *ctx)
 {
-	static const char restarts[] = "keyring keyring_key listen user";
+	static const char restarts[] =
+	    "keyring keyring_key listen user fleet fleet_prefix fleet_user "
+	    "fleet_password_file fleet_ca_file fleet_certificate "
+	    "fleet_certificate_key fleet_alone";
 	const struct config_mark *a = old->marks, *a_end = a + old->n_marks;
 	const struct config_mark *b = new->marks, *b_end = b + new->n_marks;
 	const char *name;

@@ -14,6 +14,7 @@
 
 #include "daemon/log.h"
 #include "daemon/peer.h"
+#include "fleet/fleet.h"
 #include "oauth/provider.h"
 
 #define CONFIG_LISTEN_MAX 8
@@ -55,7 +56,8 @@ struct config {
 	char *listen[CONFIG_LISTEN_MAX];
 	size_t n_listen;
 	char *keyring;
-	char *keyring_key; /* NULL: entries are plain */
+	char *keyring_key;	     /* NULL: entries are plain */
+	struct fleet_settings fleet; /* no URLs: none */
 	char *user;
 	struct access_list allow;
 	struct access_list admin;

@@ -13,8 +13,9 @@
  * config_lines.c makes lines of the file and what it includes, refuses
  * keywords that there are not and what stands twice.  Each keyword's row says
  * what then fills in its value: config_read.c has those of the top level,
- * config_provider.c and config_account.c those of blocks.  config_part.c is
- * what they share: complaints with file and line, the files that are named.
+ * config_fleet.c some of these, config_provider.c and config_account.c those of
+ * blocks.  config_part.c is what they share: complaints with file and line, the
+ * files that are named.
  */
 #ifndef MAILTOKEN_DAEMON_CONFIG_IMPL_H
 #define MAILTOKEN_DAEMON_CONFIG_IMPL_H
@@ -24,6 +25,7 @@
 
 #define CONFIG_FILE_MAX_BYTES 1048576
 #define CONFIG_FILES_MAX      16
+#define CONFIG_FLEET_PREFIX   "/mailtoken/"
 
 enum config_kind {
 	CONFIG_TOP,
@@ -158,6 +160,11 @@ enum fault config_place(const struct config_reading *reading,
  */
 enum fault config_load(const char *path, uid_t owner, struct buf *out,
     struct why *why) MUST_CHECK;
+
+/* config_set_fleet - what a row of fleet or fleet_... fills in.
+ * config_check_fleet - when all have: what they need of each other. */
+config_fill_fn config_set_fleet;
+enum fault config_check_fleet(struct config_reading *reading) MUST_CHECK;
 
 /* The rows of a block, and the block that begins at head: into the config, or
  * set aside. */

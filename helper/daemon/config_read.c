@@ -128,6 +128,14 @@ static const struct config_key top_keys[] = {
 	{ "keyring", CONFIG_ONE, set_keyring },
 	{ "keyring_key", CONFIG_ONE, set_keyring_key },
 	{ "user", CONFIG_ONE, set_user },
+	{ "fleet", CONFIG_SOME, config_set_fleet },
+	{ "fleet_prefix", CONFIG_ONE, config_set_fleet },
+	{ "fleet_user", CONFIG_ONE, config_set_fleet },
+	{ "fleet_password_file", CONFIG_ONE, config_set_fleet },
+	{ "fleet_ca_file", CONFIG_ONE, config_set_fleet },
+	{ "fleet_certificate", CONFIG_ONE, config_set_fleet },
+	{ "fleet_certificate_key", CONFIG_ONE, config_set_fleet },
+	{ "fleet_alone", CONFIG_ONE, config_set_fleet },
 	{ "renew_idle", CONFIG_ONE, set_renew_idle },
 	{ "password_as_token", CONFIG_ONE, set_password_as_token },
 	{ "log_level", CONFIG_ONE, set_log_level },
@@ -188,6 +196,8 @@ static enum fault fill_top(struct config_reading *reading)
 	config->log_level = LOG_LEVEL_INFO;
 	config->password_as_token = config->user_helper;
 	fault = config_fill(reading);
+	if (fault == FAULT_NONE)
+		fault = config_check_fleet(reading);
 	if (fault == FAULT_NONE)
 		fault = default_start(reading);
 	if (fault != FAULT_NONE)

@@ -6,6 +6,7 @@
  */
 #include "oauth/url.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "wire/attr.h"
 
 #define SCHEME "https://"
+#define CLEAR  "http://"
 
 enum fault url_host(const char *url, char **host_out)
 {
@@ -62,6 +64,40 @@ bool url_is_endpoint(const char *url)
 
 	free(host);
 	return good;
+}
+
+/* host as url_host() gives it; its port is cut away. */
+static bool is_loopback(char *host)
+{
+	struct in_addr address;
+
+	if (strcmp(host, "[::1]") == 0 || strncmp(host, "[::1]:", 6) == 0)
+		return true;
+	host[strcspn(host, ":")] = '\0';
+	return strcmp(host, "localhost") == 0 ||
+	    (inet_pton(AF_INET, host, &address) == 1 &&
+		ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET);
+}
+
+enum fault url_server(const char *url)
+{
+	bool clear = strncmp(url, CLEAR, strlen(CLEAR)) == 0;
+	char *whole = NULL, *host = NULL;
+	enum fault fault;
+
+	if (asprintf(&whole, "%s%s", clear ? SCHEME : "",
+		clear ? url + strlen(CLEAR) : url) < 0)
+		return FAULT_NOMEM;
+	fault = url_host(whole, &host);
+	if (fault == FAULT_NONE &&
+	    (!attr_is_token(span_of(whole), URL_MAX_BYTES) ||
+		strpbrk(whole + strlen(SCHEME), "/?#") != NULL))
+		fault = FAULT_GRAMMAR;
+	if (fault == FAULT_NONE && clear && !is_loopback(host))
+		fault = FAULT_UNSAFE;
+	free(host);
+	free(whole);
+	return fault;
 }
 
 static struct span without_dot(struct span name)

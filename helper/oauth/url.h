@@ -30,6 +30,14 @@ enum fault url_host(const char *url, char **host_out) MUST_CHECK;
  */
 bool url_is_endpoint(const char *url);
 
+/*
+ * url_server - whether it is "https://HOST[:PORT]" with nothing behind; or with
+ * http, to a loopback address
+ *
+ * FAULT_GRAMMAR; FAULT_UNSAFE for http to another address; FAULT_NOMEM.
+ */
+enum fault url_server(const char *url) MUST_CHECK;
+
 /* url_is_in - whether host is domain or a name below it. */
 bool url_is_in(struct span host, struct span domain);
 

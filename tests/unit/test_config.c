@@ -633,6 +633,111 @@ static void a_reload_says_what_changed(void **state)
 	config_release(old);
 }
 
+#define KEY "keyring_key /k/key\n"
+#define URL "https://a.example:2379"
+
+static void a_fleet_is_understood(void **state)
+{
+	struct config *config = good(
+	    KEY "fleet etcd " URL " http://127.8.8.8:1 http://[::1]:2379 "
+		"http://LocalHost:2379 https://[2001:db8::1]:2379\n");
+	const struct fleet_settings *fleet = &config->fleet;
+
+	(void)state;
+	assert_int_equal(fleet->n_urls, 5);
+	assert_string_equal(fleet->urls[0], URL);
+	assert_string_equal(fleet->urls[4], "https://[2001:db8::1]:2379");
+	assert_string_equal(fleet->prefix, "/mailtoken/");
+	assert_null(fleet->user);
+	assert_false(fleet->alone);
+	assert_int_equal(config->n_notes, 0);
+	config_release(config);
+
+	write_bytes(secret, "hush\n", 5, 0600);
+	(void)setenv("CREDENTIALS_DIRECTORY", folder, 1);
+	config = good(
+	    KEY "fleet etcd " URL "\nfleet_prefix /a/b/\nfleet_user u\n"
+		"fleet_password_file credential:secret\nfleet_alone yes\n"
+		"fleet_certificate /k/no\nfleet_certificate_key /k/never\n"
+		"fleet_ca_file /k/ca\n");
+	(void)unsetenv("CREDENTIALS_DIRECTORY");
+	fleet = &config->fleet;
+	assert_string_equal(fleet->prefix, "/a/b/");
+	assert_string_equal(fleet->user, "u");
+	assert_string_equal(fleet->password_file, secret);
+	assert_string_equal(fleet->certificate, "/k/no");
+	assert_string_equal(fleet->certificate_key, "/k/never");
+	assert_string_equal(fleet->ca_file, "/k/ca");
+	assert_true(fleet->alone);
+	/* Files that cannot be read now stop nothing. */
+	assert_int_equal(config->n_notes, 3);
+	assert_non_null(strstr(config->notes[0],
+	    ":7: fleet_certificate: /k/no: there is no such file"));
+	config_release(config);
+
+	config = good("");
+	assert_int_equal(config->fleet.n_urls, 0);
+	config_release(config);
+}
+
+static void a_wrong_fleet_is_told_with_its_cure(void **state)
+{
+	static const char *const urls[] = { "a:2379", "ftp://a", "https://",
+		"https://a/", "https://a/v3", "https://u:p@a:2379",
+		"https://a?b", "https://a#b", "http://127.0.0.1:2379/" };
+	static const char *const clear[] = { "http://a:2379", "http://10.1.1.1",
+		"http://127.0.0.1.example:2379", "http://[::2]:2379",
+		"http://localhost.example" };
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		(void)snprintf(text, sizeof(text),
+		    KEY "fleet etcd " URL " %s\n", urls[i]);
+		bad(text, 2, "write https://HOST:2379");
+	}
+	for (i = 0; i < sizeof(clear) / sizeof(clear[0]); i++) {
+		(void)snprintf(text, sizeof(text), KEY "fleet etcd %s\n",
+		    clear[i]);
+		bad(text, 2, "in the clear");
+	}
+	bad("fleet etcd " URL "\n", 1, "write keyring_key FILE");
+	bad(KEY "fleet redis " URL "\n", 2,
+	    "no store 'redis'; write fleet etcd");
+	bad(KEY "fleet etcd\n", 2, "0 URLs");
+	bad(KEY "fleet\n", 2, "needs a value");
+	bad(KEY "fleet etcd " URL " " URL " " URL " " URL " " URL " " URL
+		" " URL " " URL " " URL " " URL "\n",
+	    2, "10 URLs, and needs 1 to 9");
+	bad("fleet_alone yes\n", 1, "no use without a fleet");
+#define FLEET KEY "fleet etcd " URL "\n"
+	bad(FLEET "fleet_prefix mailtoken/\n", 3, "begin and end with /");
+	bad(FLEET "fleet_prefix /mailtoken\n", 3, "begin and end with /");
+	bad(FLEET "fleet_prefix \"/a b/\"\n", 3, "printable");
+	bad(FLEET "fleet_user u\n", 3, "write fleet_password_file as well");
+	bad(FLEET "fleet_password_file /k/p\n", 3, "write fleet_user as well");
+	bad(FLEET "fleet_user \"\"\n", 3, "etcdctl user list");
+	bad(FLEET "fleet_certificate /k/c\n", 3,
+	    "write fleet_certificate_key as well");
+	bad(FLEET "fleet_ca_file ca\n", 3, "whole path");
+	bad(FLEET "fleet_alone maybe\n", 3, "yes or no");
+}
+
+static void another_fleet_needs_a_restart(void **state)
+{
+	struct config *old = good(FLEET "fleet_alone no\n");
+	struct config *new = good(KEY "fleet etcd https://b.example\n"
+				      "fleet_prefix /x/\nfleet_alone yes\n");
+
+	(void)state;
+	differences[0] = '\0';
+	config_compare(old, new, on_difference, NULL);
+	assert_string_equal(differences, "fleet!;fleet_alone!;fleet_prefix!;");
+	config_release(old);
+	config_release(new);
+}
+
 static void ten_thousand_accounts_are_found(void **state)
 {
 	char *text = malloc(400000);
@@ -680,11 +785,13 @@ static void no_memory_at_any_place_is_said(void **state)
 	(void)snprintf(text, sizeof(text),
 	    "include %s\nallow root @nosuchgroup\n"
 	    "listen /a/b /c/d\nkeyring_key /k/key\n"
+	    "fleet etcd https://a http://[::1]\nfleet_user u\n"
+	    "fleet_password_file %s\n"
 	    "provider x\n" ENDPOINTS " client_secret_file %s\n"
 	    " servers a.example\n scope a b\n extra a=b\n"
 	    "account B@x\n provider x\n allow 1\n servers c\n"
 	    "account a\n token_of B@x\n login c\n",
-	    other, secret);
+	    other, secret, secret);
 	write_bytes(secret, value, strlen(value), 0600);
 	write_file(other, "user \"nobody\"\n");
 	config_release(good(text));
@@ -718,6 +825,9 @@ int main(void)
 		cmocka_unit_test(no_memory_at_any_place_is_said),
 		cmocka_unit_test(access_follows_the_lists),
 		cmocka_unit_test(a_reload_says_what_changed),
+		cmocka_unit_test(a_fleet_is_understood),
+		cmocka_unit_test(a_wrong_fleet_is_told_with_its_cure),
+		cmocka_unit_test(another_fleet_needs_a_restart),
 		cmocka_unit_test(ten_thousand_accounts_are_found),
 	};
 
