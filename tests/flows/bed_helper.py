@@ -11,6 +11,7 @@ import pwd
 import re
 import resource
 import secrets
+import select
 import signal
 import subprocess
 import threading
@@ -51,7 +52,8 @@ class Bed:
         self.log_file = self.path("log")
         self.clock = TestClock() if clock else None
         self.process = None
-        self._logger = None
+        self._logger = self._said = None
+        self._keeping = threading.Lock()
         self.options = []
         for name in ("run", "state"):
             os.mkdir(self.path(name), 0o755)
@@ -154,17 +156,26 @@ class Bed:
             stdin=subprocess.DEVNULL, stdout=write, stderr=write,
             umask=umask)
         os.close(write)
+        os.set_blocking(read, False)
+        self._said = os.fdopen(read, "rb", 0)
         self._logger = threading.Thread(target=self._keep_log,
-                                        args=(read,), daemon=True)
+                                        args=(self._said,), daemon=True)
         self._logger.start()
         return self.process
 
-    def _keep_log(self, read):
+    def _keep_log(self, said):
+        while self._keep(said) is None:
+            select.select([said], [], [])
+        with self._keeping:
+            said.close()
+
+    def _keep(self, said):
+        """What it has said until now is in the log; None: more may come."""
         # Not written by the helper itself, whose files may be limited.
-        with os.fdopen(read, "rb", 0) as source, \
-                open(self.log_file, "ab", 0) as out:
-            while more := source.read(65536):
+        with self._keeping, open(self.log_file, "ab", 0) as out:
+            while not said.closed and (more := said.read(65536)):
                 out.write(more)
+            return b"" if said.closed else more
 
     def start(self, **options):
         """Start it and wait until it answers.  Returns self."""
@@ -236,11 +247,11 @@ class Bed:
         assert not re.search(r"^==\d+== (?!Warning)", log, re.M), log[-6000:]
 
     def log(self):
-        """All it has said."""
-        try:
-            return Path(self.log_file).read_text(errors="replace")
-        except FileNotFoundError:
+        """All it has said until now."""
+        if self._said is None:
             return ""
+        self._keep(self._said)
+        return Path(self.log_file).read_text(errors="replace")
 
     def wait_log(self, text, n=1):
         """Until it has said something (n times)."""
