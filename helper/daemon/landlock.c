@@ -111,7 +111,8 @@ static enum fault allow_all(const struct ruleset *set, const char *const *paths,
 static enum fault allow_folder_of(const struct ruleset *set, const char *path,
     struct why *why)
 {
-	char *folder = strdup(path), *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/');
+	char *folder = strdup(path);
 	enum fault fault;
 	struct stat st;
 

@@ -493,6 +493,25 @@ static int socket_cb(CURL *easy, curl_socket_t fd, int what, void *ctx,
 	return 0;
 }
 
+/*
+ * Since 8.20 resolvers are a pool of the multi handle's, 20 of them: dead
+ * names would keep the others' from being looked up.  One for each exchange,
+ * and for what hangs of those that have ended.  A libcurl that has none does
+ * not know the options.
+ */
+#if LIBCURL_VERSION_NUM >= 0x081400
+static void set_resolvers(CURLM *multi)
+{
+	(void)curl_multi_setopt(multi, CURLMOPT_RESOLVE_THREADS_MAX, 128L);
+	(void)curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L);
+}
+#else
+static void set_resolvers(CURLM *multi)
+{
+	(void)multi;
+}
+#endif
+
 enum fault http_new(struct event_base *base, struct http **http_out)
 {
 	enum fault fault = FAULT_NONE;
@@ -517,6 +536,8 @@ enum fault http_new(struct event_base *base, struct http **http_out)
 	    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, timer_cb) ||
 	    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http))
 		fault = FAULT_INTERNAL;
+	else
+		set_resolvers(http->multi);
 	if (fault)
 		http_free(http);
 	else

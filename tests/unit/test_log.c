@@ -28,7 +28,7 @@ int64_t clock_wall_s(void)
 	return 0;
 }
 
-/* What the calls between start() and stop() wrote. */
+/* What the calls between start() and written() wrote. */
 static int saved_stderr = -1, file_fd = -1;
 
 static void start(void)
@@ -50,7 +50,7 @@ static void start(void)
 	now_ms += 20000;
 }
 
-static const char *stop(void)
+static const char *written(void)
 {
 	ssize_t n;
 
@@ -76,7 +76,7 @@ static void a_line_is_logfmt_with_its_priority(void **state)
 	log_str(&line, "text", "two words");
 	log_int(&line, "ms", -12);
 	log_end(&line);
-	assert_string_equal(stop(),
+	assert_string_equal(written(),
 	    "<5>event=token account=alice@example.com "
 	    "text=\"two words\" ms=-12\n");
 }
@@ -93,7 +93,7 @@ static void foreign_bytes_are_escaped(void **state)
 	log_str(&line, "c", "k=v");
 	log_str(&line, "d", "%s%n");
 	log_end(&line);
-	assert_string_equal(stop(),
+	assert_string_equal(written(),
 	    "<3>event=x a=\"\\x0a<0>event=fake\\x0d\\x1b[2J\" "
 	    "b=\"q\\\"q\\x5cq\\x00\\x7f\\xc3\\xa4\" c=\"k=v\" d=%s%n\n");
 }
@@ -109,7 +109,7 @@ static void what_is_plain_is_not_escaped_again(void **state)
 	log_plain(&line, "text", "say \"x\" \n");
 	log_end(&line);
 	log_event(LOG_LEVEL_ERROR, "y", "a\\x1bb");
-	assert_string_equal(stop(),
+	assert_string_equal(written(),
 	    "<3>event=x trace=\"a\\x0ab\" text=\"say \\\"x\\\" "
 	    "\\x0a\"\n<3>event=y text=\"a\\x1bb\"\n");
 }
@@ -131,7 +131,7 @@ static void long_lines_are_cut(void **state)
 	log_start(&line, LOG_LEVEL_ERROR, "x");
 	log_span(&line, "a", (struct span){ value, sizeof(value) });
 	log_end(&line);
-	text = stop();
+	text = written();
 	assert_true(strlen(text) <= 2 * (2000 + 4));
 	assert_non_null(strstr(text, "\\x0a...\"\n<3>event=x a=yyy"));
 	assert_string_equal(text + strlen(text) - 6, "yy...\n");
@@ -158,7 +158,7 @@ static void every_length_fits(void **state)
 		log_int(&line, "e", 5);
 		assert_true(line.n <= 2000);
 	}
-	(void)stop();
+	(void)written();
 }
 
 static void lines_above_the_level_are_dropped(void **state)
@@ -169,7 +169,7 @@ static void lines_above_the_level_are_dropped(void **state)
 	log_event(LOG_LEVEL_NOTICE, "no", "%s", "x");
 	log_event(LOG_LEVEL_WARNING, "yes", "%d %s", 1, "x");
 	log_event(LOG_LEVEL_ERROR, "bare", "%s", "");
-	assert_string_equal(stop(),
+	assert_string_equal(written(),
 	    "<4>event=yes text=\"1 x\"\n<3>event=bare\n");
 }
 
@@ -198,7 +198,7 @@ static void a_flood_is_counted_and_warnings_pass(void **state)
 	log_event(LOG_LEVEL_INFO, "flood", "x");
 	now_ms += 1;
 	log_event(LOG_LEVEL_INFO, "later", "x");
-	text = stop();
+	text = written();
 	assert_int_equal(count(text, "event=flood"), 100);
 	assert_int_equal(count(text, "event=passes"), 1);
 	assert_non_null(strstr(text,
@@ -226,7 +226,7 @@ static void requests_of_a_uid_have_one_limit_at_any_level(void **state)
 		log_event(LOG_LEVEL_WARNING, "rejected", "x");
 	}
 	log_event(LOG_LEVEL_NOTICE, "stop", "x");
-	text = stop();
+	text = written();
 	assert_int_equal(count(text, "event=request"), 500);
 	assert_int_equal(count(text, "uid=106\n"), 100);
 	assert_int_equal(count(text, "event=rejected"), 100);

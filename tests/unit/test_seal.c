@@ -15,7 +15,7 @@
 
 #define MARK "0123456789-mark"
 
-static const unsigned char nonce[SEAL_NONCE_BYTES] = "twelve bytes";
+static const unsigned char nonce[SEAL_NONCE_BYTES] = "eleven char";
 
 /* 00 01 02 .. 1f; the last byte of the other is a line end. */
 static const char raw_key[] =
