@@ -69,7 +69,7 @@ static const struct verb {
 	{ "export", export_run, 0, SIZE_MAX, true, "[ACCOUNT]... > FILE",
 	    "write grants out, for a backup or another machine" },
 	{ "rekey", rekey_run, 0, SIZE_MAX, true, "[ACCOUNT]...",
-	    "seal records that are plain, of some accounts or all" },
+	    "seal records anew, of some accounts or all" },
 	{ "providers", providers_run, 0, 1, false, "[NAME]",
 	    "list the built-in providers, or print one to be pasted" },
 	{ "doctor", start_operator, 0, 1, true,

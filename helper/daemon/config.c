@@ -76,6 +76,7 @@ void config_release(struct config *config)
 	free(config->path);
 	free(config->keyring);
 	free(config->keyring_key);
+	free(config->keyring_old_key);
 	free(config->user);
 	free(config);
 }

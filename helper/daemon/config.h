@@ -57,6 +57,7 @@ struct config {
 	size_t n_listen;
 	char *keyring;
 	char *keyring_key;	     /* NULL: entries are plain */
+	char *keyring_old_key;	     /* opens entries, too; NULL: none */
 	struct fleet_settings fleet; /* no URLs: none */
 	char *user;
 	struct access_list allow;

@@ -65,7 +65,19 @@ static enum fault set_keyring(struct config_reading *reading,
 static enum fault set_keyring_key(struct config_reading *reading,
     const struct config_line *line)
 {
-	return config_place(reading, line, &reading->config->keyring_key);
+	struct config *config = reading->config;
+	struct config_line second = *line;
+	enum fault fault;
+
+	if (line->n > 2)
+		return config_bad(reading, line,
+		    "keyring_key has one file, or two: the new key's and the "
+		    "old one's");
+	fault = config_place(reading, line, &config->keyring_key);
+	second.values++;
+	return fault == FAULT_NONE && line->n == 2 ?
+	    config_place(reading, &second, &config->keyring_old_key) :
+	    fault;
 }
 
 static enum fault set_renew_idle(struct config_reading *reading,
@@ -126,7 +138,7 @@ static enum fault set_names(struct config_reading *reading,
 
 static const struct config_key top_keys[] = {
 	{ "keyring", CONFIG_ONE, set_keyring },
-	{ "keyring_key", CONFIG_ONE, set_keyring_key },
+	{ "keyring_key", CONFIG_SOME, set_keyring_key },
 	{ "user", CONFIG_ONE, set_user },
 	{ "fleet", CONFIG_SOME, config_set_fleet },
 	{ "fleet_prefix", CONFIG_ONE, config_set_fleet },

@@ -275,7 +275,7 @@ static enum fault open_keyring(struct keeper *keeper, struct why *why)
 	}
 	if (keeper->engine.config->keyring_key != NULL && keeper->key == NULL) {
 		fault = seal_key_read(keeper->engine.config->keyring_key,
-		    &keeper->key, why);
+		    keeper->engine.config->keyring_old_key, &keeper->key, why);
 		if (fault != FAULT_NONE)
 			return fault;
 		keyring_seal_with(keeper->engine.keyring, keeper->key);

@@ -261,7 +261,9 @@ static int check_only(const struct options *options,
 	expiry_tell(config, print_warning, NULL);
 	good = config->n_troubles == 0;
 	if (config->keyring_key != NULL &&
-	    fail(seal_key_read(config->keyring_key, &key, &why), &why))
+	    fail(seal_key_read(config->keyring_key, config->keyring_old_key,
+		     &key, &why),
+		&why))
 		good = false;
 	else if (good)
 		(void)printf("%s: good\n", source->path);

@@ -119,7 +119,7 @@ static void explain(const struct keyring *keyring, const char *leaf,
 	case FAULT_CONFIG_ERROR:
 		why_set(why, 0,
 		    "sealed with a key that is not here: %s: let keyring_key "
-		    "name the old key, or run: mailtoken login %s",
+		    "name it as the second file, or run: mailtoken login %s",
 		    path, account);
 		break;
 	case FAULT_DENIED:

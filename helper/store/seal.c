@@ -23,6 +23,7 @@
 struct seal_key {
 	unsigned char key[KEY_BYTES];
 	char id[2 * ID_BYTES + 1];
+	struct seal_key *old; /* opens as well; NULL: none */
 };
 
 static enum fault key_from_bytes(struct buf *file, unsigned char *key)
@@ -66,7 +67,7 @@ static enum fault name_key(struct seal_key *key, struct why *why)
 	return FAULT_NONE;
 }
 
-enum fault seal_key_read(const char *path, struct seal_key **key_out,
+static enum fault read_one(const char *path, struct seal_key **key_out,
     struct why *why)
 {
 	struct buf file = BUF_INIT(KEY_FILE_MAX);
@@ -102,10 +103,27 @@ enum fault seal_key_read(const char *path, struct seal_key **key_out,
 	return fault;
 }
 
+enum fault seal_key_read(const char *path, const char *old_path,
+    struct seal_key **key_out, struct why *why)
+{
+	struct seal_key *key = NULL;
+	enum fault fault;
+
+	fault = read_one(path, &key, why);
+	if (fault == FAULT_NONE && old_path != NULL)
+		fault = read_one(old_path, &key->old, why);
+	if (fault == FAULT_NONE)
+		*key_out = key;
+	else
+		seal_key_free(key);
+	return fault;
+}
+
 void seal_key_free(struct seal_key *key)
 {
 	if (key == NULL)
 		return;
+	seal_key_free(key->old);
 	secret_wipe(key, sizeof(*key));
 	free(key);
 }
@@ -246,14 +264,16 @@ enum fault unseal_entry(const struct seal_key *key, struct span account,
 	struct buf raw = BUF_INIT(RAW_MAX_BYTES + 3);
 	struct buf nonce = BUF_INIT(SEAL_NONCE_BYTES);
 	struct span whose = attr_get(sealed, ATTR_ACCOUNT), cipher;
-	struct pass pass = { key, NULL, account, NULL, 0 };
+	struct pass pass = { .account = account };
 	unsigned char *p = NULL;
 	enum fault fault;
 
 	if (whose.n != account.n || whose.n == 0 ||
 	    memcmp(whose.p, account.p, whose.n) != 0)
 		return FAULT_GRAMMAR;
-	if (key == NULL || !attr_is(sealed, "key-id", key->id))
+	while (key != NULL && !attr_is(sealed, "key-id", key->id))
+		key = key->old;
+	if (key == NULL)
 		return FAULT_CONFIG_ERROR;
 	fault = get_base64(sealed, "nonce", &nonce);
 	if (fault == FAULT_NONE)
@@ -268,6 +288,7 @@ enum fault unseal_entry(const struct seal_key *key, struct span account,
 		fault = buf_fault(out);
 	}
 	if (fault == FAULT_NONE) {
+		pass.key = key;
 		pass.nonce = (const unsigned char *)nonce.p;
 		pass.tag = (unsigned char *)raw.p + cipher.n;
 		fault = run_cipher(&pass, cipher, p);

@@ -21,12 +21,15 @@ struct seal_key;
  * seal_key_read - a key from a file: 32 raw bytes, or 64 hex digits with an
  * optional line end
  *
- * The file must be a plain file that belongs to root or the effective uid
- * and that others cannot read.  FAULT_UNSAFE, FAULT_GRAMMAR, FAULT_IO,
+ * old_path  in: of a second one, with which nothing is sealed but what was
+ *           sealed can be opened; NULL: none
+ *
+ * Each must be a plain file that belongs to root or the effective uid and
+ * that others cannot read.  FAULT_UNSAFE, FAULT_GRAMMAR, FAULT_IO,
  * FAULT_INTERNAL (OpenSSL), FAULT_NOMEM; why says what mends it.
  */
-enum fault seal_key_read(const char *path, struct seal_key **key_out,
-    struct why *why) MUST_CHECK;
+enum fault seal_key_read(const char *path, const char *old_path,
+    struct seal_key **key_out, struct why *why) MUST_CHECK;
 
 /* seal_key_free - wipe and free; NULL is allowed. */
 void seal_key_free(struct seal_key *key);
@@ -45,7 +48,7 @@ enum fault seal_entry(const struct seal_key *key,
 
 /*
  * unseal_entry - append the plain list of a sealed one to out.
- * FAULT_CONFIG_ERROR when key is NULL or not the one it was sealed with;
+ * FAULT_CONFIG_ERROR when key is NULL or neither it nor the old one sealed it;
  * FAULT_GRAMMAR when it is damaged or another account's; FAULT_NOMEM.
  */
 enum fault unseal_entry(const struct seal_key *key, struct span account,

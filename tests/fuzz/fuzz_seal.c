@@ -26,7 +26,7 @@ static void make_key(void)
 		return;
 	fd = mkstemp(path);
 	FUZZ_CHECK(fd >= 0 && write(fd, bytes, 32) == 32 && close(fd) == 0);
-	FUZZ_CHECK(seal_key_read(path, &key, &why) == FAULT_NONE);
+	FUZZ_CHECK(seal_key_read(path, NULL, &key, &why) == FAULT_NONE);
 	FUZZ_CHECK(unlink(path) == 0);
 }
 

@@ -106,6 +106,13 @@ def clock_off(relay):
         time.time() + 3600, usegmt=True)
 
 
+def second_key_gone(relay):
+    relay.write("/etc/mailtoken/new.key", "6e" * 32, 0o640, 0, 990)
+    relay.run(f"sed -i '1i keyring_key /etc/mailtoken/new.key "
+              f"/etc/mailtoken/old.key' {CONFIG}")
+    relay.restart()
+
+
 def wrong_tenant(relay):
     relay.idp.fault("device", "aadsts", number=90002, times=None)
 
@@ -380,6 +387,9 @@ FAULTS = {
     "typing error in mailtoken.conf": Fault(
         typing("sed -i 's/client_id/clientid/' {conf}"), "config-file",
         "clientid", typed=False),
+    "second key of the keyring gone": Fault(
+        second_key_gone, "config-file", "/etc/mailtoken/old.key: No such file",
+        typed=False),
 }
 
 

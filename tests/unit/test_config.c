@@ -340,6 +340,9 @@ static void values_are_checked_with_their_line(void **state)
 	bad("listen /1 /2 /3 /4 /5 /6 /7 /8 /9\n", 1, "more than 8");
 	bad("keyring keyring\n", 1, "begins with /");
 	bad("\nkeyring_key key\n", 2, "credential:NAME");
+	bad("\nkeyring_key /key old\n", 2, "credential:NAME");
+	bad("keyring_key\n", 1, "needs a value");
+	bad("keyring_key /1 /2 /3\n", 1, "one file, or two");
 	bad("user \"\"\n", 1, "user is empty");
 	bad("renew_idle 1w\n", 1, "write 7d");
 	bad("renew_idle d\n", 1, "write 7d");
@@ -525,8 +528,9 @@ static void secrets_come_from_private_files_only(void **state)
 	write_bytes(secret, value, strlen(value), 0400);
 	config = good(
 	    "provider x\n" ENDPOINTS " client_secret_file credential:secret\n"
-	    "keyring_key credential:key\n");
+	    "keyring_key credential:key credential:old\n");
 	assert_string_equal(config->keyring_key + strlen(folder), "/key");
+	assert_string_equal(config->keyring_old_key + strlen(folder), "/old");
 	assert_non_null(config->providers[0]->client_secret);
 	config_release(config);
 }

@@ -897,7 +897,8 @@ static struct seal_key *make_key(struct bed *bed, char fill)
 	memset(bytes, fill, sizeof(bytes));
 	scratch_path(bed->top, "key", path);
 	scratch_write(path, bytes, sizeof(bytes), 0600);
-	assert_int_equal(seal_key_read(path, &key, &bed->why), FAULT_NONE);
+	assert_int_equal(seal_key_read(path, NULL, &key, &bed->why),
+	    FAULT_NONE);
 	return key;
 }
 

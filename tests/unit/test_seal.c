@@ -41,7 +41,8 @@ static struct seal_key *key_of(struct bed *bed, struct span bytes)
 	struct seal_key *key = NULL;
 
 	scratch_write(bed->path, bytes.p, bytes.n, 0600);
-	assert_int_equal(seal_key_read(bed->path, &key, &bed->why), FAULT_NONE);
+	assert_int_equal(seal_key_read(bed->path, NULL, &key, &bed->why),
+	    FAULT_NONE);
 	return key;
 }
 
@@ -142,16 +143,18 @@ static void other_files_are_no_keys(void **state)
 
 	for (i = 0; i < COUNT(files); i++) {
 		scratch_write(bed->path, files[i].p, files[i].n, 0600);
-		assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
+		assert_int_equal(
+		    seal_key_read(bed->path, NULL, &key, &bed->why),
 		    FAULT_GRAMMAR);
 		assert_non_null(strstr(bed->why.text, "64 hex digits"));
 		assert_non_null(strstr(bed->why.text, bed->path));
 		assert_null(key);
 	}
-	assert_int_equal(seal_key_read(bed->dir, &key, &bed->why),
+	assert_int_equal(seal_key_read(bed->dir, NULL, &key, &bed->why),
 	    FAULT_UNSAFE);
 	assert_int_equal(unlink(bed->path), 0);
-	assert_int_equal(seal_key_read(bed->path, &key, &bed->why), FAULT_IO);
+	assert_int_equal(seal_key_read(bed->path, NULL, &key, &bed->why),
+	    FAULT_IO);
 }
 
 static void keys_that_others_can_read_are_refused(void **state)
@@ -160,21 +163,22 @@ static void keys_that_others_can_read_are_refused(void **state)
 	struct bed *bed = *state;
 
 	assert_int_equal(chmod(bed->path, 0604), 0);
-	assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
+	assert_int_equal(seal_key_read(bed->path, NULL, &key, &bed->why),
 	    FAULT_UNSAFE);
 	assert_non_null(strstr(bed->why.text, "chmod g-w,o= "));
 	assert_non_null(strstr(bed->why.text, bed->path));
 	assert_int_equal(chmod(bed->path, 0620), 0);
-	assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
+	assert_int_equal(seal_key_read(bed->path, NULL, &key, &bed->why),
 	    FAULT_UNSAFE);
 	assert_int_equal(chmod(bed->path, 0440), 0);
-	assert_int_equal(seal_key_read(bed->path, &key, &bed->why), FAULT_NONE);
+	assert_int_equal(seal_key_read(bed->path, NULL, &key, &bed->why),
+	    FAULT_NONE);
 	seal_key_free(key);
 	key = NULL;
 	if (getuid() != 0)
 		return;
 	assert_int_equal(chown(bed->path, 1, 0), 0);
-	assert_int_equal(seal_key_read(bed->path, &key, &bed->why),
+	assert_int_equal(seal_key_read(bed->path, NULL, &key, &bed->why),
 	    FAULT_UNSAFE);
 	assert_non_null(strstr(bed->why.text, "chown root "));
 }
@@ -281,6 +285,47 @@ static void another_key_is_a_config_error(void **state)
 	assert_int_equal(bed->out.n, 0);
 	seal_key_free(other);
 	buf_drop(&list);
+}
+
+static void of_two_keys_the_first_seals_and_both_open(void **state)
+{
+	static const char marked[] = MARK "-in-each-key.....";
+	struct buf list = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	struct seal_key *both = NULL, *other;
+	char path[SCRATCH_BYTES];
+	struct bed *bed = *state;
+
+	scratch_path(bed->dir, "new", path);
+	scratch_write(path, raw_key, 32, 0600);
+	other = key_of(bed, BYTES(marked));
+	assert_int_equal(seal_key_read(path, bed->path, &both, &bed->why),
+	    FAULT_NONE);
+	assert_int_equal(
+	    seal_entry(other, nonce, span_of("me@x"), BYTES("old"), &list),
+	    FAULT_NONE);
+	assert_int_equal(open_list(bed, buf_span(&list), both, "me@x"),
+	    FAULT_NONE);
+	assert_span(buf_span(&bed->out), "old");
+	list.n = 0;
+	assert_int_equal(
+	    seal_entry(both, nonce, span_of("me@x"), BYTES("new"), &list),
+	    FAULT_NONE);
+	assert_int_equal(open_list(bed, buf_span(&list), other, "me@x"),
+	    FAULT_CONFIG_ERROR);
+	assert_int_equal(open_list(bed, buf_span(&list), bed->key, "me@x"),
+	    FAULT_NONE);
+	buf_drop(&list);
+	/* Nothing is left of either, whether both could be read or one. */
+	failing_malloc_watch(MARK);
+	seal_key_free(both);
+	both = NULL;
+	scratch_path(bed->dir, "none", path);
+	assert_int_equal(seal_key_read(bed->path, path, &both, &bed->why),
+	    FAULT_IO);
+	assert_null(both);
+	assert_non_null(strstr(bed->why.text, path));
+	seal_key_free(other);
+	assert_false(failing_malloc_saw());
 }
 
 static void another_name_does_not_open_it(void **state)
@@ -409,7 +454,7 @@ static enum fault key_step(void *ctx)
 {
 	struct bed *bed = ctx;
 	struct seal_key *key = NULL;
-	enum fault fault = seal_key_read(bed->path, &key, &bed->why);
+	enum fault fault = seal_key_read(bed->path, bed->path, &key, &bed->why);
 
 	assert_true(fault == FAULT_NONE || key == NULL);
 	seal_key_free(key);
@@ -419,7 +464,7 @@ static enum fault key_step(void *ctx)
 static void no_memory_is_a_fault_at_every_step(void **state)
 {
 	assert_true(failing_malloc_each(seal_step, *state) > 3);
-	assert_int_equal(failing_malloc_each(key_step, *state), 2);
+	assert_int_equal(failing_malloc_each(key_step, *state), 4);
 }
 
 #define BED_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -435,6 +480,7 @@ int main(void)
 		BED_TEST(a_known_list_opens),
 		BED_TEST(the_largest_record_can_be_sealed),
 		BED_TEST(another_key_is_a_config_error),
+		BED_TEST(of_two_keys_the_first_seals_and_both_open),
 		BED_TEST(another_name_does_not_open_it),
 		BED_TEST(every_changed_character_is_noticed),
 		BED_TEST(damaged_lists_are_refused),
