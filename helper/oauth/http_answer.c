@@ -70,6 +70,22 @@ static void answered(const struct http_exchange *exchange,
 	}
 }
 
+/* Of a chain that is not accepted; newer ones number it. */
+static struct span reason_of(const char *text)
+{
+	static const char *const ahead[] = { "SSL certificate problem: ",
+		"SSL certificate OpenSSL verify result: " };
+	const char *end = strstr(text, " (");
+	size_t i, n, all = end != NULL ? (size_t)(end - text) : strlen(text);
+
+	for (i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
+		n = strlen(ahead[i]);
+		if (strncmp(text, ahead[i], n) == 0)
+			return (struct span){ text + n, all - n };
+	}
+	return (struct span){ NULL, 0 };
+}
+
 /*
  * Why a certificate is refused, in the words of the TLS library about the
  * chain; what stands in the certificate itself is not repeated.
@@ -77,12 +93,11 @@ static void answered(const struct http_exchange *exchange,
 static void say_certificate(const struct http_exchange *exchange,
     struct http_answer *answer)
 {
-	static const char chain[] = "SSL certificate problem: ";
+	struct span chain = reason_of(exchange->reason);
 	char reason[72] = "";
 
-	if (strncmp(exchange->reason, chain, sizeof(chain) - 1) == 0)
-		attr_plain(span_of(exchange->reason + sizeof(chain) - 1),
-		    reason, sizeof(reason));
+	if (chain.n > 0)
+		attr_plain(chain, reason, sizeof(reason));
 	else if (strstr(exchange->reason, "subject name") != NULL)
 		(void)snprintf(reason, sizeof(reason),
 		    "it is for another name");
@@ -197,8 +212,9 @@ void http_answer_make(const struct http_exchange *exchange, CURLcode code,
 	answer_out->sent = buf_span(&exchange->sent);
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T,
 	    &ready_us);
-	answer_out->reached = ready_us > 0;
 	answer_out->stage = stage_of(exchange->easy, code);
+	/* libcurl 8.23 has that time of a connection whose TLS failed. */
+	answer_out->reached = ready_us > 0 && answer_out->stage == HTTP_ANSWER;
 	answer_out->date_s = exchange->date_s;
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRIMARY_IP, &address);
 	(void)snprintf(answer_out->address, sizeof(answer_out->address), "%s",

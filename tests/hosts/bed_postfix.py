@@ -3,7 +3,7 @@
 
 Owns: configuration, queue and data directory below a temporary
 directory, master.cf as Debian distributes it but without network
-listeners, mail log, sending and the queue.  Touches neither
+listeners and with a jail, mail log, sending and the queue.  Touches neither
 /etc/postfix nor a Postfix that runs.
 """
 
@@ -103,8 +103,10 @@ class Postfix(ServerProcess):
         os.chown(self.path("data"), owner.pw_uid, -1)
         with open(MASTER_CF) as source:
             master = source.read()
-        self.write("etc/master.cf", re.sub(r"(?m)^smtp +inet .*\n", "",
-                                           master))
+        master = re.sub(r"(?m)^smtp +inet .*\n", "", master)
+        # Debian's Postfix is in no jail any more since 3.11.
+        self.write("etc/master.cf", re.sub(
+            r"(?m)^((?:smtp|relay) +unix +- +- +)n", r"\1y", master))
         os.makedirs(os.path.dirname(self.jail + REPORTS))
         os.chmod(os.path.dirname(self.jail + REPORTS), 0o777)
         self.configure()
