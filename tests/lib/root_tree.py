@@ -18,7 +18,7 @@ import uuid
 import paths
 
 PACKAGES = (
-    "systemd", "systemd-sysv", "dbus", "libpam-systemd", "passwd",
+    "systemd", "systemd-sysv", "dbus", "libpam-systemd", "passwd", "mount",
     "libcurl4", "libevent-core-2.1-7", "libevent-extra-2.1-7", "libjansson4",
     "libssl3", "libqrencode4", "ca-certificates", "apt",
     "postfix", "libsasl2-2", "libsasl2-modules", "tini")

@@ -87,10 +87,6 @@ def test_a_purge_leaves_no_file_and_says_what_goes_on(fresh):
     fresh.install()
     fresh.configure()
     fresh.login()
-    fresh.container.run("mkdir", "-p", "/etc/systemd/system/"
-                        "mailtoken.socket.d")
-    fresh.write("/etc/systemd/system/mailtoken.socket.d/"
-                "mailtoken-setup.conf", "[Socket]\nSocketGroup=postfix\n")
     said = fresh.apt("purge", *PACKAGES)
     assert "not revoked" in said
     after = files(fresh.container.tree)
@@ -99,6 +95,19 @@ def test_a_purge_leaves_no_file_and_says_what_goes_on(fresh):
     assert set(before) == set(after)
     for path in (fresh.socket, fresh.jail_socket):
         assert not fresh.is_there(os.path.dirname(path))
+
+
+def test_a_purge_takes_what_setup_gave_the_socket(relay, smarthost):
+    """Else the next install's is another group's."""
+    box = relay.container
+    relay.install()
+    box.run("postconf", "-F", "smtp/unix/chroot=n")
+    set_up(relay, smarthost)
+    folder = "/etc/systemd/system/mailtoken.socket.d"
+    assert relay.is_there(folder)
+    deliver(relay, smarthost)
+    relay.apt("purge", *PACKAGES)
+    assert not relay.is_there(folder)
 
 
 def test_an_install_listens_and_offers_nothing(fresh):
