@@ -33,10 +33,11 @@ SASL = paths.configured("sasl_plugindir")
 PLUGIN = f"{SASL}/libmailtoken.so"
 JAIL = "/var/spool/postfix"
 AUTHORITY = "/etc/ssl/test-authority.pem"
-# Since 3.9 Postfix fills the jail by itself.
+# Since 3.9 Debian's fills the jail by itself, and would have systemd start it.
 START_POSTFIX = """\
 test -e /usr/lib/postfix/syncfiles.pl ||
-    sh -e /usr/lib/postfix/configure-instance.sh - && postfix start"""
+    sh -e /usr/lib/postfix/configure-instance.sh - &&
+    INVOCATION_ID=ours postfix start"""
 
 # Copies of folders: an overlay each, kept in memory.
 MOUNTS = """\
