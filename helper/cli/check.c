@@ -111,12 +111,15 @@ static enum fault look(struct talk *talk)
 	return FAULT_NONE;
 }
 
-/* What is wrong with the configuration, to who may mend it. */
+/* What is wrong with configuration and fleet, to who may mend it. */
 static enum fault look_at_end(struct talk *talk)
 {
 	const struct attrs *list = &talk->list;
 	size_t i;
 
+	if (attr_is(list, ATTR_FLEET, FLEET_WORD_AWAY))
+		note(talk->ctx, WARNING, "the fleet is away: %.*s",
+		    SPAN(attr_get(list, ATTR_FLEET_TEXT)));
 	for (i = 0; i < list->n; i++)
 		if (span_is(list->at[i].name, ATTR_WARNING))
 			note(talk->ctx, WARNING, "%.*s",

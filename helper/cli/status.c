@@ -71,6 +71,7 @@ static enum fault add_account(struct talk *talk)
 	struct buf *cells = &status->cells;
 	struct span text = attr_get(list, ATTR_TEXT);
 	int64_t next_s = time_of(list, ATTR_NEXT_TRY);
+	struct span holder = attr_get(list, ATTR_FLEET_LOCK);
 	bool has_note = !attr_is(list, ATTR_STATE, "empty");
 
 	status->n++;
@@ -96,6 +97,12 @@ static enum fault add_account(struct talk *talk)
 		buf_add_str(cells,
 		    text.n > 0 ? " (next try in " : "(next try in ");
 		buf_add_str(cells, screen_left(next_s - screen_now_s()).text);
+		buf_add_lit(cells, ")");
+	}
+	if (holder.n > 0) {
+		buf_add_str(cells, has_note && text.n > 0 ? " " : "");
+		buf_add_lit(cells, "(renewed now by ");
+		buf_add(cells, holder);
 		buf_add_lit(cells, ")");
 	}
 	buf_add(cells, end);
@@ -199,6 +206,11 @@ static enum fault show_all(struct talk *talk)
 
 	talk_warn(talk, "warning: ");
 	if (talk->command->json != NULL) {
+		if (talk->account == NULL &&
+		    attr_has(&talk->list, ATTR_FLEET)) {
+			screen_add(status->n++ == 0 ? "[" : ",\n ");
+			screen_json(&talk->list);
+		}
 		screen_add(status->n == 0 ? "[]\n" : "]\n");
 		return FAULT_NONE;
 	}
@@ -207,6 +219,8 @@ static enum fault show_all(struct talk *talk)
 			   "may see: run \"mailtoken login ACCOUNT\"");
 	else if (talk->account == NULL)
 		fault = show_table(status);
+	if (talk->account == NULL)
+		talk_fleet(talk);
 	talk_whose(talk);
 	return fault;
 }
@@ -245,6 +259,7 @@ static enum fault show_one(struct talk *talk)
 		{ ATTR_REFRESHED, "renewed", true },
 		{ ATTR_ASKED, "last asked for", true },
 		{ ATTR_NEXT_TRY, "next try", true },
+		{ ATTR_FLEET_LOCK, "renewed now by", false },
 		{ ATTR_GRANT_EXPIRES, "grant ends", true },
 		{ ATTR_SCOPE, "scope", false },
 		{ ATTR_SERVERS, "servers", false },

@@ -302,6 +302,32 @@ void talk_warn(const struct talk *talk, const char *before)
 			    SPAN(talk->list.at[i].value));
 }
 
+void talk_fleet(const struct talk *talk)
+{
+	static const char *const counts[][2] = {
+		{ ATTR_FLEET_BEHIND, "revisions behind" },
+		{ ATTR_FLEET_LOCKS, "locks held" },
+		{ ATTR_FLEET_UNPUT, "records to be shared yet" },
+	};
+	const struct attrs *list = &talk->list;
+	struct span text = attr_get(list, ATTR_FLEET_TEXT);
+	struct span url = attr_get(list, ATTR_FLEET_URL), n;
+	size_t i;
+
+	if (!attr_has(list, ATTR_FLEET))
+		return;
+	screen_print("fleet: %.*s", SPAN(attr_get(list, ATTR_FLEET)));
+	if (url.n > 0)
+		screen_print(" at %.*s", SPAN(url));
+	screen_print(" as %.*s", SPAN(attr_get(list, ATTR_FLEET_NAME)));
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		n = attr_get(list, counts[i][0]);
+		if (n.n > 0 && !span_is(n, "0"))
+			screen_print(", %.*s %s", SPAN(n), counts[i][1]);
+	}
+	screen_print("%s%.*s\n", text.n > 0 ? ": " : "", SPAN(text));
+}
+
 void talk_whose(const struct talk *talk)
 {
 	char keyring[ADDRESS_FILE_MAX_BYTES];

@@ -87,6 +87,9 @@ enum outcome talk_names(struct talk *talk, struct buf *names);
 /* talk_warn - tell the warnings in a list, behind a word. */
 void talk_warn(const struct talk *talk, const char *before);
 
+/* talk_fleet - in a fleet, add a line of how it stands there. */
+void talk_fleet(const struct talk *talk);
+
 /* talk_whose - on a terminal, name the keyring where there are two. */
 void talk_whose(const struct talk *talk);
 

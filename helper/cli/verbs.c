@@ -309,6 +309,7 @@ static enum fault show_helper(struct talk *talk)
 			screen_print(", %s %.*s", parts[i],
 			    SPAN(attr_get(list, parts[i])));
 	screen_add("\n");
+	talk_fleet(talk);
 	return FAULT_NONE;
 }
 

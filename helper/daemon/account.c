@@ -39,6 +39,7 @@ enum fault account_new(struct engine *engine, const char *name,
 		.stored = stored,
 		.ctx = account };
 	account->refresh = (struct refresh){ .record = &account->record,
+		.life = &account->standing.life,
 		.subject = account->subject,
 		.ctx = account };
 	account->standing = (struct standing){ .gate_ms = PLAN_LONG_AGO,
@@ -373,7 +374,7 @@ void account_reconsider(struct account *account)
 		if (fault == FAULT_CONFIG_ERROR ||
 		    standing->gate_ms == PLAN_NEVER)
 			judge(account);
-		else if (standing->gate == GATE_SOFT &&
+		else if (standing->gate <= GATE_OTHERS &&
 		    (standing->state == ACCOUNT_BACKOFF ||
 			standing->state == ACCOUNT_CONFIG_ERROR))
 			standing->gate_ms = standing->renew_ms =

@@ -15,6 +15,7 @@
 #include "daemon/metrics.h"
 #include "daemon/plan.h"
 #include "daemon/slices.h"
+#include "fleet/fleet.h"
 #include "oauth/http.h"
 #include "store/keyring.h"
 
@@ -36,8 +37,10 @@ struct engine {
 	struct event_base *base; /* ... */
 	struct http *http;
 	struct keyring *keyring;
-	struct config *config;	    /* NULL: there never was a good one */
-	unsigned edition;	    /* of config, for accounts to look at it */
+	const char *seed;      /* NULL, or to be imported when in step */
+	struct fleet *fleet;   /* NULL: this relay has its keyring for itself */
+	struct config *config; /* NULL: there never was a good one */
+	unsigned edition;      /* of config, for accounts to look at it */
 	const char *config_path;    /* for messages */
 	const char *config_trouble; /* always: why nothing works, or of an
 				       edited file; else empty */

@@ -16,6 +16,7 @@
 #include "daemon/harden.h"
 #include "daemon/import.h"
 #include "daemon/outcome.h"
+#include "daemon/share.h"
 #include "daemon/supervise.h"
 #include "oauth/issuer.h"
 #include "store/seal.h"
@@ -31,6 +32,8 @@ struct keeper {
 	struct engine engine;
 	bool config_bad; /* the file, not the keyring */
 	struct seal_key *key;
+	struct config
+	    *shared; /* in force for the fleet, whatever is reloaded */
 	struct clock_watch *clock;
 	struct slices_work reconsidering;
 	struct accounts_place *place;
@@ -313,6 +316,16 @@ static void was_waiting(void *ctx, const char *name)
 		account_was_killed(account);
 }
 
+static enum fault start_fleet(struct keeper *keeper, struct why *why)
+{
+	if (keeper->engine.config->fleet.n_urls == 0 ||
+	    keeper->engine.fleet != NULL)
+		return FAULT_NONE;
+	config_release(keeper->shared);
+	keeper->shared = config_share(keeper->engine.config);
+	return share_start(&keeper->engine, why);
+}
+
 static enum fault start_engine(struct keeper *keeper, struct why *why)
 {
 	enum fault fault;
@@ -330,9 +343,14 @@ static enum fault start_engine(struct keeper *keeper, struct why *why)
 	if (fault != FAULT_NONE)
 		return fault;
 	keyring_sweep(keeper->engine.keyring, was_waiting, keeper);
+	fault = start_fleet(keeper, why);
+	if (fault != FAULT_NONE)
+		return fault;
 	keeper->engine.working = true;
 	tell(keeper, "");
-	if (keeper->options.seed != NULL)
+	if (keeper->engine.fleet != NULL)
+		keeper->engine.seed = keeper->options.seed;
+	else if (keeper->options.seed != NULL)
 		import_seed(&keeper->engine, keeper->options.seed);
 	return FAULT_NONE;
 }
@@ -468,7 +486,10 @@ void keeper_free(struct keeper *keeper)
 	place = first_of(keeper);
 	while ((account = accounts_next(&place)) != NULL)
 		account_save_last(account);
+	fleet_stop(keeper->engine.fleet);
 	accounts_free(keeper->engine.accounts);
+	fleet_free(keeper->engine.fleet);
+	config_release(keeper->shared);
 	clock_watch_free(keeper->clock);
 	issuers_free(keeper->engine.issuers);
 	http_free(keeper->engine.http);

@@ -12,14 +12,16 @@
 #include "daemon/asking.h"
 #include "daemon/refused.h"
 
-#define SAME_MAX_MS   (24 * 3600 * INT64_C(1000))
-#define SAME_KEEP_MS  (3600 * INT64_C(1000))
-#define LOCAL_RETRY_S 60 /* of an application's files */
-#define SPENT_MS      5000
-#define ROOM_RETRY_MS 1000
-#define ROOM_ASKED_MS 4000 /* ... unasked, where a mail waits */
-#define ROOM_ASKED_S  600
-#define ROOM_IDLE_MS  60000
+#define SAME_MAX_MS	(24 * 3600 * INT64_C(1000))
+#define SAME_KEEP_MS	(3600 * INT64_C(1000))
+#define LOCAL_RETRY_S	60 /* of an application's files */
+#define SPENT_MS	5000
+#define ROOM_RETRY_MS	1000
+#define ROOM_ASKED_MS	4000 /* ... unasked, where a mail waits */
+#define ROOM_ASKED_S	600
+#define ROOM_IDLE_MS	60000
+#define OTHERS_ASKED_MS 1000
+#define OTHERS_IDLE_MS	30000
 
 static enum fault refuse_all(struct account *account)
 {
@@ -129,6 +131,9 @@ static void note_state(struct account *account, enum entry_state state)
 	if (account->record.in_memory || entry->state == state)
 		return;
 	entry->state = state;
+	/* Of a configuration only this one is known. */
+	if (state == ENTRY_LOGIN_NEEDED)
+		record_changed(&account->record, false);
 	record_note(&account->record, account->standing.text);
 }
 
@@ -178,6 +183,19 @@ static void lack_room(struct account *account, const char *text)
 	    (asked ? ROOM_ASKED_MS : ROOM_IDLE_MS);
 }
 
+/* Who asks for a token has it tried again, and in the end it is the others'
+ * record that comes. */
+static void wait_for_others(struct account *account, const char *text)
+{
+	struct standing *standing = &account->standing;
+	struct now now = clock_now();
+
+	standing_set(standing, ACCOUNT_BACKOFF, text, &now);
+	standing->gate = GATE_OTHERS;
+	standing->gate_ms = now.boot_ms + OTHERS_ASKED_MS;
+	standing->renew_ms = now.boot_ms + OTHERS_IDLE_MS;
+}
+
 /* Nothing was sent, and a file may be mended at any moment. */
 static void not_started(struct account *account,
     const struct refresh_event *event)
@@ -211,6 +229,7 @@ enum fault outcome_happened(void *ctx, const struct refresh_event *event)
 		return FAULT_NONE;
 	case REFRESH_FAILED: lose(account, event); break;
 	case REFRESH_NO_ROOM: lack_room(account, event->text); break;
+	case REFRESH_HELD: wait_for_others(account, event->text); break;
 	case REFRESH_UNSTARTED: not_started(account, event); break;
 	}
 	return refuse_all(account);
@@ -252,11 +271,12 @@ void account_rejected(struct account *account, struct span serial,
 	account_tell(account);
 }
 
-enum fault account_adopt(struct account *account, struct entry *entry,
-    struct why *why)
+/* entry: taken. */
+static void replace(struct account *account, struct entry *entry)
 {
 	struct record *record = &account->record;
 
+	account->refresh.answered = true; /* of no interest any more */
 	refresh_cancel(&account->refresh);
 	free(account->refused);
 	account->refused = NULL;
@@ -264,9 +284,12 @@ enum fault account_adopt(struct account *account, struct entry *entry,
 	record->entry = entry;
 	record->exists = true;
 	record->unread = false;
-	record->asked_s = clock_wall_s();
+}
+
+static void take_effect(struct account *account)
+{
 	account_resume(account);
-	record_save(record);
+	record_save(&account->record);
 	/* Another grant has taken the place of the one that they wait for: it
 	 * may be of another provider, whose token their servers must not see,
 	 * and an imported one brings no token. */
@@ -275,6 +298,33 @@ enum fault account_adopt(struct account *account, struct entry *entry,
 		refresh_want(&account->refresh, true);
 	account_arm(account);
 	account_tell(account);
+}
+
+void account_share(struct account *account, const struct fleet_news *news)
+{
+	struct fleet_base *base = &account->record.base;
+
+	replace(account, news->entry);
+	*base = (struct fleet_base){ .cluster = news->cluster,
+		.revision = news->revision,
+		.changes = base->changes + 1,
+		.listing = base->listing,
+		.put = base->put,
+		.known = true };
+	take_effect(account);
+}
+
+enum fault account_adopt(struct account *account, struct entry *entry,
+    struct why *why)
+{
+	struct record *record = &account->record;
+
+	if (record->entry != NULL)
+		record->base.before_s = record->entry->signed_in_s;
+	replace(account, entry);
+	record->asked_s = clock_wall_s();
+	record_changed(record, true);
+	take_effect(account);
 	if (!record->unsaved)
 		return FAULT_NONE;
 	why_set(why, 0,
@@ -319,6 +369,7 @@ void account_revoked(struct account *account)
 	entry->state = ENTRY_LOGIN_NEEDED;
 	(void)!string_set(&entry->text, span_of(text));
 	stand_still(account, ACCOUNT_LOGIN_NEEDED, text);
+	record_changed(&account->record, false);
 	record_save(&account->record);
 	(void)refuse_all(account);
 	account_arm(account);

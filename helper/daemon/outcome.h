@@ -29,6 +29,10 @@ void account_rejected(struct account *account, struct span serial,
 enum fault account_adopt(struct account *account, struct entry *entry,
     struct why *why) MUST_CHECK;
 
+/* account_share - the same, of a record that another relay has shared: its
+ * place there is known, and when it was asked for here stays. */
+void account_share(struct account *account, const struct fleet_news *news);
+
 /*
  * account_forget - delete the record from disk and memory
  *

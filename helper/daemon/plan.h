@@ -55,9 +55,10 @@ struct standing {
 	char *text;	 /* why it is not active, or NULL; owned */
 	int64_t since_s; /* when that state began; unix seconds */
 	enum plan_gate {
-		GATE_SOFT, /* a reload opens it, and an admin's refresh */
-		GATE_TOLD, /* ... such an admin: the provider said how long */
-		GATE_SPENT /* nothing: the refresh token may be spent */
+		GATE_SOFT,   /* a reload opens it, and an admin's refresh */
+		GATE_OTHERS, /* ... and the relays that share it */
+		GATE_TOLD,   /* ... such an admin: the provider said how long */
+		GATE_SPENT   /* nothing: the refresh token may be spent */
 	} gate;
 	int64_t gate_ms;   /* boot time before which no exchange may start;
 			      PLAN_NEVER: not with the grant that it has */

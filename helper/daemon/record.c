@@ -7,10 +7,49 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define SAVE_MIN_MS 1000
 #define SAVE_MAX_MS 60000
+
+static bool is_shared(const struct record *record)
+{
+	return record->engine->fleet != NULL && !record->in_memory;
+}
+
+/* Which shared record it comes from; memory knows better than the disk. */
+static void read_base(struct record *record)
+{
+	const struct entry *entry = record->entry;
+
+	record->base.known = true;
+	record->base.revision = entry->fleet_revision;
+	record->base.unput = entry->fleet_unput != 0;
+	record->base.anew = entry->fleet_unput > 1;
+	if (entry->fleet_cluster != NULL)
+		record->base.cluster = strtoull(entry->fleet_cluster, NULL, 16);
+}
+
+static void write_base(const struct record *record)
+{
+	struct entry *entry = record->entry;
+	char cluster[17];
+
+	(void)snprintf(cluster, sizeof(cluster), "%" PRIx64,
+	    record->base.cluster);
+	(void)!string_set(&entry->fleet_cluster, span_of(cluster));
+	entry->fleet_revision = record->base.revision;
+	entry->fleet_unput = record->base.unput + record->base.anew;
+}
+
+void record_changed(struct record *record, bool anew)
+{
+	record->base.known = true;
+	if (is_shared(record))
+		fleet_put(record->engine->fleet, record->name, anew);
+}
 
 enum fault record_wake(struct record *record, struct why *why)
 {
@@ -22,6 +61,8 @@ enum fault record_wake(struct record *record, struct why *why)
 	    &record->entry, why);
 	record->exists = fault != FAULT_NOT_FOUND;
 	record->unread = record->exists && fault != FAULT_NONE;
+	if (fault == FAULT_NONE && !record->base.known)
+		read_base(record);
 	return fault;
 }
 
@@ -106,6 +147,8 @@ static void save(struct record *record, struct keyring_stage *room)
 	if (record->in_memory)
 		return;
 	record->entry->asked_s = record->asked_s;
+	if (is_shared(record))
+		write_base(record);
 	if (keyring_save(record->engine->keyring, record->entry, room, &why) !=
 	    FAULT_NONE) {
 		/* At every try: it must not be overlooked. */
@@ -138,6 +181,8 @@ void record_note(struct record *record, const char *text)
 
 	if (record->in_memory)
 		return;
+	if (is_shared(record))
+		write_base(record);
 	if (string_set(&record->entry->text, span_of(text)) != FAULT_NONE ||
 	    keyring_save(record->engine->keyring, record->entry,
 		take_room(record), &why) != FAULT_NONE)
@@ -166,15 +211,23 @@ void record_take(struct record *record, struct entry *next)
 	next->not_before_s = 0;
 	record->entry = next;
 	entry_free(old);
+	record_changed(record, false);
 	save(record, take_room(record));
 }
 
 enum fault record_rekey(struct record *record, struct why *why)
 {
+	enum fault fault = FAULT_NONE;
+
 	/* What is in memory is newer, and was not put there by anybody. */
 	if (record->entry == NULL)
-		return keyring_rekey(record->engine->keyring,
+		fault = keyring_rekey(record->engine->keyring,
 		    span_of(record->name), why);
+	if (fault != FAULT_NONE)
+		return fault;
+	record_changed(record, false); /* it is sealed there, too */
+	if (record->entry == NULL)
+		return FAULT_NONE;
 	record_save(record);
 	if (!record->unsaved)
 		return FAULT_NONE;
@@ -194,6 +247,8 @@ enum fault record_erase(struct record *record, struct why *why)
 	if (fault != FAULT_NONE)
 		return fault;
 	record->exists = record->unread = record->unsaved = false;
+	record->base = (struct fleet_base){ .changes = record->base.changes + 1,
+		.put = record->base.put };
 	record->delay_ms = 0;
 	record_free(record);
 	return FAULT_NONE;

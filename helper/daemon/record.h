@@ -24,7 +24,8 @@ struct record {
 	record_stored_fn *stored; /* a try of the timer is over */
 	void *ctx;
 
-	struct entry *entry; /* NULL: none, or at rest */
+	struct entry *entry;	/* NULL: none, or at rest */
+	struct fleet_base base; /* of one that is shared */
 	bool exists;
 	bool unread;  /* it could not be used when last looked at */
 	bool unsaved; /* the newest is in memory only */
@@ -60,6 +61,10 @@ void record_save(struct record *record);
 /* record_note - at the end of an exchange that brought no grant, with text,
  * into the room that was made: a failure is logged and nothing more. */
 void record_note(struct record *record, const char *text);
+
+/* record_changed - its entry is about to become another, and to be saved: the
+ * other relays are to have it, too.  anew: by a sign-in. */
+void record_changed(struct record *record, bool anew);
 
 /* record_take - next, which is taken, is the entry from now on, and saved
  * into the room that was made. */

@@ -18,6 +18,9 @@
  * there: each costs some 3 ms. */
 #define RENEWALS_APART_US 10000
 
+/* With less left no mail server is given it (plan.h). */
+#define LEAST_S 60
+
 struct refreshes {
 	const struct engine *engine;
 	struct event pause; /* pending while no renewal may begin */
@@ -175,6 +178,9 @@ void refresh_cancel(struct refresh *refresh)
 	struct refreshes *all = all_of(refresh);
 	unsigned i;
 
+	fleet_turn_end(refresh->turn,
+	    refresh->flow != NULL && !refresh->answered);
+	refresh->turn = NULL;
 	flow_free(refresh->flow);
 	refresh->flow = NULL;
 	issuer_cancel(refresh->discovering);
@@ -287,6 +293,7 @@ static void finished(void *ctx, const struct flow_event *event)
 		told.may_be_spent = event->failure->lost &&
 		    event->token == NULL && !record->in_memory;
 	}
+	refresh->answered = !told.may_be_spent;
 	fault = tell(refresh, told);
 	count(refresh, fault, clock_boot_ms() - refresh->begun_ms);
 	log_end_of(refresh, fault, event->failure);
@@ -358,6 +365,13 @@ static enum fault start_grant(struct refresh *refresh,
 	return fault;
 }
 
+static bool may_send(void *ctx)
+{
+	const struct refresh *refresh = ctx;
+
+	return fleet_turn_may_send(refresh->turn);
+}
+
 static enum fault start(struct refresh *refresh, struct provider *provider,
     struct why *why)
 {
@@ -369,6 +383,8 @@ static enum fault start(struct refresh *refresh, struct provider *provider,
 		.basic = record->entry->secret_by_basic != 0,
 		.event = finished,
 		.ctx = refresh,
+		.may_send = refresh->turn != NULL ? may_send : NULL,
+		.may_send_ctx = refresh,
 	};
 	enum fault fault;
 
@@ -421,26 +437,24 @@ static void discovered(void *ctx, const struct issuer_end *told)
 		not_started(refresh, REFRESH_UNSTARTED, fault, &why);
 }
 
-static void begin(struct refresh *refresh)
+/* It has its turn: with its record, and where that is shared, its lock. */
+static void proceed(struct refresh *refresh)
 {
 	const struct issuer_end nothing = { .found = NULL };
 	struct record *record = refresh->record;
-	struct issuer_wish wish = { .fn = discovered, .ctx = refresh };
+	struct issuer_wish wish = { .fn = discovered,
+		.ctx = refresh,
+		.now_ms = clock_boot_ms() };
 	struct provider *provider = NULL;
 	struct why why = { .err = 0, .text = "" };
 	enum fault fault;
 
-	refresh->begun_ms = wish.now_ms = clock_boot_ms();
-	/* Its record comes into memory only now: many may queue. */
-	fault = tell(refresh, (struct refresh_event){ .kind = REFRESH_BEGINS });
-	if (fault == FAULT_NONE &&
-	    !record_room(record, refresh->urgent, &why)) {
+	if (!record_room(record, refresh->urgent, &why)) {
 		not_started(refresh, REFRESH_NO_ROOM, FAULT_IO, &why);
 		return;
 	}
-	if (fault == FAULT_NONE)
-		fault = grant_provider(record->engine->config, record->entry,
-		    &provider, &why);
+	fault = grant_provider(record->engine->config, record->entry, &provider,
+	    &why);
 	wish.provider = provider;
 	if (fault == FAULT_NONE && provider->incomplete)
 		fault = issuer_start(record->engine->issuers, &wish,
@@ -450,6 +464,46 @@ static void begin(struct refresh *refresh)
 	else if (fault == FAULT_NONE)
 		fault = start(refresh, provider, &why);
 	provider_release(provider);
+	if (fault != FAULT_NONE)
+		not_started(refresh, REFRESH_UNSTARTED, fault, &why);
+}
+
+static void has_turn(void *ctx, enum fleet_verdict verdict, const char *text)
+{
+	struct refresh *refresh = ctx;
+	struct why why = { .err = 0, .text = "" };
+
+	if (verdict != FLEET_LATER) {
+		proceed(refresh);
+		return;
+	}
+	why_set(&why, 0, "%s", text);
+	not_started(refresh, REFRESH_HELD, FAULT_TRY_LATER, &why);
+}
+
+static void begin(struct refresh *refresh)
+{
+	struct record *record = refresh->record;
+	struct fleet *fleet = record->engine->fleet;
+	struct now now = clock_now();
+	const struct fleet_wish wish = {
+		.account = record->name,
+		.needed = life_left_s(refresh->life, &now) < LEAST_S,
+		.waits = refresh->urgent,
+		.done = has_turn,
+		.ctx = refresh,
+	};
+	struct why why = { .err = 0, .text = "" };
+	enum fault fault;
+
+	refresh->begun_ms = now.boot_ms;
+	refresh->answered = false;
+	/* Its record comes into memory only now: many may queue. */
+	fault = tell(refresh, (struct refresh_event){ .kind = REFRESH_BEGINS });
+	if (fault == FAULT_NONE && fleet != NULL && !record->in_memory)
+		fault = fleet_turn_start(fleet, &wish, &refresh->turn);
+	else if (fault == FAULT_NONE)
+		proceed(refresh);
 	if (fault != FAULT_NONE)
 		not_started(refresh, REFRESH_UNSTARTED, fault, &why);
 }

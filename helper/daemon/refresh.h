@@ -37,8 +37,9 @@ struct refresh_event {
 				      stored */
 		REFRESH_FAILED,	   /* as failure says */
 		REFRESH_NO_ROOM,   /* on disk; nothing was sent */
+		REFRESH_HELD,	   /* by the relays that share it; likewise */
 		REFRESH_UNSTARTED, /* for another reason: fault, text */
-		REFRESH_OVER	   /* after each of the last four */
+		REFRESH_OVER	   /* after each of the last five */
 	} kind;
 	enum fault fault;
 	const char *text;
@@ -50,10 +51,11 @@ struct refresh_event {
 typedef enum fault refresh_event_fn(void *ctx,
     const struct refresh_event *event);
 
-/* Held by value by an account, which sets the first four. */
+/* Held by value by an account, which sets the first five. */
 struct refresh {
 	struct record *record;
-	const char *subject; /* an application's mailbox, or NULL */
+	const struct life *life; /* of the token that it has */
+	const char *subject;	 /* an application's mailbox, or NULL */
 	refresh_event_fn *event;
 	void *ctx;
 
@@ -62,9 +64,11 @@ struct refresh {
 		REFRESH_QUEUED,
 		REFRESH_RUNS
 	} place;
-	bool urgent;	   /* somebody waits for it */
-	uint32_t host;	   /* of the token, hashed; 0: not known */
-	struct flow *flow; /* its request may have left */
+	struct fleet_turn *turn; /* among the relays that share it */
+	bool answered;		 /* what was sent, if anything */
+	bool urgent;		 /* somebody waits for it */
+	uint32_t host;		 /* of the token, hashed; 0: not known */
+	struct flow *flow;	 /* its request may have left */
 	struct issuer_step *discovering;     /* before the flow */
 	struct entry *next;		     /* prepared for the answer */
 	char serial[GRANT_SERIAL_BYTES + 1]; /* ... and its token's */

@@ -68,13 +68,14 @@ static void look_whether_done(evutil_socket_t fd, short events, void *ctx)
 	struct running *running = ctx;
 	bool late = clock_boot_ms() >= running->stop_at_ms;
 	const struct engine *engine = keeper_engine(running->keeper);
+	bool left = engine->fleet == NULL || fleet_leave(engine->fleet);
 	bool done = refreshes_running(engine->refreshes) == 0;
 
 	(void)fd;
 	(void)events;
 	if (!late &&
 	    !(done && serve_is_idle(running->serve) &&
-		keeper_is_saved(running->keeper)))
+		keeper_is_saved(running->keeper) && left))
 		return;
 	if (late && !done)
 		log_event(LOG_LEVEL_WARNING, "stop",

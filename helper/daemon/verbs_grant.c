@@ -144,14 +144,54 @@ static void say_failed(struct forget *forget, const char *why)
 	say_not_revoked(forget, "has not ended the grant: ", why);
 }
 
+/* deletes: unless only the provider was to be told, or why says what keeps
+ * the other relays from it. */
+static void end(struct forget *forget, bool deletes, struct why *why)
+{
+	struct account *account = forget->account;
+	bool revoked = forget->revoked == REVOKED;
+	bool deleted = deletes && account_forget(account, why) == FAULT_NONE;
+	bool keeps = forget->conn->request.keep_local;
+
+	if (!deleted && revoked)
+		account_revoked(account);
+	if (!deleted && !keeps)
+		(void)snprintf(forget->text, sizeof(forget->text), "%s%s",
+		    revoked ? "the provider has ended the grant, but " : "",
+		    why->text);
+	tell(forget,
+	    deleted || keeps ? FAULT_NONE :
+		deletes	     ? FAULT_INTERNAL :
+			       FAULT_TRY_LATER,
+	    deleted);
+}
+
+static void forgotten_there(void *ctx, enum fleet_verdict verdict,
+    const char *text)
+{
+	struct forget *forget = ctx;
+	const struct entry *entry = account_entry(forget->account);
+	struct why why = { .err = 0, .text = "" };
+
+	why_set(&why, 0, "the other relays may have it still: %s", text);
+	/* It was signed in anew meanwhile, and is shared anew. */
+	if (entry != NULL && entry->signed_in_s != forget->signed_in_s) {
+		record_changed(&forget->account->record, true);
+		record_save(&forget->account->record);
+		tell(forget, FAULT_NONE, false);
+		return;
+	}
+	end(forget, verdict == FLEET_GO, &why);
+}
+
 /* The provider has been told, or could not be. */
 static void finish(struct forget *forget)
 {
 	struct account *account = forget->account;
+	struct fleet *fleet = account->engine->fleet;
 	const struct entry *entry = account_entry(account);
-	bool revoked = forget->revoked == REVOKED;
 	struct why why = { .err = 0, .text = "" };
-	bool deleted = false;
+	bool deletes = !forget->conn->request.keep_local;
 
 	flow_free(forget->flow);
 	forget->flow = NULL;
@@ -166,18 +206,11 @@ static void finish(struct forget *forget)
 		tell(forget, FAULT_NONE, false);
 		return;
 	}
-	if (!forget->conn->request.keep_local)
-		deleted = account_forget(account, &why) == FAULT_NONE;
-	if (!deleted && revoked)
-		account_revoked(account);
-	if (!deleted && !forget->conn->request.keep_local)
-		(void)snprintf(forget->text, sizeof(forget->text), "%s%s",
-		    revoked ? "the provider has ended the grant, but " : "",
-		    why.text);
-	tell(forget,
-	    deleted || forget->conn->request.keep_local ? FAULT_NONE :
-							  FAULT_INTERNAL,
-	    deleted);
+	if (fleet == NULL || !deletes)
+		end(forget, deletes, &why);
+	else if (fleet_forget(fleet, account->name, forgotten_there, forget) !=
+	    FAULT_NONE)
+		forgotten_there(forget, FLEET_LATER, "try again");
 }
 
 static void happened(void *ctx, const struct flow_event *event)
@@ -280,9 +313,15 @@ void verbs_forget(struct conn *conn)
 {
 	const char *name = conn->request.folded;
 	struct account *account = accounts_find(conn->engine->accounts, name);
+	const char *away = conn->engine->fleet != NULL ?
+	    fleet_away(conn->engine->fleet) :
+	    NULL;
 	struct why why;
 
-	if (account == NULL)
+	/* The others would have it still, and give it back. */
+	if (away != NULL && account != NULL && !conn->request.keep_local)
+		conn_refuse(conn, FAULT_TRY_LATER, away);
+	else if (account == NULL)
 		conn_refuse(conn, FAULT_UNKNOWN_ACCOUNT,
 		    accounts_app(conn->engine->config, name) != NULL ?
 			"its application signs in for it, so there is nothing "
@@ -300,6 +339,8 @@ void forget_free(struct forget *forget)
 {
 	if (forget == NULL)
 		return;
+	if (forget->account->engine->fleet != NULL)
+		fleet_forget_leave(forget->account->engine->fleet, forget);
 	flow_free(forget->flow);
 	(void)evtimer_del(&forget->timer);
 	provider_release(forget->provider);

@@ -133,6 +133,9 @@ static void show(struct conn *conn, struct account *account)
 		tell_more(&writer, account);
 	attr_put_str(&writer, ATTR_UNSAVED,
 	    account->record.unsaved ? "yes" : "no");
+	if (conn->engine->fleet != NULL)
+		answer_text(&writer, ATTR_FLEET_LOCK,
+		    fleet_holder(conn->engine->fleet, account->name));
 	say(account, text);
 	answer_text(&writer, ATTR_TEXT, text);
 	answer_end(&writer);
@@ -332,6 +335,21 @@ void verbs_watch(struct conn *conn)
 }
 
 /* Also where nothing works. */
+static void tell_fleet(struct attr_writer *writer, struct fleet *fleet)
+{
+	struct fleet_health health;
+
+	fleet_health(fleet, &health);
+	attr_put_str(writer, ATTR_FLEET, fleet_state_word(health.state));
+	answer_text(writer, ATTR_FLEET_TEXT, health.text);
+	answer_text(writer, ATTR_FLEET_URL, health.url);
+	answer_text(writer, ATTR_FLEET_NAME, health.name);
+	attr_put_int(writer, ATTR_FLEET_REVISION, health.revision);
+	attr_put_int(writer, ATTR_FLEET_BEHIND, health.behind);
+	attr_put_int(writer, ATTR_FLEET_LOCKS, health.locks);
+	attr_put_int(writer, ATTR_FLEET_UNPUT, health.unput);
+}
+
 void verbs_version(struct conn *conn)
 {
 	const struct engine *engine = conn->engine;
@@ -352,6 +370,8 @@ void verbs_version(struct conn *conn)
 		answer_text(&writer, ATTR_SANDBOX, engine->sandbox);
 		answer_text(&writer, ATTR_CONFIG, engine->config_path);
 		attr_put_str(&writer, ATTR_STALE, is_stale() ? "yes" : "no");
+		if (engine->fleet != NULL)
+			tell_fleet(&writer, engine->fleet);
 		warn(&writer, engine);
 	}
 	answer_end(&writer);

@@ -20,6 +20,7 @@
 #define FLEET_NAME_MAX_BYTES 80
 
 struct fleet;
+struct fleet_job;
 struct fleet_turn;
 
 /* As the configuration has them; all may be NULL but urls and prefix. */
@@ -42,8 +43,13 @@ struct fleet_base {
 	int64_t revision; /* of the shared record that ours comes from */
 	unsigned changes; /* of ours, counted; for who puts it meanwhile */
 	unsigned listing; /* in which it was met last */
+	int64_t held;	  /* revision of a mark of an earlier life, or 0 */
+	int64_t before_s; /* of what was replaced by a sign-in: when that was
+			     signed in; 0: not known */
 	bool unput;	  /* ours is newer */
+	bool anew;	  /* ... by a sign-in */
 	bool known;	  /* it was read */
+	struct fleet_job *put; /* the fleet's */
 };
 
 /* Of one account; valid during the call. */
@@ -87,20 +93,13 @@ struct fleet_options {
 };
 
 /* fleet_new - begins to join at once.  FAULT_NOMEM; FAULT_CONFIG_ERROR with
- * why.  fleet_free - leaves; NULL is fine. */
+ * why.  fleet_stop - before its accounts are freed: nothing is called any more.
+ * fleet_free - NULL is fine. */
 enum fault fleet_new(const struct fleet_options *options,
     struct fleet **fleet_out, struct why *why) MUST_CHECK;
+void fleet_stop(struct fleet *fleet);
 void fleet_free(struct fleet *fleet);
 
-/*
- * fleet_turn_start - before an exchange: the account's lock, and its newest
- * record
- *
- * needed  in: there is no token that could be used
- * done    called once, from the event loop; not after fleet_turn_end()
- *
- * A newer record comes as news before, and ends the turn by who cancels it.
- */
 enum fleet_verdict {
 	FLEET_GO,    /* the lock is ours, the record is the newest */
 	FLEET_ALONE, /* nobody answers; it is allowed all the same */
@@ -108,8 +107,23 @@ enum fleet_verdict {
 };
 typedef void fleet_turn_fn(void *ctx, enum fleet_verdict verdict,
     const char *text);
-enum fault fleet_turn_start(struct fleet *fleet, const char *account,
-    bool needed, fleet_turn_fn *done, void *ctx,
+
+struct fleet_wish {
+	const char *account;
+	bool needed;	     /* there is no token that could be used */
+	bool waits;	     /* for another relay; else it is later at once */
+	fleet_turn_fn *done; /* called once, from the event loop; not after
+				fleet_turn_end() */
+	void *ctx;
+};
+
+/*
+ * fleet_turn_start - before an exchange: the account's lock, and its newest
+ * record
+ *
+ * A newer record comes as news before, and ends the turn by who cancels it.
+ */
+enum fault fleet_turn_start(struct fleet *fleet, const struct fleet_wish *wish,
     struct fleet_turn **turn_out) MUST_CHECK;
 
 /* fleet_turn_may_send - asked when the request is about to leave: whether the
@@ -127,14 +141,21 @@ void fleet_turn_end(struct fleet_turn *turn, bool lost);
  * fleet_put - the account's record is another now: share it, from the event
  * loop
  *
+ * anew  in: it comes from a sign-in, not from what was shared
+ *
  * Sets base->unput, which is to be saved with the record.  The lock of a turn
  * that has not ended goes with it.  While nobody answers it waits.
  */
-void fleet_put(struct fleet *fleet, const char *account);
+void fleet_put(struct fleet *fleet, const char *account, bool anew);
 
-/* fleet_forget - everywhere.  done: FLEET_GO, or FLEET_LATER with text. */
+/* fleet_forget - everywhere.  done: FLEET_GO, or FLEET_LATER with text.
+ * fleet_forget_leave - done is not called any more for ctx. */
 enum fault fleet_forget(struct fleet *fleet, const char *account,
     fleet_turn_fn *done, void *ctx) MUST_CHECK;
+void fleet_forget_leave(struct fleet *fleet, const void *ctx);
+
+/* fleet_away - why the others cannot be asked now, or NULL. */
+const char *fleet_away(const struct fleet *fleet);
 
 /* fleet_leave - stopping: no turns any more.  True when what can be put is put,
  * and the lease was given back. */

@@ -353,6 +353,8 @@ enum fault flow_send(struct flow *flow)
 		.ca_path = provider->ca_path,
 		.proxy = provider->proxy,
 		.max_ms = flow->patient ? HTTP_PATIENT_MAX_MS : 0,
+		.may_send = flow->target.may_send,
+		.may_send_ctx = flow->target.may_send_ctx,
 	};
 	enum fault fault = buf_fault(&flow->form);
 

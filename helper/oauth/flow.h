@@ -62,6 +62,9 @@ struct flow_target {
 	bool basic; /* the secret went by HTTP Basic the last time */
 	flow_event_fn *event;
 	void *ctx;
+	/* As in struct http_request, for each time that a grant is sent. */
+	bool (*may_send)(void *ctx);
+	void *may_send_ctx;
 };
 
 /* flow_free - cancel, wipe, free; NULL is allowed; no event follows. */

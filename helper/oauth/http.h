@@ -3,11 +3,11 @@
  *
  * http - bounded HTTPS exchanges on a curl multi handle
  *
- * Owns the multi handle and its timers and sockets on the event loop.  https
- * only, HTTP/1.1, verified, TLS 1.2 or newer, no redirects, a connection for
- * each request, which is sent once, 10 s to connect, 20 s in all unless it says
- * otherwise, bodies up to HTTP_BODY_MAX_BYTES.  Request and answer bodies are
- * wiped; curl's own buffers cannot be.
+ * Owns the multi handle and its timers and sockets on the event loop.  Always
+ * HTTP/1.1, verified, TLS 1.2 or newer, no redirects, 10 s to connect.  Unless
+ * a request says otherwise: https only, a connection for each request, which is
+ * sent once, 20 s in all, bodies up to HTTP_BODY_MAX_BYTES.  Request and answer
+ * bodies are wiped; curl's own buffers cannot be.
  */
 #ifndef MAILTOKEN_OAUTH_HTTP_H
 #define MAILTOKEN_OAUTH_HTTP_H
@@ -22,6 +22,7 @@ struct http_exchange;
 #define HTTP_CONNECT_MAX_MS 10000
 #define HTTP_TOTAL_MAX_MS   20000
 #define HTTP_PATIENT_MAX_MS 60000
+#define HTTP_ENDLESS	    (-1)
 
 /* Whether there is a status. */
 enum http_trouble {
@@ -55,7 +56,22 @@ struct http_request {
 	const char *ca_file; /* NULL: the system's */
 	const char *ca_path;
 	const char *proxy; /* NULL: from the environment; "" for none */
-	long max_ms;	   /* 0: HTTP_TOTAL_MAX_MS */
+	long max_ms;	   /* 0: HTTP_TOTAL_MAX_MS; HTTP_ENDLESS: no limit */
+	const char *fields[2];	 /* more of the header, "Name: value", without
+				      line ends; copied; NULL: none */
+	const char *certificate; /* PEM files of the client; copied */
+	const char *certificate_key;
+	bool clear; /* http:// will do as well */
+	bool keeps; /* its connection may be a kept one and is kept: then
+		       libcurl may send it twice */
+	/* Of a POST, when its body is about to leave: false holds it back, and
+	 * it ends with HTTP_LOCAL, not reached.  NULL: it may. */
+	bool (*may_send)(void *ctx);
+	void *may_send_ctx;
+	/* Takes the answer's body as it comes, in place of http_answer, with
+	 * the ctx of done; false ends the exchange.  It must neither start nor
+	 * cancel one. */
+	bool (*piece)(void *ctx, struct span piece);
 };
 
 struct http_answer {
@@ -93,7 +109,7 @@ void http_free(struct http *http);
  *
  * exchange_out  out: for http_cancel(); owned by http
  *
- * FAULT_GRAMMAR unless url begins with https://; FAULT_NOMEM;
+ * FAULT_GRAMMAR for an url that is not allowed; FAULT_NOMEM;
  * FAULT_INTERNAL.
  */
 enum fault http_start(struct http *http, const struct http_request *request,

@@ -118,7 +118,9 @@ static bool say_hint(const struct http_exchange *exchange, CURLcode code,
 
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE,
 	    &proxy);
-	if (answer->trouble == HTTP_TOO_BIG)
+	if (exchange->held)
+		say(answer, "the request to %.100s was held back", host);
+	else if (answer->trouble == HTTP_TOO_BIG)
 		say(answer, "the answer of %.100s is longer than %d bytes",
 		    host, HTTP_BODY_MAX_BYTES);
 	else if (code == CURLE_PEER_FAILED_VERIFICATION)
@@ -130,6 +132,17 @@ static bool say_hint(const struct http_exchange *exchange, CURLcode code,
 			"be read, so %.100s cannot be asked" :
 			"this system has no CA certificates, so %.100s cannot "
 			"be asked: install the package ca-certificates",
+		    host);
+	else if (code == CURLE_SSL_CERTPROBLEM)
+		say(answer,
+		    "the client certificate for %.100s, or its key, cannot be "
+		    "used: check both files",
+		    host);
+	else if (strstr(exchange->reason, "alert") != NULL &&
+	    strstr(exchange->reason, "certificate") != NULL)
+		say(answer,
+		    "%.100s wants a client certificate, or another one than "
+		    "it got",
 		    host);
 	else if (proxy != 0 && proxy != 200)
 		say(answer,
@@ -153,7 +166,8 @@ static void failed(const struct http_exchange *exchange, CURLcode code,
 	static const CURLcode local[] = { CURLE_OUT_OF_MEMORY,
 		CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ENGINE_INITFAILED,
 		CURLE_SSL_CIPHER, CURLE_FAILED_INIT, CURLE_URL_MALFORMAT,
-		CURLE_NOT_BUILT_IN, CURLE_BAD_FUNCTION_ARGUMENT };
+		CURLE_NOT_BUILT_IN, CURLE_BAD_FUNCTION_ARGUMENT,
+		CURLE_SSL_CERTPROBLEM };
 	enum fault body = buf_fault(&exchange->body);
 	struct why why = { 0, "" };
 	long os = 0, status = 0;
@@ -167,7 +181,7 @@ static void failed(const struct http_exchange *exchange, CURLcode code,
 		code = CURLE_OUT_OF_MEMORY;
 	answer->trouble = body == FAULT_TOO_BIG ? HTTP_TOO_BIG : HTTP_LOST;
 	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++)
-		if (code == local[i])
+		if (code == local[i] || exchange->held)
 			answer->trouble = HTTP_LOCAL;
 	if (say_hint(exchange, code, answer))
 		return;
@@ -213,8 +227,12 @@ void http_answer_make(const struct http_exchange *exchange, CURLcode code,
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T,
 	    &ready_us);
 	answer_out->stage = stage_of(exchange->easy, code);
-	/* libcurl 8.23 has that time of a connection whose TLS failed. */
-	answer_out->reached = ready_us > 0 && answer_out->stage == HTTP_ANSWER;
+	/* libcurl 8.23 has that time of a connection whose TLS failed; of one
+	 * that was kept, or is without TLS, no stage is known. */
+	answer_out->reached = ready_us > 0 && !exchange->held &&
+	    (answer_out->stage == HTTP_ANSWER ||
+		(exchange->clear && code != CURLE_PEER_FAILED_VERIFICATION &&
+		    code != CURLE_SSL_CONNECT_ERROR));
 	answer_out->date_s = exchange->date_s;
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRIMARY_IP, &address);
 	(void)snprintf(answer_out->address, sizeof(answer_out->address), "%s",

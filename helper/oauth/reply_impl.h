@@ -20,8 +20,8 @@
 /*
  * reply_object - body as a JSON object; the caller's, for json_decref()
  *
- * FAULT_GARBLED when it is none, too long, or has a member twice, why saying
- * which; FAULT_NOMEM.
+ * FAULT_GARBLED when it is none, or has a member twice, why saying which;
+ * FAULT_NOMEM.
  */
 enum fault reply_object(struct span body, json_t **object_out,
     struct why *why) MUST_CHECK;

@@ -78,8 +78,7 @@ enum fault reply_object(struct span body, json_t **object_out, struct why *why)
 	json_t *object = NULL;
 
 	memory_failed = false;
-	if (body.n <= REPLY_BODY_MAX_BYTES)
-		object = load(body, JSON_REJECT_DUPLICATES);
+	object = load(body, JSON_REJECT_DUPLICATES);
 	if (!memory_failed && json_is_object(object)) {
 		*object_out = object;
 		return FAULT_NONE;

@@ -17,15 +17,21 @@
 #define SCHEME "https://"
 #define CLEAR  "http://"
 
-enum fault url_host(const char *url, char **host_out)
+static bool has_scheme(const char *url, const char *scheme)
+{
+	size_t n = strlen(scheme);
+
+	return strncmp(url, scheme, n) == 0 && url[n] != '/';
+}
+
+static enum fault host_of(const char *url, bool allowed, char **host_out)
 {
 	char *host = NULL, *port = NULL, *text = NULL, *p;
 	CURLUcode code = CURLUE_UNSUPPORTED_SCHEME;
 	enum fault fault = FAULT_GRAMMAR;
 	CURLU *parsed = curl_url();
 
-	if (strncmp(url, SCHEME, strlen(SCHEME)) == 0 &&
-	    url[strlen(SCHEME)] != '/')
+	if (allowed)
 		code = curl_url_set(parsed, CURLUPART_URL, url,
 		    CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
 	if (code == CURLUE_OK)
@@ -56,6 +62,17 @@ enum fault url_host(const char *url, char **host_out)
 	return FAULT_NONE;
 }
 
+enum fault url_host(const char *url, char **host_out)
+{
+	return host_of(url, has_scheme(url, SCHEME), host_out);
+}
+
+enum fault url_host_clear(const char *url, char **host_out)
+{
+	return host_of(url, has_scheme(url, SCHEME) || has_scheme(url, CLEAR),
+	    host_out);
+}
+
 bool url_is_endpoint(const char *url)
 {
 	char *host = NULL;
@@ -81,22 +98,17 @@ static bool is_loopback(char *host)
 
 enum fault url_server(const char *url)
 {
-	bool clear = strncmp(url, CLEAR, strlen(CLEAR)) == 0;
-	char *whole = NULL, *host = NULL;
-	enum fault fault;
+	bool clear = has_scheme(url, CLEAR);
+	char *host = NULL;
+	enum fault fault = url_host_clear(url, &host);
 
-	if (asprintf(&whole, "%s%s", clear ? SCHEME : "",
-		clear ? url + strlen(CLEAR) : url) < 0)
-		return FAULT_NOMEM;
-	fault = url_host(whole, &host);
 	if (fault == FAULT_NONE &&
-	    (!attr_is_token(span_of(whole), URL_MAX_BYTES) ||
-		strpbrk(whole + strlen(SCHEME), "/?#") != NULL))
+	    (!attr_is_token(span_of(url), URL_MAX_BYTES) ||
+		strpbrk(url + strlen(clear ? CLEAR : SCHEME), "/?#") != NULL))
 		fault = FAULT_GRAMMAR;
 	if (fault == FAULT_NONE && clear && !is_loopback(host))
 		fault = FAULT_UNSAFE;
 	free(host);
-	free(whole);
 	return fault;
 }
 

@@ -24,6 +24,9 @@
  */
 enum fault url_host(const char *url, char **host_out) MUST_CHECK;
 
+/* url_host_clear - the same; http:// will do as well (port unless 80). */
+enum fault url_host_clear(const char *url, char **host_out) MUST_CHECK;
+
 /*
  * url_is_endpoint - whether it can be one: what url_host() takes, at most
  * URL_MAX_BYTES of printable ASCII, no fragment

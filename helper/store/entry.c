@@ -43,6 +43,11 @@ static bool is_serial(struct span text)
 	return attr_is_of(text, "0123456789abcdef", SERIAL_MAX_BYTES);
 }
 
+static bool is_cluster(struct span text)
+{
+	return attr_is_of(text, "0123456789abcdef", 16);
+}
+
 static bool is_refresh_token(struct span text)
 {
 	return attr_is_token(text, REFRESH_TOKEN_MAX_BYTES);
@@ -102,6 +107,7 @@ static const struct field fields[] = {
 	STRING(ATTR_PROXY, proxy, NULL),
 	STRING(ATTR_CA_FILE, ca_file, NULL),
 	STRING(ATTR_CA_PATH, ca_path, NULL),
+	STRING("fleet-cluster", fleet_cluster, is_cluster),
 	SECRET(ATTR_REFRESH_TOKEN, refresh_token, is_refresh_token),
 	SECRET("access-token", access_token, is_access_token),
 	SECRET(ATTR_CLIENT_SECRET, client_secret, attr_is_client_secret),
@@ -119,6 +125,8 @@ static const struct field fields[] = {
 	NUMBER("not-before", not_before_s),
 	NUMBER("client-secret-expires", client_secret_expires_s),
 	NUMBER("client-secret-basic", secret_by_basic),
+	NUMBER("fleet-revision", fleet_revision),
+	NUMBER("fleet-unput", fleet_unput),
 	{ ATTR_STATE, KIND_STATE, offsetof(struct entry, state), NULL },
 };
 

@@ -52,6 +52,7 @@ struct entry {
 	char *proxy;		/* what an imported client needs */
 	char *ca_file;
 	char *ca_path;
+	char *fleet_cluster; /* whose revision; 1..16 of [0-9a-f] */
 	struct secret *refresh_token;
 	struct secret *access_token;
 	struct secret *client_secret;
@@ -69,6 +70,8 @@ struct entry {
 	int64_t not_before_s; /* the refresh token may be spent: wait so long */
 	int64_t client_secret_expires_s; /* as the server said then */
 	int64_t secret_by_basic; /* 1: client_secret goes by HTTP Basic */
+	int64_t fleet_revision;	 /* of the shared record this one comes from */
+	int64_t fleet_unput;	 /* 1: this one is newer than the shared one */
 	enum entry_state state;
 };
 

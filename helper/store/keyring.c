@@ -72,6 +72,13 @@ const char *keyring_path(const struct keyring *keyring)
 	return keyring->path;
 }
 
+uint64_t keyring_id(const struct keyring *keyring)
+{
+	struct stat st;
+
+	return fstat(keyring->dirfd, &st) == 0 ? st.st_ino : 0;
+}
+
 void keyring_seal_with(struct keyring *keyring, const struct seal_key *key)
 {
 	keyring->key = key;
@@ -139,11 +146,12 @@ static void explain(const struct keyring *keyring, const char *leaf,
 	}
 }
 
+/* What bytes hold, whoever they come from; faults as those of a load. */
 static enum fault open_record(const struct keyring *keyring, const char *folded,
-    struct record *record)
+    struct span bytes, struct record *record)
 {
-	struct span bytes = buf_span(&record->bytes);
 	struct buf plain = BUF_INIT(ENTRY_MAX_BYTES);
+	char inside[ACCOUNT_MAX_BYTES + 1];
 	struct attrs attrs;
 	enum fault fault;
 
@@ -161,7 +169,10 @@ static enum fault open_record(const struct keyring *keyring, const char *folded,
 		return FAULT_UNSAFE;
 	}
 	fault = entry_decode(bytes, &record->entry);
-	if (fault == FAULT_TOO_BIG)
+	if (fault == FAULT_NONE)
+		fault = keyring_fold(span_of(record->entry->account), inside);
+	if (fault == FAULT_TOO_BIG ||
+	    (fault == FAULT_NONE && strcmp(inside, folded) != 0))
 		fault = FAULT_GRAMMAR;
 out:
 	buf_drop(&plain);
@@ -172,7 +183,6 @@ enum fault record_read(const struct keyring *keyring, struct span account,
     struct record *record, struct why *why)
 {
 	char leaf[KEYRING_LEAF_MAX_BYTES + 1], folded[ACCOUNT_MAX_BYTES + 1];
-	char inside[ACCOUNT_MAX_BYTES + 1];
 	enum fault fault;
 
 	buf_init(&record->bytes, RECORD_MAX_BYTES);
@@ -187,11 +197,7 @@ enum fault record_read(const struct keyring *keyring, struct span account,
 		explain(keyring, leaf, buf_span(&record->bytes), fault, why);
 	if (fault != FAULT_NONE)
 		return fault;
-	fault = open_record(keyring, folded, record);
-	if (fault == FAULT_NONE)
-		fault = keyring_fold(span_of(record->entry->account), inside);
-	if (fault == FAULT_NONE && strcmp(inside, folded) != 0)
-		fault = FAULT_GRAMMAR;
+	fault = open_record(keyring, folded, buf_span(&record->bytes), record);
 	if (fault == FAULT_NONE && !record->is_sealed && keyring->key != NULL &&
 	    !keyring->takes_plain)
 		fault = FAULT_DENIED;
@@ -204,6 +210,57 @@ void record_drop(struct record *record)
 {
 	entry_free(record->entry);
 	buf_drop(&record->bytes);
+}
+
+/* As explain(), of what stands in no file. */
+static void explain_shared(const char *account, struct span bytes,
+    enum fault fault, struct why *why)
+{
+	if (fault == FAULT_CONFIG_ERROR)
+		why_set(why, 0,
+		    "the shared record of %s is sealed with a key that is not "
+		    "here: let keyring_key name that one as well",
+		    account);
+	else if (fault == FAULT_DENIED)
+		why_set(why, 0,
+		    "the shared record of %s is not sealed, so no helper put "
+		    "it there: run: mailtoken login %s",
+		    account, account);
+	else if (fault == FAULT_GRAMMAR && is_newer(bytes))
+		why_set(why, 0,
+		    "the shared record of %s was written by a newer mailtoken: "
+		    "upgrade to that one",
+		    account);
+	else if (fault == FAULT_GRAMMAR)
+		why_set(why, 0,
+		    "the shared record of %s is damaged, or another "
+		    "account's: run: mailtoken login %s",
+		    account, account);
+	else
+		why_set(why, 0, "%s", fault_text(fault));
+}
+
+enum fault keyring_unsealed(const struct keyring *keyring, struct span account,
+    struct span bytes, struct entry **entry_out, struct why *why)
+{
+	struct record record = { .is_sealed = false };
+	char folded[ACCOUNT_MAX_BYTES + 1] = "";
+	enum fault fault;
+
+	fault = keyring_fold(account, folded);
+	if (fault == FAULT_NONE) {
+		fault = open_record(keyring, folded, bytes, &record);
+		if (fault != FAULT_GRAMMAR && !record.is_sealed)
+			fault = FAULT_DENIED;
+	}
+	if (fault == FAULT_NONE) {
+		*entry_out = record.entry;
+		record.entry = NULL;
+	} else {
+		explain_shared(folded, bytes, fault, why);
+	}
+	entry_free(record.entry);
+	return fault;
 }
 
 enum fault keyring_load(struct keyring *keyring, struct span account,
@@ -299,10 +356,10 @@ void keyring_stage_free(struct keyring_stage *stage)
 }
 
 /* The bytes of the file: the record, sealed where there is a key. */
-static enum fault make_record(const struct keyring_stage *stage,
-    const struct entry *entry, struct buf *out)
+static enum fault make_record(const struct seal_key *key,
+    const unsigned char nonce[SEAL_NONCE_BYTES], const struct entry *entry,
+    struct buf *out)
 {
-	const struct seal_key *key = stage->keyring->key;
 	struct buf plain = BUF_INIT(ENTRY_MAX_BYTES);
 	char folded[ACCOUNT_MAX_BYTES + 1];
 	enum fault fault;
@@ -313,10 +370,25 @@ static enum fault make_record(const struct keyring_stage *stage,
 	if (fault == FAULT_NONE)
 		fault = keyring_fold(span_of(entry->account), folded);
 	if (fault == FAULT_NONE)
-		fault = seal_entry(key, stage->nonce, span_of(folded),
+		fault = seal_entry(key, nonce, span_of(folded),
 		    buf_span(&plain), out);
 	buf_drop(&plain);
 	return fault;
+}
+
+enum fault keyring_sealed(const struct keyring *keyring,
+    const struct entry *entry, struct buf *out)
+{
+	unsigned char nonce[SEAL_NONCE_BYTES];
+	struct why unsaid;
+	enum fault fault;
+
+	if (keyring->key == NULL)
+		return FAULT_CONFIG_ERROR;
+	fault = safefile_random(nonce, sizeof(nonce), &unsaid);
+	return fault == FAULT_NONE ?
+	    make_record(keyring->key, nonce, entry, out) :
+	    fault;
 }
 
 enum fault keyring_save(struct keyring *keyring, const struct entry *entry,
@@ -332,7 +404,7 @@ enum fault keyring_save(struct keyring *keyring, const struct entry *entry,
 	else if (check_old(keyring, stage->leaf, &unused, why) == FAULT_UNSAFE)
 		fault = FAULT_UNSAFE;
 	if (fault == FAULT_NONE) {
-		fault = make_record(stage, entry, &bytes);
+		fault = make_record(keyring->key, stage->nonce, entry, &bytes);
 		if (fault != FAULT_NONE)
 			why_set(why, 0, "the record cannot be written: %s",
 			    fault_text(fault));

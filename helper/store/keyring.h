@@ -88,6 +88,10 @@ void keyring_listens(const struct keyring *keyring, const char *const *sockets,
 /* keyring_path - as opened; stays the keyring's. */
 const char *keyring_path(const struct keyring *keyring);
 
+/* keyring_id - the directory's inode: the same after a restart, another for
+ * each keyring of a file system. */
+uint64_t keyring_id(const struct keyring *keyring);
+
 /*
  * keyring_seal_with - from now on entries are sealed with key when saved;
  * sealed ones can be loaded, and plain ones no more.  The key stays the
@@ -126,6 +130,25 @@ enum fault keyring_rekey(struct keyring *keyring, struct span account,
  */
 enum fault keyring_load(struct keyring *keyring, struct span account,
     struct entry **entry_out, struct why *why) MUST_CHECK;
+
+/*
+ * keyring_sealed - append to out the bytes of a file of that record, sealed
+ * with the keyring's key and a new nonce; out's limit is at least
+ * WIRE_LIST_MAX_BYTES
+ *
+ * FAULT_CONFIG_ERROR without a key; FAULT_IO (no random bytes); FAULT_GRAMMAR,
+ * FAULT_TOO_BIG, FAULT_INTERNAL (OpenSSL), FAULT_NOMEM.
+ *
+ * keyring_unsealed - the record in such bytes, which come from elsewhere
+ *
+ * Faults as those of keyring_load(): FAULT_GRAMMAR, FAULT_CONFIG_ERROR,
+ * FAULT_DENIED for every plain one, FAULT_NOMEM; why is one sentence that
+ * names the account, and no path.
+ */
+enum fault keyring_sealed(const struct keyring *keyring,
+    const struct entry *entry, struct buf *out) MUST_CHECK;
+enum fault keyring_unsealed(const struct keyring *keyring, struct span account,
+    struct span bytes, struct entry **entry_out, struct why *why) MUST_CHECK;
 
 /*
  * keyring_stage_new - make the new file and reserve the size of the old

@@ -94,6 +94,15 @@
 #define ATTR_SANDBOX		       "sandbox"
 #define ATTR_CONFIG		       "config"
 #define ATTR_STALE		       "stale"
+#define ATTR_FLEET		       "fleet"
+#define ATTR_FLEET_TEXT		       "fleet-text"
+#define ATTR_FLEET_URL		       "fleet-url"
+#define ATTR_FLEET_NAME		       "fleet-name"
+#define ATTR_FLEET_REVISION	       "fleet-revision"
+#define ATTR_FLEET_BEHIND	       "fleet-behind"
+#define ATTR_FLEET_LOCKS	       "fleet-locks"
+#define ATTR_FLEET_UNPUT	       "fleet-unput"
+#define ATTR_FLEET_LOCK		       "fleet-lock"
 #define ATTR_METRIC		       "metric"
 #define ATTR_TYPE		       "type"
 #define ATTR_UNIT		       "unit"
@@ -108,6 +117,10 @@
 #define EVENT_ASK	"ask"
 #define EVENT_DONE	"done"
 #define EVENT_WATCHING	"watching"
+
+#define FLEET_WORD_AWAY	       "away"
+#define FLEET_WORD_CATCHING_UP "catching-up"
+#define FLEET_WORD_IN_STEP     "in-step"
 
 #define OUTCOME_NOT_RUN "not-run"
 

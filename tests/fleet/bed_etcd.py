@@ -38,6 +38,7 @@ class Kv(NamedTuple):
     value: bytes
     revision: int
     lease: int
+    puts: int       # since it was made
 
 
 class Refused(Exception):
@@ -324,7 +325,8 @@ class Etcd:
         for kv in self.call("kv/range", **which).get("kvs", []):
             key = base64.b64decode(kv["key"]).decode()
             found[key] = Kv(base64.b64decode(kv.get("value", "")),
-                            int(kv["mod_revision"]), int(kv.get("lease", 0)))
+                            int(kv["mod_revision"]), int(kv.get("lease", 0)),
+                            int(kv["version"]))
         return found
 
     def revision(self):

@@ -7,3 +7,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 for place in (HERE.parent / "flows", HERE.parent / "lib", HERE):
     sys.path.insert(0, str(place))
+
+from bed_fleet import fleets                            # noqa: E402,F401
+from bed_helper import authority_directory, idp         # noqa: E402,F401

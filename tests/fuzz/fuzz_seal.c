@@ -12,7 +12,7 @@
 
 const char fuzz_name[] = "seal";
 
-static const unsigned char nonce[SEAL_NONCE_BYTES] = "eleven char";
+static const unsigned char nonce[SEAL_NONCE_BYTES] = "twelve bytes";
 static struct seal_key *key;
 
 static void make_key(void)

@@ -67,9 +67,6 @@ service submission-login {{
   inet_listener submission {{
     port = {submission}
   }}
-  inet_listener submissions {{
-    port = 0
-  }}
 }}
 namespace inbox {{
   inbox = yes

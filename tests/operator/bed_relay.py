@@ -33,11 +33,10 @@ SASL = paths.configured("sasl_plugindir")
 PLUGIN = f"{SASL}/libmailtoken.so"
 JAIL = "/var/spool/postfix"
 AUTHORITY = "/etc/ssl/test-authority.pem"
-# Since 3.9 Debian's fills the jail by itself, and would have systemd start it.
+# Since 3.9 Postfix fills the jail by itself.
 START_POSTFIX = """\
 test -e /usr/lib/postfix/syncfiles.pl ||
-    sh -e /usr/lib/postfix/configure-instance.sh - &&
-    INVOCATION_ID=ours postfix start"""
+    sh -e /usr/lib/postfix/configure-instance.sh - && postfix start"""
 
 # Copies of folders: an overlay each, kept in memory.
 MOUNTS = """\

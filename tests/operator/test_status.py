@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """mailtoken status as people see it: on a terminal of 80 columns."""
 
+import json
 import re
 import time
 
@@ -116,3 +117,57 @@ def test_since_when_it_fails_is_shown(beds, program, idp):
     assert re.search(r"^failing since  +.* UTC, \d+ s ago$", shown, re.M)
     assert re.search(r"^note  +.*mailtoken login", shown, re.M)
     assert "failing-since" in helper.status()
+
+
+FLEET = {"fleet": "in-step", "fleet-url": "https://a.example:2379",
+         "fleet-name": "relay1", "fleet-revision": "4711",
+         "fleet-behind": "0", "fleet-locks": "1", "fleet-unput": "0"}
+AWAY = {"fleet": "away", "fleet-name": "relay1", "fleet-unput": "2",
+        "fleet-text": "etcd at https://a.example:2379 is full"}
+
+
+@pytest.mark.parametrize("verb, above", [
+    ("status", "no account"), ("version", "mailtokend")])
+def test_how_the_fleet_stands_is_one_line(mailtoken, helper, verb, above):
+    helper.add("garbage", bytes=lists({"result": "ok", **FLEET}).hex())
+    run = mailtoken(verb)
+    assert run.stdout.splitlines()[-1] == \
+        "fleet: in-step at https://a.example:2379 as relay1, 1 locks held"
+    assert above in run.stderr + run.stdout
+    helper.add("garbage", bytes=lists({"result": "ok", **AWAY}).hex())
+    assert mailtoken(verb).stdout.splitlines()[-1] == \
+        "fleet: away as relay1, 2 records to be shared yet: " \
+        "etcd at https://a.example:2379 is full"
+    helper.add("garbage", bytes=lists({"result": "ok"}).hex())
+    assert "fleet" not in mailtoken(verb).stdout
+
+
+def test_who_renews_an_account_stands_below_it(mailtoken, helper):
+    rows = [{**ROWS[0], "fleet-lock": "relay2"},
+            {**ROWS[2], "fleet-lock": "relay3"}]
+    helper.add("garbage", bytes=lists(*rows, {"result": "ok"}).hex())
+    out = mailtoken("status").stdout
+    assert "\n    (renewed now by relay2)\n" in out
+    assert "(next try in 1 min) (renewed now by relay3)\n" in out or \
+        "s) (renewed now by relay3)\n" in out
+    helper.add("garbage", bytes=lists(rows[0], {"result": "ok"}).hex())
+    assert re.search(r"^renewed now by +relay2$",
+                     mailtoken("status", ROWS[0]["account"]).stdout, re.M)
+
+
+def test_the_fleet_is_the_last_object_of_json(mailtoken, helper):
+    helper.add("garbage", bytes=lists(ROWS[0], {"result": "ok", **FLEET}
+                                      ).hex())
+    first, last = json.loads(mailtoken("status", "--json").stdout)
+    assert first["account"] == ROWS[0]["account"]
+    assert last["fleet"] == "in-step" and last["fleet-revision"] == 4711
+    assert last["fleet-unput"] == 0 and "account" not in last
+
+
+def test_a_fleet_that_is_away_is_a_warning_of_check(mailtoken, helper):
+    helper.add("garbage", bytes=lists(ROWS[0], {"result": "ok", **AWAY}
+                                      ).hex())
+    run = mailtoken("check")
+    assert run.returncode == 1
+    assert run.stdout.startswith("MAILTOKEN WARNING - the fleet is away: "
+                                 "etcd at https://a.example:2379 is full | ")

@@ -34,6 +34,7 @@ static const char full[] =
     "text=all is well\n"
     "proxy=http://127.0.0.1:3128\n"
     "ca-file=/etc/ca.pem\n"
+    "fleet-cluster=cdf818194e3a8c32\n"
     "refresh-token=0.refresh~\n"
     "access-token=eyJ.access\n"
     "client-secret=a secret!\n"
@@ -44,6 +45,8 @@ static const char full[] =
     "grant-expires=1707776000\n"
     "signed-in=1690000000\n"
     "margin=300\n"
+    "fleet-revision=4711\n"
+    "fleet-unput=1\n"
     "state=login-needed\n"
     "\n";
 
@@ -91,6 +94,7 @@ static void every_field_is_read(void **state)
 	assert_string_equal(entry->text, "all is well");
 	assert_string_equal(entry->proxy, "http://127.0.0.1:3128");
 	assert_string_equal(entry->ca_file, "/etc/ca.pem");
+	assert_string_equal(entry->fleet_cluster, "cdf818194e3a8c32");
 	assert_span(secret_reveal(entry->refresh_token, "test"), "0.refresh~");
 	assert_span(secret_reveal(entry->access_token, "test"), "eyJ.access");
 	assert_span(secret_reveal(entry->client_secret, "test"), "a secret!");
@@ -101,6 +105,8 @@ static void every_field_is_read(void **state)
 	assert_true(entry->grant_expires_s == 1707776000);
 	assert_true(entry->signed_in_s == 1690000000);
 	assert_true(entry->margin_s == 300);
+	assert_true(entry->fleet_revision == 4711);
+	assert_true(entry->fleet_unput == 1);
 	assert_int_equal(entry->state, ENTRY_LOGIN_NEEDED);
 	entry_free(entry);
 	entry_free(NULL);
@@ -456,8 +462,8 @@ static void no_memory_is_a_fault_at_every_step(void **state)
 	struct entry *entry = decoded(BYTES(full));
 
 	(void)state;
-	assert_int_equal(failing_malloc_each(decode_step, NULL), 23);
-	assert_int_equal(failing_malloc_each(copy_step, entry), 23);
+	assert_int_equal(failing_malloc_each(decode_step, NULL), 24);
+	assert_int_equal(failing_malloc_each(copy_step, entry), 24);
 	assert_true(failing_malloc_each(encode_step, entry) > 0);
 	entry_free(entry);
 }

@@ -937,6 +937,88 @@ static void sealed_records_need_their_key(void **state)
 	seal_key_free(other);
 }
 
+static enum fault unsealed(struct bed *bed, const char *account,
+    const struct buf *bytes)
+{
+	struct entry *entry = NULL;
+	enum fault fault;
+
+	fault = keyring_unsealed(bed->keyring, span_of(account),
+	    buf_span(bytes), &entry, &bed->why);
+	if (fault == FAULT_NONE)
+		assert_span(secret_reveal(entry->refresh_token, "test"), MARK);
+	else
+		assert_null(entry);
+	entry_free(entry);
+	return fault;
+}
+
+/* What is wrong is said of the account, not of a file. */
+static void refuses(struct bed *bed, const struct buf *bytes, enum fault fault,
+    const char *says)
+{
+	assert_int_equal(unsealed(bed, "ME@example.com", bytes), fault);
+	assert_non_null(strstr(bed->why.text, says));
+	assert_non_null(strstr(bed->why.text, "me@example.com"));
+	assert_null(strstr(bed->why.text, bed->dir));
+}
+
+static void shared_bytes_are_judged_as_files_are(void **state)
+{
+	struct bed *bed = *state;
+	struct seal_key *key = make_key(bed, 'k'), *other = make_key(bed, 'o');
+	struct buf bytes = BUF_INIT(WIRE_LIST_MAX_BYTES);
+	struct buf again = BUF_INIT(WIRE_LIST_MAX_BYTES);
+
+	assert_int_equal(keyring_sealed(bed->keyring, bed->entry, &bytes),
+	    FAULT_CONFIG_ERROR);
+	assert_int_equal(bytes.n, 0);
+	keyring_seal_with(bed->keyring, key);
+	assert_int_equal(keyring_sealed(bed->keyring, bed->entry, &bytes),
+	    FAULT_NONE);
+	assert_null(memmem(bytes.p, bytes.n, MARK, strlen(MARK)));
+	assert_int_equal(unsealed(bed, "Me@example.com", &bytes), FAULT_NONE);
+	/* They are a file's bytes, with another nonce each time. */
+	put_file(bed, "me@example.com", buf_span(&bytes), 0600);
+	assert_int_equal(load(bed, "me@example.com"), FAULT_NONE);
+	assert_int_equal(keyring_sealed(bed->keyring, bed->entry, &again),
+	    FAULT_NONE);
+	assert_int_equal(bytes.n, again.n);
+	assert_memory_not_equal(bytes.p, again.p, bytes.n);
+
+	assert_int_equal(unsealed(bed, "you@example.com", &bytes),
+	    FAULT_GRAMMAR);
+	assert_int_equal(unsealed(bed, "no\naccount", &bytes), FAULT_GRAMMAR);
+	keyring_seal_with(bed->keyring, other);
+	refuses(bed, &bytes, FAULT_CONFIG_ERROR, "let keyring_key name");
+	keyring_seal_with(bed->keyring, key);
+	bytes.p[bytes.n - 10] ^= 1;
+	refuses(bed, &bytes, FAULT_GRAMMAR, "is damaged");
+	bytes.n = 0;
+	refuses(bed, &bytes, FAULT_GRAMMAR, "is damaged");
+	buf_add(&bytes, BYTES("mailtoken-entry=2\naccount=me@example.com\n\n"));
+	refuses(bed, &bytes, FAULT_GRAMMAR, "newer mailtoken");
+	bytes.n = 0;
+	assert_int_equal(entry_encode(bed->entry, &bytes), FAULT_NONE);
+	refuses(bed, &bytes, FAULT_DENIED, "not sealed");
+	buf_drop(&bytes);
+	buf_drop(&again);
+	seal_key_free(key);
+	seal_key_free(other);
+}
+
+static void a_keyring_has_an_id(void **state)
+{
+	struct bed *bed = *state;
+	uint64_t id = keyring_id(bed->keyring);
+	struct stat st;
+
+	assert_int_equal(stat(bed->dir, &st), 0);
+	assert_true(id == st.st_ino);
+	assert_int_equal(reopen(bed, bed->dir), FAULT_NONE);
+	assert_true(keyring_id(bed->keyring) == id);
+}
+
 static int save_under_limit(void *ctx)
 {
 	struct rlimit limit = { 10, 10 };
@@ -1137,6 +1219,8 @@ int main(void)
 		BED_TEST(a_read_only_lock_file_is_shared),
 		BED_TEST(a_closed_lock_file_does_not_mean_read_only),
 		BED_TEST(sealed_records_need_their_key),
+		BED_TEST(shared_bytes_are_judged_as_files_are),
+		BED_TEST(a_keyring_has_an_id),
 		BED_TEST(a_file_size_limit_leaves_the_old_record),
 		BED_TEST(a_kill_leaves_the_old_or_the_new_record),
 		BED_TEST(no_memory_loses_nothing),

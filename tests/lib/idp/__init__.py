@@ -60,6 +60,9 @@ class Idp:
         self.counts = collections.Counter()
         self.control_secret = secrets.token_urlsafe(24)
         self.control = Control(self)
+        # A context manager of a test around the answer to a request for
+        # tokens; it may raise server.Gone before there is an effect.
+        self.around_token = None
         self.stopping = threading.Event()
         # Read to its end when stopping.  Not closed in stop(), where silent
         # threads still wait on it: it goes when nobody has it any more.

@@ -6,6 +6,7 @@ of faults.  Binds 127.0.0.1 only, on a port the kernel chooses.
 """
 
 import base64
+import contextlib
 import http.server
 import json
 import re
@@ -48,6 +49,7 @@ class Request:
     error: str | None = None
     why: str | None = None      # of a refusal
     reuse: bool = False         # a spent refresh token was shown
+    peer: int = 0               # the client's port
 
 
 def route(path):
@@ -86,10 +88,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         endpoint, tenant = route(path)
         request = Request(endpoint, self.command, path, query, tenant,
                           {k.lower(): v for k, v in self.headers.items()},
-                          body)
+                          body, peer=self.client_address[1])
         idp.arrived(request)
+        around = idp.around_token if endpoint == "token" else None
         try:
-            self._answer(idp, request)
+            with around(request) if around else contextlib.nullcontext():
+                self._answer(idp, request)
         except (Gone, OSError):
             self.close_connection = True
         idp.requests.touch()

@@ -87,6 +87,7 @@ class Grant:
     refresh: str | None = None
     refresh_expires: float = 0
     used: set = field(default_factory=set)
+    newest: str | None = None       # access token
     revoked: bool = False
 
 
@@ -231,6 +232,7 @@ class Store:
         token = self.keep_secret(self._access_text(grant, now + life))
         entry = Access(token, grant, tuple(scopes), now, now + life)
         self.access[token] = entry
+        grant.newest = token
         return entry
 
     def _access_text(self, grant, expires):
