@@ -7,7 +7,8 @@
  *
  * Options: preset, scope, account, times (refreshes, each with the token of
  * the one before), together (flows at once), race (1: the first to end ends
- * all), extra=NAME:VALUE, returns_iss (1: iss must come back), and every key of
+ * all), may_send (asked when a body is about to leave: that many less one may),
+ * extra=NAME:VALUE, returns_iss (1: iss must come back), and every key of
  * a provider.  Secrets come on stdin as refresh_token=... and
  * client_secret=... up to an empty line; of those that come back only the
  * length is printed.  Behind the empty line, browser takes lines to paste.
@@ -40,7 +41,8 @@ struct driver {
 	int64_t times;
 	int64_t together;
 	bool race;
-	int64_t left; /* flows still to end */
+	int64_t may_send; /* 0: nothing is asked */
+	int64_t left;	  /* flows still to end */
 	struct flow *flows[FLOWS_MAX];
 	size_t n_flows;
 };
@@ -180,6 +182,14 @@ static enum fault start_browser(struct driver *driver,
 	return fault;
 }
 
+static bool may_send(void *ctx)
+{
+	struct driver *driver = ctx;
+
+	printf("event=may-send\n\n");
+	return driver->may_send-- > 1;
+}
+
 static void start(struct driver *driver)
 {
 	struct flow_target target = {
@@ -188,6 +198,8 @@ static void start(struct driver *driver)
 		.provider = driver->provider,
 		.event = on_event,
 		.ctx = driver,
+		.may_send = driver->may_send > 0 ? may_send : NULL,
+		.may_send_ctx = driver,
 	};
 	enum fault fault = FAULT_NONE;
 	int64_t i;
@@ -253,6 +265,8 @@ static void set_option(struct driver *driver, char *option)
 		driver->together = number(value);
 	else if (strcmp(option, "returns_iss") == 0)
 		driver->returns_iss = number(value) == 1;
+	else if (strcmp(option, "may_send") == 0)
+		driver->may_send = number(value);
 	else if (strcmp(option, "race") == 0)
 		driver->race = number(value) == 1;
 	else if (provider_set(driver->provider, option, value, &why))

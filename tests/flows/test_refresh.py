@@ -75,6 +75,20 @@ def test_rotation_is_followed(idp, drive):
     assert idp.refusals() == []
 
 
+def test_what_may_not_be_sent_any_more_stays_here(idp, drive):
+    """The first may; the second is held back with its connection open."""
+    seeded = idp.seed("jo@x.example", tenant="common")
+    driver = drive("refresh", {"refresh_token": seeded.refresh_token},
+                   ask=SCOPE, times=2, may_send=2)
+    last = driver.end()
+    assert [e["event"] for e in driver.events] == [
+        "may-send", "tokens", "may-send", "failed"]
+    assert_failed(last, **{"class": "transient", "trouble": "local"},
+                  text="was held back")
+    assert idp.counts["refresh_token"] == 1
+    assert idp.counts["refresh_reuse"] == 0
+
+
 def test_no_refresh_token_in_the_answer_keeps_the_old_one(idp, drive):
     idp.set(rotation=False)
     seeded = idp.seed("jo@x.example", tenant="common")
