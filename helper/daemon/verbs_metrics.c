@@ -269,6 +269,52 @@ static void tell_counters(struct family *family, const struct metrics *metrics,
 	answer_end(&family->writer);
 }
 
+static void tell_fleet(struct family *family, struct fleet *fleet)
+{
+	struct fleet_health health;
+	size_t i;
+
+	if (fleet == NULL)
+		return;
+	fleet_health(fleet, &health);
+	const struct {
+		const char *name, *help;
+		uint64_t n;
+		bool counts;
+	} rows[] = {
+		{ "mailtoken_fleet_up",
+		    "Whether this relay is in step with the fleet.",
+		    health.state == FLEET_IN_STEP, false },
+		{ "mailtoken_fleet_behind_revisions",
+		    "Changes of the store that it was not told of yet.",
+		    (uint64_t)health.behind, false },
+		{ "mailtoken_fleet_locks", "Accounts that it renews now.",
+		    health.locks, false },
+		{ "mailtoken_fleet_unput_records",
+		    "Records that the other relays do not have yet.",
+		    health.unput, false },
+		{ "mailtoken_fleet_records_adopted",
+		    "Records of other relays that it has taken.",
+		    health.adopted, true },
+		{ "mailtoken_fleet_records_put", "Records that it has shared.",
+		    health.put, true },
+		{ "mailtoken_fleet_conflicts",
+		    "Records that it could not share because another's was "
+		    "kept.",
+		    health.conflicts, true },
+		{ "mailtoken_fleet_turns_waited",
+		    "Renewals that waited for another relay.", health.waited,
+		    true },
+	};
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(family, rows[i].name,
+		    rows[i].counts ? "counter" : "gauge", rows[i].help);
+		sample(family, rows[i].counts ? "_total" : "", rows[i].n);
+		answer_end(&family->writer);
+	}
+}
+
 static int64_t secret_ends_s(const struct provider *provider)
 {
 	return provider->client_secret_expires_s;
@@ -324,6 +370,7 @@ static void tell_all(void *ctx)
 		tell_names(&family, walk);
 	tell_grants(&family, walk);
 	tell_counters(&family, &engine->metrics, walk->known);
+	tell_fleet(&family, engine->fleet);
 	if (walk->known) {
 		tell_ends(&family,
 		    "mailtoken_client_secret_expiration_timestamp_seconds",

@@ -257,14 +257,34 @@ static void warn(struct attr_writer *writer, const struct engine *engine)
 			"mailtokend.service");
 }
 
+static void tell_fleet(struct attr_writer *writer, struct fleet *fleet)
+{
+	struct fleet_health health;
+
+	if (fleet == NULL)
+		return;
+	fleet_health(fleet, &health);
+	attr_put_str(writer, ATTR_FLEET, fleet_state_word(health.state));
+	answer_text(writer, ATTR_FLEET_TEXT, health.text);
+	answer_text(writer, ATTR_FLEET_URL, health.url);
+	answer_text(writer, ATTR_FLEET_NAME, health.name);
+	attr_put_int(writer, ATTR_FLEET_REVISION, health.revision);
+	attr_put_int(writer, ATTR_FLEET_BEHIND, health.behind);
+	attr_put_int(writer, ATTR_FLEET_LOCKS, health.locks);
+	attr_put_int(writer, ATTR_FLEET_UNPUT, health.unput);
+}
+
 static void end_status(void *ctx)
 {
 	struct conn *conn = ctx;
 	struct attr_writer writer;
 
 	answer_begin(&writer, &conn->out, ATTR_RESULT, RESULT_OK);
-	if (config_allows(conn->engine->config, RIGHT_ADMIN, NULL, &conn->peer))
+	if (config_allows(conn->engine->config, RIGHT_ADMIN, NULL,
+		&conn->peer)) {
+		tell_fleet(&writer, conn->engine->fleet);
 		warn(&writer, conn->engine);
+	}
 	answer_end(&writer);
 	conn_close_after(conn, FAULT_NONE);
 }
@@ -335,21 +355,6 @@ void verbs_watch(struct conn *conn)
 }
 
 /* Also where nothing works. */
-static void tell_fleet(struct attr_writer *writer, struct fleet *fleet)
-{
-	struct fleet_health health;
-
-	fleet_health(fleet, &health);
-	attr_put_str(writer, ATTR_FLEET, fleet_state_word(health.state));
-	answer_text(writer, ATTR_FLEET_TEXT, health.text);
-	answer_text(writer, ATTR_FLEET_URL, health.url);
-	answer_text(writer, ATTR_FLEET_NAME, health.name);
-	attr_put_int(writer, ATTR_FLEET_REVISION, health.revision);
-	attr_put_int(writer, ATTR_FLEET_BEHIND, health.behind);
-	attr_put_int(writer, ATTR_FLEET_LOCKS, health.locks);
-	attr_put_int(writer, ATTR_FLEET_UNPUT, health.unput);
-}
-
 void verbs_version(struct conn *conn)
 {
 	const struct engine *engine = conn->engine;
@@ -370,8 +375,7 @@ void verbs_version(struct conn *conn)
 		answer_text(&writer, ATTR_SANDBOX, engine->sandbox);
 		answer_text(&writer, ATTR_CONFIG, engine->config_path);
 		attr_put_str(&writer, ATTR_STALE, is_stale() ? "yes" : "no");
-		if (engine->fleet != NULL)
-			tell_fleet(&writer, engine->fleet);
+		tell_fleet(&writer, engine->fleet);
 		warn(&writer, engine);
 	}
 	answer_end(&writer);

@@ -109,8 +109,8 @@ check_fn doctor_plugin_file, doctor_plugin_loads, doctor_plugin_offered,
 check_fn doctor_postfix_sasl, doctor_postfix_relay, doctor_postfix_map,
     doctor_postfix_mechanisms, doctor_postfix_security, doctor_postfix_tls,
     doctor_postfix_ca, doctor_postfix_cache;
-check_fn doctor_helper, doctor_config, doctor_current, doctor_units,
-    doctor_socket, doctor_allowed, doctor_log;
+check_fn doctor_helper, doctor_config, doctor_current, doctor_fleet,
+    doctor_units, doctor_socket, doctor_allowed, doctor_log;
 check_fn doctor_ends;  /* fills two */
 check_fn doctor_probe; /* fills DOCTOR_PROBES */
 check_fn doctor_account, doctor_state;

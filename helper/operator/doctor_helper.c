@@ -174,6 +174,39 @@ void doctor_current(struct doctor *doctor, struct finding *finding)
 	}
 }
 
+/* What mends it is the business of etcd's admin, and explain has it. */
+void doctor_fleet(struct doctor *doctor, struct finding *finding)
+{
+	const struct attrs *list = &doctor->hello.list;
+	struct span state = attr_get(list, ATTR_FLEET);
+	struct span text = attr_get(list, ATTR_FLEET_TEXT);
+	struct span unput = attr_get(list, ATTR_FLEET_UNPUT);
+
+	if (state.n == 0) {
+		finding_good(finding, "the keyring is this machine's alone");
+	} else if (span_is(state, FLEET_WORD_AWAY)) {
+		finding_wrong(finding,
+		    "tokens that are here are served, and nothing is renewed: "
+		    "%.*s",
+		    SPAN(text));
+		doctor_type(finding, "");
+	} else if (span_is(state, FLEET_WORD_CATCHING_UP)) {
+		finding_wrong(finding,
+		    "what the fleet shares is still being read; look again in "
+		    "a minute%s%.*s",
+		    text.n > 0 ? ": " : "", SPAN(text));
+		finding_type(finding, "mailtoken status");
+	} else if (text.n > 0 || (unput.n > 0 && !span_is(unput, "0"))) {
+		finding_wrong(finding, "%.*s records are not shared yet%s%.*s",
+		    SPAN(unput), text.n > 0 ? ": " : "", SPAN(text));
+		doctor_type(finding, "");
+	} else {
+		finding_good(finding, "in step with the fleet at %.*s, as %.*s",
+		    SPAN(attr_get(list, ATTR_FLEET_URL)),
+		    SPAN(attr_get(list, ATTR_FLEET_NAME)));
+	}
+}
+
 /* name{provider="NAME"} SECONDS; what was ended goes before what ends soon. */
 static void judge_end(struct span sample, const char *what,
     struct finding *finding)

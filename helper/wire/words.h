@@ -120,7 +120,6 @@
 
 #define FLEET_WORD_AWAY	       "away"
 #define FLEET_WORD_CATCHING_UP "catching-up"
-#define FLEET_WORD_IN_STEP     "in-step"
 
 #define OUTCOME_NOT_RUN "not-run"
 
