@@ -34,6 +34,8 @@ struct command {
 	const char *app_only, *dry_run, *make_certificate, *no_postfix;
 	const char *certificate, *certificate_key, *client_id,
 	    *client_secret_file, *tenant;
+	/* of setup fleet */
+	const char *ca_file, *fleet_user, *password_file;
 	/* of setup postfix */
 	const char *inventory, *per_sender, *undo;
 	const char *config_dir, *keep_password_for, *relay;

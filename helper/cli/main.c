@@ -24,7 +24,7 @@ static const struct verb {
 	const char *arguments;
 	const char *purpose;
 } verbs[] = {
-	{ "setup", start_operator, 0, 2, false,
+	{ "setup", start_operator, 0, 10, false,
 	    "[ADDRESS] [--provider NAME | --issuer URL] [--client-id ID]\n"
 	    "    [--tenant TENANT] [--flow FLOW] [--browser]\n"
 	    "    [--client-secret-file FILE] [--app-only]\n"
@@ -34,6 +34,10 @@ static const struct verb {
 	    "    [--per-sender] [--keep-password-for HOST]\n"
 	    "    [--config-dir DIR] [--yes] [--dry-run]\n"
 	    "mailtoken setup postfix [--inventory | --undo]\n"
+	    "mailtoken setup fleet URL... [--fleet-user NAME]\n"
+	    "    [--password-file FILE] [--ca-file FILE] [--certificate FILE\n"
+	    "    --certificate-key FILE] [--yes] [--dry-run]\n"
+	    "mailtoken setup fleet --undo [--yes] [--dry-run]\n"
 	    "mailtoken setup PROGRAM [ADDRESS]",
 	    "set an account up, from nothing to a test message" },
 	{ "login", login_run, 1, 1, true,

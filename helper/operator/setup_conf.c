@@ -95,10 +95,9 @@ struct span conf_only(const struct conf *conf, const char *kind)
 	return place.times == 1 ? place.value : span_of("");
 }
 
-bool conf_put(struct conf *conf, const char *head, const char *key,
-    const char *value)
+static bool put(struct conf *conf, const char *head, const char *key,
+    const char *value, const char *blanks)
 {
-	static const char blanks[] = " \t\r\n\"#";
 	struct place place = find(conf, head, key);
 	struct span old = buf_span(&conf->text);
 	struct buf text = BUF_INIT(CONF_MAX_BYTES);
@@ -141,6 +140,39 @@ bool conf_put(struct conf *conf, const char *head, const char *key,
 	(void)setup_step(conf->setup, "add to %s: %s%s%s %s", conf->path,
 	    head != NULL ? head : "", head != NULL ? ": " : "", key, value);
 	return true;
+}
+
+bool conf_put(struct conf *conf, const char *head, const char *key,
+    const char *value)
+{
+	return put(conf, head, key, value, " \t\r\n\"#");
+}
+
+bool conf_put_words(struct conf *conf, const char *key, const char *values)
+{
+	return put(conf, NULL, key, values, "\t\r\n\"#");
+}
+
+void conf_cut(struct conf *conf, const char *keys)
+{
+	struct span old = buf_span(&conf->text);
+	struct buf text = BUF_INIT(CONF_MAX_BYTES);
+	struct line line;
+	size_t at;
+
+	for (at = 0; at < old.n; at = line.end) {
+		line = read_line(old, at);
+		if (line.indented || !span_listed(line.first, keys)) {
+			buf_add(&text,
+			    (struct span){ old.p + at, line.end - at });
+			continue;
+		}
+		conf->changed = true;
+		(void)setup_step(conf->setup, "take from %s: %.*s %.*s",
+		    conf->path, SPAN(line.first), SPAN(line.rest));
+	}
+	buf_drop(&conf->text);
+	conf->text = text;
 }
 
 bool conf_allow_postfix(struct setup *setup, struct conf *conf)

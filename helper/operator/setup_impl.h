@@ -45,6 +45,11 @@ struct span conf_only(const struct conf *conf, const char *kind);
 bool conf_put(struct conf *conf, const char *head, const char *key,
     const char *value);
 
+/* conf_put_words - the same of a general key with several words.
+ * conf_cut - say that, and take the lines of these general keys away. */
+bool conf_put_words(struct conf *conf, const char *key, const char *values);
+void conf_cut(struct conf *conf, const char *keys);
+
 /* conf_allow_postfix - have smtp(8) be let in, where root sets up and there
  * is a Postfix. */
 bool conf_allow_postfix(struct setup *setup, struct conf *conf);
@@ -116,6 +121,12 @@ void units_left(struct setup *setup, const char *what, const char *inside);
  */
 bool setup_is_program(const char *name);
 enum outcome setup_program(struct setup *setup, const char *name);
+
+/* setup_say_left - add what setup_left() was told. */
+void setup_say_left(const struct setup *setup);
+
+/* setup_fleet - join the relays that share one keyring, or leave them */
+enum outcome setup_fleet(struct setup *setup);
 
 /* mail_test - have Postfix try what waits, and send a test message, if that is
  * agreed to; false when it did not get through, which was told and explained */

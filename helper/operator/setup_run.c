@@ -133,7 +133,7 @@ static bool sign_in(struct setup *setup, const struct wanted *wanted)
 	return false;
 }
 
-static void say_left(const struct setup *setup)
+void setup_say_left(const struct setup *setup)
 {
 	if (setup->left.n > 0)
 		screen_add("What is left to do:\n");
@@ -150,7 +150,7 @@ static void say_end(const struct setup *setup, const struct wanted *wanted)
 	else
 		screen_print("%s is set up with %s.\n", setup->account,
 		    wanted->provider.p);
-	say_left(setup);
+	setup_say_left(setup);
 	screen_print("How it stands: mailtoken status %s\n", setup->account);
 	screen_print("The whole way, link by link: mailtoken doctor %s\n",
 	    setup->account);
@@ -195,7 +195,7 @@ static enum outcome set_up(struct setup *setup)
 	if (good)
 		say_end(setup, &wanted);
 	else
-		say_left(setup);
+		setup_say_left(setup);
 	buf_drop(&wanted.conf.text);
 	buf_drop(&wanted.provider);
 	buf_drop(&wanted.client_id);
@@ -230,7 +230,7 @@ static enum outcome set_up_program(struct setup *setup, const char *name)
 	else
 		outcome = let_postfix_in(setup) ? setup_postfix(setup) :
 						  OUTCOME_NO;
-	say_left(setup);
+	setup_say_left(setup);
 	buf_drop(&setup->left);
 	return outcome;
 }
@@ -252,6 +252,10 @@ enum outcome setup_run(struct command *command)
 		return command_usage(command,
 		    "only root can set up the system's helper; without "
 		    "--system one of your own is set up");
+	if (command->n_words > 0 && strcmp(command->words[0], "fleet") == 0)
+		return setup_fleet(&setup);
+	if (command->n_words > 2)
+		return command_usage(command, "there is a word too many");
 	if (command->n_words > 0 &&
 	    (strcmp(command->words[0], "postfix") == 0 ||
 		setup_is_program(command->words[0])))

@@ -21,7 +21,8 @@ def run():
         return subprocess.run(
             [str(paths.program("mailtoken")), "--socket", relay.socket,
              *words], capture_output=True, text=True, timeout=60,
-            check=False, env={"PATH": os.environ["PATH"], "HOME": "/"})
+            check=False, env={"PATH": os.environ["PATH"], "HOME": "/",
+                              "MAILTOKEN_CONFIG": relay.config})
     return ask
 
 
@@ -68,3 +69,14 @@ def test_a_relay_cut_off_says_so(fleets, run):
             if row["check"] == "fleet")
     assert "nothing is renewed: " in row["text"], row
     assert "etcdctl endpoint health --cluster" in row["type"], row
+
+
+def test_setup_of_a_fleet_ends_with_how_it_stands(fleets, run):
+    fleet = fleets(relays=1)
+    fleet.start()
+    relay, = fleet.relays
+    done = run(relay, "setup", "fleet", *fleet.etcd.urls, "--yes")
+    assert done.returncode == 0, done
+    assert done.stdout.splitlines() == [
+        f"fleet: in-step at {fleet.etcd.urls[0]} as relay0",
+        "It is set up already: nothing was changed."]
