@@ -499,7 +499,7 @@ def test_yaml_is_as_its_reviewers_want_it():
     said = subprocess.run(
         ["yamllint", "--strict",
          *(HERE / name for name in ("kubernetes.yaml", "compose.yaml",
-                                    "helm/Chart.yaml", "helm/values.yaml"))],
+                                    "fleet-compose.yaml", "helm/Chart.yaml", "helm/values.yaml"))],
         capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout) == (0, ""), said.stdout
 
@@ -507,9 +507,59 @@ def test_yaml_is_as_its_reviewers_want_it():
 def test_the_script_is_as_its_reviewers_want_it():
     if shutil.which("shellcheck") is None:
         pytest.skip("there is no shellcheck")
-    said = subprocess.run(["shellcheck", HERE / "relay"], text=True,
+    said = subprocess.run(["shellcheck", HERE / "relay",
+                           HERE / "fleet-certificates"], text=True,
                           capture_output=True, check=False)
     assert (said.returncode, said.stdout) == (0, ""), said.stdout
+
+
+def test_a_fleet_is_composed_of_what_there_is():
+    """Addresses, certificates and names, as README has them."""
+    fleet = yaml.safe_load((HERE / "fleet-compose.yaml").read_text())
+    services, told = fleet["services"], (HERE / "README").read_text()
+    members = [name for name in services if name.startswith("etcd")]
+    relays = [name for name in services if name.startswith("relay")]
+    assert (len(members), len(relays)) == (3, 2)
+    assert "fleet etcd " + " ".join(
+        f"https://{name}:2379" for name in members) in told
+    for name in members:
+        each = services[name]["environment"]
+        assert each["ETCD_NAME"] == name
+        assert each["ETCD_ADVERTISE_CLIENT_URLS"] == f"https://{name}:2379"
+        assert each["ETCD_INITIAL_CLUSTER"] == ",".join(
+            f"{one}=https://{one}:2380" for one in members)
+    single = yaml.safe_load((HERE / "compose.yaml").read_text())
+    for name in relays:
+        each = services[name]
+        for key, value in single["services"]["relay"].items():
+            if key not in ("build", "environment", "ports", "volumes"):
+                assert each[key] == value, key
+        assert each["hostname"] == name
+    used = {mount.split(":")[0] for each in services.values()
+            for mount in each["volumes"] if not mount.startswith(".")}
+    assert used == set(fleet["volumes"])
+
+
+def test_the_certificates_of_a_fleet(tmp_path):
+    etcd, relay = tmp_path / "etcd", tmp_path / "relay"
+    etcd.mkdir()
+    relay.mkdir()
+    script = [str(HERE / "fleet-certificates"), str(etcd), str(relay)]
+    subprocess.run(script, check=True, capture_output=True)
+    before = {path: path.read_bytes() for path in relay.iterdir()}
+    assert {path.name for path in before} == {"ca.pem", "relay.pem",
+                                              "relay.key"}
+    assert (relay / "relay.key").stat().st_mode & 0o777 == 0o600
+    assert (relay / "relay.key").stat().st_uid == HELPER
+    assert (relay / "ca.pem").stat().st_mode & 0o777 == 0o644
+    for purpose, name in (("sslserver", etcd / "etcd.pem"),
+                          ("sslclient", etcd / "etcd.pem"),
+                          ("sslclient", relay / "relay.pem")):
+        subprocess.run(["openssl", "verify", "-purpose", purpose, "-CAfile",
+                        relay / "ca.pem", name], check=True,
+                       capture_output=True)
+    subprocess.run(script, check=True, capture_output=True)
+    assert before == {path: path.read_bytes() for path in relay.iterdir()}
 
 
 def test_no_container_has_more_rights_than_it_needs():
