@@ -54,6 +54,13 @@ void setup_left(struct setup *setup, const char *format, ...)
 	buf_add_lit(&setup->left, "\n");
 }
 
+void setup_say_left(const struct setup *setup)
+{
+	if (setup->left.n > 0)
+		screen_add("What is left to do:\n");
+	buf_add(&screen_out, buf_span(&setup->left));
+}
+
 /* One line of standard input, to its end; false when there is none. */
 static bool read_line(struct buf *out)
 {

@@ -31,8 +31,10 @@ struct setup {
  */
 bool setup_step(struct setup *setup, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* setup_left - what the reader has yet to do, one line; told at the end. */
+/* setup_left - what the reader has yet to do, one line; told at the end, by
+ * setup_say_left(). */
 void setup_left(struct setup *setup, const char *format, ...) PRINTF_LIKE(2, 3);
+void setup_say_left(const struct setup *setup);
 
 /*
  * setup_ask - a question for yes or no

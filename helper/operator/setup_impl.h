@@ -122,9 +122,6 @@ void units_left(struct setup *setup, const char *what, const char *inside);
 bool setup_is_program(const char *name);
 enum outcome setup_program(struct setup *setup, const char *name);
 
-/* setup_say_left - add what setup_left() was told. */
-void setup_say_left(const struct setup *setup);
-
 /* setup_fleet - join the relays that share one keyring, or leave them */
 enum outcome setup_fleet(struct setup *setup);
 

@@ -133,13 +133,6 @@ static bool sign_in(struct setup *setup, const struct wanted *wanted)
 	return false;
 }
 
-void setup_say_left(const struct setup *setup)
-{
-	if (setup->left.n > 0)
-		screen_add("What is left to do:\n");
-	buf_add(&screen_out, buf_span(&setup->left));
-}
-
 static void say_end(const struct setup *setup, const struct wanted *wanted)
 {
 	if (setup->dry_run && setup->changed)

@@ -499,7 +499,8 @@ def test_yaml_is_as_its_reviewers_want_it():
     said = subprocess.run(
         ["yamllint", "--strict",
          *(HERE / name for name in ("kubernetes.yaml", "compose.yaml",
-                                    "fleet-compose.yaml", "helm/Chart.yaml", "helm/values.yaml"))],
+                                    "fleet-compose.yaml", "helm/Chart.yaml",
+                                    "helm/values.yaml"))],
         capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout) == (0, ""), said.stdout
 
