@@ -460,11 +460,11 @@ def test_authentication_switched_on_and_off_under_way(tmp_path):
             assert values == ["1", "3", "4"]
             # Another password, and all tokens end with it.
             etcd.change_password()
-            etcd.restart(0)
             with open(path) as file:
                 write_secret(password, file.read())
+            etcd.restart(0)
             last = drive.put(PREFIX + "a", "5")
-            assert last["ok"]
+            assert last["ok"], last["text"]
             assert [unhexed(e["kv"]["value"]).decode() for e in
                     drive.events(watch, seen(last["revision"]))
                     if e["event"] == "put"] == ["5"]
