@@ -34,6 +34,7 @@ struct fleet_turn {
 	struct fleet_turn *next;
 	uint64_t number; /* of all turns, to know it again */
 	bool ended; /* nobody has it any more; its answer may bring a lock */
+	bool maybe; /* an answer that did not come may have been a lock */
 	char *account;
 	bool waited;
 	bool alone;		/* that was the verdict */

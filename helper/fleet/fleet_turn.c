@@ -170,8 +170,10 @@ static void look_at_others(struct fleet_turn *turn, const struct etcd_kv *lock,
 		wait_or_give_up(turn, POLL_MS);
 		return;
 	}
-	if (lock != NULL)
+	if (lock != NULL) {
 		turn->lock_seen = lock->mod_revision; /* of a life before */
+		turn->maybe = lock->lease == turn->lease;
+	}
 	if (sent != NULL && !span_is(sent->value, id) && !turn->wish.needed) {
 		say_holder(turn, sent,
 		    "vanished while it renewed it, and may have "
@@ -191,7 +193,7 @@ static void ended(struct fleet_turn *turn, const struct etcd_answer *answer)
 	const struct etcd_kv *lock = find(answer,
 	    fleet_key(turn->fleet, "lock/", turn->wish.account, key));
 
-	if (!answer->ok && answer->maybe) {
+	if (turn->maybe) {
 		again(turn, POLL_MS);
 		return;
 	}
@@ -211,6 +213,7 @@ static void answered(void *ctx, const struct etcd_answer *answer)
 	const struct etcd_kv *lock, *sent;
 
 	turn->call = NULL;
+	turn->maybe = !answer->ok && (turn->maybe || answer->maybe);
 	fleet_heard(fleet, answer);
 	if (turn->ended) {
 		ended(turn, answer);
@@ -275,6 +278,17 @@ static enum fault ask(struct fleet_turn *turn)
 	return etcd_txn(fleet->etcd, &txn, answered, turn, &turn->call);
 }
 
+/* Whether an answer that did not come was a lock. */
+static enum fault look(struct fleet_turn *turn)
+{
+	char key[FLEET_KEY_MAX_BYTES];
+	const struct etcd_range range = { .key = fleet_key(turn->fleet, "lock/",
+					      turn->wish.account, key) };
+
+	return etcd_range(turn->fleet->etcd, &range, answered, turn,
+	    &turn->call);
+}
+
 static void try_turn(struct fleet_turn *turn)
 {
 	struct fleet *fleet = turn->fleet;
@@ -306,7 +320,7 @@ static void time_to_try(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	if (turn->ended && ask(turn) != FAULT_NONE)
+	if (turn->ended && look(turn) != FAULT_NONE)
 		again(turn, POLL_MS);
 	else if (turn->wish.done != NULL && turn->call == NULL)
 		try_turn(turn);
@@ -348,9 +362,12 @@ void fleet_turn_end(struct fleet_turn *turn, bool lost)
 	if (turn == NULL)
 		return;
 	turn->wish.done = NULL;
-	turn->ended = turn->call != NULL && !turn->fleet->over;
-	if (turn->ended)
+	turn->ended = (turn->call != NULL || turn->maybe) && !turn->fleet->over;
+	if (turn->ended) {
+		if (turn->call == NULL)
+			again(turn, POLL_MS);
 		return;
+	}
 	give_back(turn, lost);
 	drop(turn);
 }

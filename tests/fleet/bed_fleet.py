@@ -11,9 +11,7 @@ etcd and to the provider, and a gate at the provider for each relay.
     fleet.kill(a)       # while none of its requests is at the provider
 """
 
-import collections
 import os
-import re
 import secrets
 import threading
 from contextlib import contextmanager
@@ -30,7 +28,6 @@ from lines import Loop, Network
 from test_helper_signin import sign_in
 
 PREFIX = "/mailtoken/"
-STORED = re.compile(rb"event=refresh account=(\S+) outcome=ok")
 JO = "jo@example.org"
 
 
@@ -42,7 +39,6 @@ class Relay(Bed):
         self.number = number
         self.name = f"relay{number}"
         self.keys = {}
-        self._stored, self._read = None, 0      # see stored()
         super().__init__(fleet.idp, clock=clock)
         self.provider["revocation_endpoint"] = f"{fleet.idp.url}/revoke"
         ports = [fleet.idp.port] + [m.port for m in fleet.etcd.members]
@@ -100,9 +96,6 @@ class Relay(Bed):
 
     def launch(self, before=(), umask=0o022):
         """Start it in its own network, under its own name."""
-        self._stored = collections.Counter()
-        self._read = os.path.getsize(self.log_file) if os.path.exists(
-            self.log_file) else 0
         return super().launch(
             [*self.network.before(), "unshare", "--uts", "sh", "-c",
              "hostname \"$0\" && exec \"$@\"", self.name, *before], umask)
@@ -147,17 +140,13 @@ class Relay(Bed):
             if os.path.exists(path):
                 os.unlink(path)
 
-    def stored(self):
-        """How many renewals it has stored in this life, by account."""
-        with open(self.log_file, "rb") as source:
-            source.seek(self._read)
-            *lines, _ = source.read().split(b"\n")
-        self._read += sum(len(line) + 1 for line in lines)
-        for line in lines:
-            found = STORED.search(line)
-            if found:
-                self._stored[found[1].decode()] += 1
-        return self._stored
+    def stands(self, account):
+        """Which file has the record: another after each saving."""
+        try:
+            found = os.stat(os.path.join(self.keyring, account))
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def running(self):
         """Whether it is there."""
@@ -215,31 +204,44 @@ class Relay(Bed):
 
 
 class Gate:
-    """At the provider: the requests of one relay for tokens.
+    """At the provider: the requests of one relay for tokens, in one life.
 
     Closed, those that come wait; those that were let in end.  Shut, those
     that come and those that wait end without an effect."""
 
-    def __init__(self):
+    def __init__(self, relay):
+        self.relay = relay
         self._changed = threading.Condition()
         self._closed = self._shut = False
-        self.inside = 0
-        self.effects = collections.Counter()    # renewals, by user
+        self._inside = 0
+        self._renewed = []      # (account, the record's file before that)
 
-    def enter(self):
-        """Called for a request, before it has any effect."""
+    @contextmanager
+    def let_in(self, grant):
+        """A request, before it has any effect, until it is answered."""
         with self._changed:
             self._changed.wait_for(lambda: self._shut or not self._closed)
             if self._shut:
                 raise Gone
-            self.inside += 1
+            self._inside += 1
+        before = grant and (grant.user, self.relay.stands(grant.user))
+        rotations = grant and len(grant.used)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                if grant and len(grant.used) > rotations:
+                    self._renewed.append(before)
+                self._changed.notify_all()
 
-    def leave(self, grant):
-        """It was answered; grant was renewed, if any."""
+    def unstored(self):
+        """Accounts that were renewed, and whose record is as before."""
         with self._changed:
-            self.inside -= 1
-            self.effects[grant and grant.user] += 1
-            self._changed.notify_all()
+            self._renewed = [(account, file) for account, file in
+                             self._renewed
+                             if self.relay.stands(account) == file]
+            return [account for account, _ in self._renewed]
 
     def close(self):
         """From now on they wait."""
@@ -261,7 +263,7 @@ class Gate:
     def drain(self):
         """Until nothing is inside."""
         with self._changed:
-            assert self._changed.wait_for(lambda: not self.inside,
+            assert self._changed.wait_for(lambda: not self._inside,
                                           DEADLINE_S)
 
 
@@ -338,13 +340,9 @@ class Fleet:
             return
         sent = dict(pair.partition("=")[::2] for pair in
                     request.body.decode("latin-1").split("&"))
-        token = sent.get("refresh_token")
-        grant = self.idp.store.refresh.get(token)
-        gate.enter()
-        try:
+        with gate.let_in(self.idp.store.refresh.get(
+                sent.get("refresh_token"))):
             yield
-        finally:
-            gate.leave(grant if grant and token in grant.used else None)
 
     def gate(self, relay):
         """Of its present life."""
@@ -356,28 +354,19 @@ class Fleet:
         What was asked there and not stored is lost with a relay: no lock
         and no store can help that, so no promise says it.  New requests
         wait; those inside are answered, and the relay has stored what they
-        brought (its log says so); those that wait have no effect."""
+        brought; those that wait have no effect."""
         gate = self._gates[relay]
         gate.close()
         gate.drain()
-        try:
-            wait_for(lambda: not self._unstored(relay, gate))
-        except TimeoutError:
-            raise AssertionError(f"{relay.name} has not stored "
-                                 f"{self._unstored(relay, gate)}")
+        wait_for(lambda: not gate.unstored(),
+                 what=f"{relay.name} to store what it was given")
         relay.killed()
         gate.shut()
         self.open_anew(relay)
 
-    @staticmethod
-    def _unstored(relay, gate):
-        stored = relay.stored()
-        return [user for user, n in gate.effects.items()
-                if user and stored[user] < n]
-
     def open_anew(self, relay):
         """A gate for the next life of a relay."""
-        gate = self._gates[relay] = Gate()
+        gate = self._gates[relay] = Gate(relay)
 
         def connected(port):
             self._by_port[port] = gate
