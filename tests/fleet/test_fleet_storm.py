@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bed import wait_for
+from bed import DEADLINE_S, wait_for
 from bed_fleet import PREFIX
 
 SECONDS = float(os.environ.get("MAILTOKEN_FLEET_STORM_S", "40"))
@@ -149,7 +149,8 @@ def each(names, act):
 
 
 def renewed(relay, name):
-    """Until it has renewed it."""
+    """Until it has renewed it: a lock of who was killed ends with its lease,
+    which is up to two minutes."""
     said = {}
 
     def look():
@@ -157,7 +158,7 @@ def renewed(relay, name):
         return said["result"] == "ok"
 
     try:
-        wait_for(look)
+        wait_for(look, DEADLINE_S + 120)
     except TimeoutError:
         raise AssertionError(f"{relay.name}, {name}: {said}")
 
@@ -187,7 +188,7 @@ def test_storm(fleets, idp):
     assert fleet.killed_families() == 0
     assert idp.counts["refused"] == 0
     wait_for(lambda: not fleet.sent() and not fleet.locks(),
-             what="the end of all turns")
+             DEADLINE_S + 120, "the end of all turns")
     # One stored rotation a revision, and all have the newest.
     records = fleet.etcd.list(f"{PREFIX}record/")
     grants = {grant.user: grant for grant in idp.store.grants}
