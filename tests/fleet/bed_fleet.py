@@ -400,6 +400,19 @@ class Fleet:
             self.etcd.call("lease/revoke", ID=lease)
         return len(leases)
 
+    def end_old_leases(self):
+        """Until each relay has one: those that nobody has prolonged for 45
+        seconds are ended, which saves the rest of their time."""
+        def look():
+            leases = [lease["ID"] for lease in
+                      self.etcd.call("lease/leases").get("leases", [])]
+            for lease in leases:
+                left = self.etcd.call("lease/timetolive", ID=lease)
+                if int(left.get("TTL", 0)) < 75:
+                    self.etcd.call("lease/revoke", ID=lease)
+            return len(leases) <= len(self.relays)
+        wait_for(look, DEADLINE_S + 45, "the end of old leases")
+
     def killed_families(self):
         """How often a spent refresh token was shown."""
         return self.idp.counts["refresh_reuse"]
