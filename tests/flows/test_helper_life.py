@@ -374,12 +374,13 @@ def test_the_log_says_of_every_request_why_it_was_refused(helper, idp):
     idp.revoke("ann@example.org")
 
     def line_of(asked):
-        """The log's line of what is asked now."""
-        seen = len(re.findall("event=request.*", helper.log()))
+        """The log's line of what is asked now, beside those of the start,
+        which may come late."""
+        lines = "event=request verb=token.*"
+        seen = len(re.findall(lines, helper.log()))
         asked()
-        wait_for(lambda: len(re.findall("event=request.*",
-                                        helper.log())) > seen)
-        return re.findall("event=request.*", helper.log())[-1]
+        wait_for(lambda: len(re.findall(lines, helper.log())) > seen)
+        return re.findall(lines, helper.log())[-1]
 
     assert " outcome=ok ms=" in line_of(helper.token)
     assert "outcome=wrong-server note=" in line_of(
