@@ -236,7 +236,7 @@ static enum fault put(struct fleet_job *job, struct fleet_base *base)
 		fault = seal(job, &bytes);
 	/* A mark of an older grant means nothing for a new one. */
 	if (base->unput && (job->ends || base->anew))
-		txn.n_then = job->ends ? 3 : 2;
+		txn.n_then = job->ends ? 3 : job->lock == 0 ? 2 : 1;
 
 	ops[0].value = buf_span(&bytes);
 	job->changes = base->changes;

@@ -152,8 +152,10 @@ static bool say_hint(const struct http_exchange *exchange, CURLcode code,
 			": it wants a name and a password, in \"proxy\"" :
 			"");
 	else if (code == CURLE_OPERATION_TIMEDOUT && answer->reached)
-		say(answer, "%.100s did not answer within %ld seconds", host,
-		    exchange->max_ms / 1000);
+		say(answer, "%.100s did not answer within %ld %s", host,
+		    exchange->max_ms < 1000 ? exchange->max_ms :
+					      exchange->max_ms / 1000,
+		    exchange->max_ms < 1000 ? "ms" : "seconds");
 	else
 		return false;
 	return true;
