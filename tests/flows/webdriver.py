@@ -38,27 +38,36 @@ class Browser:
     def __init__(self, *flags):
         self.folder = tempfile.mkdtemp(prefix="chromium-")
         self._session = None
+        try:
+            self._begin(flags, self._start())
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self):
+        """The driver; its port.  It ends where the port that it has taken on
+        IPv4 is somebody's on IPv6."""
+        for _ in range(5):
+            self._launch()
+            for line in self._driver.stdout:
+                found = re.search(r"successfully on port (\d+)", line)
+                if found:
+                    return int(found[1])
+            self._driver.stdout.close()
+            self._driver.wait()
+        raise RuntimeError("chromedriver ends at once")
+
+    def _launch(self):
         self._driver = subprocess.Popen(
             ["chromedriver", "--port=0"], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={"PATH": os.environ["PATH"], "HOME": self.folder,
                  "TMPDIR": self.folder, "LANG": "C.UTF-8"},
             start_new_session=True)
-        try:
-            self._begin(flags)
-        except BaseException:
-            self.close()
-            raise
 
-    def _begin(self, flags):
-        for line in self._driver.stdout:
-            found = re.search(r"successfully on port (\d+)", line)
-            if found:
-                break
-        else:
-            raise RuntimeError("chromedriver ended at once")
+    def _begin(self, flags, port):
         self._http = http.client.HTTPConnection(
-            "127.0.0.1", int(found[1]), timeout=bed.DEADLINE_S)
+            "127.0.0.1", port, timeout=bed.DEADLINE_S)
         self._session = self._call("POST", "/session", {
             "capabilities": {"alwaysMatch": {
                 "acceptInsecureCerts": True,
