@@ -183,17 +183,30 @@ static void lack_room(struct account *account, const char *text)
 	    (asked ? ROOM_ASKED_MS : ROOM_IDLE_MS);
 }
 
-/* Who asks for a token has it tried again, and in the end it is the others'
- * record that comes. */
-static void wait_for_others(struct account *account, const char *text)
+/*
+ * Who asks for a token has it tried again, and in the end it is the others'
+ * record that comes.  While a token lives nothing is wrong: each renewal has
+ * one relay that does it, and others that do not.
+ */
+static enum fault wait_for_others(struct account *account, const char *text)
 {
+	const struct account_answer answer = { .fault = FAULT_TRY_LATER,
+		.text = text,
+		.retry_after_s = 1 };
 	struct standing *standing = &account->standing;
 	struct now now = clock_now();
 
+	if (standing->state == ACCOUNT_ACTIVE &&
+	    life_left_s(&standing->life, &now) >= PLAN_LEAST_S) {
+		standing->renew_ms = now.boot_ms + OTHERS_IDLE_MS;
+		asking_answer(account, &answer, false);
+		return FAULT_TRY_LATER;
+	}
 	standing_set(standing, ACCOUNT_BACKOFF, text, &now);
 	standing->gate = GATE_OTHERS;
 	standing->gate_ms = now.boot_ms + OTHERS_ASKED_MS;
 	standing->renew_ms = now.boot_ms + OTHERS_IDLE_MS;
+	return refuse_all(account);
 }
 
 /* Nothing was sent, and a file may be mended at any moment. */
@@ -229,7 +242,7 @@ enum fault outcome_happened(void *ctx, const struct refresh_event *event)
 		return FAULT_NONE;
 	case REFRESH_FAILED: lose(account, event); break;
 	case REFRESH_NO_ROOM: lack_room(account, event->text); break;
-	case REFRESH_HELD: wait_for_others(account, event->text); break;
+	case REFRESH_HELD: return wait_for_others(account, event->text);
 	case REFRESH_UNSTARTED: not_started(account, event); break;
 	}
 	return refuse_all(account);

@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIN_VALIDITY_S 60
-#define BACKOFF_MIN_S  5
-#define BACKOFF_MAX_S  900
-#define IN_USE_S       86400
+#define BACKOFF_MIN_S 5
+#define BACKOFF_MAX_S 900
+#define IN_USE_S      86400
 
 void life_begin(struct life *life, const struct now *now)
 {
@@ -130,9 +129,9 @@ enum plan_verdict plan(const struct standing *standing,
 	bool open = now->boot_ms >= standing->gate_ms;
 	bool is_new = now->boot_ms - life->received_ms < PLAN_APART_MS;
 	int64_t left_s = life_left_s(life, now);
-	int64_t need_s = question->min_validity_s > MIN_VALIDITY_S ?
+	int64_t need_s = question->min_validity_s > PLAN_LEAST_S ?
 	    question->min_validity_s :
-	    MIN_VALIDITY_S;
+	    PLAN_LEAST_S;
 
 	if (need_s > life->granted_s / 2)
 		need_s = life->granted_s / 2;

@@ -15,6 +15,9 @@
 
 #include "daemon/clock.h"
 
+/* With fewer seconds left no mail server is given a token. */
+#define PLAN_LEAST_S 60
+
 /* Between renewals of one account; between tries at what needs a human. */
 #define PLAN_APART_MS	       (60 * INT64_C(1000))
 #define PLAN_RETRY_MS	       (3600 * INT64_C(1000))

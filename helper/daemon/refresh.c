@@ -18,9 +18,6 @@
  * there: each costs some 3 ms. */
 #define RENEWALS_APART_US 10000
 
-/* With less left no mail server is given it (plan.h). */
-#define LEAST_S 60
-
 struct refreshes {
 	const struct engine *engine;
 	struct event pause; /* pending while no renewal may begin */
@@ -488,7 +485,7 @@ static void begin(struct refresh *refresh)
 	struct now now = clock_now();
 	const struct fleet_wish wish = {
 		.account = record->name,
-		.needed = life_left_s(refresh->life, &now) < LEAST_S,
+		.needed = life_left_s(refresh->life, &now) < PLAN_LEAST_S,
 		.waits = refresh->urgent,
 		.done = has_turn,
 		.ctx = refresh,

@@ -17,16 +17,20 @@
 
 static void join(struct fleet *fleet);
 
-static struct timeval span_of_ms(int64_t ms)
-{
-	return (struct timeval){ ms / 1000, ms % 1000 * 1000 };
-}
-
 void fleet_later(struct event *event, int64_t ms)
 {
-	struct timeval delay = span_of_ms(ms);
+	struct timeval delay = { ms / 1000, ms % 1000 * 1000 };
 
 	(void)evtimer_add(event, &delay);
+}
+
+void fleet_relay(struct span id, char out[FLEET_NAME_MAX_BYTES])
+{
+	while (id.n > 0 && id.p[id.n - 1] != '#')
+		id.n--;
+	if (id.n > 0)
+		id.n--;
+	attr_plain(id, out, FLEET_NAME_MAX_BYTES);
 }
 
 struct span fleet_key(const struct fleet *fleet, const char *kind,
@@ -125,7 +129,10 @@ static void name_store(struct fleet *fleet)
 	const struct etcd_txn txn = { &compare, 1, ops, 2, &ops[1], 1 };
 	uint64_t random = 0;
 
-	(void)!getrandom(&random, sizeof(random), 0);
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
+		fleet_later(&fleet->retry, FLEET_RETRY_MS);
+		return;
+	}
 	(void)snprintf(name, sizeof(name), "%llx",
 	    (unsigned long long)random | 1);
 	ops[0].value = span_of(name);

@@ -118,6 +118,9 @@ struct fleet {
 	struct fleet_health counts;
 };
 
+/* fleet_relay - out: the name in a relay's id, for people. */
+void fleet_relay(struct span id, char out[FLEET_NAME_MAX_BYTES]);
+
 /* fleet_later - the event, after ms. */
 void fleet_later(struct event *event, int64_t ms);
 
@@ -171,10 +174,10 @@ bool fleet_absent(struct fleet *fleet, const char *account,
     struct fleet_base *base, int64_t revision);
 
 /* fleet_job - at the next turn of the loop; one put an account.  NULL without
- * memory.  fleet_forgets - whether one is under way to forget it. */
+ * memory.  fleet_is_forgetting - whether one is under way to forget it. */
 struct fleet_job *fleet_job(struct fleet *fleet, enum fleet_job_kind kind,
     const char *account);
-bool fleet_forgets(const struct fleet *fleet, const char *account);
+bool fleet_is_forgetting(const struct fleet *fleet, const char *account);
 /* fleet_jobs_again - those that wait are tried now. */
 void fleet_jobs_again(struct fleet *fleet);
 void fleet_jobs_drop(struct fleet *fleet);

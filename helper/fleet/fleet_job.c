@@ -15,13 +15,6 @@
 
 static void pump(struct fleet *fleet);
 
-static void again(struct fleet_job *job, int64_t ms)
-{
-	struct timeval delay = { ms / 1000, ms % 1000 * 1000 };
-
-	(void)evtimer_add(&job->timer, &delay);
-}
-
 static void leave_queue(struct fleet_job *job)
 {
 	struct fleet_job **at = &job->fleet->ready;
@@ -72,7 +65,7 @@ static void release_or_end(struct fleet_job *job)
 		return;
 	}
 	job->kind = FLEET_JOB_RELEASE;
-	again(job, 0);
+	fleet_later(&job->timer, 0);
 }
 
 static void put_done(struct fleet_job *job)
@@ -83,7 +76,7 @@ static void put_done(struct fleet_job *job)
 
 	fleet->counts.put++;
 	if (base != NULL && base->changes != job->changes) {
-		again(job, 0); /* it has changed meanwhile */
+		fleet_later(&job->timer, 0); /* it has changed meanwhile */
 		return;
 	}
 	if (base != NULL && base->unput) {
@@ -92,7 +85,7 @@ static void put_done(struct fleet_job *job)
 	}
 	job->look = base != NULL && job->met > base->revision;
 	if (job->look)
-		again(job, 0); /* somebody's is newer already */
+		fleet_later(&job->timer, 0); /* somebody's is newer already */
 	else
 		release_or_end(job);
 }
@@ -112,7 +105,7 @@ static void put_refused(struct fleet_job *job, const struct etcd_answer *answer)
 	    !fleet_absent(fleet, job->account, base, answer->revision))
 		found = FLEET_OURS;
 	if (found == FLEET_OURS)
-		again(job, 0);
+		fleet_later(&job->timer, 0);
 	else
 		release_or_end(job);
 }
@@ -154,12 +147,14 @@ static void answered(void *ctx, const struct etcd_answer *answer)
 	fleet->calls--;
 	fleet_heard(fleet, answer);
 	job->may_be = !answer->ok && answer->maybe;
+	if (answer->ok)
+		fleet->unput[0] = '\0';
 	if (job->kind == FLEET_JOB_FORGET) {
 		forgotten(job, answer);
 	} else if (!answer->ok) {
 		(void)snprintf(fleet->unput, sizeof(fleet->unput), "%s",
 		    answer->text);
-		again(job, FLEET_RETRY_MS);
+		fleet_later(&job->timer, FLEET_RETRY_MS);
 	} else if (job->kind == FLEET_JOB_RELEASE) {
 		end(job);
 	} else if (!answer->succeeded) {
@@ -170,7 +165,6 @@ static void answered(void *ctx, const struct etcd_answer *answer)
 			base->cluster = fleet->cluster;
 			base->revision = answer->revision;
 		}
-		fleet->unput[0] = '\0';
 		if (job->ends)
 			job->lock = 0;
 		put_done(job);
@@ -296,7 +290,7 @@ static bool waits_for_put(struct fleet_job *job)
 		end(put);
 		return false;
 	}
-	again(job, SOON_MS);
+	fleet_later(&job->timer, SOON_MS);
 	return true;
 }
 
@@ -333,7 +327,7 @@ static void try_job(struct fleet_job *job)
 	if (fault == FAULT_NONE)
 		fleet->calls++;
 	else if (fault == FAULT_NOMEM || fault == FAULT_IO)
-		again(job, FLEET_RETRY_MS);
+		fleet_later(&job->timer, FLEET_RETRY_MS);
 	else if (fault != FAULT_NONE)
 		release_or_end(job); /* it cannot be read here */
 }
@@ -364,7 +358,7 @@ static void time_to_try(evutil_socket_t fd, short what, void *ctx)
 	pump(job->fleet);
 }
 
-bool fleet_forgets(const struct fleet *fleet, const char *account)
+bool fleet_is_forgetting(const struct fleet *fleet, const char *account)
 {
 	const struct fleet_job *job = fleet->jobs;
 
@@ -397,7 +391,7 @@ struct fleet_job *fleet_job(struct fleet *fleet, enum fleet_job_kind kind,
 	fleet->jobs = job;
 	if (kind == FLEET_JOB_PUT)
 		base->put = job;
-	again(job, 0);
+	fleet_later(&job->timer, 0);
 	return job;
 }
 
@@ -449,7 +443,7 @@ void fleet_jobs_again(struct fleet *fleet)
 
 	for (job = fleet->jobs; job != NULL; job = job->next)
 		if (job->call == NULL && !job->queued)
-			again(job, 0);
+			fleet_later(&job->timer, 0);
 }
 
 void fleet_jobs_drop(struct fleet *fleet)

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "fleet/fleet_impl.h"
-#include "wire/attr.h"
 
 #define TURN_MAX_MS   20000 /* who asks goes away later */
 #define POLL_MS	      1000
@@ -18,13 +17,6 @@
 #define TURN_LEAST_MS (FLEET_EXCHANGE_MS + 1000)
 
 static void try_turn(struct fleet_turn *turn);
-
-static void again(struct fleet_turn *turn, int64_t ms)
-{
-	struct timeval delay = { ms / 1000, ms % 1000 * 1000 };
-
-	(void)evtimer_add(&turn->timer, &delay);
-}
 
 /* turn may be gone afterwards. */
 static void tell(struct fleet_turn *turn, enum fleet_verdict verdict,
@@ -56,7 +48,7 @@ static void wait_or_give_up(struct fleet_turn *turn, int64_t ms)
 	if (turn->fleet->o.calls->now_ms() >= turn->until_ms)
 		tell(turn, FLEET_LATER, turn->text);
 	else
-		again(turn, ms);
+		fleet_later(&turn->timer, ms);
 }
 
 static const struct etcd_kv *find(const struct etcd_answer *answer,
@@ -140,13 +132,8 @@ static void say_holder(struct fleet_turn *turn, const struct etcd_kv *kv,
     const char *words)
 {
 	char name[FLEET_NAME_MAX_BYTES];
-	struct span id = kv->value;
 
-	while (id.n > 0 && id.p[id.n - 1] != '#')
-		id.n--;
-	if (id.n > 0)
-		id.n--;
-	attr_plain(id, name, sizeof(name));
+	fleet_relay(kv->value, name);
 	(void)snprintf(turn->text, sizeof(turn->text), "the relay %s %s", name,
 	    words);
 	turn->fleet->counts.waited += !turn->waited;
@@ -183,7 +170,7 @@ static void look_at_others(struct fleet_turn *turn, const struct etcd_kv *lock,
 	}
 	if (sent != NULL)
 		turn->sent_seen = sent->mod_revision;
-	again(turn, 0);
+	fleet_later(&turn->timer, 0);
 }
 
 /* What it has got is given back, though nobody knows yet whether it has. */
@@ -194,7 +181,7 @@ static void ended(struct fleet_turn *turn, const struct etcd_answer *answer)
 	    fleet_key(turn->fleet, "lock/", turn->wish.account, key));
 
 	if (turn->maybe) {
-		again(turn, POLL_MS);
+		fleet_later(&turn->timer, POLL_MS);
 		return;
 	}
 	if (answer->ok && answer->succeeded)
@@ -228,7 +215,7 @@ static void answered(void *ctx, const struct etcd_answer *answer)
 		if (fleet->o.calls->now_ms() >= turn->until_ms)
 			tell_away(turn, turn->text);
 		else
-			again(turn, SOON_MS);
+			fleet_later(&turn->timer, SOON_MS);
 		return;
 	}
 	if (answer->succeeded) {
@@ -310,7 +297,7 @@ static void try_turn(struct fleet_turn *turn)
 			"etcd has not prolonged this relay's lease yet");
 		wait_or_give_up(turn, SOON_MS);
 	} else if (ask(turn) != FAULT_NONE) {
-		again(turn, POLL_MS);
+		fleet_later(&turn->timer, POLL_MS);
 	}
 }
 
@@ -321,7 +308,7 @@ static void time_to_try(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	if (turn->ended && look(turn) != FAULT_NONE)
-		again(turn, POLL_MS);
+		fleet_later(&turn->timer, POLL_MS);
 	else if (turn->wish.done != NULL && turn->call == NULL)
 		try_turn(turn);
 }
@@ -345,7 +332,7 @@ enum fault fleet_turn_start(struct fleet *fleet, const struct fleet_wish *wish,
 	(void)evtimer_assign(&turn->timer, fleet->o.base, time_to_try, turn);
 	turn->next = fleet->turns;
 	fleet->turns = turn;
-	again(turn, 0);
+	fleet_later(&turn->timer, 0);
 	*turn_out = turn;
 	return FAULT_NONE;
 }
@@ -365,7 +352,7 @@ void fleet_turn_end(struct fleet_turn *turn, bool lost)
 	turn->ended = (turn->call != NULL || turn->maybe) && !turn->fleet->over;
 	if (turn->ended) {
 		if (turn->call == NULL)
-			again(turn, POLL_MS);
+			fleet_later(&turn->timer, POLL_MS);
 		return;
 	}
 	give_back(turn, lost);
@@ -386,5 +373,5 @@ void fleet_turns_again(struct fleet *fleet, const char *account)
 		if (turn->wish.done != NULL && turn->call == NULL &&
 		    (account == NULL ||
 			strcmp(account, turn->wish.account) == 0))
-			again(turn, 0);
+			fleet_later(&turn->timer, 0);
 }

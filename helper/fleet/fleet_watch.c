@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "fleet/fleet_impl.h"
-#include "wire/attr.h"
 
 #define PAGE_RECORDS 20	  /* each may be saved */
 #define GRACE_MS     3000 /* the watch finds another member by then */
@@ -30,22 +29,23 @@ static void forget_lock(struct fleet *fleet, const char *leaf)
 	free(lock);
 }
 
+void fleet_locks_drop(struct fleet *fleet)
+{
+	while (fleet->locks != NULL)
+		forget_lock(fleet, NULL);
+}
+
 static void note_lock(struct fleet *fleet, const char *leaf, struct span id)
 {
 	struct fleet_lock *lock = calloc(1, sizeof(*lock));
-	char plain[FLEET_NAME_MAX_BYTES];
-	struct span name = id;
+	char name[FLEET_NAME_MAX_BYTES];
 
 	forget_lock(fleet, leaf);
-	while (name.n > 0 && id.p[name.n - 1] != '#')
-		name.n--;
-	if (name.n > 0)
-		name.n--;
-	attr_plain(name, plain, sizeof(plain));
+	fleet_relay(id, name);
 	if (lock == NULL)
 		return;
 	lock->leaf = strdup(leaf);
-	lock->holder = strdup(plain);
+	lock->holder = strdup(name);
 	lock->ours = span_is(id, fleet->id);
 	lock->next = fleet->locks;
 	fleet->locks = lock;
@@ -125,7 +125,7 @@ static void key_gone(struct fleet *fleet, const struct etcd_kv *kv)
 	if (read_key(fleet, kv->key, "record/", leaf, account)) {
 		base = fleet->o.calls->base(fleet->o.ctx, account);
 		if (base != NULL && base->put == NULL &&
-		    !fleet_forgets(fleet, account) &&
+		    !fleet_is_forgetting(fleet, account) &&
 		    base->cluster == fleet->cluster &&
 		    base->revision < kv->mod_revision)
 			(void)fleet_absent(fleet, account, base,
@@ -233,11 +233,14 @@ static void look_at_unlisted(struct fleet *fleet, const char *account,
 		(void)fleet_absent(fleet, account, base, fleet->list_revision);
 }
 
-/* Right behind a key. */
-static void go_on_after(struct fleet *fleet, struct span key)
+/* Right behind a key; false: no relay has written it, and it is too long. */
+static bool go_on_after(struct fleet *fleet, struct span key)
 {
+	if (key.n >= sizeof(fleet->from) || memchr(key.p, '\0', key.n) != NULL)
+		return false;
 	(void)snprintf(fleet->from, sizeof(fleet->from), "%.*s", (int)key.n,
 	    key.p);
+	return true;
 }
 
 static void listed(void *ctx, const struct etcd_answer *answer)
@@ -257,8 +260,14 @@ static void listed(void *ctx, const struct etcd_answer *answer)
 	for (i = 0; i < answer->n_kvs; i++)
 		key_seen(fleet, &answer->kvs[i]);
 	if (answer->more && answer->n_kvs > 0) {
-		go_on_after(fleet, answer->kvs[answer->n_kvs - 1].key);
-		fleet_later(&fleet->retry, 0);
+		if (go_on_after(fleet, answer->kvs[answer->n_kvs - 1].key)) {
+			fleet_later(&fleet->retry, 0);
+			return;
+		}
+		fleet->list_revision = 0;
+		fleet_is_away(fleet,
+		    "etcd has keys below fleet_prefix that are no relay's: "
+		    "choose a prefix of its own");
 		return;
 	}
 	fleet->o.calls->each(fleet->o.ctx, look_at_unlisted, fleet);
@@ -276,8 +285,7 @@ void fleet_list(struct fleet *fleet)
 		fleet->newest = 0;
 		fleet->unput[0] = '\0';
 		fleet->from[0] = '\0';
-		while (fleet->locks != NULL)
-			forget_lock(fleet, NULL);
+		fleet_locks_drop(fleet);
 	}
 	/* With a NUL behind it a key is the next one that there can be. */
 	if (fleet->from[0] == '\0') {
@@ -291,10 +299,4 @@ void fleet_list(struct fleet *fleet)
 	if (etcd_range(fleet->etcd, &range, listed, fleet, &fleet->call) !=
 	    FAULT_NONE)
 		fleet_later(&fleet->retry, FLEET_RETRY_MS);
-}
-
-void fleet_locks_drop(struct fleet *fleet)
-{
-	while (fleet->locks != NULL)
-		forget_lock(fleet, NULL);
 }

@@ -451,7 +451,9 @@ def test_authentication_switched_on_and_off_under_way(tmp_path):
             outside = drive.put("/elsewhere", "1")
             assert not outside["ok"] and "fleet_prefix" in outside["text"]
             # A token lives a second when it is not used.
-            time.sleep(3)
+            ended = "deleted a simple token"
+            before = etcd.members[0].log().count(ended)
+            bed.wait_for(lambda: etcd.members[0].log().count(ended) > before)
             last = drive.put(PREFIX + "a", "4")
             assert last["ok"] and last["succeeded"]
             values = [unhexed(e["kv"]["value"]).decode() for e in

@@ -58,6 +58,7 @@ def test_killed_with_a_request_under_way(fleets, idp):
     answer = b.refresh()
     assert answer["result"] == "try-later"
     assert "relay0" in answer["text"]
+    assert b.status()["state"] == "active"      # nothing is wrong yet
     assert idp.counts["refresh_token"] == 1
     # It is its own mark.
     fleet.open_anew(a)
