@@ -37,6 +37,8 @@ def test_a_relay_in_step_says_so(fleets, run):
     a, b = fleet.relays
     assert a.refresh()["result"] == "ok"
     wait_for(lambda: samples(run(b, "metrics").stdout)["records_adopted_total"])
+    # The other one may know of it before who has put it is told that it has.
+    wait_for(lambda: samples(run(a, "metrics").stdout)["unput_records"] == 0)
     line = f"fleet: in-step at {fleet.etcd.urls[0]} as relay0"
     for verb in ("status", "version"):
         assert run(a, verb).stdout.splitlines()[-1].startswith(line)

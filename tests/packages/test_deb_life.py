@@ -129,6 +129,30 @@ def test_setup_then_delivers(relay, smarthost):
     assert found.returncode == 0, found.stdout + found.stderr
 
 
+def test_one_command_joins_a_fleet_and_one_leaves_it(installed):
+    box = installed.container
+    shutil.copy(shutil.which("etcd"), box.path("/var/tmp/etcd"))
+    box.run("systemd-run", "--unit=etcd", "/var/tmp/etcd", "--data-dir",
+            "/run/etcd", ETCD_UNSUPPORTED_ARCH=os.uname().machine)
+    try:
+        first = installed.pid()
+        joined = installed.run("setup", "fleet", "http://127.0.0.1:2379",
+                               "--yes")
+        assert joined.returncode == 0, joined.stdout + joined.stderr
+        second = installed.pid()
+        assert second not in (0, first)
+        assert "fleet: in-step at http://127.0.0.1:2379 as " in \
+            installed.run("status").stdout
+        assert "sealed" in installed.entry()
+        left = installed.run("setup", "fleet", "--undo", "--yes")
+        assert left.returncode == 0, left.stdout + left.stderr
+        assert installed.pid() not in (0, second)
+        assert "fleet:" not in installed.run("status").stdout
+        assert installed.token()
+    finally:
+        box.systemctl("stop", "etcd.service")
+
+
 def under_way(system, account):
     """A sign-in that waits for its person."""
     child = system.start("login", account, "--provider", "test", "--flow",
