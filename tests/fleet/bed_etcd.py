@@ -283,11 +283,13 @@ class Etcd:
                 said = json.loads(text)
             except ValueError:
                 raise Refused(error.code, text)
-            if said.get("code") == 16 and "token" in said.get("error", ""):
+            # Newer ones have a message only.
+            why = said.get("error") or said.get("message", text)
+            if said.get("code") == 16 and "token" in why:
                 self._token = None      # as after a restart
                 if not anonymous:
                     return self._once(what, member, False, timeout, body)
-            raise Refused(said.get("code"), said.get("error") or text)
+            raise Refused(said.get("code"), why)
 
     def _one(self):
         """A member that serves."""

@@ -429,7 +429,9 @@ def test_a_member_that_is_silent_is_left(three):
 # -- authentication -------------------------------------------------------
 
 def test_authentication_switched_on_and_off_under_way(tmp_path):
-    with Etcd(options=["--auth-token-ttl", "1"]) as etcd:
+    # A newer one tells of the end of a token when it debugs.
+    with Etcd(options=["--auth-token-ttl", "1",
+                       "--log-level", "debug"]) as etcd:
         password = tmp_path / "password"
         write_secret(password, "none yet\n")
         # Named before etcd wants it.
