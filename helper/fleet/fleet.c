@@ -7,13 +7,17 @@
 #include "fleet/fleet.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "fleet/fleet_impl.h"
 #include "wire/attr.h"
+
+#define BOOT_ID_BYTES 37 /* without its line feed */
 
 static void join(struct fleet *fleet);
 
@@ -228,15 +232,24 @@ void fleet_look_at_lease(struct fleet *fleet)
 		ask_lease(fleet);
 }
 
+/* Copies of a machine have one name, and inodes of their keyrings that are the
+ * same; not the time since which they run. */
 static void name_relay(struct fleet *fleet)
 {
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char boot[BOOT_ID_BYTES] = "";
 	struct utsname host;
+
+	if (fd >= 0) {
+		(void)!read(fd, boot, sizeof(boot) - 1);
+		(void)close(fd);
+	}
 
 	if (uname(&host) != 0)
 		(void)snprintf(host.nodename, sizeof(host.nodename), "a relay");
 	attr_plain(span_of(host.nodename), fleet->name, sizeof(fleet->name));
-	(void)snprintf(fleet->id, sizeof(fleet->id), "%s#%llx", fleet->name,
-	    (unsigned long long)keyring_id(fleet->o.keyring));
+	(void)snprintf(fleet->id, sizeof(fleet->id), "%s#%llx-%s", fleet->name,
+	    (unsigned long long)keyring_id(fleet->o.keyring), boot);
 }
 
 enum fault fleet_new(const struct fleet_options *options,

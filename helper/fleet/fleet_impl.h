@@ -82,7 +82,7 @@ struct fleet {
 	struct fleet_options o;
 	struct etcd *etcd;
 	char name[FLEET_NAME_MAX_BYTES];
-	char id[FLEET_NAME_MAX_BYTES + 20];
+	char id[FLEET_NAME_MAX_BYTES + 60]; /* this boot's, too */
 	enum fleet_state state;
 	int64_t since_ms;
 	char text[256];	 /* why it is away */

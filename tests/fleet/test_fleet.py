@@ -196,6 +196,38 @@ def test_the_newer_of_two_sign_ins_stays(fleets):
     assert fleet.killed_families() == 0
 
 
+COPY = """
+mount -t tmpfs -o mode=700,uid=$(stat -c %u "$1"),gid=$(stat -c %g "$1") \
+    keyring "$1" && echo "$2" > "$3" && mount --bind "$3" \
+    /proc/sys/kernel/random/boot_id && shift 3 && exec "$@"
+"""
+
+
+def test_copies_of_a_machine_are_two_relays(fleets, idp):
+    """One host name, and keyrings whose inodes are the same: neither takes
+    the other's lock for its own."""
+    fleet = fleets(relays=2).start()
+    for number, relay in enumerate(fleet.relays):
+        assert relay.stop() == 0
+        relay.name = "relay"
+        relay.start(before=["unshare", "--mount", "sh", "-c", COPY, "sh",
+                            relay.keyring, f"{number}" * 36,
+                            relay.path("boot")])
+    a, b = fleet.relays
+    a.sign_in()
+    b.wait_token()
+    with idp.holding("token"):
+        answer = a.later(a.refresh)
+        idp.wait_request("token", 1)
+        other = b.later(b.refresh)
+        wait_for(lambda: b.version()["fleet-locks"] == "0" and
+                 b.lock_of() == "relay")
+    assert answer()["result"] == "ok"
+    assert other()["result"] in ("ok", "try-later")
+    one_token(fleet.relays)
+    assert fleet.killed_families() == 0
+
+
 def test_an_etcd_that_lost_everything_is_filled_again(fleets, idp):
     fleet = fleets(relays=2).seeded(JO, ANN, age=10)
     assert fleet.relays[1].refresh()["result"] == "ok"
