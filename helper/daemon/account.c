@@ -308,6 +308,20 @@ void account_arm(struct account *account)
 		(void)evtimer_add(account->timer, &delay);
 }
 
+void account_leave(struct account *account)
+{
+	int64_t in_ms = next_in_ms(account);
+	int64_t spread_ms = account->standing.life.granted_s * 250;
+	uint32_t random = 0; /* without randomness all are as late */
+
+	if (account->idle || in_ms < 0)
+		return;
+	(void)!getrandom(&random, sizeof(random), 0);
+	account->standing.renew_ms = clock_boot_ms() + PLAN_APART_MS + in_ms +
+	    (spread_ms > 0 ? random % spread_ms : 0);
+	account_arm(account);
+}
+
 enum fault account_load(struct account *account, bool spread)
 {
 	struct standing *standing = &account->standing;

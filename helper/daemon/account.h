@@ -94,6 +94,10 @@ bool account_is_due(const struct account *account);
 /* account_arm - set the timer of what comes next; and let it rest. */
 void account_arm(struct account *account);
 
+/* account_leave - another relay has renewed it, and will again: here some time
+ * later, at random, so that they do not all ask at once. */
+void account_leave(struct account *account);
+
 /* account_reconsider - the configuration or the clock has changed: look at
  * the timers again, and with a new edition of the configuration forget what
  * made it wait. */

@@ -216,6 +216,7 @@ static void jumped(void *ctx)
 
 	log_event(LOG_LEVEL_NOTICE, "clock", "the system clock was set");
 	expiry_log(keeper->engine.config);
+	fleet_clock_jumped(keeper->engine.fleet);
 	if (keeper->options.jumped != NULL)
 		event_active(keeper->options.jumped, EV_TIMEOUT, 0);
 	reconsider(keeper);

@@ -325,6 +325,7 @@ void account_share(struct account *account, const struct fleet_news *news)
 		.put = base->put,
 		.known = true };
 	take_effect(account);
+	account_leave(account);
 }
 
 enum fault account_adopt(struct account *account, struct entry *entry,

@@ -5,9 +5,13 @@
  */
 #include "daemon/share.h"
 
+#include <stdlib.h>
+
 #include "daemon/accounts.h"
 #include "daemon/import.h"
 #include "daemon/outcome.h"
+
+#define CLOCKS_AGREE_S 60
 
 static struct fleet_base *base_of(void *ctx, const char *name)
 {
@@ -25,13 +29,33 @@ static enum fault copy_entry(void *ctx, const char *name,
 {
 	struct engine *engine = ctx;
 	const struct account *account = accounts_find(engine->accounts, name);
+	enum fault fault;
 	struct why why;
 
 	if (account == NULL)
 		return FAULT_NOT_FOUND;
 	if (account->record.entry != NULL)
-		return entry_copy(account->record.entry, entry_out);
-	return keyring_load(engine->keyring, span_of(name), entry_out, &why);
+		fault = entry_copy(account->record.entry, entry_out);
+	else
+		fault = keyring_load(engine->keyring, span_of(name), entry_out,
+		    &why);
+	if (fault == FAULT_NONE)
+		(*entry_out)->fleet_put_s = clock_wall_s();
+	return fault;
+}
+
+/* Or relays whose clocks differ would take each other's tokens for old ones,
+ * and renew them in turn. */
+static void by_our_clock(struct entry *entry, bool just_put)
+{
+	int64_t ahead_s = clock_wall_s() - entry->fleet_put_s;
+
+	if (just_put && entry->fleet_put_s != 0 &&
+	    llabs(ahead_s) > CLOCKS_AGREE_S) {
+		entry->refreshed_s += ahead_s;
+		entry->expires_s += ahead_s;
+	}
+	entry->fleet_put_s = 0;
 }
 
 static void each(void *ctx, fleet_each_fn *fn, struct fleet *fleet)
@@ -79,6 +103,7 @@ static void news(void *ctx, const struct fleet_news *told)
 	    FAULT_NONE) {
 		entry_free(told->entry);
 	} else {
+		by_our_clock(told->entry, told->just_put);
 		account_share(account, told);
 		log_event(LOG_LEVEL_INFO, "fleet",
 		    "%s: the record of another relay is taken", account->name);

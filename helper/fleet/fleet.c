@@ -167,9 +167,12 @@ static void leased(void *ctx, const struct etcd_answer *answer)
 	}
 	fleet->lease = answer->lease;
 	fleet->lease_ends_ms = fleet->asked_ms + answer->ttl_s * 1000;
-	fleet_later(&fleet->keep, FLEET_KEEP_MS);
+	/* It may have been asked before a suspend. */
+	fleet_later(&fleet->keep,
+	    fleet_lease_left_ms(fleet) > FLEET_EXCHANGE_MS ? FLEET_KEEP_MS :
+							     FLEET_RETRY_MS);
 	fleet_turns_again(fleet, NULL);
-	if (fleet->watching)
+	if (fleet->live_from != 0)
 		fleet_in_step(fleet);
 	else if (fleet->watch == NULL)
 		join(fleet);
@@ -223,6 +226,12 @@ static void keep(evutil_socket_t fd, short what, void *ctx)
 		fleet_later(&fleet->keep, FLEET_RETRY_MS);
 	else if (!fleet->leaving)
 		ask_lease(fleet);
+}
+
+void fleet_clock_jumped(struct fleet *fleet)
+{
+	if (fleet != NULL && fleet->lease != 0)
+		fleet_later(&fleet->keep, 0);
 }
 
 void fleet_look_at_lease(struct fleet *fleet)

@@ -60,6 +60,7 @@ struct fleet_news {
 	const char *text;    /* NULL; or why what is there cannot be used */
 	uint64_t cluster;    /* where and at which revision it stands */
 	int64_t revision;
+	bool just_put; /* a moment ago */
 };
 
 typedef void fleet_each_fn(struct fleet *fleet, const char *account,
@@ -99,6 +100,10 @@ enum fault fleet_new(const struct fleet_options *options,
     struct fleet **fleet_out, struct why *why) MUST_CHECK;
 void fleet_stop(struct fleet *fleet);
 void fleet_free(struct fleet *fleet);
+
+/* fleet_clock_jumped - a suspend: timers slept, the lease did not.  NULL is
+ * fine. */
+void fleet_clock_jumped(struct fleet *fleet);
 
 enum fleet_verdict {
 	FLEET_GO,    /* the lock is ours, the record is the newest */

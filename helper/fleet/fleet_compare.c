@@ -46,6 +46,8 @@ static enum fleet_comparison adopt(struct fleet *fleet, const char *account,
 		.entry = theirs,
 		.cluster = fleet->cluster,
 		.revision = revision,
+		.just_put = fleet->live_from != 0 &&
+		    revision > fleet->live_from,
 	};
 
 	fleet->counts.adopted++;

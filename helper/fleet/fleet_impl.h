@@ -111,7 +111,7 @@ struct fleet {
 	struct fleet_job *ready; /* first come, first served */
 	struct fleet_job **last;
 	unsigned calls; /* of jobs, under way */
-	bool watching;
+	int64_t live_from; /* behind it the watch tells at once; 0: it is lost */
 	bool leaving;
 	bool over; /* after fleet_stop() */
 	bool left;

@@ -175,7 +175,7 @@ static void watched(void *ctx, const struct etcd_watch_event *event)
 
 	switch (event->kind) {
 	case ETCD_WATCH_ON:
-		fleet->watching = true;
+		fleet->live_from = event->revision;
 		fleet_in_step(fleet);
 		break;
 	case ETCD_WATCH_PUT:
@@ -188,7 +188,7 @@ static void watched(void *ctx, const struct etcd_watch_event *event)
 		break;
 	case ETCD_WATCH_SEEN: told(fleet, event->revision); break;
 	case ETCD_WATCH_LOST:
-		fleet->watching = false;
+		fleet->live_from = 0;
 		if (fleet->state == FLEET_IN_STEP &&
 		    !evtimer_pending(&fleet->grace, NULL))
 			fleet_later(&fleet->grace, GRACE_MS);
@@ -199,7 +199,7 @@ static void watched(void *ctx, const struct etcd_watch_event *event)
 		break;
 	case ETCD_WATCH_OVER:
 		fleet->watch = NULL;
-		fleet->watching = false;
+		fleet->live_from = 0;
 		fleet->list_revision = 0;
 		fleet->store[0] = '\0';
 		fleet_set_state(fleet, FLEET_CATCHING_UP, "");

@@ -127,6 +127,7 @@ static const struct field fields[] = {
 	NUMBER("client-secret-basic", secret_by_basic),
 	NUMBER("fleet-revision", fleet_revision),
 	NUMBER("fleet-unput", fleet_unput),
+	NUMBER("fleet-put", fleet_put_s),
 	{ ATTR_STATE, KIND_STATE, offsetof(struct entry, state), NULL },
 };
 

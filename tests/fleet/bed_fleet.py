@@ -348,6 +348,12 @@ class Fleet:
         """Of its present life."""
         return self._gates[relay]
 
+    def asked_by(self, relay):
+        """How many requests for tokens are of its present life."""
+        return sum(request.endpoint == "token" and
+                   self._by_port.get(request.peer) is self._gates[relay]
+                   for request in self.idp.requests)
+
     def kill(self, relay):
         """End a relay while none of its requests is at the provider.
 

@@ -78,6 +78,33 @@ def test_who_renews_is_shown_by_all(fleets, idp):
     assert a.version()["fleet-name"] == "relay0"
 
 
+def test_who_renewed_renews_again(fleets, idp):
+    """The others come later, each at a time of its own: or all would ask at
+    the same moment whose turn it is."""
+    names = [f"u{n}@example.org" for n in range(20)]
+    fleet = fleets(relays=2, clock=True).seeded(*names, age=10)
+    a, b = fleet.relays
+    for name in names:
+        assert b.token(name)["result"] == "ok"      # it is in use there
+        assert a.refresh(name)["result"] == "ok"
+        b.wait_token(a.token(name)["token"], name)
+    assert idp.counts["refresh_token"] == 20
+    # Half of their life is over.
+    b.clock.both(1810)
+    a.clock.both(1810)
+    idp.wait_request("token", 40)
+    wait_for(lambda: not fleet.locks() and not fleet.sent())
+    assert fleet.asked_by(b) == 0
+    # Where a is away the other one does it; and a, whose clock is behind now,
+    # does not take what comes for something of another day.
+    b.clock.both(3000)
+    idp.wait_request("token", 60)
+    wait_for(lambda: not fleet.locks() and not fleet.sent())
+    for name in names:
+        a.wait_token(b.token(name)["token"], name)
+    assert idp.counts["refresh_token"] == 60
+
+
 def test_renewals_go_round(fleets, idp):
     """Each relay's is the base of the next one's."""
     fleet = fleets(relays=3).seeded(JO, age=10)

@@ -7,7 +7,8 @@
  * It is connected to, not bound: the sandbox is closed by then.  A message
  * "wall SECONDS" or "boot MILLISECONDS" adds to an offset; then the helper
  * is told that the clock jumped, and "ok" goes back.  After "hold" nothing
- * but these messages moves the clocks.  testclock.py is the other end.
+ * but these messages moves the clocks.  MAILTOKEN_TEST_CLOCK_AHEAD is in
+ * seconds how far both are ahead at the start.  testclock.py is the other end.
  */
 #include "daemon/clock.h"
 
@@ -140,11 +141,16 @@ enum fault clock_watch_new(struct event_base *base, clock_jumped_fn *jumped,
     void *ctx, struct clock_watch **watch_out, struct why *why)
 {
 	const char *path = getenv("MAILTOKEN_TEST_CLOCK");
+	const char *ahead = getenv("MAILTOKEN_TEST_CLOCK_AHEAD");
 	struct clock_watch *watch = calloc(1, sizeof(*watch));
 	enum fault fault = FAULT_NONE;
 
 	if (watch == NULL)
 		return FAULT_NOMEM;
+	if (ahead != NULL &&
+	    attr_number(span_of(ahead), 0, MOVE_MAX, &wall_offset_s) ==
+		FAULT_NONE)
+		boot_offset_ms = wall_offset_s * 1000;
 	watch->fd = -1;
 	watch->jumped = jumped;
 	watch->ctx = ctx;

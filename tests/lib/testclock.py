@@ -3,7 +3,8 @@
 
 Owns the control socket and the helper's connection to it.  Start the helper
 with environment(); wall(), boot(), both() wait for it and return when it has
-taken the new time.  A helper that is started again begins at the real time.
+taken the new time.  A helper that is started again begins at the real time,
+or where `ahead` says.
 """
 
 import os
@@ -22,6 +23,7 @@ class TestClock:
         # A helper that has given up root must be able to connect.
         os.chmod(self._folder, 0o755)
         self.path = os.path.join(self._folder, "clock")
+        self.ahead = 0          # seconds, of a helper that is started
         self._helper = None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener.settimeout(DEADLINE_S)
@@ -31,7 +33,8 @@ class TestClock:
 
     def environment(self):
         """What the helper needs in its environment."""
-        return {"MAILTOKEN_TEST_CLOCK": self.path}
+        return {"MAILTOKEN_TEST_CLOCK": self.path,
+                "MAILTOKEN_TEST_CLOCK_AHEAD": str(self.ahead)}
 
     def wait(self):
         """Until the helper has connected; TimeoutError."""

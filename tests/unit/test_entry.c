@@ -47,6 +47,7 @@ static const char full[] =
     "margin=300\n"
     "fleet-revision=4711\n"
     "fleet-unput=1\n"
+    "fleet-put=1700000060\n"
     "state=login-needed\n"
     "\n";
 
@@ -107,6 +108,7 @@ static void every_field_is_read(void **state)
 	assert_true(entry->margin_s == 300);
 	assert_true(entry->fleet_revision == 4711);
 	assert_true(entry->fleet_unput == 1);
+	assert_true(entry->fleet_put_s == 1700000060);
 	assert_int_equal(entry->state, ENTRY_LOGIN_NEEDED);
 	entry_free(entry);
 	entry_free(NULL);
