@@ -131,10 +131,11 @@ def test_no_request_leaves_behind_the_end_of_the_lease(fleets, idp):
     answer = a.later(a.token)
     wait_for(lambda: fleet.locks().get(JO, "").startswith("relay0#"))
     wait_for(lambda: a.provider_line.made)
+    a.away_from_etcd()
     a.clock.boot(61000)
     fleet.end_lease(a)
     token = b.wait_token()["token"]
-    a.provider_line.mend()
+    a.back()
     assert answer()["result"] in ("ok", "try-later")
     a.wait_in_step()
     a.wait_token(token)
