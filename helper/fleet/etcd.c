@@ -8,7 +8,6 @@
 #include "fleet/etcd_impl.h"
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +19,7 @@
 #define PASSWORD_MAX_BYTES 1024
 #define BODY_MAX_BYTES	   (1 << 20)
 #define LINE_MAX_BYTES	   4096
+#define LEASE		   "/v3/lease/"
 #define NO_LEADER \
 	"has no leader, or no majority that answers in time: see 'etcdctl " \
 	"endpoint status --cluster'"
@@ -103,53 +103,42 @@ static void wake_event(evutil_socket_t fd, short what, void *ctx)
 	call_try(ctx);
 }
 
-static void call_wake(struct etcd_call *call, long after_ms)
+void etcd_later(struct event *timer, long after_ms)
 {
 	struct timeval wait = { after_ms / 1000, after_ms % 1000 * 1000 };
 
-	if (after_ms == 0)
-		event_active(&call->wake, EV_TIMEOUT, 0);
-	else if (evtimer_add(&call->wake, &wait) != 0)
-		event_active(&call->wake, EV_TIMEOUT, 0);
+	if (after_ms == 0 || evtimer_add(timer, &wait) != 0)
+		event_active(timer, EV_TIMEOUT, 0);
 }
 
-static struct etcd_call *call_new(struct etcd *etcd, const char *path,
-    etcd_done_fn *done, void *ctx)
+/* body  in: it is dropped; NULL: no memory */
+static enum fault call_new(struct etcd *etcd, const char *path, json_t *body,
+    etcd_done_fn *done, struct etcd_call **call_out)
 {
 	struct etcd_call *call = calloc(1, sizeof(*call));
+	enum fault fault = FAULT_NOMEM;
 
-	if (call == NULL)
-		return NULL;
+	if (call != NULL) {
+		buf_init(&call->body, BODY_MAX_BYTES);
+		buf_init(&call->got, ETCD_ANSWER_MAX_BYTES);
+		(void)evtimer_assign(&call->wake, etcd->base, wake_event, call);
+		fault = reply_dump(body, &call->body);
+	}
+	json_decref(body);
+	if (fault) {
+		call_free(call);
+		return fault;
+	}
 	call->etcd = etcd;
 	call->path = path;
 	call->done = done;
-	call->ctx = ctx;
 	call->at = etcd->at;
 	call->deadline_ms = ask_now_ms() + ETCD_CALL_MAX_MS;
-	buf_init(&call->body, BODY_MAX_BYTES);
-	buf_init(&call->got, ETCD_ANSWER_MAX_BYTES);
-	(void)evtimer_assign(&call->wake, etcd->base, wake_event, call);
 	(void)snprintf(call->text, sizeof(call->text),
 	    "etcd did not answer in time");
-	return call;
-}
-
-static struct buf *body_of(struct etcd_call *call)
-{
-	return call != NULL ? &call->body : NULL;
-}
-
-/* With its body, or the fault of that; call NULL: no memory. */
-static enum fault call_begin(struct etcd_call *call, enum fault fault,
-    struct etcd_call **call_out)
-{
-	if (call == NULL || fault) {
-		call_free(call);
-		return FAULT_NOMEM;
-	}
-	call->next = call->etcd->first;
-	call->etcd->first = call;
-	call_wake(call, 0);
+	call->next = etcd->first;
+	etcd->first = call;
+	etcd_later(&call->wake, 0);
 	*call_out = call;
 	return FAULT_NONE;
 }
@@ -252,7 +241,7 @@ static void call_next(struct etcd_call *call)
 		return;
 	}
 	call->at = (call->at + 1) % etcd->n_urls;
-	call_wake(call, pause_ms);
+	etcd_later(&call->wake, pause_ms);
 }
 
 static void call_refused(struct etcd_call *call, struct etcd_reply *reply)
@@ -266,7 +255,7 @@ static void call_refused(struct etcd_call *call, struct etcd_reply *reply)
 		call->renewed = true;
 		if (call->tokens == etcd->tokens)
 			etcd_forget_token(etcd);
-		call_wake(call, 0);
+		etcd_later(&call->wake, 0);
 		return;
 	}
 	switch (reply->code) {
@@ -274,8 +263,9 @@ static void call_refused(struct etcd_call *call, struct etcd_reply *reply)
 	case ETCD_PRECONDITION: /* "authentication is not enabled" */
 		etcd->open |= asks;
 		call_end(call,
-		    asks || strncmp(call->path, "/v3/lease/", 10) == 0 ? reply :
-									 NULL);
+		    asks || strncmp(call->path, LEASE, strlen(LEASE)) == 0 ?
+			reply :
+			NULL);
 		return;
 	case ETCD_INVALID:
 	case ETCD_DENIED:
@@ -356,7 +346,7 @@ static void token_done(void *ctx, const struct etcd_answer *answer)
 			(void)snprintf(call->text, sizeof(call->text), "%s",
 			    answer->text);
 		}
-		call_wake(call, 0);
+		etcd_later(&call->wake, 0);
 	}
 }
 
@@ -364,19 +354,17 @@ static enum fault ask_token(struct etcd_call *call, struct why *why)
 {
 	struct buf password = BUF_INIT(PASSWORD_MAX_BYTES);
 	struct etcd *etcd = call->etcd;
-	struct etcd_call *asking;
 	enum fault fault;
 
 	fault = safefile_read_secret(etcd->password_file, PASSWORD_MAX_BYTES,
 	    &password, why);
-	if (!fault) {
-		asking = call_new(etcd, "/v3/auth/authenticate", token_done,
-		    etcd);
-		fault = call_begin(asking,
-		    etcd_json_login(etcd->user, password.p, body_of(asking)),
+	if (!fault)
+		fault = call_new(etcd, "/v3/auth/authenticate",
+		    etcd_json_login(etcd->user, password.p), token_done,
 		    &etcd->asking);
-		if (!fault)
-			asking->deadline_ms = call->deadline_ms;
+	if (!fault) {
+		etcd->asking->ctx = etcd;
+		etcd->asking->deadline_ms = call->deadline_ms;
 	}
 	buf_drop(&password);
 	return fault;
@@ -425,46 +413,39 @@ static void call_try(struct etcd_call *call)
 enum fault etcd_range(struct etcd *etcd, const struct etcd_range *range,
     etcd_done_fn *done, void *ctx, struct etcd_call **call_out)
 {
-	struct etcd_call *call = call_new(etcd, "/v3/kv/range", done, ctx);
+	enum fault fault = call_new(etcd, "/v3/kv/range",
+	    etcd_json_range(range), done, call_out);
 
-	return call_begin(call, etcd_json_range(range, body_of(call)),
-	    call_out);
+	if (!fault)
+		(*call_out)->ctx = ctx;
+	return fault;
 }
 
 enum fault etcd_txn(struct etcd *etcd, const struct etcd_txn *txn,
     etcd_done_fn *done, void *ctx, struct etcd_call **call_out)
 {
-	struct etcd_call *call = call_new(etcd, "/v3/kv/txn", done, ctx);
+	enum fault fault = call_new(etcd, "/v3/kv/txn", etcd_json_txn(txn),
+	    done, call_out);
 
-	return call_begin(call, etcd_json_txn(txn, body_of(call)), call_out);
+	if (!fault)
+		(*call_out)->ctx = ctx;
+	return fault;
 }
 
-enum fault etcd_lease_grant(struct etcd *etcd, int64_t ttl_s,
+enum fault etcd_lease(struct etcd *etcd, const struct etcd_lease *lease,
     etcd_done_fn *done, void *ctx, struct etcd_call **call_out)
 {
-	struct etcd_call *call = call_new(etcd, "/v3/lease/grant", done, ctx);
+	static const char *const paths[] = {
+		[ETCD_GRANT] = LEASE "grant",
+		[ETCD_KEEP] = LEASE "keepalive",
+		[ETCD_REVOKE] = LEASE "revoke",
+	};
+	enum fault fault = call_new(etcd, paths[lease->verb],
+	    etcd_json_lease(lease), done, call_out);
 
-	return call_begin(call, etcd_json_number("TTL", ttl_s, body_of(call)),
-	    call_out);
-}
-
-enum fault etcd_lease_keep(struct etcd *etcd, int64_t lease, etcd_done_fn *done,
-    void *ctx, struct etcd_call **call_out)
-{
-	struct etcd_call *call = call_new(etcd, "/v3/lease/keepalive", done,
-	    ctx);
-
-	return call_begin(call, etcd_json_number("ID", lease, body_of(call)),
-	    call_out);
-}
-
-enum fault etcd_lease_revoke(struct etcd *etcd, int64_t lease,
-    etcd_done_fn *done, void *ctx, struct etcd_call **call_out)
-{
-	struct etcd_call *call = call_new(etcd, "/v3/lease/revoke", done, ctx);
-
-	return call_begin(call, etcd_json_number("ID", lease, body_of(call)),
-	    call_out);
+	if (!fault)
+		(*call_out)->ctx = ctx;
+	return fault;
 }
 
 enum fault etcd_new(const struct etcd_options *options, struct etcd **etcd_out)

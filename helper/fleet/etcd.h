@@ -46,9 +46,9 @@ void etcd_free(struct etcd *etcd);
 struct etcd_kv {
 	struct span key;
 	struct span value;
-	int64_t create_revision;
 	int64_t mod_revision;
 	int64_t lease; /* 0: none */
+	bool gone;     /* in a watch: it was deleted */
 };
 
 /* Valid during the call; what does not belong to the operation is zero. */
@@ -91,12 +91,8 @@ enum fault etcd_range(struct etcd *etcd, const struct etcd_range *range,
     etcd_done_fn *done, void *ctx, struct etcd_call **call_out) MUST_CHECK;
 
 struct etcd_compare {
-	enum etcd_target {
-		ETCD_CREATED, /* create_revision == revision */
-		ETCD_MODIFIED /* mod_revision == revision; 0: no such key */
-	} target;
 	struct span key;
-	int64_t revision;
+	int64_t revision; /* its mod_revision; 0: there is no such key */
 };
 
 struct etcd_op {
@@ -122,12 +118,15 @@ struct etcd_txn {
 enum fault etcd_txn(struct etcd *etcd, const struct etcd_txn *txn,
     etcd_done_fn *done, void *ctx, struct etcd_call **call_out) MUST_CHECK;
 
-/* etcd_lease_grant, etcd_lease_keep, etcd_lease_revoke - ttl_s in seconds. */
-enum fault etcd_lease_grant(struct etcd *etcd, int64_t ttl_s,
-    etcd_done_fn *done, void *ctx, struct etcd_call **call_out) MUST_CHECK;
-enum fault etcd_lease_keep(struct etcd *etcd, int64_t lease, etcd_done_fn *done,
-    void *ctx, struct etcd_call **call_out) MUST_CHECK;
-enum fault etcd_lease_revoke(struct etcd *etcd, int64_t lease,
+struct etcd_lease {
+	enum etcd_lease_verb {
+		ETCD_GRANT,
+		ETCD_KEEP,
+		ETCD_REVOKE
+	} verb;
+	int64_t number; /* ETCD_GRANT: its seconds; else which lease */
+};
+enum fault etcd_lease(struct etcd *etcd, const struct etcd_lease *lease,
     etcd_done_fn *done, void *ctx, struct etcd_call **call_out) MUST_CHECK;
 
 struct etcd_watch_event {

@@ -7,7 +7,10 @@
 #ifndef MAILTOKEN_FLEET_ETCD_IMPL_H
 #define MAILTOKEN_FLEET_ETCD_IMPL_H
 
+#include <event2/event_struct.h>
+
 #include "fleet/etcd.h"
+#include "oauth/reply_impl.h"
 
 #define ETCD_ANSWER_MAX_BYTES (32 << 20)
 #define ETCD_TEXT_BYTES	      512
@@ -47,8 +50,7 @@ struct etcd_reply {
 	int64_t code;		   /* or ETCD_OK */
 	char message[160];	   /* printable */
 	char *token;		   /* of authenticate; the caller's to take */
-	/* Of a watch; kvs are its events: create_revision 0 is a deletion. */
-	bool created, fragment;
+	bool created, fragment;	   /* of a watch; kvs are its events */
 	int64_t compact_revision;
 	struct etcd_kv *kvs;
 	char *bytes; /* of keys and values */
@@ -63,17 +65,15 @@ enum fault etcd_reply_parse(struct span body,
     struct etcd_reply *reply_out) MUST_CHECK;
 void etcd_reply_drop(struct etcd_reply *reply);
 
-/* Bodies of requests; the faults of out, NULL being FAULT_NOMEM. */
-enum fault etcd_json_range(const struct etcd_range *range,
-    struct buf *out) MUST_CHECK;
-enum fault etcd_json_txn(const struct etcd_txn *txn,
-    struct buf *out) MUST_CHECK;
-enum fault etcd_json_number(const char *name, int64_t number,
-    struct buf *out) MUST_CHECK;
-enum fault etcd_json_login(const char *user, const char *password,
-    struct buf *out) MUST_CHECK;
-enum fault etcd_json_watch(struct span prefix, int64_t from,
-    struct buf *out) MUST_CHECK;
+/* Bodies of requests; NULL without memory. */
+json_t *etcd_json_range(const struct etcd_range *range);
+json_t *etcd_json_txn(const struct etcd_txn *txn);
+json_t *etcd_json_lease(const struct etcd_lease *lease);
+json_t *etcd_json_login(const char *user, const char *password);
+json_t *etcd_json_watch(struct span prefix, int64_t from);
+
+/* etcd_later - the timer, after ms. */
+void etcd_later(struct event *timer, long after_ms);
 
 /* etcd_post - one exchange with the endpoint at; the faults of http_start(). */
 struct etcd_post {

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "oauth/reply_impl.h"
 #include "wire/attr.h"
 
 #define NUMBER_BYTES 24
@@ -73,7 +72,6 @@ static bool decode(const json_t *object, const char *name, char **at,
 
 static bool read_kv(const json_t *object, char **at, struct etcd_kv *kv)
 {
-	kv->create_revision = number_of(object, "create_revision");
 	kv->mod_revision = number_of(object, "mod_revision");
 	kv->lease = number_of(object, "lease");
 	return kv->mod_revision > 0 && decode(object, "key", at, &kv->key) &&
@@ -94,9 +92,8 @@ static bool read_kvs(const json_t *array, struct etcd_reply *reply, char **at)
 		if (!read_kv(kv != NULL ? kv : one, at,
 			&reply->kvs[reply->answer.n_kvs]))
 			return false;
-		if (type != NULL && strcmp(type, "DELETE") == 0)
-			reply->kvs[reply->answer.n_kvs].create_revision = 0;
-		reply->answer.n_kvs++;
+		reply->kvs[reply->answer.n_kvs++].gone = type != NULL &&
+		    strcmp(type, "DELETE") == 0;
 	}
 	return true;
 }
@@ -214,15 +211,7 @@ void etcd_reply_drop(struct etcd_reply *reply)
 	memset(reply, 0, sizeof(*reply));
 }
 
-static enum fault dumped(json_t *object, struct buf *out)
-{
-	enum fault fault = out != NULL ? reply_dump(object, out) : FAULT_NOMEM;
-
-	json_decref(object);
-	return fault;
-}
-
-static json_t *range_object(const struct etcd_range *range)
+json_t *etcd_json_range(const struct etcd_range *range)
 {
 	char revision[NUMBER_BYTES], limit[NUMBER_BYTES];
 
@@ -230,11 +219,6 @@ static json_t *range_object(const struct etcd_range *range)
 	    "range_end", coded(range->end), "revision",
 	    decimal(range->revision, revision), "limit",
 	    decimal(range->limit, limit));
-}
-
-enum fault etcd_json_range(const struct etcd_range *range, struct buf *out)
-{
-	return dumped(range_object(range), out);
 }
 
 static json_t *op_object(const struct etcd_op *op)
@@ -273,65 +257,56 @@ static json_t *compares_array(const struct etcd_compare *compares, size_t n)
 {
 	json_t *array = json_array();
 	char revision[NUMBER_BYTES];
-	bool created;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		created = compares[i].target == ETCD_CREATED;
+	for (i = 0; i < n; i++)
 		if (json_array_append_new(array,
 			json_pack("{s:o, s:s, s:s, s:s}", "key",
 			    coded(compares[i].key), "result", "EQUAL", "target",
-			    created ? "CREATE" : "MOD",
-			    created ? "create_revision" : "mod_revision",
+			    "MOD", "mod_revision",
 			    decimal(compares[i].revision, revision))) != 0) {
 			json_decref(array);
 			return NULL;
 		}
-	}
 	return array;
 }
 
-enum fault etcd_json_txn(const struct etcd_txn *txn, struct buf *out)
+json_t *etcd_json_txn(const struct etcd_txn *txn)
 {
-	return dumped(json_pack("{s:o, s:o, s:o}", "compare",
-			  compares_array(txn->compares, txn->n_compares),
-			  "success", ops_array(txn->then, txn->n_then),
-			  "failure",
-			  ops_array(txn->otherwise, txn->n_otherwise)),
-	    out);
+	return json_pack("{s:o, s:o, s:o}", "compare",
+	    compares_array(txn->compares, txn->n_compares), "success",
+	    ops_array(txn->then, txn->n_then), "failure",
+	    ops_array(txn->otherwise, txn->n_otherwise));
 }
 
-enum fault etcd_json_number(const char *name, int64_t number, struct buf *out)
+json_t *etcd_json_lease(const struct etcd_lease *lease)
 {
-	char text[NUMBER_BYTES];
+	char number[NUMBER_BYTES];
 
-	return dumped(json_pack("{s:s}", name, decimal(number, text)), out);
+	return json_pack("{s:s}", lease->verb == ETCD_GRANT ? "TTL" : "ID",
+	    decimal(lease->number, number));
 }
 
-enum fault etcd_json_login(const char *user, const char *password,
-    struct buf *out)
+json_t *etcd_json_login(const char *user, const char *password)
 {
-	return dumped(
-	    json_pack("{s:s, s:s}", "name", user, "password", password), out);
+	return json_pack("{s:s, s:s}", "name", user, "password", password);
 }
 
-enum fault etcd_json_watch(struct span prefix, int64_t from, struct buf *out)
+json_t *etcd_json_watch(struct span prefix, int64_t from)
 {
 	struct buf end = BUF_INIT(ETCD_ANSWER_MAX_BYTES);
 	char revision[NUMBER_BYTES];
-	enum fault fault;
+	json_t *object = NULL;
 
 	buf_add(&end, prefix);
-	fault = buf_fault(&end);
-	if (!fault) {
+	if (buf_fault(&end) == FAULT_NONE) {
 		end.p[end.n - 1]++;
-		fault = dumped(json_pack("{s:{s:o, s:o, s:s, s:b, s:b}}",
-				   "create_request", "key", coded(prefix),
-				   "range_end", coded(buf_span(&end)),
-				   "start_revision", decimal(from, revision),
-				   "progress_notify", 1, "fragment", 1),
-		    out);
+		object = json_pack("{s:{s:o, s:o, s:s, s:b, s:b}}",
+		    "create_request", "key", coded(prefix), "range_end",
+		    coded(buf_span(&end)), "start_revision",
+		    decimal(from, revision), "progress_notify", 1, "fragment",
+		    1);
 	}
 	buf_drop(&end);
-	return fault;
+	return object;
 }

@@ -10,7 +10,6 @@
 #include "fleet/etcd_impl.h"
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,14 +41,6 @@ struct etcd_watch {
 	bool ended; /* the stream has, as text says */
 	char text[ETCD_TEXT_BYTES];
 };
-
-static void timer_set(struct event *timer, long after_ms)
-{
-	struct timeval wait = { after_ms / 1000, after_ms % 1000 * 1000 };
-
-	if (after_ms == 0 || evtimer_add(timer, &wait) != 0)
-		event_active(timer, EV_TIMEOUT, 0);
-}
 
 static void stream_end(struct etcd_watch *watch)
 {
@@ -105,7 +96,7 @@ static void watch_lost(struct etcd_watch *watch)
 	watch->check = NULL;
 	stream_end(watch);
 	watch->on = false;
-	timer_set(&watch->wake, watch->pause_ms);
+	etcd_later(&watch->wake, watch->pause_ms);
 	watch->pause_ms *= 2;
 	if (watch->pause_ms > PAUSE_MAX_MS)
 		watch->pause_ms = PAUSE_MAX_MS;
@@ -123,7 +114,7 @@ static bool stream_piece(void *ctx, struct span piece)
 	struct etcd_watch *watch = ctx;
 
 	buf_add(&watch->lines, piece);
-	timer_set(&watch->wake, 0);
+	etcd_later(&watch->wake, 0);
 	return buf_fault(&watch->lines) == FAULT_NONE;
 }
 
@@ -138,7 +129,7 @@ static void stream_done(void *ctx, const struct http_answer *answer)
 	    watch->etcd->urls[watch->at], answer->text);
 	if (watch->lines.n > watch->read_n)
 		buf_add_lit(&watch->lines, "\n");
-	timer_set(&watch->wake, 0);
+	etcd_later(&watch->wake, 0);
 }
 
 static enum fault stream_begin(struct etcd_watch *watch)
@@ -152,16 +143,19 @@ static enum fault stream_begin(struct etcd_watch *watch)
 		.done = stream_done,
 		.ctx = watch,
 	};
+	json_t *object;
 	enum fault fault;
 
 	watch->at = post.at;
-	fault = etcd_json_watch(buf_span(&watch->prefix), watch->from, &body);
+	object = etcd_json_watch(buf_span(&watch->prefix), watch->from);
+	fault = reply_dump(object, &body);
+	json_decref(object);
 	post.body = buf_span(&body);
 	if (!fault)
 		fault = etcd_post(watch->etcd, &post, &watch->exchange);
 	buf_drop(&body);
 	if (!fault)
-		timer_set(&watch->silent, ETCD_TRY_MAX_MS);
+		etcd_later(&watch->silent, ETCD_TRY_MAX_MS);
 	return fault;
 }
 
@@ -184,7 +178,7 @@ static void checked(void *ctx, const struct etcd_answer *answer)
 	}
 	watch->cluster = answer->cluster;
 	if (watch->created && answer->revision <= watch->heard) {
-		timer_set(&watch->silent, SILENT_MS);
+		etcd_later(&watch->silent, SILENT_MS);
 		return;
 	}
 	stream_end(watch);
@@ -227,9 +221,8 @@ static void events(struct etcd_watch *watch, const struct etcd_reply *reply)
 			continue;
 		last = reply->kvs[i].mod_revision;
 		tell(watch,
-		    reply->kvs[i].create_revision > 0 ? ETCD_WATCH_PUT :
-							ETCD_WATCH_GONE,
-		    last, &reply->kvs[i]);
+		    reply->kvs[i].gone ? ETCD_WATCH_GONE : ETCD_WATCH_PUT, last,
+		    &reply->kvs[i]);
 	}
 	watch->batch_n += answer->n_kvs;
 	/* More of the same revision may be to come. */
@@ -274,7 +267,7 @@ static void line_told(struct etcd_watch *watch, struct span line)
 	} else {
 		watch->heard = reply.answer.revision;
 		watch->pause_ms = PAUSE_MIN_MS;
-		timer_set(&watch->silent, SILENT_MS);
+		etcd_later(&watch->silent, SILENT_MS);
 		if (!reply.created) {
 			events(watch, &reply);
 		} else {
@@ -305,7 +298,7 @@ static void wake_event(evutil_socket_t fd, short what, void *ctx)
 	if (lf != NULL) {
 		line = (struct span){ rest.p, (size_t)(lf - rest.p) };
 		watch->read_n += line.n + 1;
-		timer_set(&watch->wake, 0);
+		etcd_later(&watch->wake, 0);
 		line_told(watch, line);
 	} else if (watch->ended) {
 		stream_failed(watch);
@@ -354,7 +347,7 @@ enum fault etcd_watch_start(struct etcd *etcd,
 		etcd_watch_stop(watch);
 		return FAULT_NOMEM;
 	}
-	timer_set(&watch->wake, 0);
+	etcd_later(&watch->wake, 0);
 	*watch_out = watch;
 	return FAULT_NONE;
 }

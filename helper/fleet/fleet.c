@@ -38,15 +38,22 @@ void fleet_relay(struct span id, char out[FLEET_NAME_MAX_BYTES])
 }
 
 struct span fleet_key(const struct fleet *fleet, const char *kind,
-    const char *account, char out[FLEET_KEY_MAX_BYTES])
+    const char *leaf, char out[FLEET_KEY_MAX_BYTES])
 {
-	char leaf[KEYRING_LEAF_MAX_BYTES + 1] = "";
-
-	if (account[0] != '\0')
-		(void)!keyring_leaf(span_of(account), leaf);
 	(void)snprintf(out, FLEET_KEY_MAX_BYTES, "%s%s%s",
 	    fleet->o.settings->prefix, kind, leaf);
 	return span_of(out);
+}
+
+void fleet_keys(const struct fleet *fleet, const char *account,
+    struct fleet_keys *out)
+{
+	char leaf[KEYRING_LEAF_MAX_BYTES + 1];
+
+	(void)!keyring_leaf(span_of(account), leaf);
+	out->record = fleet_key(fleet, "record/", leaf, out->bytes[0]);
+	out->lock = fleet_key(fleet, "lock/", leaf, out->bytes[1]);
+	out->sent = fleet_key(fleet, "sent/", leaf, out->bytes[2]);
 }
 
 void fleet_set_state(struct fleet *fleet, enum fleet_state state,
@@ -55,8 +62,6 @@ void fleet_set_state(struct fleet *fleet, enum fleet_state state,
 	char said[400];
 	bool news = state != fleet->state || strcmp(text, fleet->text) != 0;
 
-	if (state != fleet->state)
-		fleet->since_ms = fleet->o.calls->now_ms();
 	fleet->state = state;
 	(void)snprintf(fleet->text, sizeof(fleet->text), "%s", text);
 	if (!news || state == FLEET_CATCHING_UP)
@@ -124,8 +129,9 @@ static void named(void *ctx, const struct etcd_answer *answer)
 static void name_store(struct fleet *fleet)
 {
 	char key[FLEET_KEY_MAX_BYTES], name[24];
-	const struct etcd_compare compare = { ETCD_MODIFIED,
-		fleet_key(fleet, "store", "", key), 0 };
+	const struct etcd_compare compare = {
+		fleet_key(fleet, "store", "", key), 0
+	};
 	struct etcd_op ops[] = {
 		{ .kind = ETCD_PUT, .key = compare.key },
 		{ .kind = ETCD_GET, .key = compare.key },
@@ -180,16 +186,12 @@ static void leased(void *ctx, const struct etcd_answer *answer)
 
 static void ask_lease(struct fleet *fleet)
 {
-	enum fault fault;
+	const struct etcd_lease keep = { ETCD_KEEP, fleet->lease };
+	const struct etcd_lease grant = { ETCD_GRANT, FLEET_LEASE_S };
 
 	fleet->asked_ms = fleet->o.calls->now_ms();
-	if (fleet->lease != 0)
-		fault = etcd_lease_keep(fleet->etcd, fleet->lease, leased,
-		    fleet, &fleet->call);
-	else
-		fault = etcd_lease_grant(fleet->etcd, FLEET_LEASE_S, leased,
-		    fleet, &fleet->call);
-	if (fault != FAULT_NONE)
+	if (etcd_lease(fleet->etcd, fleet->lease != 0 ? &keep : &grant, leased,
+		fleet, &fleet->call) != FAULT_NONE)
 		fleet_later(&fleet->retry, FLEET_RETRY_MS);
 }
 
@@ -291,7 +293,6 @@ enum fault fleet_new(const struct fleet_options *options,
 	    fleet_watch_lost_for_long, fleet);
 	fleet->state = FLEET_CATCHING_UP;
 	fleet->last = &fleet->ready;
-	fleet->since_ms = options->calls->now_ms();
 	fleet_later(&fleet->retry, 0);
 	*fleet_out = fleet;
 	return FAULT_NONE;
@@ -308,6 +309,8 @@ static void left(void *ctx, const struct etcd_answer *answer)
 
 bool fleet_leave(struct fleet *fleet)
 {
+	const struct etcd_lease revoke = { ETCD_REVOKE, fleet->lease };
+
 	if (!fleet->leaving) {
 		etcd_cancel(fleet->call);
 		fleet->call = NULL;
@@ -318,8 +321,8 @@ bool fleet_leave(struct fleet *fleet)
 	if (fleet->jobs != NULL || fleet->turns != NULL || fleet->call != NULL)
 		return false;
 	fleet->left = fleet->lease == 0 ||
-	    etcd_lease_revoke(fleet->etcd, fleet->lease, left, fleet,
-		&fleet->call) != FAULT_NONE;
+	    etcd_lease(fleet->etcd, &revoke, left, fleet, &fleet->call) !=
+		FAULT_NONE;
 	return fleet->left;
 }
 
@@ -365,7 +368,6 @@ void fleet_health(struct fleet *fleet, struct fleet_health *health_out)
 							fleet->unput;
 	health_out->url = fleet->url[0] != '\0' ? fleet->url : NULL;
 	health_out->name = fleet->name;
-	health_out->since_ms = fleet->since_ms;
 	health_out->revision = fleet->told;
 	health_out->behind = fleet->newest - fleet->told;
 	for (lock = fleet->locks; lock != NULL; lock = lock->next)

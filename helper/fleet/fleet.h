@@ -175,7 +175,6 @@ struct fleet_health {
 	const char *text;
 	const char *url;    /* who answered last, or NULL */
 	const char *name;   /* of this relay */
-	int64_t since_ms;   /* boot time: in that state */
 	int64_t revision;   /* up to which the watch has told */
 	int64_t behind;	    /* how many newer ones there are */
 	unsigned locks;	    /* that this relay holds */

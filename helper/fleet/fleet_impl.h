@@ -24,9 +24,15 @@
 /* A lock that the watch told of. */
 struct fleet_lock {
 	struct fleet_lock *next;
-	char *leaf;
-	char *holder; /* its name */
+	char holder[FLEET_NAME_MAX_BYTES]; /* its name */
 	bool ours;
+	char leaf[];
+};
+
+/* An account's; the spans are of bytes. */
+struct fleet_keys {
+	struct span record, lock, sent;
+	char bytes[3][FLEET_KEY_MAX_BYTES];
 };
 
 struct fleet_turn {
@@ -36,6 +42,7 @@ struct fleet_turn {
 	bool ended; /* nobody has it any more; its answer may bring a lock */
 	bool maybe; /* an answer that did not come may have been a lock */
 	char *account;
+	struct fleet_keys keys;
 	bool waited;
 	bool alone;		/* that was the verdict */
 	struct fleet_wish wish; /* done NULL: it was called */
@@ -84,7 +91,6 @@ struct fleet {
 	char name[FLEET_NAME_MAX_BYTES];
 	char id[FLEET_NAME_MAX_BYTES + 60]; /* this boot's, too */
 	enum fleet_state state;
-	int64_t since_ms;
 	char text[256];	 /* why it is away */
 	char lost[256];	 /* why the watch is */
 	char unput[256]; /* why what is to be put is not */
@@ -111,7 +117,8 @@ struct fleet {
 	struct fleet_job *ready; /* first come, first served */
 	struct fleet_job **last;
 	unsigned calls; /* of jobs, under way */
-	int64_t live_from; /* behind it the watch tells at once; 0: it is lost */
+	int64_t
+	    live_from; /* behind it the watch tells at once; 0: it is lost */
 	bool leaving;
 	bool over; /* after fleet_stop() */
 	bool left;
@@ -137,9 +144,13 @@ void fleet_list(struct fleet *fleet);
 void fleet_watch_lost_for_long(evutil_socket_t fd, short what, void *ctx);
 void fleet_locks_drop(struct fleet *fleet);
 
-/* fleet_key - out: prefix, kind with its slash, and the account's leaf. */
+/* fleet_key - out: prefix, kind with its slash, and the leaf. */
 struct span fleet_key(const struct fleet *fleet, const char *kind,
-    const char *account, char out[FLEET_KEY_MAX_BYTES]);
+    const char *leaf, char out[FLEET_KEY_MAX_BYTES]);
+
+/* fleet_keys - of an account. */
+void fleet_keys(const struct fleet *fleet, const char *account,
+    struct fleet_keys *out);
 
 /* fleet_heard - of an answer: who gave it, which store it is, how new. */
 void fleet_heard(struct fleet *fleet, const struct etcd_answer *answer);

@@ -206,23 +206,18 @@ static enum fault put(struct fleet_job *job, struct fleet_base *base)
 {
 	struct fleet *fleet = job->fleet;
 	struct buf bytes = BUF_INIT(WIRE_LIST_MAX_BYTES);
-	char lock_key[FLEET_KEY_MAX_BYTES], sent_key[FLEET_KEY_MAX_BYTES],
-	    record_key[FLEET_KEY_MAX_BYTES];
-	struct span record = fleet_key(fleet, "record/", job->account,
-	    record_key);
-	const struct etcd_compare compare = { ETCD_MODIFIED, record,
-		base->revision };
-	struct etcd_op ops[] = {
-		{ .kind = ETCD_PUT, .key = record },
-		{ .kind = ETCD_DELETE,
-		    .key = fleet_key(fleet, "sent/", job->account, sent_key) },
-		{ .kind = ETCD_DELETE,
-		    .key = fleet_key(fleet, "lock/", job->account, lock_key) },
-	};
-	const struct etcd_op look = { .kind = ETCD_GET, .key = record };
+	struct fleet_keys keys;
+	struct etcd_compare compare = { .revision = base->revision };
+	struct etcd_op ops[] = { { .kind = ETCD_PUT }, { .kind = ETCD_DELETE },
+		{ .kind = ETCD_DELETE } };
+	struct etcd_op look = { .kind = ETCD_GET };
 	struct etcd_txn txn = { &compare, 1, ops, 1, &look, 1 };
 	enum fault fault = FAULT_NONE;
 
+	fleet_keys(fleet, job->account, &keys);
+	compare.key = ops[0].key = look.key = keys.record;
+	ops[1].key = keys.sent;
+	ops[2].key = keys.lock;
 	job->ends = ends_lock(job);
 	if (!base->unput)
 		txn.n_then = 0;
@@ -243,37 +238,32 @@ static enum fault put(struct fleet_job *job, struct fleet_base *base)
 /* Lock and mark were written together: whose the mark is, his is the lock. */
 static enum fault release(struct fleet_job *job)
 {
-	struct fleet *fleet = job->fleet;
-	char lock_key[FLEET_KEY_MAX_BYTES], sent_key[FLEET_KEY_MAX_BYTES];
-	struct span lock = fleet_key(fleet, "lock/", job->account, lock_key);
-	struct span sent = fleet_key(fleet, "sent/", job->account, sent_key);
-	const struct etcd_compare compare = { ETCD_MODIFIED,
-		job->keeps_sent ? lock : sent, job->lock };
-	const struct etcd_op ops[] = {
-		{ .kind = ETCD_DELETE, .key = lock },
-		{ .kind = ETCD_DELETE, .key = sent },
-	};
+	struct fleet_keys keys;
+	struct etcd_compare compare = { .revision = job->lock };
+	struct etcd_op ops[] = { { .kind = ETCD_DELETE },
+		{ .kind = ETCD_DELETE } };
 	const struct etcd_txn txn = { &compare, 1, ops, job->keeps_sent ? 1 : 2,
 		NULL, 0 };
 
-	return etcd_txn(fleet->etcd, &txn, answered, job, &job->call);
+	fleet_keys(job->fleet, job->account, &keys);
+	compare.key = job->keeps_sent ? keys.lock : keys.sent;
+	ops[0].key = keys.lock;
+	ops[1].key = keys.sent;
+	return etcd_txn(job->fleet->etcd, &txn, answered, job, &job->call);
 }
 
 static enum fault forget(struct fleet_job *job)
 {
-	struct fleet *fleet = job->fleet;
-	char keys[3][FLEET_KEY_MAX_BYTES];
-	const struct etcd_op ops[] = {
-		{ .kind = ETCD_DELETE,
-		    .key = fleet_key(fleet, "record/", job->account, keys[0]) },
-		{ .kind = ETCD_DELETE,
-		    .key = fleet_key(fleet, "lock/", job->account, keys[1]) },
-		{ .kind = ETCD_DELETE,
-		    .key = fleet_key(fleet, "sent/", job->account, keys[2]) },
-	};
+	struct fleet_keys keys;
+	struct etcd_op ops[] = { { .kind = ETCD_DELETE },
+		{ .kind = ETCD_DELETE }, { .kind = ETCD_DELETE } };
 	const struct etcd_txn txn = { NULL, 0, ops, 3, NULL, 0 };
 
-	return etcd_txn(fleet->etcd, &txn, answered, job, &job->call);
+	fleet_keys(job->fleet, job->account, &keys);
+	ops[0].key = keys.record;
+	ops[1].key = keys.lock;
+	ops[2].key = keys.sent;
+	return etcd_txn(job->fleet->etcd, &txn, answered, job, &job->call);
 }
 
 /* What is being put would come after it; what is not yet, need not. */

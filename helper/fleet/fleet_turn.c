@@ -107,9 +107,7 @@ static bool is_ours(struct fleet_turn *turn, const struct etcd_answer *answer)
 	struct fleet_base *base = fleet->o.calls->base(fleet->o.ctx,
 	    turn->wish.account);
 	uint64_t number = turn->number;
-	char key[FLEET_KEY_MAX_BYTES];
-	const struct etcd_kv *kv = find(answer,
-	    fleet_key(fleet, "record/", turn->wish.account, key));
+	const struct etcd_kv *kv = find(answer, turn->keys.record);
 	enum fleet_comparison found = FLEET_SAME;
 
 	if (kv != NULL)
@@ -176,9 +174,7 @@ static void look_at_others(struct fleet_turn *turn, const struct etcd_kv *lock,
 /* What it has got is given back, though nobody knows yet whether it has. */
 static void ended(struct fleet_turn *turn, const struct etcd_answer *answer)
 {
-	char key[FLEET_KEY_MAX_BYTES];
-	const struct etcd_kv *lock = find(answer,
-	    fleet_key(turn->fleet, "lock/", turn->wish.account, key));
+	const struct etcd_kv *lock = find(answer, turn->keys.lock);
 
 	if (turn->maybe) {
 		fleet_later(&turn->timer, POLL_MS);
@@ -196,8 +192,6 @@ static void answered(void *ctx, const struct etcd_answer *answer)
 {
 	struct fleet_turn *turn = ctx;
 	struct fleet *fleet = turn->fleet;
-	char key[FLEET_KEY_MAX_BYTES];
-	const struct etcd_kv *lock, *sent;
 
 	turn->call = NULL;
 	turn->maybe = !answer->ok && (turn->maybe || answer->maybe);
@@ -224,40 +218,33 @@ static void answered(void *ctx, const struct etcd_answer *answer)
 			tell(turn, FLEET_GO, "");
 		return;
 	}
-	if (!is_ours(turn, answer))
-		return;
-	lock = find(answer, fleet_key(fleet, "lock/", turn->wish.account, key));
-	sent = find(answer, fleet_key(fleet, "sent/", turn->wish.account, key));
-	look_at_others(turn, lock, sent);
+	if (is_ours(turn, answer))
+		look_at_others(turn, find(answer, turn->keys.lock),
+		    find(answer, turn->keys.sent));
 }
 
 static enum fault ask(struct fleet_turn *turn)
 {
 	struct fleet *fleet = turn->fleet;
-	char lock_key[FLEET_KEY_MAX_BYTES], sent_key[FLEET_KEY_MAX_BYTES],
-	    record_key[FLEET_KEY_MAX_BYTES];
-	struct span lock = fleet_key(fleet, "lock/", turn->wish.account,
-	    lock_key);
-	struct span sent = fleet_key(fleet, "sent/", turn->wish.account,
-	    sent_key);
-	struct span record = fleet_key(fleet, "record/", turn->wish.account,
-	    record_key);
+	const struct fleet_keys *keys = &turn->keys;
 	const struct etcd_compare compares[] = {
-		{ ETCD_MODIFIED, lock, turn->lock_seen },
-		{ ETCD_MODIFIED, sent, turn->sent_seen },
+		{ keys->lock, turn->lock_seen },
+		{ keys->sent, turn->sent_seen },
 	};
 	const struct etcd_op take[] = {
 		{ .kind = ETCD_PUT,
-		    .key = lock,
+		    .key = keys->lock,
 		    .value = span_of(fleet->id),
 		    .lease = fleet->lease },
-		{ .kind = ETCD_PUT, .key = sent, .value = span_of(fleet->id) },
-		{ .kind = ETCD_GET, .key = record },
+		{ .kind = ETCD_PUT,
+		    .key = keys->sent,
+		    .value = span_of(fleet->id) },
+		{ .kind = ETCD_GET, .key = keys->record },
 	};
 	const struct etcd_op look[] = {
-		{ .kind = ETCD_GET, .key = lock },
-		{ .kind = ETCD_GET, .key = sent },
-		{ .kind = ETCD_GET, .key = record },
+		{ .kind = ETCD_GET, .key = keys->lock },
+		{ .kind = ETCD_GET, .key = keys->sent },
+		{ .kind = ETCD_GET, .key = keys->record },
 	};
 	const struct etcd_txn txn = { compares, 2, take, 3, look, 3 };
 
@@ -268,9 +255,7 @@ static enum fault ask(struct fleet_turn *turn)
 /* Whether an answer that did not come was a lock. */
 static enum fault look(struct fleet_turn *turn)
 {
-	char key[FLEET_KEY_MAX_BYTES];
-	const struct etcd_range range = { .key = fleet_key(turn->fleet, "lock/",
-					      turn->wish.account, key) };
+	const struct etcd_range range = { .key = turn->keys.lock };
 
 	return etcd_range(turn->fleet->etcd, &range, answered, turn,
 	    &turn->call);
@@ -328,6 +313,7 @@ enum fault fleet_turn_start(struct fleet *fleet, const struct fleet_wish *wish,
 	turn->number = ++fleet->n_turns;
 	turn->wish = *wish;
 	turn->wish.account = turn->account = account;
+	fleet_keys(fleet, account, &turn->keys);
 	turn->until_ms = fleet->o.calls->now_ms() + TURN_MAX_MS;
 	(void)evtimer_assign(&turn->timer, fleet->o.base, time_to_try, turn);
 	turn->next = fleet->turns;

@@ -24,8 +24,6 @@ static void forget_lock(struct fleet *fleet, const char *leaf)
 	if (lock == NULL)
 		return;
 	*at = lock->next;
-	free(lock->leaf);
-	free(lock->holder);
 	free(lock);
 }
 
@@ -37,24 +35,16 @@ void fleet_locks_drop(struct fleet *fleet)
 
 static void note_lock(struct fleet *fleet, const char *leaf, struct span id)
 {
-	struct fleet_lock *lock = calloc(1, sizeof(*lock));
-	char name[FLEET_NAME_MAX_BYTES];
+	struct fleet_lock *lock = malloc(sizeof(*lock) + strlen(leaf) + 1);
 
 	forget_lock(fleet, leaf);
-	fleet_relay(id, name);
 	if (lock == NULL)
 		return;
-	lock->leaf = strdup(leaf);
-	lock->holder = strdup(name);
+	memcpy(lock->leaf, leaf, strlen(leaf) + 1);
+	fleet_relay(id, lock->holder);
 	lock->ours = span_is(id, fleet->id);
 	lock->next = fleet->locks;
 	fleet->locks = lock;
-	if (lock->leaf == NULL || lock->holder == NULL) {
-		fleet->locks = lock->next;
-		free(lock->leaf);
-		free(lock->holder);
-		free(lock);
-	}
 }
 
 const char *fleet_holder(const struct fleet *fleet, const char *account)

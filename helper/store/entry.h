@@ -72,7 +72,7 @@ struct entry {
 	int64_t secret_by_basic; /* 1: client_secret goes by HTTP Basic */
 	int64_t fleet_revision;	 /* of the shared record this one comes from */
 	int64_t fleet_unput;	 /* 1: this one is newer than the shared one */
-	int64_t fleet_put_s;	 /* when that was put, by who did; 0 in a file */
+	int64_t fleet_put_s; /* when that was put, by who did; 0 in a file */
 	enum entry_state state;
 };
 

@@ -316,6 +316,12 @@ class Etcd:
         return self._kvs(key=_b64(prefix or "\0"),
                          range_end=_b64(_end_of(prefix) if prefix else "\0"))
 
+    def count(self, prefix):
+        """How many are below it."""
+        return int(self.call("kv/range", key=_b64(prefix),
+                             range_end=_b64(_end_of(prefix)),
+                             count_only=True).get("count", 0))
+
     def delete(self, key, prefix=False):
         """How many are gone."""
         end = {"range_end": _b64(_end_of(key))} if prefix else {}

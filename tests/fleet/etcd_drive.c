@@ -84,9 +84,8 @@ static struct span bytes_of(char *text)
 
 static json_t *kv_of(const struct etcd_kv *kv)
 {
-	return json_pack("{s:o, s:o, s:I, s:I, s:I}", "key", hex_of(kv->key),
-	    "value", hex_of(kv->value), "created",
-	    (json_int_t)kv->create_revision, "revision",
+	return json_pack("{s:o, s:o, s:I, s:I}", "key", hex_of(kv->key),
+	    "value", hex_of(kv->value), "revision",
 	    (json_int_t)kv->mod_revision, "lease", (json_int_t)kv->lease);
 }
 
@@ -162,8 +161,6 @@ static enum fault start_txn(char **words, struct job *job)
 
 	for (; *words != NULL && strcmp(*words, "?") != 0; words++) {
 		compare = &compares[txn.n_compares++];
-		compare->target = (*words)[0] == 'c' ? ETCD_CREATED :
-						       ETCD_MODIFIED;
 		rest = *words + 2;
 		compare->key = bytes_of(strsep(&rest, ":"));
 		compare->revision = strtoll(rest, NULL, 10);
@@ -196,7 +193,8 @@ static struct job *job_of(const char *name)
 static enum fault start(char **words, size_t n)
 {
 	struct job *job = job_of(words[0]);
-	int64_t number = n > 2 ? strtoll(words[2], NULL, 10) : 0;
+	struct etcd_lease lease = { ETCD_GRANT,
+		n > 2 ? strtoll(words[2], NULL, 10) : 0 };
 	const char *verb = words[1];
 
 	if (strcmp(verb, "range") == 0 && n == 6) {
@@ -208,12 +206,12 @@ static enum fault start(char **words, size_t n)
 	}
 	if (strcmp(verb, "txn") == 0 && n > 3)
 		return start_txn(words + 2, job);
-	if (strcmp(verb, "grant") == 0)
-		return etcd_lease_grant(etcd, number, done, job, &job->call);
 	if (strcmp(verb, "keep") == 0)
-		return etcd_lease_keep(etcd, number, done, job, &job->call);
+		lease.verb = ETCD_KEEP;
 	if (strcmp(verb, "revoke") == 0)
-		return etcd_lease_revoke(etcd, number, done, job, &job->call);
+		lease.verb = ETCD_REVOKE;
+	if (strcmp(verb, "grant") == 0 || lease.verb != ETCD_GRANT)
+		return etcd_lease(etcd, &lease, done, job, &job->call);
 	if (strcmp(verb, "watch") == 0 && n == 4) {
 		struct etcd_watch_options options = { bytes_of(words[2]),
 			strtoll(words[3], NULL, 10), watched, job };

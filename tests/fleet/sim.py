@@ -50,6 +50,12 @@ def memory(process, kind):
     return int(text.split(f"\n{kind}:")[1].split()[0])
 
 
+def seldom(predicate):
+    """Wait for what costs something to look at."""
+    while not predicate():
+        time.sleep(0.5)
+
+
 class Sim:
     """One run; said gets each line of what is found."""
 
@@ -66,6 +72,7 @@ class Sim:
         self.answers = collections.Counter()
         self.texts = collections.Counter()
         self.happened = collections.Counter()
+        self.refusals = collections.Counter()
         self._back = []         # (when, what brings it back)
         self.idp = idp
         self.fleet = Fleet(idp, relays=self.set["relays"],
@@ -84,16 +91,14 @@ class Sim:
         self.fleet.etcd.start()
         began = time.monotonic()
         first.start()
-        wait_for(lambda: first.version()["fleet-unput"] == "0" and
-                 len(self.fleet.etcd.list("/mailtoken/record/")) ==
-                 len(self.names), 3600, "the first joining")
+        seldom(lambda: self.fleet.etcd.count("/mailtoken/record/") ==
+               len(self.names) and first.version()["fleet-unput"] == "0")
         self.said(f"first joining: {time.monotonic() - began:.1f} s")
         began = time.monotonic()
         for relay in others:
             relay.start(in_step=False)
         for relay in others:
-            wait_for(lambda: len(os.listdir(relay.keyring)) >=
-                     len(self.names), 3600, f"{relay.name} to have all")
+            seldom(lambda: len(os.listdir(relay.keyring)) >= len(self.names))
             relay.wait_in_step()
         self.said(f"{len(others)} others, side by side: "
                   f"{time.monotonic() - began:.1f} s")
@@ -139,6 +144,7 @@ class Sim:
                                 self.kill_member))()
         self.bring_back()
         self.quiet()
+        self.refusals.update(self.idp.refusals())
         self.idp.requests.clear()
 
     def day(self):
@@ -248,7 +254,7 @@ class Sim:
             self.day()
             lost, killed = len(self.lost()), self.fleet.killed_families()
             self.said(f"grants lost: {lost}; refresh tokens used twice: "
-                      f"{killed}; refused: {self.idp.counts['refused']}")
+                      f"{killed}; refused: {dict(self.refusals)}")
             return lost, killed
         finally:
             self.fleet.end()

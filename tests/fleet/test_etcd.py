@@ -180,7 +180,7 @@ def test_bytes_revisions_and_leases(plain):
         lease = drive.ask("grant", 60)
         assert lease["ok"] and lease["ttl"] == 60 and lease["lease"]
         done = drive.ask(
-            "txn", f"c:{hexed(key)}:0", f"m:{hexed(other)}:0", "?",
+            "txn", f"m:{hexed(key)}:0", f"m:{hexed(other)}:0", "?",
             f"p:{hexed(key)}:{hexed(every_byte)}:0",
             f"p:{hexed(other)}:-:{lease['lease']}", f"g:{hexed(key)}")
         assert done["ok"] and done["succeeded"]
