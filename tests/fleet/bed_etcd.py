@@ -311,9 +311,9 @@ class Etcd:
         """The Kv, or None."""
         return self._kvs(key=_b64(key)).get(key)
 
-    def list(self, prefix=""):
+    def list(self, prefix="", **how):
         """All below a prefix, as {key: Kv}."""
-        return self._kvs(key=_b64(prefix or "\0"),
+        return self._kvs(key=_b64(prefix or "\0"), **how,
                          range_end=_b64(_end_of(prefix) if prefix else "\0"))
 
     def count(self, prefix):

@@ -22,6 +22,7 @@ provoked here.  It ends with status 1 if a grant was lost or a family killed.
 import collections
 import os
 import random
+import re
 import sys
 import tempfile
 import time
@@ -41,6 +42,7 @@ STEP_S = 300
 ASKERS = 6
 QUIET_S = 0.15
 OLD_LEASE_S = 180       # after a kill its locks may stay for two minutes
+PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")      # each member has another
 ETCD = ["--quota-backend-bytes", str(8 << 30)]
 
 
@@ -84,8 +86,9 @@ class Sim:
     # -- joining ----------------------------------------------------------
 
     def join(self):
-        """The first relay brings all in, then the others fetch it."""
-        first, *others = self.fleet.relays
+        """The first relay brings all in, then the others fetch it; one comes
+        when all the others are there."""
+        first, *others, late = self.fleet.relays
         for name in self.names:
             first.seed(name, age=self.chance.randrange(3000))
         self.fleet.etcd.start()
@@ -100,8 +103,13 @@ class Sim:
         for relay in others:
             seldom(lambda: len(os.listdir(relay.keyring)) >= len(self.names))
             relay.wait_in_step()
-        self.said(f"{len(others)} others, side by side: "
+        self.said(f"others, side by side ({len(others)}): "
                   f"{time.monotonic() - began:.1f} s")
+        began = time.monotonic()
+        late.start(in_step=False)
+        seldom(lambda: len(os.listdir(late.keyring)) >= len(self.names))
+        late.wait_in_step()
+        self.said(f"one more, alone: {time.monotonic() - began:.1f} s")
 
     # -- a step -----------------------------------------------------------
 
@@ -109,13 +117,12 @@ class Sim:
         """Relays that are there."""
         return [relay for relay in self.fleet.relays if relay.running()]
 
-    def ask(self, name):
+    def ask(self, relay, name):
         """A mail of an account."""
-        relay = self.chance.choice(self.running())
         answer = relay.token(name)
         self.answers[answer["result"]] += 1
         if answer["result"] != "ok":
-            self.texts[answer["text"]] += 1
+            self.texts[PORT.sub("", answer["text"])] += 1
 
     def quiet(self):
         """Nothing is under way, as far as can be seen."""
@@ -138,7 +145,9 @@ class Sim:
         self.idp.advance(STEP_S)
         mails = len(self.active) * self.set["mails"] * STEP_S / 86400
         n = int(mails) + (self.chance.random() < mails % 1)
-        list(pool.map(self.ask, self.chance.choices(self.active, k=n)))
+        # Chosen here: a seed says who is asked for whom.
+        list(pool.map(self.ask, self.chance.choices(self.running(), k=n),
+                      self.chance.choices(self.active, k=n)))
         if self.chance.random() * 100 < self.set["trouble"]:
             self.chance.choice((self.kill_relay, self.cut_off,
                                 self.kill_member))()
@@ -173,7 +182,8 @@ class Sim:
                   f"{asked / len(self.active) / days:.1f} a day and account "
                   "in use")
         self.said(f"revisions of etcd: {writes}, {writes / took:.0f} a "
-                  f"second, {writes / max(asked, 1):.2f} a renewal; "
+                  f"second, {writes / days / 24:.0f} a simulated hour, "
+                  f"{writes / max(asked, 1):.2f} a renewal; "
                   f"{largest / (1 << 20):.0f} MiB in use before a compaction")
         for kind in ("Rss", "Pss"):
             sizes = [memory(r.process, kind) for r in self.fleet.relays]
@@ -245,6 +255,16 @@ class Sim:
             return [name for name, good in
                     zip(self.names, pool.map(renewed, self.names)) if not good]
 
+    def effects(self):
+        """What the provider was asked, and what is left of it."""
+        asked = self.idp.counts["refresh_token"]
+        renewed = sum(len(grant.used) for grant in self.idp.store.grants)
+        stored = sum(kv.puts - 1 for kv in self.fleet.etcd.list(
+            "/mailtoken/record/", keys_only=True).values())
+        self.said(f"with those of the end: {asked} requests, "
+                  f"{asked - renewed} of them without an effect; "
+                  f"{renewed} renewals, {stored} of them stored")
+
     def run(self):
         """(grants lost, families killed)."""
         self.said(" ".join(f"{name}={value}" for name, value in
@@ -253,6 +273,7 @@ class Sim:
             self.join()
             self.day()
             lost, killed = len(self.lost()), self.fleet.killed_families()
+            self.effects()
             self.said(f"grants lost: {lost}; refresh tokens used twice: "
                       f"{killed}; refused: {dict(self.refusals)}")
             return lost, killed
