@@ -9,7 +9,8 @@
 
 #include "fleet/fleet_impl.h"
 
-#define PAGE_RECORDS 20	  /* each may be saved */
+/* Each may be saved; etcd looks at all keys behind a page. */
+#define PAGE_RECORDS 100
 #define GRACE_MS     3000 /* the watch finds another member by then */
 
 /* Locks, as the watch and the list tell of them. */

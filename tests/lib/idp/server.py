@@ -112,7 +112,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(Answer({"error": "invalid_request"}, 413))
             return None
-        return self.rfile.read(size)
+        body = self.rfile.read(size)
+        if len(body) < size:    # who began it has thought better of it
+            self.close_connection = True
+            return None
+        return body
 
     def _answer(self, idp, request):
         fault = idp.faults.take(request.endpoint, request.grant_type)
