@@ -51,7 +51,8 @@ static void by_our_clock(struct entry *entry, bool just_put)
 	int64_t ahead_s = clock_wall_s() - entry->fleet_put_s;
 
 	if (just_put && entry->fleet_put_s != 0 &&
-	    llabs(ahead_s) > CLOCKS_AGREE_S) {
+	    llabs(ahead_s) > CLOCKS_AGREE_S &&
+	    entry->refreshed_s + ahead_s >= 0) {
 		entry->refreshed_s += ahead_s;
 		entry->expires_s += ahead_s;
 	}
