@@ -18,6 +18,7 @@
 #include "wire/attr.h"
 
 #define BOOT_ID_BYTES 37 /* without its line feed */
+#define COUNT_MS      1000
 
 static void join(struct fleet *fleet);
 
@@ -359,9 +360,14 @@ static void count_unput(struct fleet *fleet, const char *account,
 void fleet_health(struct fleet *fleet, struct fleet_health *health_out)
 {
 	const struct fleet_lock *lock;
+	int64_t now_ms = fleet->o.calls->now_ms();
 
-	fleet->counts.unput = 0;
-	fleet->o.calls->each(fleet->o.ctx, count_unput, fleet);
+	/* Anybody may ask, as often as he likes. */
+	if (now_ms - fleet->counted_ms >= COUNT_MS) {
+		fleet->counts.unput = 0;
+		fleet->o.calls->each(fleet->o.ctx, count_unput, fleet);
+		fleet->counted_ms = now_ms;
+	}
 	*health_out = fleet->counts;
 	health_out->state = fleet->state;
 	health_out->text = fleet->state == FLEET_AWAY ? fleet->text :

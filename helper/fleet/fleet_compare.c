@@ -122,6 +122,7 @@ enum fleet_comparison fleet_compare(struct fleet *fleet, const char *account,
 	struct entry *theirs = NULL;
 	enum fault fault;
 
+	fleet->counted_ms = 0;
 	if (base != NULL)
 		check_store(fleet, base);
 	/* What was told before may come once more. */

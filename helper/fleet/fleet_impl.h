@@ -123,6 +123,7 @@ struct fleet {
 	bool over; /* after fleet_stop() */
 	bool left;
 	struct fleet_health counts;
+	int64_t counted_ms; /* counts.unput; 0: not since it changed */
 };
 
 /* fleet_relay - out: the name in a relay's id, for people. */

@@ -145,6 +145,7 @@ static void answered(void *ctx, const struct etcd_answer *answer)
 
 	job->call = NULL;
 	fleet->calls--;
+	fleet->counted_ms = 0;
 	fleet_heard(fleet, answer);
 	job->may_be = !answer->ok && answer->maybe;
 	if (answer->ok)
@@ -372,6 +373,7 @@ struct fleet_job *fleet_job(struct fleet *fleet, enum fleet_job_kind kind,
 		free(job);
 		return NULL;
 	}
+	fleet->counted_ms = 0;
 	job->fleet = fleet;
 	job->kind = kind;
 	(void)evtimer_assign(&job->timer, fleet->o.base, time_to_try, job);
@@ -393,6 +395,7 @@ void fleet_put(struct fleet *fleet, const char *account, bool anew)
 
 	if (base == NULL || fleet->over)
 		return;
+	fleet->counted_ms = 0;
 	base->changes++;
 	base->unput = true;
 	base->anew = base->anew || anew;
