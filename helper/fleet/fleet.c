@@ -38,6 +38,19 @@ void fleet_relay(struct span id, char out[FLEET_NAME_MAX_BYTES])
 	attr_plain(id, out, FLEET_NAME_MAX_BYTES);
 }
 
+uint64_t fleet_turn_of(const struct fleet *fleet, struct span value)
+{
+	size_t n = strlen(fleet->id);
+	char number[24];
+
+	if (value.n <= n || memcmp(value.p, fleet->id, n) != 0 ||
+	    value.p[n] != '.')
+		return 0;
+	(void)snprintf(number, sizeof(number), "%.*s", (int)(value.n - n - 1),
+	    value.p + n + 1);
+	return strtoull(number, NULL, 10);
+}
+
 struct span fleet_key(const struct fleet *fleet, const char *kind,
     const char *leaf, char out[FLEET_KEY_MAX_BYTES])
 {
@@ -292,6 +305,8 @@ enum fault fleet_new(const struct fleet_options *options,
 	(void)evtimer_assign(&fleet->keep, options->base, keep, fleet);
 	(void)evtimer_assign(&fleet->grace, options->base,
 	    fleet_watch_lost_for_long, fleet);
+	(void)!getrandom(&fleet->n_before, sizeof(uint32_t), 0);
+	fleet->n_turns = fleet->n_before;
 	fleet->state = FLEET_CATCHING_UP;
 	fleet->last = &fleet->ready;
 	fleet_later(&fleet->retry, 0);
@@ -377,7 +392,7 @@ void fleet_health(struct fleet *fleet, struct fleet_health *health_out)
 	health_out->revision = fleet->told;
 	health_out->behind = fleet->newest - fleet->told;
 	for (lock = fleet->locks; lock != NULL; lock = lock->next)
-		health_out->locks += lock->ours;
+		health_out->locks += lock->turn != 0;
 }
 
 const char *fleet_state_word(enum fleet_state state)

@@ -25,7 +25,8 @@
 struct fleet_lock {
 	struct fleet_lock *next;
 	char holder[FLEET_NAME_MAX_BYTES]; /* its name */
-	bool ours;
+	int64_t revision;
+	uint64_t turn; /* of this relay's; 0: another's */
 	char leaf[];
 };
 
@@ -38,9 +39,10 @@ struct fleet_keys {
 struct fleet_turn {
 	struct fleet *fleet;
 	struct fleet_turn *next;
-	uint64_t number; /* of all turns, to know it again */
+	uint64_t number;
+	char value[FLEET_NAME_MAX_BYTES + 90]; /* of its lock and mark: the
+						  relay's id and the number */
 	bool ended; /* nobody has it any more; its answer may bring a lock */
-	bool maybe; /* an answer that did not come may have been a lock */
 	char *account;
 	struct fleet_keys keys;
 	bool waited;
@@ -72,6 +74,7 @@ struct fleet_job {
 	int64_t lock; /* revision of the lock that ends with it, or 0 */
 	int64_t lease;
 	bool keeps_sent;
+	bool stale;	  /* the lock: nobody has used it */
 	bool ends;	  /* what is under way ends the lock, too */
 	bool anew;	  /* ... and any mark */
 	bool may_be;	  /* what was tried last may have been put */
@@ -112,7 +115,8 @@ struct fleet {
 	int64_t newest; /* the highest revision that was heard of */
 	struct fleet_lock *locks;
 	struct fleet_turn *turns;
-	uint64_t n_turns; /* ever */
+	uint64_t n_turns;  /* the last one's number; from a random one on, */
+	uint64_t n_before; /* which no turn of this life has */
 	struct fleet_job *jobs;
 	struct fleet_job *ready; /* first come, first served */
 	struct fleet_job **last;
@@ -128,6 +132,10 @@ struct fleet {
 
 /* fleet_relay - out: the name in a relay's id, for people. */
 void fleet_relay(struct span id, char out[FLEET_NAME_MAX_BYTES]);
+
+/* fleet_turn_of - which turn of this relay, in this life or an earlier one, has
+ * written it; 0: another relay's. */
+uint64_t fleet_turn_of(const struct fleet *fleet, struct span value);
 
 /* fleet_later - the event, after ms. */
 void fleet_later(struct event *event, int64_t ms);
@@ -193,6 +201,10 @@ bool fleet_is_forgetting(const struct fleet *fleet, const char *account);
 /* fleet_jobs_again - those that wait are tried now. */
 void fleet_jobs_again(struct fleet *fleet);
 void fleet_jobs_drop(struct fleet *fleet);
+
+/* fleet_lock_seen - of a turn that is over, and did not know that it had it: it
+ * is given back. */
+void fleet_lock_seen(struct fleet *fleet, const struct fleet_lock *lock);
 
 /* fleet_turns_again - those that wait, of that account or all, look now. */
 void fleet_turns_again(struct fleet *fleet, const char *account);

@@ -247,7 +247,7 @@ static enum fault release(struct fleet_job *job)
 		NULL, 0 };
 
 	fleet_keys(job->fleet, job->account, &keys);
-	compare.key = job->keeps_sent ? keys.lock : keys.sent;
+	compare.key = job->keeps_sent || job->stale ? keys.lock : keys.sent;
 	ops[0].key = keys.lock;
 	ops[1].key = keys.sent;
 	return etcd_txn(job->fleet->etcd, &txn, answered, job, &job->call);

@@ -85,18 +85,46 @@ static void drop(struct fleet_turn *turn)
 	free(turn);
 }
 
-static void give_back(const struct fleet_turn *turn, bool lost)
+static void give_back(struct fleet_turn *turn, bool lost)
 {
-	struct fleet_job *job;
+	struct fleet *fleet = turn->fleet;
+	const struct fleet_lock *lock = fleet->locks;
+	uint64_t number = turn->number;
+	struct fleet_job *job = NULL;
 
-	if (turn->lock == 0 || turn->fleet->over)
+	if (turn->lock != 0 && !fleet->over)
+		job = fleet_job(fleet, FLEET_JOB_RELEASE, turn->account);
+	if (job != NULL) {
+		job->lock = turn->lock;
+		job->lease = turn->lease;
+		job->keeps_sent = lost;
+	}
+	drop(turn);
+	/* It may have one without knowing. */
+	while (lock != NULL && lock->turn != number)
+		lock = lock->next;
+	if (lock != NULL)
+		fleet_lock_seen(fleet, lock);
+}
+
+void fleet_lock_seen(struct fleet *fleet, const struct fleet_lock *lock)
+{
+	struct fleet_job *job = fleet->jobs;
+	char account[ACCOUNT_MAX_BYTES + 1];
+
+	if (lock->turn <= fleet->n_before || lock->turn > fleet->n_turns ||
+	    find_turn(fleet, lock->turn) != NULL || fleet->over ||
+	    keyring_unleaf(lock->leaf, account) != FAULT_NONE)
 		return;
-	job = fleet_job(turn->fleet, FLEET_JOB_RELEASE, turn->wish.account);
+	while (job != NULL && job->lock != lock->revision)
+		job = job->next;
+	if (job != NULL)
+		return;
+	job = fleet_job(fleet, FLEET_JOB_RELEASE, account);
 	if (job == NULL)
 		return;
-	job->lock = turn->lock;
-	job->lease = turn->lease;
-	job->keeps_sent = lost;
+	job->lock = lock->revision;
+	job->stale = true;
 }
 
 /* Whether the record that is shared leaves the turn to us; false: it is over,
@@ -142,24 +170,24 @@ static void say_holder(struct fleet_turn *turn, const struct etcd_kv *kv,
 static void look_at_others(struct fleet_turn *turn, const struct etcd_kv *lock,
     const struct etcd_kv *sent)
 {
-	const char *id = turn->fleet->id;
+	const struct fleet *fleet = turn->fleet;
+	bool others = lock != NULL && fleet_turn_of(fleet, lock->value) == 0;
 
 	turn->lock_seen = turn->sent_seen = 0;
-	if (lock != NULL && !span_is(lock->value, id) && !turn->wish.waits) {
+	if (others && !turn->wish.waits) {
 		say_holder(turn, lock, "is renewing it");
 		tell(turn, FLEET_LATER, turn->text);
 		return;
 	}
-	if (lock != NULL && !span_is(lock->value, id)) {
+	if (others) {
 		say_holder(turn, lock, "is renewing it");
 		wait_or_give_up(turn, POLL_MS);
 		return;
 	}
-	if (lock != NULL) {
-		turn->lock_seen = lock->mod_revision; /* of a life before */
-		turn->maybe = lock->lease == turn->lease;
-	}
-	if (sent != NULL && !span_is(sent->value, id) && !turn->wish.needed) {
+	if (lock != NULL)
+		turn->lock_seen = lock->mod_revision; /* of a turn before */
+	if (sent != NULL && fleet_turn_of(fleet, sent->value) == 0 &&
+	    !turn->wish.needed) {
 		say_holder(turn, sent,
 		    "vanished while it renewed it, and may have "
 		    "the answer: it is waited for as long as the token lives");
@@ -171,33 +199,17 @@ static void look_at_others(struct fleet_turn *turn, const struct etcd_kv *lock,
 	fleet_later(&turn->timer, 0);
 }
 
-/* What it has got is given back, though nobody knows yet whether it has. */
-static void ended(struct fleet_turn *turn, const struct etcd_answer *answer)
-{
-	const struct etcd_kv *lock = find(answer, turn->keys.lock);
-
-	if (turn->maybe) {
-		fleet_later(&turn->timer, POLL_MS);
-		return;
-	}
-	if (answer->ok && answer->succeeded)
-		turn->lock = answer->revision;
-	else if (lock != NULL && lock->lease == turn->lease)
-		turn->lock = lock->mod_revision;
-	give_back(turn, false);
-	drop(turn);
-}
-
 static void answered(void *ctx, const struct etcd_answer *answer)
 {
 	struct fleet_turn *turn = ctx;
 	struct fleet *fleet = turn->fleet;
 
 	turn->call = NULL;
-	turn->maybe = !answer->ok && (turn->maybe || answer->maybe);
 	fleet_heard(fleet, answer);
+	if (answer->succeeded)
+		turn->lock = answer->revision;
 	if (turn->ended) {
-		ended(turn, answer);
+		give_back(turn, false);
 		return;
 	}
 	if (!answer->ok) {
@@ -213,7 +225,6 @@ static void answered(void *ctx, const struct etcd_answer *answer)
 		return;
 	}
 	if (answer->succeeded) {
-		turn->lock = answer->revision;
 		if (is_ours(turn, answer))
 			tell(turn, FLEET_GO, "");
 		return;
@@ -234,11 +245,11 @@ static enum fault ask(struct fleet_turn *turn)
 	const struct etcd_op take[] = {
 		{ .kind = ETCD_PUT,
 		    .key = keys->lock,
-		    .value = span_of(fleet->id),
+		    .value = span_of(turn->value),
 		    .lease = fleet->lease },
 		{ .kind = ETCD_PUT,
 		    .key = keys->sent,
-		    .value = span_of(fleet->id) },
+		    .value = span_of(turn->value) },
 		{ .kind = ETCD_GET, .key = keys->record },
 	};
 	const struct etcd_op look[] = {
@@ -250,15 +261,6 @@ static enum fault ask(struct fleet_turn *turn)
 
 	turn->lease = fleet->lease;
 	return etcd_txn(fleet->etcd, &txn, answered, turn, &turn->call);
-}
-
-/* Whether an answer that did not come was a lock. */
-static enum fault look(struct fleet_turn *turn)
-{
-	const struct etcd_range range = { .key = turn->keys.lock };
-
-	return etcd_range(turn->fleet->etcd, &range, answered, turn,
-	    &turn->call);
 }
 
 static void try_turn(struct fleet_turn *turn)
@@ -292,9 +294,7 @@ static void time_to_try(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	if (turn->ended && look(turn) != FAULT_NONE)
-		fleet_later(&turn->timer, POLL_MS);
-	else if (turn->wish.done != NULL && turn->call == NULL)
+	if (turn->wish.done != NULL && turn->call == NULL)
 		try_turn(turn);
 }
 
@@ -311,6 +311,8 @@ enum fault fleet_turn_start(struct fleet *fleet, const struct fleet_wish *wish,
 	}
 	turn->fleet = fleet;
 	turn->number = ++fleet->n_turns;
+	(void)snprintf(turn->value, sizeof(turn->value), "%s.%llu", fleet->id,
+	    (unsigned long long)turn->number);
 	turn->wish = *wish;
 	turn->wish.account = turn->account = account;
 	fleet_keys(fleet, account, &turn->keys);
@@ -335,14 +337,10 @@ void fleet_turn_end(struct fleet_turn *turn, bool lost)
 	if (turn == NULL)
 		return;
 	turn->wish.done = NULL;
-	turn->ended = (turn->call != NULL || turn->maybe) && !turn->fleet->over;
-	if (turn->ended) {
-		if (turn->call == NULL)
-			fleet_later(&turn->timer, POLL_MS);
+	turn->ended = turn->call != NULL && !turn->fleet->over;
+	if (turn->ended)
 		return;
-	}
 	give_back(turn, lost);
-	drop(turn);
 }
 
 void fleet_turns_drop(struct fleet *fleet)

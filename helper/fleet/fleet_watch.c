@@ -34,7 +34,8 @@ void fleet_locks_drop(struct fleet *fleet)
 		forget_lock(fleet, NULL);
 }
 
-static void note_lock(struct fleet *fleet, const char *leaf, struct span id)
+static void note_lock(struct fleet *fleet, const char *leaf,
+    const struct etcd_kv *kv)
 {
 	struct fleet_lock *lock = malloc(sizeof(*lock) + strlen(leaf) + 1);
 
@@ -42,10 +43,12 @@ static void note_lock(struct fleet *fleet, const char *leaf, struct span id)
 	if (lock == NULL)
 		return;
 	memcpy(lock->leaf, leaf, strlen(leaf) + 1);
-	fleet_relay(id, lock->holder);
-	lock->ours = span_is(id, fleet->id);
+	fleet_relay(kv->value, lock->holder);
+	lock->revision = kv->mod_revision;
+	lock->turn = fleet_turn_of(fleet, kv->value);
 	lock->next = fleet->locks;
 	fleet->locks = lock;
+	fleet_lock_seen(fleet, lock);
 }
 
 const char *fleet_holder(const struct fleet *fleet, const char *account)
@@ -101,8 +104,8 @@ static void key_seen(struct fleet *fleet, const struct etcd_kv *kv)
 	if (read_key(fleet, kv->key, "record/", leaf, account))
 		record_seen(fleet, account, kv);
 	else if (read_key(fleet, kv->key, "lock/", leaf, account))
-		note_lock(fleet, leaf, kv->value);
-	else if (fleet->watch == NULL && span_is(kv->value, fleet->id) &&
+		note_lock(fleet, leaf, kv);
+	else if (fleet->watch == NULL && fleet_turn_of(fleet, kv->value) != 0 &&
 	    read_key(fleet, kv->key, "sent/", leaf, account) &&
 	    (base = fleet->o.calls->base(fleet->o.ctx, account)) != NULL)
 		base->held = kv->mod_revision;

@@ -198,6 +198,18 @@ class Relay(Bed):
         """Ask for a renewal, token or not."""
         return self.ask("refresh", account=account)
 
+    def wait_refresh(self, account=JO, deadline=DEADLINE_S):
+        """Until it has renewed it."""
+        said = {}
+
+        def look():
+            said.update(self.refresh(account))
+            return said["result"] == "ok"
+        try:
+            wait_for(look, deadline)
+        except TimeoutError as late:
+            raise TimeoutError(f"{self.name}, {account}: {said}") from late
+
     def lock_of(self, account=JO):
         """Who holds the lock, as it is told; or None."""
         return self.status(account).get("fleet-lock")

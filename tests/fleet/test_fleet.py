@@ -224,9 +224,9 @@ def test_the_newer_of_two_sign_ins_stays(fleets):
 
 
 COPY = """
-mount -t tmpfs -o mode=700,uid=$(stat -c %u "$1"),gid=$(stat -c %g "$1") \
-    keyring "$1" && echo "$2" > "$3" && mount --bind "$3" \
-    /proc/sys/kernel/random/boot_id && shift 3 && exec "$@"
+mount -t tmpfs -o mode=700,uid=$(stat -c %u "$1"),gid=$(stat -c %g "$1") \\
+    keyring "$1" && mkdir "$3" && echo "$2" > "$3/boot_id" &&
+    mount --bind "$3" /proc/sys/kernel/random && shift 3 && exec "$@"
 """
 
 

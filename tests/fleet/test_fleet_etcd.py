@@ -140,7 +140,7 @@ def test_etcd_is_away(fleets, idp, fault):
     assert idp.counts["refresh_token"] == 1
     for relay in fleet.relays:
         assert relay.token(LIVE)["token"] == token
-        wait_for(lambda: relay.refresh()["result"] == "ok")
+        relay.wait_refresh()
     wait_for(lambda: b.ask("forget", account=LIVE)["result"] == "ok")
     wait_for(lambda: a.token(LIVE)["result"] == "unknown-account")
     assert fleet.killed_families() == 0
@@ -191,7 +191,7 @@ def test_etcd_is_restarted_and_compacted_meanwhile(fleets, idp):
     wait_for(lambda: not b.knows("gone@example.org"))
     a.wait_in_step()
     for relay in (b, a):
-        wait_for(lambda: relay.refresh()["result"] == "ok")
+        relay.wait_refresh()
     assert fleet.killed_families() == 0
     assert fleet.revoked() == 1
 
@@ -202,8 +202,7 @@ def test_one_member_of_three_is_lost(fleets, idp):
     for lost in (0, 1, 2):
         fleet.etcd.kill(lost)
         for relay in fleet.relays:
-            wait_for(lambda: relay.refresh()["result"] == "ok",
-                     what=f"a renewal by {relay.name} without m{lost}")
+            relay.wait_refresh()
         a.wait_token(b.wait_token()["token"])
         fleet.etcd.restart(lost)
     assert fleet.killed_families() == 0

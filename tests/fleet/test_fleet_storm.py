@@ -148,20 +148,6 @@ def each(names, act):
         return list(pool.map(act, names))
 
 
-def renewed(relay, name):
-    """Until it has renewed it."""
-    said = {}
-
-    def look():
-        said.update(relay.refresh(name))
-        return said["result"] == "ok"
-
-    try:
-        wait_for(look)
-    except TimeoutError:
-        raise AssertionError(f"{relay.name}, {name}: {said}")
-
-
 @pytest.mark.slow
 def test_storm(fleets, idp):
     print(f"MAILTOKEN_FLEET_SEED={SEED}: {ACCOUNTS} accounts, {SECONDS} s")
@@ -184,7 +170,7 @@ def test_storm(fleets, idp):
     chance = random.Random(SEED)
     who = {name: chance.choice(fleet.relays) for name in names}
     assert fleet.killed_families() == 0
-    each(names, lambda name: renewed(who[name], name))
+    each(names, lambda name: who[name].wait_refresh(name))
     assert fleet.killed_families() == 0
     assert idp.counts["refused"] == 0
     wait_for(lambda: not fleet.sent() and not fleet.locks(),
