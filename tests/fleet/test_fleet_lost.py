@@ -3,7 +3,6 @@
 clocks are wrong: what is promised, and what no lock can promise."""
 
 import signal
-import time
 
 import pytest
 
@@ -161,18 +160,6 @@ def test_no_request_leaves_behind_the_end_of_the_lease(fleets, idp):
     a.wait_token(token)
     assert idp.counts["refresh_token"] == 1
     assert fleet.killed_families() == 0
-
-
-def test_after_a_suspend_the_lease_is_looked_at_at_once(fleets, idp):
-    """Its timers slept too, and what is left of the lease is too short for a
-    request: it is not waited for until it would be prolonged anyway."""
-    [relay] = fleets(relays=1, clock=True).seeded(JO, age=10).relays
-    for suspended in (100, 3000):   # the lease is old, or may have ended
-        relay.clock.both(suspended)
-        began = time.monotonic()
-        assert relay.refresh()["result"] == "ok"
-        assert time.monotonic() - began < 4
-    assert idp.counts["refresh_token"] == 2
 
 
 def test_stopped_past_its_lease_and_continued(fleets, idp):
