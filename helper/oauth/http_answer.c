@@ -153,9 +153,9 @@ static bool say_hint(const struct http_exchange *exchange, CURLcode code,
 			"");
 	else if (code == CURLE_OPERATION_TIMEDOUT && answer->reached)
 		say(answer, "%.100s did not answer within %ld %s", host,
-		    exchange->max_ms < 2000 ? exchange->max_ms :
-					      exchange->max_ms / 1000,
-		    exchange->max_ms < 2000 ? "ms" : "seconds");
+		    exchange->max_ms <= 1000 ? exchange->max_ms :
+					       (exchange->max_ms + 999) / 1000,
+		    exchange->max_ms <= 1000 ? "ms" : "seconds");
 	else
 		return false;
 	return true;

@@ -2,6 +2,8 @@
 """What becomes of etcd: tokens that live are served throughout, what waits
 says why, and nothing is lost."""
 
+import re
+
 import pytest
 
 from bed import wait_for
@@ -144,6 +146,22 @@ def test_etcd_is_away(fleets, idp, fault):
     wait_for(lambda: b.ask("forget", account=LIVE)["result"] == "ok")
     wait_for(lambda: a.token(LIVE)["result"] == "unknown-account")
     assert fleet.killed_families() == 0
+
+
+def test_that_etcd_is_silent_is_told_once(fleets):
+    """Each try has a little less time than a whole second: that is no news."""
+    fleet = fleets(relays=1)
+    fleet.etcd.start()
+    [relay] = fleet.relays
+    relay.away_from_etcd(silent=True)
+    relay.start(in_step=False)
+    said = relay.wait_fleet("away")["fleet-text"]
+    assert re.search(r"did not answer within [2-9] seconds$", said), said
+    [line] = relay.etcd_lines
+    tries = line.made + 6
+    wait_for(lambda: line.made >= tries)
+    assert relay.log().count("tokens that are here are served") == 1
+    assert relay.version()["fleet-text"] == said
 
 
 def test_waiters_are_answered_as_soon_as_etcd_is_back(fleets, idp):
