@@ -14,7 +14,8 @@ relay or a member of etcd in a step of five minutes.  At the end so many as
 (/dev/shm): ten relays here would share one disk.  Time passes in steps, at
 whose ends no request is at the provider, so what falls due within five minutes
 falls due at once.  On two CPUs 10 relays and 1,000 accounts take 10 minutes for
-a day, and 100,000 accounts 8 minutes until all relays have them.
+a day; with 100,000 it is 8 minutes until all relays have them, and 8 more for
+an hour.
 
 A relay is killed as in the storm (Fleet.kill): what is not promised is not
 provoked here.  It ends with status 1 if a grant was lost or a family killed.
