@@ -34,7 +34,7 @@ from pathlib import Path
 for place in ("flows", "lib"):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / place))
 
-from bed import DEADLINE_S                              # noqa: E402
+from bed import wait_for                                # noqa: E402
 from bed_fleet import Fleet                             # noqa: E402
 from idp import Idp                                     # noqa: E402
 
@@ -43,6 +43,7 @@ DEFAULTS = {"relays": 10, "accounts": 1000, "hours": 24, "mails": 8,
 STEP_S = 300
 ASKERS = 6
 QUIET_S = 0.15
+LONGEST_S = 3600
 OLD_LEASE_S = 180       # after a kill its locks may stay for two minutes
 PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")      # each member has another
 ETCD = ["--quota-backend-bytes", str(8 << 30)]
@@ -54,10 +55,9 @@ def memory(process, kind):
     return int(text.split(f"\n{kind}:")[1].split()[0])
 
 
-def seldom(predicate):
+def seldom(predicate, what):
     """Wait for what costs something to look at."""
-    while not predicate():
-        time.sleep(0.5)
+    wait_for(predicate, LONGEST_S, what, every=0.5)
 
 
 class Sim:
@@ -97,21 +97,27 @@ class Sim:
         began = time.monotonic()
         first.start()
         seldom(lambda: self.fleet.etcd.count("/mailtoken/record/") ==
-               len(self.names) and first.version()["fleet-unput"] == "0")
+               len(self.names) and first.version()["fleet-unput"] == "0",
+               "the first joining")
         self.said(f"first joining: {time.monotonic() - began:.1f} s")
         began = time.monotonic()
         for relay in others:
             relay.start(in_step=False)
         for relay in others:
-            seldom(lambda: len(os.listdir(relay.keyring)) >= len(self.names))
+            self.has_all(relay)
             relay.wait_in_step()
         self.said(f"others, side by side ({len(others)}): "
                   f"{time.monotonic() - began:.1f} s")
         began = time.monotonic()
         late.start(in_step=False)
-        seldom(lambda: len(os.listdir(late.keyring)) >= len(self.names))
+        self.has_all(late)
         late.wait_in_step()
         self.said(f"one more, alone: {time.monotonic() - began:.1f} s")
+
+    def has_all(self, relay):
+        """Until it has."""
+        seldom(lambda: len(os.listdir(relay.keyring)) >= len(self.names),
+               f"all accounts at {relay.name}")
 
     # -- a step -----------------------------------------------------------
 
@@ -128,16 +134,14 @@ class Sim:
 
     def quiet(self):
         """Nothing is under way, as far as can be seen."""
-        end = time.monotonic() + DEADLINE_S
-        revision = None
-        while time.monotonic() < end:
+        seen = [None]
+
+        def settled():
             for relay in self.running():
                 self.fleet.gate(relay).drain()
-            now = self.fleet.etcd.revision()
-            if now == revision:
-                return
-            revision = now
-            time.sleep(QUIET_S)
+            seen.append(self.fleet.etcd.revision())
+            return seen[-1] == seen[-2]
+        wait_for(settled, LONGEST_S, "the end of a step", every=QUIET_S)
 
     def step(self, pool):
         """Five minutes."""
@@ -170,7 +174,8 @@ class Sim:
                     self.fleet.etcd.compact()
         self.bring_back(everything=True)
         for relay in self.fleet.relays:
-            seldom(lambda: relay.version()["fleet"] == "in-step")
+            seldom(lambda: relay.version()["fleet"] == "in-step",
+                   f"{relay.name} in step")
         took = time.monotonic() - began
         writes = self.fleet.etcd.revision() - begin
         asked = self.idp.counts["refresh_token"]
@@ -291,6 +296,10 @@ def main():
     tempfile.tempdir = "/dev/shm"
     settings = dict(word.split("=") for word in
                     os.environ.get("MAILTOKEN_SIM", "").split())
+    unknown = set(settings) - set(DEFAULTS)
+    if unknown or int(settings.get("relays", 2)) < 2:
+        sys.exit(f"MAILTOKEN_SIM has {' '.join(DEFAULTS)}, two relays at "
+                 f"least; not {' '.join(unknown) or 'one relay'}")
     with Idp() as idp:
         found = Sim(idp, lambda line: print(line, flush=True),
                     **{name: int(value) for name, value in settings.items()}

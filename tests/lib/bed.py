@@ -28,8 +28,10 @@ DEADLINE_S = float(os.environ.get("MAILTOKEN_DEADLINE_S", "60"))
 REQUEST_S = 2.0
 
 
-def wait_for(predicate, deadline=DEADLINE_S, what="the event"):
-    """Return the first true value of predicate(), or raise TimeoutError."""
+def wait_for(predicate, deadline=DEADLINE_S, what="the event", every=0.01):
+    """Return the first true value of predicate(), or raise TimeoutError.
+
+    every is in seconds how often it is asked, where that costs something."""
     end = time.monotonic() + deadline
     pause = threading.Event()
     while True:
@@ -39,7 +41,7 @@ def wait_for(predicate, deadline=DEADLINE_S, what="the event"):
         left = end - time.monotonic()
         if left <= 0:
             raise TimeoutError(f"{what}: nothing within {deadline} s")
-        pause.wait(min(0.01, left))
+        pause.wait(min(every, left))
 
 
 def in_time(act):
